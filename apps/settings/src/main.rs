@@ -1,0 +1,3 @@
+//! The settings app.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! The UEFI loader.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! The Wayland compositor.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The graphics scheme: DRM/KMS and evdev server libraries.

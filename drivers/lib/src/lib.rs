@@ -1,0 +1,1 @@
+//! What drivers share: the scheme server loop, PCI handles, DMA, interrupts.

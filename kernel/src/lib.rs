@@ -1,0 +1,1 @@
+//! The microkernel: policy in safe Rust.

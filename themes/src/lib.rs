@@ -1,0 +1,1 @@
+//! Theme files: seeds, ramps, tokens and their contrast proof.

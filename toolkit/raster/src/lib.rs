@@ -1,0 +1,1 @@
+//! Pixel kernels shared by the toolkit and the compositor.

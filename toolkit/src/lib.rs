@@ -1,0 +1,1 @@
+//! The GUI toolkit for native apps.

@@ -1,0 +1,1 @@
+//! The screenshot-test harness.

@@ -1,0 +1,3 @@
+//! Build, image, run, test, bench.
+
+fn main() {}
