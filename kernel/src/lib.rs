@@ -1,1 +1,17 @@
-//! The microkernel: policy in safe Rust.
+//! Ochre's microkernel: address spaces, threads, IPC, capabilities and the caches of what servers
+//! hold. Policy only, in safe Rust; all mechanism that needs `unsafe` is in `ochre-hal`.
+//!
+//! How it runs: kernel code is never interrupted (interrupts are off); a user thread's kernel half
+//! is the loop in [`task::run`](crate::task), and everything else is called from there, from the
+//! idle loop, or from the timer.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod errno;
+pub mod file;
+pub mod uio;
+
+/// Linux's numbers, structs and flags.
+pub use linux_raw_sys as linux;
