@@ -1,2 +1,11 @@
-//! What kernel and user space agree on: boot information, scheme messages, native calls.
+//! What Ochre's kernel and its user space agree on, beyond the Linux ABI: the messages of a scheme
+//! ([`scheme`]), its ioctl tables ([`ioctl`]), and the native calls ([`native`]).
+//!
+//! Everything here has a fixed layout, is plain data, and is read as hostile by the side that
+//! receives it.
 #![no_std]
+#![forbid(unsafe_code)]
+
+pub mod ioctl;
+pub mod native;
+pub mod scheme;

@@ -1,0 +1,118 @@
+//! Ochre's own system calls. Linux numbers end below 600; ours start at [`BASE`], so no Linux
+//! program meets them by accident. All take and return what Linux calls do (−errno on error).
+//!
+//! Authority is a file descriptor: [`MACHINE_ROOT`] gives PID 1, once, a descriptor for the whole
+//! machine; everything a driver gets is derived from it, narrower, by [`DERIVE`].
+
+use bytemuck::{Pod, Zeroable};
+
+/// First native call.
+pub const BASE: usize = 0x4000;
+
+/// `(params: *const SchemeParams) → control fd`. Makes a scheme; the holder of the control
+/// descriptor supervises it. EPERM without CAP_SYS_ADMIN.
+pub const SCHEME_CREATE: usize = BASE;
+/// `(control fd, path: *const c_char) → 0`. Makes the scheme's root appear at an existing path.
+pub const SCHEME_MOUNT: usize = BASE + 1;
+/// `(control fd) → server fd`. Starts a new life of the scheme; EBUSY while another server fd is
+/// open. mmap of the server fd shows the ring ([`crate::scheme::RING_SIZE`] bytes).
+pub const SCHEME_ATTACH: usize = BASE + 2;
+/// `(server fd, wait: 0 | 1) → number of requests waiting in the ring`. Takes the completions the
+/// server has put into the ring, then, if `wait` is 1 and no request is there, sleeps until one is.
+pub const SCHEME_ENTER: usize = BASE + 3;
+/// `(server fd, request id, index) → fd`. The descriptor a client passed with a request.
+pub const SCHEME_TAKE_FD: usize = BASE + 4;
+/// `(server fd, request id, offset in the window, buffer, length, direction) → bytes`. Copies
+/// between the server's memory and the request's window; direction 0 reads the client's bytes,
+/// 1 writes them.
+pub const SCHEME_WINDOW: usize = BASE + 5;
+/// `(server fd, table: *const ioctl::Command, bytes) → 0`. Declares the ioctls of this scheme.
+pub const SCHEME_IOCTLS: usize = BASE + 6;
+
+/// `() → machine fd`, for PID 1 alone, once.
+pub const MACHINE_ROOT: usize = BASE + 16;
+/// `(fd, params: *const Derive) → fd`. A narrower capability.
+pub const DERIVE: usize = BASE + 17;
+/// `(ports fd, params: *mut PortIo) → 0`. One port access within the range of the descriptor.
+pub const PORT_IO: usize = BASE + 18;
+/// `(dma fd, bytes, params: *mut DmaBuffer) → memory fd`. Physically contiguous zeroed memory.
+pub const DMA_ALLOC: usize = BASE + 19;
+/// `(interrupt fd, out: *mut MsiMessage) → 0`. Where a device must write to raise it.
+pub const MSI_MESSAGE: usize = BASE + 20;
+
+/// [`SCHEME_CREATE`]'s argument.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+pub struct SchemeParams {
+    /// [`crate::scheme::SchemeFlags`] bits.
+    pub flags: u32,
+    pub _reserved: u32,
+    /// Shown in /proc/mounts and log lines; NUL-padded.
+    pub name: [u8; 32],
+}
+
+/// What [`DERIVE`] makes.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeriveKind {
+    /// Physical memory `[start, start + length)`, no RAM of the kernel: a descriptor for mmap.
+    Physical = 1,
+    /// I/O ports `[start, start + length)`, for [`PORT_IO`].
+    Ports = 2,
+    /// The global system interrupt `start`; `flags` are [`IRQ_LEVEL`] and [`IRQ_ACTIVE_LOW`].
+    Gsi = 3,
+    /// A message-signalled interrupt, for [`MSI_MESSAGE`].
+    Msi = 4,
+    /// The right to allocate DMA memory, `length` bytes at most.
+    Dma = 5,
+    /// ACPI's root pointer and the firmware's tables, read-only: `start` is ignored.
+    Acpi = 6,
+}
+
+/// [`Derive::flags`] of a GSI: level triggered.
+pub const IRQ_LEVEL: u32 = 1;
+/// [`Derive::flags`] of a GSI: active low.
+pub const IRQ_ACTIVE_LOW: u32 = 2;
+/// [`Derive::flags`] of physical memory: map write-combined instead of uncached.
+pub const MAP_WRITE_COMBINING: u32 = 1;
+
+/// [`DERIVE`]'s argument.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+pub struct Derive {
+    /// A [`DeriveKind`].
+    pub kind: u32,
+    pub flags: u32,
+    pub start: u64,
+    pub length: u64,
+}
+
+/// [`PORT_IO`]'s argument.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+pub struct PortIo {
+    /// Offset from the first port of the range.
+    pub offset: u16,
+    /// 1, 2 or 4 bytes.
+    pub width: u8,
+    /// 0 reads into `value`, 1 writes it.
+    pub write: u8,
+    pub value: u32,
+}
+
+/// [`DMA_ALLOC`]'s answer.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+pub struct DmaBuffer {
+    /// The address a device uses.
+    pub bus_address: u64,
+}
+
+/// [`MSI_MESSAGE`]'s answer.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+pub struct MsiMessage {
+    pub address: u64,
+    pub data: u32,
+    pub _reserved: u32,
+}
