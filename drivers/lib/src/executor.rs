@@ -1,0 +1,318 @@
+//! A single-threaded executor whose only blocking call is poll(2): tasks, readable descriptors and
+//! deadlines. Drivers watch few descriptors, so the poll set is built anew at each turn.
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::time::{ClockId, clock_gettime};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
+use std::future::Future;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
+
+type Task = Pin<Box<dyn Future<Output = ()>>>;
+
+/// Tasks that were woken, by number.
+type Ready = Arc<Mutex<VecDeque<u64>>>;
+
+struct TaskWaker {
+    task: u64,
+    ready: Ready,
+}
+
+impl Wake for TaskWaker {
+    fn wake(self: Arc<Self>) {
+        let mut ready = self
+            .ready
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        if !ready.contains(&self.task) {
+            ready.push_back(self.task);
+        }
+    }
+}
+
+struct Inner {
+    tasks: RefCell<BTreeMap<u64, Task>>,
+    next_task: RefCell<u64>,
+    ready: Ready,
+    /// Who waits for which descriptor to become readable.
+    readers: RefCell<Vec<(RawFd, Waker)>>,
+    /// Who waits for which moment (nanoseconds of CLOCK_MONOTONIC).
+    timers: RefCell<BTreeMap<(u64, u64), Waker>>,
+    next_timer: RefCell<u64>,
+}
+
+/// A handle to the executor; clones share it.
+#[derive(Clone)]
+pub struct Executor(Rc<Inner>);
+
+impl Default for Executor {
+    fn default() -> Executor {
+        Executor(Rc::new(Inner {
+            tasks: RefCell::default(),
+            next_task: RefCell::new(0),
+            ready: Ready::default(),
+            readers: RefCell::default(),
+            timers: RefCell::default(),
+            next_timer: RefCell::new(0),
+        }))
+    }
+}
+
+/// Nanoseconds of CLOCK_MONOTONIC.
+#[must_use]
+pub fn now() -> u64 {
+    let t = clock_gettime(ClockId::Monotonic);
+    t.tv_sec as u64 * 1_000_000_000 + t.tv_nsec as u64
+}
+
+impl Executor {
+    /// Runs `future` beside the others. It is polled once at once: what needs no waiting is done
+    /// when this returns.
+    pub fn spawn(&self, future: impl Future<Output = ()> + 'static) {
+        let number = {
+            let mut next = self.0.next_task.borrow_mut();
+            *next += 1;
+            *next
+        };
+        self.advance(number, Box::pin(future));
+    }
+
+    fn advance(&self, number: u64, mut task: Task) {
+        let waker = Waker::from(Arc::new(TaskWaker {
+            task: number,
+            ready: self.0.ready.clone(),
+        }));
+        if task
+            .as_mut()
+            .poll(&mut Context::from_waker(&waker))
+            .is_pending()
+        {
+            self.0.tasks.borrow_mut().insert(number, task);
+        }
+    }
+
+    /// Runs all tasks that were woken.
+    pub fn run_ready(&self) {
+        loop {
+            let next = {
+                let mut ready = self.0.ready.lock().unwrap_or_else(|p| p.into_inner());
+                ready.pop_front()
+            };
+            let Some(number) = next else { return };
+            let task = self.0.tasks.borrow_mut().remove(&number);
+            if let Some(task) = task {
+                self.advance(number, task);
+            }
+        }
+    }
+
+    /// Whether nothing but new requests can wake a task: no timer, no watched descriptor.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.0.timers.borrow().is_empty()
+            && self.0.readers.borrow().is_empty()
+            && self
+                .0
+                .ready
+                .lock()
+                .unwrap_or_else(|p| p.into_inner())
+                .is_empty()
+    }
+
+    /// Sleeps until `main` or a watched descriptor is readable or a timer is due, and wakes whom it
+    /// concerns. Returns whether `main` is readable.
+    pub fn wait(&self, main: BorrowedFd<'_>) -> bool {
+        let deadline = self.0.timers.borrow().keys().next().map(|(at, _)| *at);
+        let timeout = deadline.map(|at| {
+            let left = at.saturating_sub(now());
+            Timespec {
+                tv_sec: (left / 1_000_000_000) as i64,
+                tv_nsec: (left % 1_000_000_000) as i64,
+            }
+        });
+        let watched: Vec<RawFd> = self.0.readers.borrow().iter().map(|(fd, _)| *fd).collect();
+        let (main_ready, fired) = poll(main, &watched, timeout.as_ref());
+        let mut readers = self.0.readers.borrow_mut();
+        let mut index = 0;
+        readers.retain(|(_, waker)| {
+            let fire = fired.get(index).copied().unwrap_or(false);
+            index += 1;
+            if fire {
+                waker.wake_by_ref();
+            }
+            !fire
+        });
+        drop(readers);
+        let mut timers = self.0.timers.borrow_mut();
+        let now = now();
+        while let Some(entry) = timers.first_entry() {
+            if entry.key().0 > now {
+                break;
+            }
+            entry.remove().wake();
+        }
+        main_ready
+    }
+
+    /// Resolves when `fd` is readable (or hung up).
+    pub fn readable<'a>(&'a self, fd: &'a OwnedFd) -> Readable<'a> {
+        Readable {
+            executor: self,
+            fd,
+            registered: false,
+        }
+    }
+
+    /// Resolves at `deadline`, in nanoseconds of CLOCK_MONOTONIC.
+    #[must_use]
+    pub fn sleep_until(&self, deadline: u64) -> Sleep {
+        Sleep {
+            executor: self.clone(),
+            deadline,
+            key: None,
+        }
+    }
+}
+
+/// poll(2) over `main` and `watched`; raw numbers, as a task may have closed its descriptor since.
+fn poll(main: BorrowedFd<'_>, watched: &[RawFd], timeout: Option<&Timespec>) -> (bool, Vec<bool>) {
+    let borrowed: Vec<BorrowedFd<'_>> = watched
+        .iter()
+        .map(|fd| crate::native::borrow(*fd))
+        .collect();
+    let mut set: Vec<PollFd<'_>> = std::iter::once(main)
+        .chain(borrowed.iter().map(AsFd::as_fd))
+        .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN))
+        .collect();
+    if rustix::event::poll(&mut set, timeout).is_err() {
+        return (false, Vec::new());
+    }
+    let fired = set
+        .iter()
+        .map(|p| !p.revents().is_empty())
+        .collect::<Vec<_>>();
+    (fired[0], fired[1..].to_vec())
+}
+
+/// See [`Executor::readable`].
+pub struct Readable<'a> {
+    executor: &'a Executor,
+    fd: &'a OwnedFd,
+    registered: bool,
+}
+
+impl Future for Readable<'_> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let raw = self.fd.as_raw_fd();
+        let mut readers = self.executor.0.readers.borrow_mut();
+        let waiting = readers
+            .iter()
+            .any(|(fd, w)| *fd == raw && w.will_wake(cx.waker()));
+        if self.registered && !waiting {
+            return Poll::Ready(());
+        }
+        if !waiting {
+            readers.push((raw, cx.waker().clone()));
+        }
+        drop(readers);
+        self.registered = true;
+        Poll::Pending
+    }
+}
+
+/// See [`Executor::sleep_until`].
+pub struct Sleep {
+    executor: Executor,
+    deadline: u64,
+    key: Option<(u64, u64)>,
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if now() >= self.deadline {
+            return Poll::Ready(());
+        }
+        let key = self.key.unwrap_or_else(|| {
+            let mut next = self.executor.0.next_timer.borrow_mut();
+            *next += 1;
+            (self.deadline, *next)
+        });
+        self.executor
+            .0
+            .timers
+            .borrow_mut()
+            .insert(key, cx.waker().clone());
+        self.key = Some(key);
+        Poll::Pending
+    }
+}
+
+impl Drop for Sleep {
+    fn drop(&mut self) {
+        if let Some(key) = self.key {
+            self.executor.0.timers.borrow_mut().remove(&key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    #[test]
+    fn a_task_that_needs_no_waiting_is_done_when_spawned() {
+        let executor = Executor::default();
+        let done = Rc::new(Cell::new(false));
+        let seen = done.clone();
+        executor.spawn(async move { seen.set(true) });
+        assert!(done.get());
+    }
+
+    #[test]
+    fn a_reader_wakes_when_its_pipe_has_data() {
+        let executor = Executor::default();
+        let (read, write) = rustix::pipe::pipe().expect("a pipe");
+        let (main, _main_writer) = rustix::pipe::pipe().expect("a pipe");
+        let done = Rc::new(Cell::new(false));
+        let seen = done.clone();
+        let handle = executor.clone();
+        executor.spawn(async move {
+            handle.readable(&read).await;
+            seen.set(true);
+        });
+        assert!(!done.get());
+        rustix::io::write(&write, b"x").expect("the pipe is empty");
+        assert!(!executor.wait(main.as_fd()));
+        executor.run_ready();
+        assert!(done.get());
+    }
+
+    #[test]
+    fn timers_fire_in_order_of_their_deadlines() {
+        let executor = Executor::default();
+        let (main, _writer) = rustix::pipe::pipe().expect("a pipe");
+        let order = Rc::new(RefCell::new(Vec::new()));
+        let start = now();
+        for delay in [2u64, 1] {
+            let (handle, order) = (executor.clone(), order.clone());
+            executor.spawn(async move {
+                handle.sleep_until(start + delay * 1_000_000).await;
+                order.borrow_mut().push(delay);
+            });
+        }
+        while order.borrow().len() < 2 {
+            executor.wait(main.as_fd());
+            executor.run_ready();
+        }
+        assert_eq!(*order.borrow(), [1, 2]);
+    }
+}

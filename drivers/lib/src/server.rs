@@ -1,0 +1,303 @@
+//! The loop that serves a scheme.
+
+use crate::executor::Executor;
+use crate::ioctl::Argument;
+use crate::ring::Ring;
+use crate::scheme::{Caller, Entry, Scheme};
+use crate::{Errno, Result, native};
+use bytemuck::Zeroable;
+use ochre_abi::ioctl::Command;
+use ochre_abi::scheme::{Attr, COMPLETE, Completion, DirEntry, LEVEL, Op, PAYLOAD, Request};
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::rc::Rc;
+
+/// Answers that wait to be put into the ring, with the descriptors they pass: those stay open until
+/// the kernel has taken them over.
+type Outbox = Rc<RefCell<VecDeque<(Completion, Option<OwnedFd>)>>>;
+
+/// Tells the kernel the readiness of open files. Clones share one outbox.
+#[derive(Clone, Default)]
+pub struct Levels(Outbox);
+
+impl Levels {
+    /// Sets the readiness of an open file, in poll(2) bits. It takes effect at the loop's next turn.
+    pub fn set(&self, file: u64, events: u32) {
+        let completion = Completion {
+            id: file,
+            kind: LEVEL,
+            values: [u64::from(events), 0],
+            fd: -1,
+            ..Completion::zeroed()
+        };
+        self.0.borrow_mut().push_back((completion, None));
+    }
+}
+
+/// What a handler's outcome becomes in the ring.
+#[derive(Default)]
+struct Answer {
+    result: i64,
+    payload: usize,
+    values: [u64; 2],
+    fd: Option<OwnedFd>,
+}
+
+/// Serves `scheme` on the server descriptor until the descriptor fails. `levels` is the handle that
+/// the scheme was given; `executor` also runs the driver's own tasks.
+pub fn serve<S: Scheme>(
+    server: OwnedFd,
+    scheme: Rc<S>,
+    ioctls: &[Command],
+    levels: &Levels,
+    executor: &Executor,
+) -> Result<()> {
+    native::scheme_ioctls(server.as_fd(), ioctls)?;
+    let ring = Rc::new(Ring::map(server.as_fd())?);
+    let server = Rc::new(server);
+    loop {
+        while let Some(request) = ring.next_request() {
+            let (ring, scheme) = (ring.clone(), scheme.clone());
+            let (outbox, server) = (levels.0.clone(), server.clone());
+            executor.spawn(async move {
+                let answer = handle(&*scheme, &ring, &server, &request).await;
+                if request.id != 0 {
+                    outbox.borrow_mut().push_back(completion(&request, answer));
+                }
+            });
+        }
+        executor.run_ready();
+        let idle = executor.is_idle();
+        if flush(&ring, &levels.0, &server, idle)? == 0 && !idle {
+            executor.wait(server.as_fd());
+            executor.run_ready();
+        }
+    }
+}
+
+/// Hands answers to the kernel; returns how many requests wait. With nothing else to wait for, it
+/// sleeps for a request in the same call.
+fn flush(ring: &Ring, outbox: &Outbox, server: &OwnedFd, sleep: bool) -> Result<usize> {
+    let mut passed = Vec::new();
+    loop {
+        let mut queue = outbox.borrow_mut();
+        while !ring.is_full() {
+            let Some((completion, fd)) = queue.pop_front() else {
+                break;
+            };
+            ring.complete(&completion);
+            passed.extend(fd);
+        }
+        let more = !queue.is_empty();
+        drop(queue);
+        if !more && !sleep && !ring.has_completions() {
+            return Ok(0);
+        }
+        match native::scheme_enter(server.as_fd(), sleep && !more) {
+            Ok(waiting) if !more => return Ok(waiting),
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn completion(request: &Request, answer: Result<Answer>) -> (Completion, Option<OwnedFd>) {
+    match answer {
+        Ok(answer) => {
+            let fd = answer.fd.as_ref().map_or(-1, AsRawFd::as_raw_fd);
+            let completion = Completion {
+                id: request.id,
+                result: answer.result,
+                kind: COMPLETE,
+                payload: answer.payload as u32,
+                values: answer.values,
+                fd,
+                ..Completion::zeroed()
+            };
+            (completion, answer.fd)
+        }
+        Err(error) => {
+            let completion = Completion {
+                id: request.id,
+                result: -i64::from(error.raw_os_error()),
+                kind: COMPLETE,
+                fd: -1,
+                ..Completion::zeroed()
+            };
+            (completion, None)
+        }
+    }
+}
+
+async fn handle<S: Scheme>(
+    scheme: &S,
+    ring: &Ring,
+    server: &OwnedFd,
+    request: &Request,
+) -> Result<Answer> {
+    // SAFETY: the kernel gave this slot to this request alone, and this future is its only handler.
+    let payload = unsafe { ring.payload(request.slot) };
+    let caller = Caller {
+        uid: request.uid,
+        gid: request.gid,
+        pid: request.pid,
+    };
+    let given = (request.payload as usize).min(PAYLOAD);
+    let wanted = usize::try_from(request.length)
+        .unwrap_or(PAYLOAD)
+        .min(PAYLOAD);
+    match Op::from_raw(request.op).ok_or(Errno::NOSYS)? {
+        Op::Lookup => {
+            let name = std::str::from_utf8(&payload[..given]).map_err(|_| Errno::NOENT)?;
+            let attr = scheme.lookup(request.node, name).await?;
+            Ok(put_attr(payload, &attr))
+        }
+        Op::GetAttr => {
+            let attr = scheme.getattr(request.node).await?;
+            Ok(put_attr(payload, &attr))
+        }
+        Op::ReadDir => {
+            let entries = scheme.readdir(request.node).await?;
+            Ok(put_entries(payload, &entries, request.offset, wanted))
+        }
+        Op::ReadLink => {
+            let target = scheme.readlink(request.node).await?;
+            let len = target.len().min(PAYLOAD);
+            payload[..len].copy_from_slice(&target.as_bytes()[..len]);
+            Ok(Answer {
+                result: len as i64,
+                payload: len,
+                ..Answer::default()
+            })
+        }
+        Op::Open => {
+            let opened = scheme
+                .open(caller, request.node, request.args[0] as u32)
+                .await?;
+            let values = [opened.file, u64::from(opened.level)];
+            Ok(Answer {
+                values,
+                ..Answer::default()
+            })
+        }
+        Op::Close => {
+            scheme.close(request.file);
+            Ok(Answer::default())
+        }
+        Op::Read => {
+            let len = scheme
+                .read(request.file, request.offset, &mut payload[..wanted])
+                .await?;
+            Ok(Answer {
+                result: len as i64,
+                payload: len,
+                ..Answer::default()
+            })
+        }
+        Op::Write => {
+            let len = scheme
+                .write(request.file, request.offset, &payload[..given])
+                .await?;
+            Ok(Answer {
+                result: len as i64,
+                ..Answer::default()
+            })
+        }
+        Op::Ioctl => {
+            let [command, integer, ..] = request.args;
+            let area = &mut payload[..given];
+            let mut argument =
+                Argument::new(command as u32, integer, area, request.id, server.as_fd());
+            let result = scheme.ioctl(request.file, &mut argument).await?;
+            let fd = argument.into_reply_fd();
+            Ok(Answer {
+                result: i64::from(result),
+                payload: given,
+                fd,
+                ..Answer::default()
+            })
+        }
+        Op::Map => {
+            let write = request.args[0] != 0;
+            let map = scheme
+                .map(request.file, request.offset, request.length, write)
+                .await?;
+            Ok(Answer {
+                values: [map.offset, 0],
+                fd: Some(map.memory),
+                ..Answer::default()
+            })
+        }
+        Op::Fsync | Op::Cancel => Ok(Answer::default()),
+        Op::SetAttr | Op::Create | Op::Mkdir | Op::Symlink | Op::Link | Op::Unlink | Op::Rename => {
+            Err(Errno::PERM)
+        }
+        Op::StatFs => Err(Errno::NOSYS),
+    }
+}
+
+fn put_attr(payload: &mut [u8], attr: &Attr) -> Answer {
+    payload[..size_of::<Attr>()].copy_from_slice(bytemuck::bytes_of(attr));
+    Answer {
+        payload: size_of::<Attr>(),
+        ..Answer::default()
+    }
+}
+
+/// Writes the records after `cookie` that fit `room` bytes. A cookie is the index of the entry that
+/// follows.
+fn put_entries(payload: &mut [u8], entries: &[Entry], cookie: u64, room: usize) -> Answer {
+    let mut used = 0;
+    let first = usize::try_from(cookie).unwrap_or(usize::MAX);
+    for (index, entry) in entries.iter().enumerate().skip(first) {
+        let length = (size_of::<DirEntry>() + entry.name.len()).next_multiple_of(8);
+        if used + length > room {
+            break;
+        }
+        let head = DirEntry {
+            node: entry.node,
+            cookie: index as u64 + 1,
+            name_length: entry.name.len() as u16,
+            kind: entry.kind,
+            _reserved: [0; 5],
+        };
+        let record = &mut payload[used..used + length];
+        record.fill(0);
+        record[..size_of::<DirEntry>()].copy_from_slice(bytemuck::bytes_of(&head));
+        record[size_of::<DirEntry>()..][..entry.name.len()].copy_from_slice(entry.name.as_bytes());
+        used += length;
+    }
+    Answer {
+        result: used as i64,
+        payload: used,
+        ..Answer::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_listing_goes_on_where_the_cookie_says() {
+        let entries: Vec<Entry> = ["a", "bb", "ccc"]
+            .iter()
+            .enumerate()
+            .map(|(i, name)| Entry {
+                node: i as u64,
+                kind: 4,
+                name: (*name).to_string(),
+            })
+            .collect();
+        let mut payload = vec![0; 256];
+        let first = put_entries(&mut payload, &entries, 0, 2 * 32);
+        assert_eq!(
+            first.result, 64,
+            "two records of 24 bytes and a padded name fit"
+        );
+        let rest = put_entries(&mut payload, &entries, 2, 256);
+        assert_eq!(rest.result, 32);
+        assert_eq!(&payload[24..27], b"ccc");
+    }
+}
