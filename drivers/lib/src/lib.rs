@@ -10,6 +10,7 @@ pub mod capability;
 pub mod executor;
 pub mod ioctl;
 pub mod native;
+pub mod pci;
 mod ring;
 pub mod scheme;
 mod server;

@@ -226,3 +226,18 @@ pub(crate) fn borrow<'a>(raw: i32) -> BorrowedFd<'a> {
     // excluded as the number came from an OwnedFd.
     unsafe { BorrowedFd::borrow_raw(raw) }
 }
+
+/// An ioctl whose argument is a plain struct.
+pub fn ioctl<T: bytemuck::Pod>(on: BorrowedFd<'_>, command: u32, argument: &mut T) -> Result<u32> {
+    assert!(
+        ochre_abi::ioctl::Number(command).size() <= size_of::<T>(),
+        "the command's struct is larger than the argument"
+    );
+    // SAFETY: `argument` is live and ours to be written, and as large as the command's number says.
+    let ret = unsafe { libc::ioctl(on.as_raw_fd(), command as _, std::ptr::from_mut(argument)) };
+    if ret == -1 {
+        let error = std::io::Error::last_os_error();
+        return Err(Errno::from_io_error(&error).unwrap_or(Errno::IO));
+    }
+    Ok(ret as u32)
+}

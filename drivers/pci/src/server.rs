@@ -1,0 +1,209 @@
+//! `/dev/pci`: a directory of functions.
+
+use crate::config::Space;
+use crate::function::Function;
+use crate::msi;
+use ochre_abi::native::{Derive, DeriveKind, MAP_WRITE_COMBINING};
+use ochre_abi::scheme::{Attr, ROOT};
+use ochre_driver::ioctl::Argument;
+use ochre_driver::pci::{BarInfo, FdReply, IOC_BAR, IOC_DMA, IOC_INTERRUPT};
+use ochre_driver::scheme::{Entry, directory, regular};
+use ochre_driver::{Caller, Errno, Mapping, Opened, Result, Scheme, native};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::os::fd::{AsFd, OwnedFd};
+
+const COMMAND: u8 = 0x04;
+const MEMORY_DECODE: u32 = 1 << 1;
+const BUS_MASTER: u32 = 1 << 2;
+/// DMA memory that one driver may hold.
+const DMA_LIMIT: u64 = 1 << 30;
+const DT_REG: u8 = 8;
+
+/// The scheme: node `n + 1` is function `n`.
+pub struct Pci {
+    machine: OwnedFd,
+    space: Space,
+    functions: Vec<Function>,
+    /// Open files: the function's index.
+    open: RefCell<BTreeMap<u64, usize>>,
+    next_file: RefCell<u64>,
+}
+
+impl Pci {
+    pub fn new(machine: OwnedFd, space: Space, functions: Vec<Function>) -> Pci {
+        Pci {
+            machine,
+            space,
+            functions,
+            open: RefCell::default(),
+            next_file: RefCell::new(0),
+        }
+    }
+
+    fn node(&self, node: u64) -> Result<(usize, &Function)> {
+        let index = usize::try_from(node)
+            .ok()
+            .and_then(|n| n.checked_sub(1))
+            .ok_or(Errno::NOENT)?;
+        self.functions
+            .get(index)
+            .map(|f| (index, f))
+            .ok_or(Errno::NOENT)
+    }
+
+    fn file(&self, file: u64) -> Result<&Function> {
+        let index = *self.open.borrow().get(&file).ok_or(Errno::BADF)?;
+        Ok(&self.functions[index])
+    }
+
+    fn set_command(&self, function: &Function, set: u32, clear: u32) -> Result<()> {
+        let command = self.space.read(function.at, COMMAND) & 0xffff;
+        self.space
+            .write(function.at, COMMAND, (command | set) & !clear)
+    }
+
+    fn attr(node: u64) -> Attr {
+        if node == ROOT {
+            directory(ROOT)
+        } else {
+            regular(node, 256, 0o600)
+        }
+    }
+}
+
+impl Scheme for Pci {
+    async fn lookup(&self, dir: u64, name: &str) -> Result<Attr> {
+        if dir != ROOT {
+            return Err(Errno::NOTDIR);
+        }
+        let index = self.functions.iter().position(|f| f.at.to_string() == name);
+        Ok(Pci::attr(index.ok_or(Errno::NOENT)? as u64 + 1))
+    }
+
+    async fn getattr(&self, node: u64) -> Result<Attr> {
+        if node != ROOT {
+            self.node(node)?;
+        }
+        Ok(Pci::attr(node))
+    }
+
+    async fn readdir(&self, dir: u64) -> Result<Vec<Entry>> {
+        if dir != ROOT {
+            return Err(Errno::NOTDIR);
+        }
+        let entries = self
+            .functions
+            .iter()
+            .enumerate()
+            .map(|(index, function)| Entry {
+                node: index as u64 + 1,
+                kind: DT_REG,
+                name: function.at.to_string(),
+            });
+        Ok(entries.collect())
+    }
+
+    async fn open(&self, caller: Caller, node: u64, _flags: u32) -> Result<Opened> {
+        if caller.uid != 0 {
+            return Err(Errno::ACCESS);
+        }
+        let (index, _) = self.node(node)?;
+        let mut next = self.next_file.borrow_mut();
+        *next += 1;
+        self.open.borrow_mut().insert(*next, index);
+        Ok(Opened {
+            file: *next,
+            level: 0x5,
+        })
+    }
+
+    fn close(&self, file: u64) {
+        let Some(index) = self.open.borrow_mut().remove(&file) else {
+            return;
+        };
+        if self.open.borrow().values().any(|other| *other == index) {
+            return;
+        }
+        let function = &self.functions[index];
+        msi::disable(&self.space, function);
+        // A function that cannot be written is gone and does nothing any more.
+        let _ = self.set_command(function, 0, BUS_MASTER);
+    }
+
+    async fn read(&self, file: u64, offset: u64, buffer: &mut [u8]) -> Result<usize> {
+        let config = self.space.snapshot(self.file(file)?.at);
+        let start = usize::try_from(offset)
+            .unwrap_or(usize::MAX)
+            .min(config.len());
+        let len = buffer.len().min(config.len() - start);
+        buffer[..len].copy_from_slice(&config[start..start + len]);
+        Ok(len)
+    }
+
+    async fn ioctl(&self, file: u64, argument: &mut Argument<'_>) -> Result<u32> {
+        let function = self.file(file)?;
+        match argument.command().0 {
+            IOC_BAR => {
+                let mut info: BarInfo = argument.get()?;
+                let bar = function.bars.iter().find(|b| b.index == info.index);
+                info.address = bar.map_or(0, |b| b.address);
+                info.size = bar.map_or(0, |b| b.size);
+                info.prefetchable = u32::from(bar.is_some_and(|b| b.prefetchable));
+                argument.set(&info)?;
+            }
+            IOC_INTERRUPT => {
+                let reply: FdReply = argument.get()?;
+                let fd = msi::enable(&self.machine, &self.space, function, reply.index)?;
+                self.set_command(function, BUS_MASTER, 0)?;
+                argument.reply_fd(fd);
+            }
+            IOC_DMA => {
+                let what = Derive {
+                    kind: DeriveKind::Dma as u32,
+                    flags: 0,
+                    start: 0,
+                    length: DMA_LIMIT,
+                };
+                let fd = native::derive(self.machine.as_fd(), what)?;
+                self.set_command(function, BUS_MASTER, 0)?;
+                argument.reply_fd(fd);
+            }
+            _ => return Err(Errno::NOTTY),
+        }
+        Ok(0)
+    }
+
+    async fn map(&self, file: u64, offset: u64, length: u64, _write: bool) -> Result<Mapping> {
+        let function = self.file(file)?;
+        let (index, offset) = ((offset >> 32) as u32, offset & 0xffff_ffff);
+        let bar = function
+            .bars
+            .iter()
+            .find(|b| b.index == index)
+            .ok_or(Errno::NXIO)?;
+        let end = offset.checked_add(length).ok_or(Errno::INVAL)?;
+        if length == 0 || end > bar.size.next_multiple_of(4096) {
+            return Err(Errno::NXIO);
+        }
+        let table = msi::table_pages(&self.space.snapshot(function.at), index);
+        if table.is_some_and(|pages| offset < pages.end && pages.start < end) {
+            return Err(Errno::PERM);
+        }
+        self.set_command(function, MEMORY_DECODE, 0)?;
+        let what = Derive {
+            kind: DeriveKind::Physical as u32,
+            flags: if bar.prefetchable {
+                MAP_WRITE_COMBINING
+            } else {
+                0
+            },
+            start: bar.address + offset,
+            length,
+        };
+        Ok(Mapping {
+            memory: native::derive(self.machine.as_fd(), what)?,
+            offset: 0,
+        })
+    }
+}
