@@ -43,7 +43,9 @@ pub struct Source<'a> {
 }
 
 fn total(ranges: &[UserRange]) -> usize {
-    ranges.iter().fold(0usize, |sum, r| sum.saturating_add(r.len))
+    ranges
+        .iter()
+        .fold(0usize, |sum, r| sum.saturating_add(r.len))
 }
 
 /// The user addresses of the next `len` bytes at (`range`, `offset`), piece by piece.
@@ -55,7 +57,9 @@ fn pieces(
     mut each: impl FnMut(usize, usize) -> Result,
 ) -> Result {
     while len > 0 {
-        let Some(r) = ranges.get(*range) else { return Err(Errno::EFAULT) };
+        let Some(r) = ranges.get(*range) else {
+            return Err(Errno::EFAULT);
+        };
         let n = (r.len - *offset).min(len);
         if n > 0 {
             each(r.addr + *offset, n)?;
@@ -77,14 +81,26 @@ macro_rules! common {
             #[must_use]
             pub fn user(ranges: Vec<UserRange>) -> Self {
                 let total = total(&ranges);
-                $ty { memory: Memory::User(ranges), range: 0, offset: 0, done: 0, total }
+                $ty {
+                    memory: Memory::User(ranges),
+                    range: 0,
+                    offset: 0,
+                    done: 0,
+                    total,
+                }
             }
 
             /// The kernel's own memory.
             #[must_use]
             pub fn kernel(bytes: $slice) -> Self {
                 let total = bytes.len();
-                $ty { memory: Memory::Kernel(bytes), range: 0, offset: 0, done: 0, total }
+                $ty {
+                    memory: Memory::Kernel(bytes),
+                    range: 0,
+                    offset: 0,
+                    done: 0,
+                    total,
+                }
             }
 
             /// Bytes still to move.
@@ -122,11 +138,17 @@ impl Dest<'_> {
         match &mut self.memory {
             Memory::User(ranges) => {
                 let mut at = 0;
-                pieces(ranges, &mut self.range, &mut self.offset, bytes.len(), |addr, n| {
-                    uaccess::copy_out(addr, &bytes[at..at + n])?;
-                    at += n;
-                    Ok(())
-                })?;
+                pieces(
+                    ranges,
+                    &mut self.range,
+                    &mut self.offset,
+                    bytes.len(),
+                    |addr, n| {
+                        uaccess::copy_out(addr, &bytes[at..at + n])?;
+                        at += n;
+                        Ok(())
+                    },
+                )?;
             }
             Memory::Kernel(slice) => {
                 slice[self.done..self.done + bytes.len()].copy_from_slice(bytes);
@@ -177,11 +199,17 @@ impl Source<'_> {
         match &self.memory {
             Memory::User(ranges) => {
                 let mut at = 0;
-                pieces(ranges, &mut self.range, &mut self.offset, bytes.len(), |addr, n| {
-                    uaccess::copy_in(&mut bytes[at..at + n], addr)?;
-                    at += n;
-                    Ok(())
-                })?;
+                pieces(
+                    ranges,
+                    &mut self.range,
+                    &mut self.offset,
+                    bytes.len(),
+                    |addr, n| {
+                        uaccess::copy_in(&mut bytes[at..at + n], addr)?;
+                        at += n;
+                        Ok(())
+                    },
+                )?;
             }
             Memory::Kernel(slice) => {
                 bytes.copy_from_slice(&slice[self.done..self.done + bytes.len()]);
@@ -214,7 +242,13 @@ impl Source<'_> {
         let len = len.min(self.remaining());
         if let Memory::User(ranges) = &self.memory {
             // The closure touches no memory, so this cannot fail.
-            let _ = pieces(ranges, &mut self.range, &mut self.offset, len, |_, _| Ok(()));
+            let _ = pieces(
+                ranges,
+                &mut self.range,
+                &mut self.offset,
+                len,
+                |_, _| Ok(()),
+            );
         }
         self.done += len;
     }
