@@ -40,6 +40,20 @@ pub const DMA_ALLOC: usize = BASE + 19;
 /// `(interrupt fd, out: *mut MsiMessage) → 0`. Where a device must write to raise it.
 pub const MSI_MESSAGE: usize = BASE + 20;
 
+/// `(framebuffer fd, out: *mut Framebuffer) → 0`.
+pub const FRAMEBUFFER_INFO: usize = BASE + 21;
+
+/// [`FRAMEBUFFER_INFO`]'s answer: 32-bit pixels, red in bits 16–23, blue in bits 0–7.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+pub struct Framebuffer {
+    pub width: u32,
+    pub height: u32,
+    /// Bytes from one row to the next.
+    pub stride: u32,
+    pub _reserved: u32,
+}
+
 /// [`SCHEME_CREATE`]'s argument.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
@@ -67,6 +81,8 @@ pub enum DeriveKind {
     Dma = 5,
     /// ACPI's root pointer and the firmware's tables, read-only: `start` is ignored.
     Acpi = 6,
+    /// The framebuffer that the firmware set up: a descriptor for mmap, and [`FRAMEBUFFER_INFO`].
+    Framebuffer = 7,
 }
 
 /// [`Derive::flags`] of a GSI: level triggered.

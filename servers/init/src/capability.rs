@@ -1,0 +1,124 @@
+//! The descriptors that a unit is handed.
+
+use crate::unit::{Capabilities, Root, Scheme};
+use anyhow::Context;
+use ochre_abi::native::{Derive, DeriveKind};
+use ochre_abi::scheme::SchemeFlags;
+use ochre_driver::native;
+use std::ffi::CString;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+/// A descriptor and its name in OCHRE_FDS.
+pub struct Named {
+    pub name: String,
+    pub fd: OwnedFd,
+}
+
+/// Derives what a unit's `capabilities` name.
+pub fn derive(machine: &OwnedFd, what: &Capabilities) -> anyhow::Result<Vec<Named>> {
+    let mut all = Vec::new();
+    if what.machine {
+        all.push(Named {
+            name: "machine".into(),
+            fd: machine.try_clone()?,
+        });
+    }
+    for (name, range) in &what.ports {
+        let kind = DeriveKind::Ports;
+        let fd = narrower(machine, kind, range.start, range.length)
+            .with_context(|| format!("ports `{name}`"))?;
+        all.push(Named {
+            name: name.clone(),
+            fd,
+        });
+    }
+    for (name, number) in &what.gsi {
+        let fd = narrower(machine, DeriveKind::Gsi, u64::from(*number), 0)
+            .with_context(|| format!("interrupt `{name}`"))?;
+        all.push(Named {
+            name: format!("irq-{name}"),
+            fd,
+        });
+    }
+    if what.framebuffer {
+        let fd = narrower(machine, DeriveKind::Framebuffer, 0, 0).context("framebuffer")?;
+        all.push(Named {
+            name: "framebuffer".into(),
+            fd,
+        });
+    }
+    Ok(all)
+}
+
+fn narrower(
+    machine: &OwnedFd,
+    kind: DeriveKind,
+    start: u64,
+    length: u64,
+) -> anyhow::Result<OwnedFd> {
+    let what = Derive {
+        kind: kind as u32,
+        flags: 0,
+        start,
+        length,
+    };
+    Ok(native::derive(machine.as_fd(), what)?)
+}
+
+/// A scheme that this process holds for a unit, across the lives of its servers.
+pub struct HeldScheme {
+    pub name: String,
+    control: OwnedFd,
+    pub mount: String,
+}
+
+impl HeldScheme {
+    /// Makes the scheme and mounts it, at the lowest free number if the path has a `%n`.
+    pub fn mount(scheme: &Scheme) -> anyhow::Result<HeldScheme> {
+        let mount = free_path(&scheme.mount);
+        let path = Path::new(&mount);
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent).with_context(|| format!("creating {parent:?}"))?;
+        }
+        let mut flags = SchemeFlags::empty();
+        if scheme.stateless {
+            flags |= SchemeFlags::STATELESS;
+        }
+        match scheme.root {
+            Root::Directory => {
+                std::fs::create_dir_all(path).with_context(|| format!("creating {mount}"))?;
+            }
+            Root::File => {
+                flags |= SchemeFlags::ROOT_IS_FILE;
+                std::fs::File::create(path).with_context(|| format!("creating {mount}"))?;
+            }
+        }
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let control = native::scheme_create(&name, flags).context("creating a scheme")?;
+        native::scheme_mount(control.as_fd(), &CString::new(mount.as_str())?)
+            .with_context(|| format!("mounting at {mount}"))?;
+        Ok(HeldScheme {
+            name: scheme.name.clone(),
+            control,
+            mount,
+        })
+    }
+
+    /// A server descriptor for the unit's next process.
+    pub fn attach(&self) -> anyhow::Result<Named> {
+        let fd = native::scheme_attach(self.control.as_fd())
+            .with_context(|| format!("attaching to {}", self.mount))?;
+        Ok(Named {
+            name: self.name.clone(),
+            fd,
+        })
+    }
+}
+
+fn free_path(template: &str) -> String {
+    (0u32..)
+        .map(|n| template.replace("%n", &n.to_string()))
+        .find(|path| path == template || !Path::new(path).exists())
+        .expect("numbers do not run out before paths")
+}

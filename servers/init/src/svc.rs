@@ -1,0 +1,48 @@
+//! `svc`: shows and controls the units that init supervises.
+#![forbid(unsafe_code)]
+
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::process::ExitCode;
+
+const SOCKET: &str = "/run/init.sock";
+const HELP: &str = "\
+svc: show and control Ochre's units
+
+Usage: svc status            every unit: its state, restarts and mounts
+       svc log NAME          what the unit printed lately
+       svc restart NAME      end it and start it again
+       svc stop NAME         end it for good
+       svc start NAME        start it again
+
+NAME is a unit, or one instance of it (`virtio-input@00:03.0`).";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.is_empty() || arguments.iter().any(|a| a == "--help" || a == "-h") {
+        println!("{HELP}");
+        return ExitCode::SUCCESS;
+    }
+    match ask(&arguments.join(" ")) {
+        Ok(reply) if reply.starts_with("error: ") => {
+            eprint!("svc: {reply}");
+            ExitCode::FAILURE
+        }
+        Ok(reply) => {
+            print!("{reply}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("svc: cannot reach init at {SOCKET}: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn ask(line: &str) -> std::io::Result<String> {
+    let mut socket = UnixStream::connect(SOCKET)?;
+    writeln!(socket, "{line}")?;
+    let mut reply = String::new();
+    socket.read_to_string(&mut reply)?;
+    Ok(reply)
+}
