@@ -6,11 +6,13 @@
 //! ignore the position.
 
 use crate::errno::{Errno, Result};
-use crate::fs::node::Node;
+use crate::fs::node::{Attributes, Node, OpenFlags};
+use crate::ipc::socket::Socket;
 use crate::mm::object::MemoryObject;
 use crate::sched::wait::WaitQueue;
 use crate::uio::{Dest, Source};
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use bitflags::bitflags;
 use core::any::Any;
 
@@ -78,6 +80,62 @@ pub trait File: Any + Send + Sync {
         None
     }
 
+    /// What fstat reports of an object without a name: by default an anonymous inode's.
+    fn attributes(&self) -> Result<Attributes> {
+        match self.node() {
+            Some(node) => node.attributes(),
+            None => Ok(crate::fs::unnamed::attributes(0o600)),
+        }
+    }
+
+    /// What /proc/PID/fd shows for an object without a name.
+    fn description(&self) -> Vec<u8> {
+        b"anon_inode:[file]".to_vec()
+    }
+
+    /// What FIONREAD answers.
+    fn readable_bytes(&self) -> Result<usize> {
+        Err(Errno::ENOTTY)
+    }
+
+    /// fsync, or fdatasync when `data_only`.
+    fn sync(&self, _data_only: bool) -> Result {
+        Err(Errno::EINVAL)
+    }
+
+    /// fallocate(2), with its mode bits.
+    fn allocate(&self, _mode: u32, _offset: u64, _len: u64) -> Result {
+        Err(Errno::ENODEV)
+    }
+
+    /// The first offset at or after `offset` that is data (SEEK_DATA) or, with `hole`, is not
+    /// (SEEK_HOLE): `ENXIO` at or past the end.
+    fn seek_data(&self, offset: u64, hole: bool) -> Result<u64> {
+        let size = self.attributes()?.size;
+        if offset >= size {
+            return Err(Errno::ENXIO);
+        }
+        Ok(if hole { size } else { offset })
+    }
+
+    /// ftruncate(2).
+    fn truncate(&self, _size: u64) -> Result {
+        Err(Errno::EINVAL)
+    }
+
+    /// Opens the object anew, through /proc/PID/fd: a pipe's other end, a memfd.
+    fn reopen(&self, _flags: OpenFlags) -> Result<Arc<dyn File>> {
+        Err(Errno::ENXIO)
+    }
+
+    /// The object's socket calls, if it is a socket.
+    fn as_socket(&self) -> Option<&dyn Socket> {
+        None
+    }
+
+    /// fcntl(F_SETFL) changed the status flags.
+    fn status_changed(&self, _nonblock: bool) {}
+
     /// Device control; `arg` is the caller's untouched third argument.
     fn ioctl(&self, _cmd: u32, _arg: usize) -> Result<usize> {
         Err(Errno::ENOTTY)
@@ -95,8 +153,8 @@ pub trait File: Any + Send + Sync {
         None
     }
 
-    /// Called when the last descriptor of one process on this description is closed (POSIX locks
-    /// and flush of schemes hang on it). The last reference's end is `Drop`.
+    /// Called when a process closes a descriptor of this description (flush of schemes hangs on
+    /// it). The last reference's end is `Drop`.
     fn flush(&self) {}
 
     /// For downcasts to the concrete object (is this a socket? an epoll set?).

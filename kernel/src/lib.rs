@@ -11,6 +11,8 @@ extern crate alloc;
 
 pub mod errno;
 pub mod file;
+pub mod fs;
+pub mod ipc;
 pub mod uio;
 
 /// Linux's numbers, structs and flags.

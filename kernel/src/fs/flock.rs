@@ -1,0 +1,274 @@
+//! Advisory locks of a node: whole-file locks of flock(2), byte ranges of fcntl(2).
+//!
+//! flock locks and F_OFD locks belong to an open file description, POSIX ones to a descriptor
+//! table (a process). The two families do not see each other, as on Linux.
+//!
+//! Locks: one spinlock per node. Who waits for whom among POSIX locks is one global table, for
+//! deadlock detection.
+
+use crate::errno::{Errno, Result};
+use crate::file::Events;
+use crate::lock_order;
+use crate::sched::wait::WaitQueue;
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicBool, Ordering};
+use ochre_hal::sync::SpinLock;
+
+/// Whom a byte-range lock belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Owner {
+    /// A descriptor table: POSIX locks.
+    Process(u64),
+    /// An open file description: F_OFD locks.
+    Open(u64),
+}
+
+/// A locked byte range; `end` is inclusive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RangeLock {
+    pub owner: Owner,
+    /// What F_GETLK reports: the process that took it, or −1 for F_OFD locks.
+    pub pid: i32,
+    pub start: u64,
+    pub end: u64,
+    pub exclusive: bool,
+}
+
+#[derive(Default)]
+struct State {
+    /// flock: (open file description, exclusive).
+    whole: Vec<(u64, bool)>,
+    ranges: Vec<RangeLock>,
+}
+
+pub struct NodeLocks {
+    state: SpinLock<State>,
+    /// Whether any lock was ever taken: closing a file is hot, locks are rare.
+    used: AtomicBool,
+    released: WaitQueue,
+}
+
+/// Range locks of one node.
+const RANGES_MAX: usize = 1 << 16;
+
+/// Which POSIX owner waits for which.
+static WAITING: SpinLock<BTreeMap<Owner, Owner>> = SpinLock::new(lock_order::FILE, BTreeMap::new());
+
+impl NodeLocks {
+    #[must_use]
+    pub const fn new() -> NodeLocks {
+        NodeLocks {
+            state: SpinLock::new(
+                lock_order::FS_NODE,
+                State {
+                    whole: Vec::new(),
+                    ranges: Vec::new(),
+                },
+            ),
+            used: AtomicBool::new(false),
+            released: WaitQueue::new(),
+        }
+    }
+
+    /// flock(2): `open` takes the lock, changing one it has. Sleeps unless `nonblock`.
+    pub fn lock_whole(&self, open: u64, exclusive: bool, nonblock: bool) -> Result {
+        self.used.store(true, Ordering::Release);
+        let mut dropped = false;
+        let mut attempt = || -> Option<Result> {
+            let mut state = self.state.lock();
+            // Not an atomic conversion: the old lock is gone even if the new one has to wait.
+            let had = state.whole.len();
+            state.whole.retain(|lock| *lock != (open, !exclusive));
+            dropped |= state.whole.len() != had;
+            if state.whole.contains(&(open, exclusive)) {
+                return Some(Ok(()));
+            }
+            if state.whole.iter().any(|lock| lock.1 || exclusive) {
+                return None;
+            }
+            Some(state.whole.try_reserve(1).map_err(Errno::from).map(|()| {
+                state.whole.push((open, exclusive));
+            }))
+        };
+        let result = match attempt() {
+            Some(result) => result,
+            None if nonblock => Err(Errno::EAGAIN),
+            None => {
+                self.released.wake_all(Events::all());
+                self.released.wait(&mut attempt).and_then(|result| result)
+            }
+        };
+        if dropped {
+            self.released.wake_all(Events::all());
+        }
+        result
+    }
+
+    pub fn unlock_whole(&self, open: u64) {
+        let removed = {
+            let mut state = self.state.lock();
+            let had = state.whole.len();
+            state.whole.retain(|lock| lock.0 != open);
+            had != state.whole.len()
+        };
+        if removed {
+            self.released.wake_all(Events::all());
+        }
+    }
+
+    /// The first lock that keeps `wanted` from being taken.
+    #[must_use]
+    pub fn conflict(&self, wanted: &RangeLock) -> Option<RangeLock> {
+        self.state.lock().conflict(wanted)
+    }
+
+    /// Takes a byte range; sleeps unless `nonblock`.
+    pub fn lock_range(&self, wanted: RangeLock, nonblock: bool) -> Result {
+        self.used.store(true, Ordering::Release);
+        let attempt = || -> Option<Result> {
+            let mut state = self.state.lock();
+            match state.conflict(&wanted) {
+                None => Some(state.replace(&wanted, true)),
+                Some(holder) => {
+                    drop(state);
+                    if nonblock {
+                        return Some(Err(Errno::EAGAIN));
+                    }
+                    wait_for(wanted.owner, holder.owner).err().map(Err)
+                }
+            }
+        };
+        let result = match self.released.wait(attempt) {
+            Ok(result) => result,
+            Err(error) => Err(error),
+        };
+        WAITING.lock().remove(&wanted.owner);
+        // A lock turned from exclusive to shared lets others in.
+        self.released.wake_all(Events::all());
+        result
+    }
+
+    /// Releases a byte range of its owner.
+    pub fn unlock_range(&self, range: &RangeLock) -> Result {
+        if !self.used.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let result = self.state.lock().replace(range, false);
+        self.released.wake_all(Events::all());
+        result
+    }
+
+    fn release(&self, owner: Owner, whole: Option<u64>) {
+        if !self.used.load(Ordering::Acquire) {
+            return;
+        }
+        let changed = {
+            let mut state = self.state.lock();
+            let before = state.whole.len() + state.ranges.len();
+            state.ranges.retain(|lock| lock.owner != owner);
+            state.whole.retain(|lock| Some(lock.0) != whole);
+            before != state.whole.len() + state.ranges.len()
+        };
+        if changed {
+            self.released.wake_all(Events::all());
+        }
+    }
+
+    /// A process closed a descriptor of this node: its POSIX locks go.
+    pub fn release_process(&self, process: u64) {
+        self.release(Owner::Process(process), None);
+    }
+
+    /// An open file description ended.
+    pub fn release_open(&self, open: u64) {
+        self.release(Owner::Open(open), Some(open));
+    }
+}
+
+impl Default for NodeLocks {
+    fn default() -> NodeLocks {
+        NodeLocks::new()
+    }
+}
+
+/// Notes that `waiter` waits for `holder`; EDEADLK when that closes a circle.
+fn wait_for(waiter: Owner, holder: Owner) -> Result {
+    if matches!(waiter, Owner::Open(_)) {
+        return Ok(());
+    }
+    let mut waiting = WAITING.lock();
+    let mut at = holder;
+    // As Linux does, give up after a chain of ten.
+    for _ in 0..10 {
+        match waiting.get(&at) {
+            Some(next) if *next == waiter => return Err(Errno::EDEADLK),
+            Some(next) => at = *next,
+            None => break,
+        }
+    }
+    waiting.insert(waiter, holder);
+    Ok(())
+}
+
+impl State {
+    fn conflict(&self, wanted: &RangeLock) -> Option<RangeLock> {
+        self.ranges
+            .iter()
+            .filter(|held| {
+                held.owner != wanted.owner
+                    && held.start <= wanted.end
+                    && wanted.start <= held.end
+                    && (held.exclusive || wanted.exclusive)
+            })
+            .min_by_key(|held| held.start)
+            .copied()
+    }
+
+    /// Cuts `new`'s range out of what its owner holds; then takes it when `lock`.
+    fn replace(&mut self, new: &RangeLock, lock: bool) -> Result {
+        // At most one lock is split in two, and one is added.
+        self.ranges.try_reserve(2)?;
+        if self.ranges.len() + 2 > RANGES_MAX {
+            return Err(Errno::ENOLCK);
+        }
+        let mut split = None;
+        self.ranges.retain_mut(|held| {
+            if held.owner != new.owner || held.start > new.end || new.start > held.end {
+                return true;
+            }
+            let (start, end) = (held.start, held.end);
+            if start < new.start && end > new.end {
+                split = Some(RangeLock {
+                    start: new.end + 1,
+                    ..*held
+                });
+                held.end = new.start - 1;
+            } else if start < new.start {
+                held.end = new.start - 1;
+            } else if end > new.end {
+                held.start = new.end + 1;
+            } else {
+                return false;
+            }
+            true
+        });
+        self.ranges.extend(split);
+        if lock {
+            let mut merged = *new;
+            self.ranges.retain(|held| {
+                let touches = held.owner == new.owner
+                    && held.exclusive == new.exclusive
+                    && (held.end.checked_add(1) == Some(merged.start)
+                        || merged.end.checked_add(1) == Some(held.start));
+                if touches {
+                    merged.start = merged.start.min(held.start);
+                    merged.end = merged.end.max(held.end);
+                }
+                !touches
+            });
+            self.ranges.push(merged);
+        }
+        Ok(())
+    }
+}

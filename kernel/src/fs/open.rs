@@ -1,0 +1,286 @@
+//! Open file descriptions: what descriptors point at, shared by dup, fork and SCM_RIGHTS.
+//!
+//! A description joins a [`File`] with status flags, a cursor and the name it was opened by.
+//! The cursor is a sleeping mutex held for the whole of a transfer that uses it, so that two
+//! writers through one description do not overwrite each other (POSIX, 2.9.7).
+
+use crate::errno::{Errno, Result};
+use crate::file::{File, Io};
+use crate::fs::inotify;
+use crate::fs::namespace::Path;
+use crate::fs::node::{Attributes, Node, OpenFlags};
+use crate::sched::mutex::Mutex;
+use crate::uio::{Dest, Source};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+/// One open file description.
+pub struct OpenFile {
+    file: Arc<dyn File>,
+    /// The name it was opened by; objects without names have none.
+    path: Option<Path>,
+    flags: AtomicU32,
+    cursor: Mutex<u64>,
+    id: u64,
+    /// F_SETOWN and F_SETSIG.
+    owner: AtomicU32,
+    signal: AtomicU32,
+}
+
+/// What fcntl(F_SETFL) may change.
+const CHANGEABLE: OpenFlags = OpenFlags::APPEND
+    .union(OpenFlags::NONBLOCK)
+    .union(OpenFlags::ASYNC)
+    .union(OpenFlags::DIRECT)
+    .union(OpenFlags::NO_ATIME);
+
+/// What open keeps of its flags.
+const KEPT: OpenFlags = CHANGEABLE
+    .union(OpenFlags::WRITE_ONLY)
+    .union(OpenFlags::READ_WRITE)
+    .union(OpenFlags::DSYNC)
+    .union(OpenFlags::SYNC)
+    .union(OpenFlags::LARGE_FILE)
+    .union(OpenFlags::DIRECTORY)
+    .union(OpenFlags::NO_FOLLOW)
+    .union(OpenFlags::TMPFILE)
+    .union(OpenFlags::PATH);
+
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+
+impl OpenFile {
+    #[must_use]
+    pub fn new(file: Arc<dyn File>, path: Option<Path>, flags: OpenFlags) -> Arc<OpenFile> {
+        Arc::new(OpenFile {
+            file,
+            path,
+            flags: AtomicU32::new((flags & KEPT).bits()),
+            cursor: Mutex::new(0),
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            owner: AtomicU32::new(0),
+            signal: AtomicU32::new(0),
+        })
+    }
+
+    /// A description of an object without a name (pipe, socket, eventfd).
+    #[must_use]
+    pub fn unnamed(file: Arc<dyn File>, flags: OpenFlags) -> Arc<OpenFile> {
+        OpenFile::new(file, None, flags)
+    }
+
+    #[must_use]
+    pub fn file(&self) -> &Arc<dyn File> {
+        &self.file
+    }
+
+    /// The object, when it is a `T`.
+    #[must_use]
+    pub fn downcast<T: 'static>(&self) -> Option<&T> {
+        self.file.as_any().downcast_ref()
+    }
+
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_ref()
+    }
+
+    #[must_use]
+    pub fn node(&self) -> Option<Arc<Node>> {
+        match &self.path {
+            Some(path) => Some(path.node().clone()),
+            None => self.file.node(),
+        }
+    }
+
+    pub fn attributes(&self) -> Result<Attributes> {
+        match &self.path {
+            Some(path) => path.node().attributes(),
+            None => self.file.attributes(),
+        }
+    }
+
+    /// Unique over the life of the kernel: what flock and F_OFD_SETLK locks belong to.
+    #[must_use]
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    #[must_use]
+    pub fn flags(&self) -> OpenFlags {
+        OpenFlags::from_bits_retain(self.flags.load(Ordering::Relaxed))
+    }
+
+    /// F_SETFL.
+    pub fn set_status(&self, flags: OpenFlags) {
+        let kept = self.flags() - CHANGEABLE;
+        self.flags
+            .store((kept | (flags & CHANGEABLE)).bits(), Ordering::Relaxed);
+    }
+
+    #[must_use]
+    pub fn owner(&self) -> (i32, u32) {
+        (
+            self.owner.load(Ordering::Relaxed).cast_signed(),
+            self.signal.load(Ordering::Relaxed),
+        )
+    }
+
+    pub fn set_owner(&self, pid: i32) {
+        self.owner.store(pid.cast_unsigned(), Ordering::Relaxed);
+    }
+
+    pub fn set_signal(&self, signal: u32) {
+        self.signal.store(signal, Ordering::Relaxed);
+    }
+
+    #[must_use]
+    pub fn is_path_only(&self) -> bool {
+        self.flags().contains(OpenFlags::PATH)
+    }
+
+    #[must_use]
+    pub fn readable(&self) -> bool {
+        self.flags().reads() && !self.is_path_only()
+    }
+
+    #[must_use]
+    pub fn writable(&self) -> bool {
+        self.flags().writes() && !self.is_path_only()
+    }
+
+    #[must_use]
+    pub fn nonblocking(&self) -> bool {
+        self.flags().contains(OpenFlags::NONBLOCK)
+    }
+
+    #[must_use]
+    pub fn cursor(&self) -> &Mutex<u64> {
+        &self.cursor
+    }
+
+    /// The request at `offset` with this description's flags.
+    #[must_use]
+    pub fn io(&self, offset: u64) -> Io {
+        let flags = self.flags();
+        Io {
+            offset,
+            nonblock: flags.contains(OpenFlags::NONBLOCK),
+            append: flags.contains(OpenFlags::APPEND),
+        }
+    }
+
+    /// read(2): at the cursor, which moves.
+    pub fn read(&self, dst: &mut Dest<'_>) -> Result<usize> {
+        if !self.readable() {
+            return Err(Errno::EBADF);
+        }
+        if !self.file.is_seekable() {
+            let read = self.file.read(self.io(0), dst)?;
+            self.accessed(read);
+            return Ok(read);
+        }
+        let mut cursor = self.cursor.lock();
+        let read = self.file.read(self.io(*cursor), dst)?;
+        *cursor += read as u64;
+        self.accessed(read);
+        Ok(read)
+    }
+
+    /// write(2): at the cursor (or the end, with O_APPEND), which moves.
+    pub fn write(&self, src: &mut Source<'_>) -> Result<usize> {
+        if !self.writable() {
+            return Err(Errno::EBADF);
+        }
+        if !self.file.is_seekable() {
+            let written = self.file.write(self.io(0), src)?;
+            self.modified(written);
+            return Ok(written);
+        }
+        let mut cursor = self.cursor.lock();
+        let io = self.io(*cursor);
+        let written = self.file.write(io, src)?;
+        if io.append {
+            // The file chose the offset under its own lock; its end is at least there now.
+            *cursor = self
+                .attributes()
+                .map_or(*cursor + written as u64, |a| a.size);
+        } else {
+            *cursor += written as u64;
+        }
+        self.modified(written);
+        Ok(written)
+    }
+
+    /// pread(2).
+    pub fn read_at(&self, offset: u64, dst: &mut Dest<'_>) -> Result<usize> {
+        if !self.readable() {
+            return Err(Errno::EBADF);
+        }
+        if !self.file.is_seekable() {
+            return Err(Errno::ESPIPE);
+        }
+        let read = self.file.read(self.io(offset), dst)?;
+        self.accessed(read);
+        Ok(read)
+    }
+
+    /// pwrite(2). As on Linux, O_APPEND wins over the offset.
+    pub fn write_at(&self, offset: u64, src: &mut Source<'_>) -> Result<usize> {
+        if !self.writable() {
+            return Err(Errno::EBADF);
+        }
+        if !self.file.is_seekable() {
+            return Err(Errno::ESPIPE);
+        }
+        let written = self.file.write(self.io(offset), src)?;
+        self.modified(written);
+        Ok(written)
+    }
+
+    fn accessed(&self, bytes: usize) {
+        if bytes > 0 {
+            if let Some(path) = &self.path {
+                inotify::notify(path, inotify::Mask::ACCESS);
+            }
+        }
+    }
+
+    fn modified(&self, bytes: usize) {
+        if bytes > 0 {
+            if let Some(path) = &self.path {
+                inotify::notify(path, inotify::Mask::MODIFY);
+            }
+        }
+    }
+
+    /// What /proc/PID/fd shows for an object without a name.
+    #[must_use]
+    pub fn description(&self) -> Vec<u8> {
+        self.file.description()
+    }
+
+    /// The last descriptor of one process on this description was closed.
+    pub fn closed_by(&self, process: u64) {
+        self.file.flush();
+        if let Some(path) = &self.path {
+            path.node().locks.release_process(process);
+        }
+    }
+}
+
+impl Drop for OpenFile {
+    fn drop(&mut self) {
+        if let Some(path) = &self.path {
+            path.node().locks.release_open(self.id);
+            if !self.flags().contains(OpenFlags::PATH) {
+                let mask = if self.flags().writes() {
+                    inotify::Mask::CLOSE_WRITE
+                } else {
+                    inotify::Mask::CLOSE_NOWRITE
+                };
+                inotify::notify(path, mask);
+            }
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Objects without a name in any directory: pipes, sockets, eventfds, memfds. They share a device
+//! number and draw inode numbers from one counter.
+
+use crate::errno::Result;
+use crate::fs::node::{Attributes, DeviceNumber, Inode, Node, NodeKind, Timestamp};
+use alloc::sync::Arc;
+use core::any::Any;
+use core::sync::atomic::{AtomicU64, Ordering};
+
+/// `st_dev` of unnamed objects.
+pub const DEVICE: DeviceNumber = DeviceNumber::new(0, 1);
+
+/// A number for a new object.
+#[must_use]
+pub fn next_ino() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1000);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// What fstat shows of an anonymous inode; `mode` with its type bits, which may be none.
+#[must_use]
+pub fn attributes(mode: u32) -> Attributes {
+    attributes_of(1, mode, Timestamp(0))
+}
+
+/// What fstat shows of the unnamed object `ino`.
+#[must_use]
+pub fn attributes_of(ino: u64, mode: u32, time: Timestamp) -> Attributes {
+    Attributes {
+        dev: DEVICE,
+        ino,
+        mode,
+        nlink: 1,
+        uid: 0,
+        gid: 0,
+        rdev: DeviceNumber::default(),
+        size: 0,
+        blocks: 0,
+        block_size: 4096,
+        atime: time,
+        mtime: time,
+        ctime: time,
+        btime: time,
+    }
+}
+
+struct Unnamed {
+    kind: NodeKind,
+    ino: u64,
+}
+
+impl Inode for Unnamed {
+    fn attributes(&self) -> Result<Attributes> {
+        Ok(attributes_of(
+            self.ino,
+            self.kind.mode_bits() | 0o600,
+            Timestamp(0),
+        ))
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+/// A node for an object that needs one without having a name.
+#[must_use]
+pub fn node(kind: NodeKind) -> Arc<Node> {
+    Node::new(
+        kind,
+        Unnamed {
+            kind,
+            ino: next_ino(),
+        },
+    )
+}

@@ -1,0 +1,367 @@
+//! Pipes and FIFOs.
+//!
+//! One [`Ring`] under a sleeping mutex, as filling it may fault; the number of queued bytes and of
+//! open ends are mirrored in atomics, so that poll and sleepers look without the mutex. Order:
+//! whoever changes the ring stores the mirror before it lets go and wakes after it.
+
+use crate::errno::{Errno, Result};
+use crate::file::{Events, File, Io};
+use crate::fs::node::{Attachment, Attributes, Node, NodeKind, OpenFlags, Timestamp};
+use crate::fs::open::OpenFile;
+use crate::fs::unnamed;
+use crate::ipc::ring::Ring;
+use crate::ipc::wait_for;
+use crate::sched::mutex::Mutex;
+use crate::sched::wait::WaitQueue;
+use crate::uio::{Dest, Source};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::any::Any;
+use core::sync::atomic::{AtomicUsize, Ordering};
+use ochre_hal::PAGE_SIZE;
+
+/// Writes up to this size are not interleaved with others.
+const PIPE_BUF: usize = PAGE_SIZE;
+const DEFAULT_CAPACITY: usize = 16 * PAGE_SIZE;
+/// Linux's default of fs.pipe-max-size.
+pub const MAX_CAPACITY: usize = 1 << 20;
+
+pub struct Pipe {
+    ring: Mutex<Ring>,
+    /// Bytes queued, and the capacity: mirrors of the ring.
+    queued: AtomicUsize,
+    capacity: AtomicUsize,
+    readers: AtomicUsize,
+    writers: AtomicUsize,
+    /// How often an end was opened: a FIFO's open waits for the other side by these.
+    readers_ever: AtomicUsize,
+    writers_ever: AtomicUsize,
+    /// Waiters for data; for space.
+    read_queue: WaitQueue,
+    write_queue: WaitQueue,
+    ino: u64,
+    created: Timestamp,
+}
+
+/// One open end (both, for a FIFO opened for reading and writing).
+pub struct PipeEnd {
+    pipe: Arc<Pipe>,
+    reads: bool,
+    writes: bool,
+    /// The count of writers ever when this end was opened: no hang-up before the first writer.
+    seen_writers: usize,
+}
+
+impl Pipe {
+    fn new() -> Result<Arc<Pipe>> {
+        Ok(Arc::new(Pipe {
+            ring: Mutex::new(Ring::new(DEFAULT_CAPACITY)?),
+            queued: AtomicUsize::new(0),
+            capacity: AtomicUsize::new(DEFAULT_CAPACITY),
+            readers: AtomicUsize::new(0),
+            writers: AtomicUsize::new(0),
+            readers_ever: AtomicUsize::new(0),
+            writers_ever: AtomicUsize::new(0),
+            read_queue: WaitQueue::new(),
+            write_queue: WaitQueue::new(),
+            ino: unnamed::next_ino(),
+            created: Timestamp::now(),
+        }))
+    }
+
+    fn mirror(&self, ring: &Ring) {
+        self.queued.store(ring.len(), Ordering::SeqCst);
+    }
+
+    fn queued(&self) -> usize {
+        self.queued.load(Ordering::SeqCst)
+    }
+
+    fn free(&self) -> usize {
+        self.capacity
+            .load(Ordering::SeqCst)
+            .saturating_sub(self.queued())
+    }
+
+    fn has_readers(&self) -> bool {
+        self.readers.load(Ordering::SeqCst) > 0
+    }
+
+    fn has_writers(&self) -> bool {
+        self.writers.load(Ordering::SeqCst) > 0
+    }
+
+    fn read(&self, dst: &mut Dest<'_>, nonblock: bool) -> Result<usize> {
+        if dst.remaining() == 0 {
+            return Ok(0);
+        }
+        loop {
+            if self.queued() > 0 {
+                let mut ring = self.ring.lock();
+                if !ring.is_empty() {
+                    let result = ring.pull(dst, usize::MAX);
+                    self.mirror(&ring);
+                    drop(ring);
+                    self.write_queue.wake_all(Events::WRITABLE);
+                    return result;
+                }
+            }
+            // Writers are looked at before data: the last one may write and close in between.
+            let ended = !self.has_writers();
+            if ended && self.queued() == 0 {
+                return Ok(0);
+            }
+            wait_for(nonblock, &self.read_queue, || {
+                (self.queued() > 0 || !self.has_writers()).then_some(())
+            })?;
+        }
+    }
+
+    fn write(&self, src: &mut Source<'_>, nonblock: bool) -> Result<usize> {
+        let total = src.remaining();
+        if total == 0 {
+            return Ok(0);
+        }
+        let result = self.write_all(src, nonblock, if total <= PIPE_BUF { total } else { 1 });
+        match result {
+            Err(error) if src.done() == 0 => {
+                if error == Errno::EPIPE {
+                    crate::ipc::raise_sigpipe();
+                }
+                Err(error)
+            }
+            _ => Ok(src.done()),
+        }
+    }
+
+    /// Writes until all is written, waiting for room for `unit` bytes at a time.
+    fn write_all(&self, src: &mut Source<'_>, nonblock: bool, unit: usize) -> Result {
+        while !src.is_full() {
+            if !self.has_readers() {
+                return Err(Errno::EPIPE);
+            }
+            {
+                let mut ring = self.ring.lock();
+                if ring.free() >= unit {
+                    let before = ring.len();
+                    let result = ring.push(src, usize::MAX);
+                    let moved = ring.len() - before;
+                    self.mirror(&ring);
+                    drop(ring);
+                    if moved > 0 {
+                        self.read_queue.wake_all(Events::READABLE);
+                    }
+                    result?;
+                    continue;
+                }
+            }
+            wait_for(nonblock, &self.write_queue, || {
+                (self.free() >= unit || !self.has_readers()).then_some(())
+            })?;
+        }
+        Ok(())
+    }
+
+    /// F_SETPIPE_SZ; returns the new capacity.
+    pub fn resize(&self, wanted: usize, privileged: bool) -> Result<usize> {
+        let capacity = wanted
+            .max(PAGE_SIZE)
+            .checked_next_power_of_two()
+            .ok_or(Errno::EINVAL)?;
+        if capacity > 1 << 31 {
+            return Err(Errno::EINVAL);
+        }
+        // Even a privileged caller is bounded: the capacity is memory nobody accounts for.
+        if capacity > MAX_CAPACITY && !(privileged && capacity <= 16 * MAX_CAPACITY) {
+            return Err(Errno::EPERM);
+        }
+        let mut ring = self.ring.lock();
+        ring.resize(capacity)?;
+        self.capacity.store(capacity, Ordering::SeqCst);
+        drop(ring);
+        self.write_queue.wake_all(Events::WRITABLE);
+        Ok(capacity)
+    }
+
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.capacity.load(Ordering::Relaxed)
+    }
+}
+
+impl PipeEnd {
+    fn new(pipe: Arc<Pipe>, reads: bool, writes: bool) -> PipeEnd {
+        let seen_writers = match pipe.has_writers() {
+            true => usize::MAX,
+            false => pipe.writers_ever.load(Ordering::SeqCst),
+        };
+        if reads {
+            pipe.readers.fetch_add(1, Ordering::SeqCst);
+            pipe.readers_ever.fetch_add(1, Ordering::SeqCst);
+        }
+        if writes {
+            pipe.writers.fetch_add(1, Ordering::SeqCst);
+            pipe.writers_ever.fetch_add(1, Ordering::SeqCst);
+        }
+        PipeEnd {
+            pipe,
+            reads,
+            writes,
+            seen_writers,
+        }
+    }
+
+    #[must_use]
+    pub fn pipe(&self) -> &Arc<Pipe> {
+        &self.pipe
+    }
+}
+
+impl Drop for PipeEnd {
+    fn drop(&mut self) {
+        if self.reads && self.pipe.readers.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.pipe
+                .write_queue
+                .wake_all(Events::ERR | Events::WRITABLE);
+        }
+        if self.writes && self.pipe.writers.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.pipe
+                .read_queue
+                .wake_all(Events::HUP | Events::READABLE);
+        }
+    }
+}
+
+impl File for PipeEnd {
+    fn read(&self, io: Io, dst: &mut Dest<'_>) -> Result<usize> {
+        let read = self.pipe.read(dst, io.nonblock)?;
+        if self.writes {
+            // A poller of an end that does both waits in the queue of readers.
+            self.pipe.read_queue.wake_all(Events::WRITABLE);
+        }
+        Ok(read)
+    }
+
+    fn write(&self, io: Io, src: &mut Source<'_>) -> Result<usize> {
+        self.pipe.write(src, io.nonblock)
+    }
+
+    fn poll(&self) -> Events {
+        let mut events = Events::empty();
+        if self.reads {
+            if self.pipe.queued() > 0 {
+                events |= Events::READABLE;
+            }
+            let had_writer = self.pipe.writers_ever.load(Ordering::SeqCst) != self.seen_writers;
+            if !self.pipe.has_writers() && had_writer {
+                events |= Events::HUP;
+            }
+        }
+        if self.writes {
+            if self.pipe.free() >= PIPE_BUF {
+                events |= Events::WRITABLE;
+            }
+            if !self.pipe.has_readers() {
+                events |= Events::ERR;
+            }
+        }
+        events
+    }
+
+    fn wait_queue(&self) -> Option<&WaitQueue> {
+        Some(if self.reads {
+            &self.pipe.read_queue
+        } else {
+            &self.pipe.write_queue
+        })
+    }
+
+    fn attributes(&self) -> Result<Attributes> {
+        let mode = NodeKind::Fifo.mode_bits() | 0o600;
+        Ok(unnamed::attributes_of(
+            self.pipe.ino,
+            mode,
+            self.pipe.created,
+        ))
+    }
+
+    fn description(&self) -> Vec<u8> {
+        alloc::format!("pipe:[{}]", self.pipe.ino).into_bytes()
+    }
+
+    fn readable_bytes(&self) -> Result<usize> {
+        Ok(self.pipe.queued())
+    }
+
+    fn allocate(&self, _mode: u32, _offset: u64, _len: u64) -> Result {
+        Err(Errno::ESPIPE)
+    }
+
+    fn reopen(&self, flags: OpenFlags) -> Result<Arc<dyn File>> {
+        let (reads, writes) = (flags.reads(), flags.writes());
+        Ok(Arc::new(PipeEnd::new(self.pipe.clone(), reads, writes)))
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+/// pipe2(2): the reading and the writing end.
+pub fn create(flags: OpenFlags) -> Result<(Arc<OpenFile>, Arc<OpenFile>)> {
+    let pipe = Pipe::new()?;
+    let status = flags & (OpenFlags::NONBLOCK | OpenFlags::DIRECT);
+    let reader = PipeEnd::new(pipe.clone(), true, false);
+    // No hang-up is reported before a writer was there, which is at once.
+    let writer = PipeEnd::new(pipe, false, true);
+    Ok((
+        OpenFile::unnamed(Arc::new(reader), status),
+        OpenFile::unnamed(Arc::new(writer), status | OpenFlags::WRITE_ONLY),
+    ))
+}
+
+/// Opens a FIFO: waits for the other side as fifo(7) lays down.
+pub fn open_fifo(node: &Node, flags: OpenFlags) -> Result<Arc<dyn File>> {
+    let known = match &*node.attachment.lock() {
+        Attachment::Fifo(pipe) => pipe.upgrade(),
+        _ => None,
+    };
+    let pipe = match known {
+        Some(pipe) => pipe,
+        None => {
+            let fresh = Pipe::new()?;
+            let mut attachment = node.attachment.lock();
+            let raced = match &*attachment {
+                Attachment::Fifo(pipe) => pipe.upgrade(),
+                _ => None,
+            };
+            raced.unwrap_or_else(|| {
+                *attachment = Attachment::Fifo(Arc::downgrade(&fresh));
+                fresh
+            })
+        }
+    };
+    let nonblock = flags.contains(OpenFlags::NONBLOCK);
+    let (reads, writes) = (flags.reads(), flags.writes());
+    if writes && !reads && nonblock && !pipe.has_readers() {
+        return Err(Errno::ENXIO);
+    }
+    let writers = pipe.writers_ever.load(Ordering::SeqCst);
+    let readers = pipe.readers_ever.load(Ordering::SeqCst);
+    let end = PipeEnd::new(pipe.clone(), reads, writes);
+    if reads {
+        pipe.write_queue.wake_all(Events::WRITABLE);
+    }
+    if writes {
+        pipe.read_queue.wake_all(Events::empty());
+    }
+    if reads && !writes && !nonblock && !pipe.has_writers() {
+        pipe.read_queue
+            .wait(|| (pipe.writers_ever.load(Ordering::SeqCst) != writers).then_some(()))?;
+    }
+    if writes && !reads && !pipe.has_readers() {
+        pipe.write_queue
+            .wait(|| (pipe.readers_ever.load(Ordering::SeqCst) != readers).then_some(()))?;
+    }
+    Ok(Arc::new(end))
+}
