@@ -35,13 +35,19 @@ pub const MACHINE_ROOT: usize = BASE + 16;
 pub const DERIVE: usize = BASE + 17;
 /// `(ports fd, params: *mut PortIo) → 0`. One port access within the range of the descriptor.
 pub const PORT_IO: usize = BASE + 18;
-/// `(dma fd, bytes, params: *mut DmaBuffer) → memory fd`. Physically contiguous zeroed memory.
+/// `(dma fd, bytes, params: *mut DmaAlloc) → memory fd`. Zeroed memory that devices can reach, in as
+/// many pieces as it takes; ENOSPC when the caller's list cannot hold them.
 pub const DMA_ALLOC: usize = BASE + 19;
 /// `(interrupt fd, out: *mut MsiMessage) → 0`. Where a device must write to raise it.
 pub const MSI_MESSAGE: usize = BASE + 20;
 
 /// `(framebuffer fd, out: *mut Framebuffer) → 0`.
 pub const FRAMEBUFFER_INFO: usize = BASE + 21;
+
+/// `(control or server fd, text: *const u8, bytes) → 0`. Tells the listeners of
+/// NETLINK_KOBJECT_UEVENT that a device of this scheme changed; the text is NUL-separated
+/// `KEY=value` pairs after the `action@devpath` line, as Linux sends it.
+pub const UEVENT: usize = BASE + 22;
 
 /// [`FRAMEBUFFER_INFO`]'s answer: 32-bit pixels, red in bits 16–23, blue in bits 0–7.
 #[repr(C)]
@@ -116,12 +122,30 @@ pub struct PortIo {
     pub value: u32,
 }
 
-/// [`DMA_ALLOC`]'s answer.
+/// [`DmaAlloc::flags`]: in one piece.
+pub const DMA_CONTIGUOUS: u32 = 1;
+/// Pieces of one allocation at most.
+pub const DMA_SEGMENTS: usize = 4096;
+
+/// [`DMA_ALLOC`]'s argument.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
-pub struct DmaBuffer {
+pub struct DmaAlloc {
+    /// [`DMA_CONTIGUOUS`] or 0.
+    pub flags: u32,
+    /// In: the room in `segments`; out: how many there are.
+    pub segment_count: u32,
+    /// Address of the list of [`DmaSegment`]s to fill.
+    pub segments: u64,
+}
+
+/// A piece of DMA memory, in the order of the mapping.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, Pod, Zeroable)]
+pub struct DmaSegment {
     /// The address a device uses.
     pub bus_address: u64,
+    pub length: u64,
 }
 
 /// [`MSI_MESSAGE`]'s answer.

@@ -3,7 +3,7 @@
 
 use crate::executor::Executor;
 use crate::{Result, native};
-use ochre_abi::native::PortIo;
+use ochre_abi::native::{DmaSegment, PortIo};
 use rustix::mm::{MapFlags, ProtFlags};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
@@ -199,13 +199,21 @@ impl Drop for DeviceMemory {
 #[derive(Debug)]
 pub struct Dma(OwnedFd);
 
-/// A DMA buffer: mapped here, and known to devices by its bus address.
+/// A DMA buffer: mapped here, and known to devices by the addresses of its pieces.
 #[derive(Debug)]
 pub struct DmaBuffer {
     pub memory: DeviceMemory,
-    pub bus_address: u64,
+    pub segments: Vec<DmaSegment>,
     /// For handing the buffer's memory on (mmap by clients).
     pub fd: OwnedFd,
+}
+
+impl DmaBuffer {
+    /// The device's address of the first byte: of all, for a contiguous buffer.
+    #[must_use]
+    pub fn bus_address(&self) -> u64 {
+        self.segments.first().map_or(0, |s| s.bus_address)
+    }
 }
 
 impl Dma {
@@ -214,13 +222,22 @@ impl Dma {
         Dma(fd)
     }
 
-    /// `len` bytes (rounded up to pages), physically contiguous, zeroed.
+    /// `len` bytes (rounded up to pages) in one piece, zeroed.
+    pub fn alloc_contiguous(&self, len: usize) -> Result<DmaBuffer> {
+        self.alloc_as(len, true)
+    }
+
+    /// `len` bytes (rounded up to pages) in as many pieces as it takes, zeroed.
     pub fn alloc(&self, len: usize) -> Result<DmaBuffer> {
+        self.alloc_as(len, false)
+    }
+
+    fn alloc_as(&self, len: usize, contiguous: bool) -> Result<DmaBuffer> {
         let len = len.next_multiple_of(4096);
-        let (fd, bus_address) = native::dma_alloc(self.0.as_fd(), len)?;
+        let (fd, segments) = native::dma_alloc(self.0.as_fd(), len, contiguous)?;
         Ok(DmaBuffer {
             memory: DeviceMemory::map(fd.as_fd(), 0, len)?,
-            bus_address,
+            segments,
             fd,
         })
     }

@@ -2,9 +2,10 @@
 
 use crate::Result;
 use ochre_abi::native::{
-    self, DERIVE, DMA_ALLOC, Derive, DmaBuffer, MACHINE_ROOT, MSI_MESSAGE, MsiMessage, PORT_IO,
-    PortIo, SCHEME_ATTACH, SCHEME_CREATE, SCHEME_ENTER, SCHEME_IOCTLS, SCHEME_MOUNT,
-    SCHEME_TAKE_FD, SchemeParams,
+    self, DERIVE, DMA_ALLOC, DMA_CONTIGUOUS, DMA_SEGMENTS, Derive, DmaAlloc, DmaSegment,
+    FRAMEBUFFER_INFO, Framebuffer, MACHINE_ROOT, MSI_MESSAGE, MsiMessage, PORT_IO, PortIo,
+    SCHEME_ATTACH, SCHEME_CREATE, SCHEME_ENTER, SCHEME_IOCTLS, SCHEME_MOUNT, SCHEME_TAKE_FD,
+    SchemeParams, UEVENT,
 };
 use ochre_abi::scheme::SchemeFlags;
 use rustix::io::Errno;
@@ -115,12 +116,49 @@ pub fn port_io(ports: BorrowedFd<'_>, mut io: PortIo) -> Result<u32> {
     Ok(io.value)
 }
 
-/// Physically contiguous, zeroed memory for a device; the descriptor is for mmap.
-pub fn dma_alloc(dma: BorrowedFd<'_>, bytes: usize) -> Result<(OwnedFd, u64)> {
-    let mut buffer = DmaBuffer { bus_address: 0 };
-    // SAFETY: `buffer` is live, and ours to be written.
-    let raw = unsafe { call(DMA_ALLOC, [fd(dma), bytes, &raw mut buffer as usize, 0])? };
-    Ok((owned(raw), buffer.bus_address))
+/// Zeroed memory for a device; the descriptor is for mmap.
+pub fn dma_alloc(
+    dma: BorrowedFd<'_>,
+    bytes: usize,
+    contiguous: bool,
+) -> Result<(OwnedFd, Vec<DmaSegment>)> {
+    let room = if contiguous { 1 } else { DMA_SEGMENTS };
+    let mut segments = vec![DmaSegment::default(); room];
+    let mut params = DmaAlloc {
+        flags: if contiguous { DMA_CONTIGUOUS } else { 0 },
+        segment_count: room as u32,
+        segments: segments.as_mut_ptr() as u64,
+    };
+    // SAFETY: `params` is live and ours to be written, and so is the list it points at, as long as
+    // its count says.
+    let raw = unsafe { call(DMA_ALLOC, [fd(dma), bytes, &raw mut params as usize, 0])? };
+    segments.truncate(params.segment_count as usize);
+    Ok((owned(raw), segments))
+}
+
+/// Tells device listeners (udev's protocol) that a device of the scheme changed.
+pub fn uevent(server: BorrowedFd<'_>, text: &[u8]) -> Result<()> {
+    // SAFETY: the text is live and only read.
+    unsafe { call(UEVENT, [fd(server), text.as_ptr() as usize, text.len(), 0])? };
+    Ok(())
+}
+
+/// The size and layout of the firmware's framebuffer.
+pub fn framebuffer_info(framebuffer: BorrowedFd<'_>) -> Result<Framebuffer> {
+    let mut info = Framebuffer {
+        width: 0,
+        height: 0,
+        stride: 0,
+        _reserved: 0,
+    };
+    // SAFETY: `info` is live, and ours to be written.
+    unsafe {
+        call(
+            FRAMEBUFFER_INFO,
+            [fd(framebuffer), &raw mut info as usize, 0, 0],
+        )?
+    };
+    Ok(info)
 }
 
 /// Where a device must write, and what, to raise this interrupt.
