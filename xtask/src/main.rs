@@ -1,3 +1,60 @@
-//! Build, image, run, test, bench.
+//! The `./x` command: builds, images, runs, tests and measures Ochre. A host program; it knows of
+//! Ochre only what a user sees: images, sockets, command lines.
 
-fn main() {}
+#![forbid(unsafe_code)]
+
+mod build;
+mod paths;
+mod process;
+mod programs;
+mod relibc;
+mod sysroot;
+mod toolchain;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Builds, runs and tests Ochre.
+#[derive(Parser)]
+#[command(name = "./x", disable_help_subcommand = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    Build(build::Arguments),
+    /// Prepare Rust's library for the guest's targets, and print the sysroot's path.
+    Sysroot,
+}
+
+fn main() -> ExitCode {
+    match Arguments::parse().command.run() {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("x: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+impl Verb {
+    fn run(self) -> Result<ExitCode> {
+        match self {
+            Verb::Build(arguments) => build::command(&arguments)?,
+            Verb::Sysroot => {
+                let toolchain = toolchain::Toolchain::choose()?;
+                eprintln!(
+                    "{} ({}): {}",
+                    toolchain.version.lines().next().unwrap_or_default(),
+                    toolchain.rustc.display(),
+                    toolchain.why
+                );
+                println!("{}", sysroot::ready(&toolchain)?.display());
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

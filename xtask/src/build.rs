@@ -1,0 +1,217 @@
+//! `./x build`: the kernel, the loader and the user programs, each for its own target.
+//!
+//! Flags reach only the guest's code (`CARGO_TARGET_…_RUSTFLAGS`), never build scripts and
+//! procedural macros, which run on the host with the compiler's own sysroot.
+
+use crate::paths;
+use crate::process;
+use crate::programs;
+use crate::relibc;
+use crate::sysroot;
+use crate::toolchain::{HOST, KERNEL, Toolchain, UEFI, USER};
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+use std::path::PathBuf;
+
+/// Build parts of the guest, and print where they are.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// What to build.
+    #[arg(value_enum, default_value = "all")]
+    part: Part,
+    /// Of the user programs, only this package (may be repeated).
+    #[arg(short, long)]
+    package: Vec<String>,
+    /// Build without optimization and with debug assertions.
+    #[arg(long)]
+    debug: bool,
+    /// The C library under the user programs; another than relibc is for comparison only, and
+    /// never reaches an image.
+    #[arg(long, value_enum, default_value = "relibc")]
+    libc: Libc,
+}
+
+/// A part of the guest.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    /// The kernel.
+    Kernel,
+    /// The UEFI loader.
+    Boot,
+    /// The C library, packaged for linking.
+    Relibc,
+    /// All programs of user space.
+    User,
+    /// All of these.
+    All,
+}
+
+/// What the user programs are linked to.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Libc {
+    /// Ochre's own.
+    Relibc,
+    /// The host's own, statically: the same programs as a Linux machine would build them.
+    Host,
+}
+
+/// `./x build`.
+pub fn command(arguments: &Arguments) -> Result<()> {
+    let builder = Builder::new(arguments.debug)?;
+    let wants = |part| arguments.part == part || arguments.part == Part::All;
+    if wants(Part::Kernel) {
+        println!("{}", builder.kernel()?.display());
+    }
+    if wants(Part::Boot) {
+        println!("{}", builder.boot()?.display());
+    }
+    if wants(Part::Relibc) {
+        println!("{}", relibc::package(&builder)?.display());
+    }
+    if wants(Part::User) {
+        let programs = if arguments.package.is_empty() {
+            programs::all()?
+        } else {
+            programs::of_packages(&arguments.package)?
+        };
+        for program in builder.user(&programs, arguments.libc)? {
+            println!("{}", program.display());
+        }
+    }
+    Ok(())
+}
+
+/// A toolchain made ready, and the profile to build with.
+pub struct Builder {
+    toolchain: Toolchain,
+    sysroot: PathBuf,
+    debug: bool,
+}
+
+impl Builder {
+    /// Chooses the toolchain and prepares its sysroot.
+    pub fn new(debug: bool) -> Result<Builder> {
+        let toolchain = Toolchain::choose()?;
+        let sysroot = sysroot::ready(&toolchain)?;
+        Ok(Builder {
+            toolchain,
+            sysroot,
+            debug,
+        })
+    }
+
+    /// Builds the kernel; its ELF file.
+    pub fn kernel(&self) -> Result<PathBuf> {
+        let linker = self.linker()?;
+        let flags = format!("-Clinker={} -Clinker-flavor=ld.lld", linker.display());
+        self.cargo(
+            "building the kernel",
+            KERNEL,
+            &flags,
+            &["-p", "ochre-kernel"],
+        )?;
+        Ok(self.built(KERNEL).join("ochre-kernel"))
+    }
+
+    /// Builds the loader; its PE file.
+    pub fn boot(&self) -> Result<PathBuf> {
+        let linker = find_linker(&self.toolchain, "lld-link")?;
+        let flags = format!("-Clinker={} -Clinker-flavor=lld-link", linker.display());
+        self.cargo(
+            "building the UEFI loader",
+            UEFI,
+            &flags,
+            &["-p", "ochre-boot"],
+        )?;
+        Ok(self.built(UEFI).join("ochre-boot.efi"))
+    }
+
+    /// Builds user programs; their ELF files in the order asked for.
+    pub fn user(&self, programs: &[programs::Program], libc: Libc) -> Result<Vec<PathBuf>> {
+        let mut packages: Vec<&str> = programs.iter().map(|one| one.package.as_str()).collect();
+        packages.sort_unstable();
+        packages.dedup();
+        let mut selection = vec!["--bins"];
+        for package in packages {
+            selection.extend(["-p", package]);
+        }
+        let (target, flags) = match libc {
+            Libc::Relibc => {
+                let linker = self.linker()?;
+                let flags = relibc::link_flags(&relibc::package(self)?);
+                (
+                    USER,
+                    format!(
+                        "-Clinker={} -Clinker-flavor=ld.lld {flags}",
+                        linker.display()
+                    ),
+                )
+            }
+            Libc::Host => (HOST, "-Ctarget-feature=+crt-static".to_owned()),
+        };
+        self.cargo("building the user programs", target, &flags, &selection)?;
+        Ok(programs
+            .iter()
+            .map(|one| self.built(target).join(&one.name))
+            .collect())
+    }
+
+    /// Runs one cargo build for a guest target.
+    pub fn cargo(&self, label: &str, target: &str, flags: &str, selection: &[&str]) -> Result<()> {
+        let (mut cargo, flags) = match target {
+            HOST => (process::host_cargo(), flags.to_owned()),
+            _ => {
+                let sysroot = self.sysroot.display();
+                (
+                    self.toolchain.cargo(),
+                    format!("--sysroot {sysroot} {flags}"),
+                )
+            }
+        };
+        cargo.current_dir(paths::root());
+        cargo
+            .args(["build", "-q", "--target", target])
+            .args(selection);
+        cargo.arg("--target-dir").arg(paths::guest_target());
+        if !self.debug {
+            cargo.arg("--release");
+        }
+        let target = target.to_uppercase().replace('-', "_");
+        cargo.env(format!("CARGO_TARGET_{target}_RUSTFLAGS"), flags);
+        process::step(label, || process::run(&mut cargo))
+    }
+
+    /// Where a target's programs are built.
+    pub fn built(&self, target: &str) -> PathBuf {
+        paths::guest_target()
+            .join(target)
+            .join(if self.debug { "debug" } else { "release" })
+    }
+
+    /// The ELF linker.
+    pub fn linker(&self) -> Result<PathBuf> {
+        find_linker(&self.toolchain, "ld.lld")
+    }
+}
+
+/// LLVM's linker under the name that tells it which one to be: Debian's newest, else the one that
+/// comes with the compiler.
+fn find_linker(toolchain: &Toolchain, name: &str) -> Result<PathBuf> {
+    let host = "lib/rustlib/x86_64-unknown-linux-gnu/bin/gcc-ld";
+    let bundled = toolchain.sysroot.join(host).join(name);
+    llvm_tool(name)
+        .or_else(|| bundled.is_file().then_some(bundled))
+        .with_context(|| {
+            format!(
+                "no linker {name} found. On Debian: apt install lld-22 (any lld from 16 on will do)"
+            )
+        })
+}
+
+/// A tool of LLVM's, which Debian names by version: the newest of those installed.
+pub fn llvm_tool(name: &str) -> Option<PathBuf> {
+    (16..=30)
+        .rev()
+        .find_map(|version| process::find(format!("{name}-{version}")))
+        .or_else(|| process::find(name))
+}
