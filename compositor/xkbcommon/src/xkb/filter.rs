@@ -337,7 +337,7 @@ impl Filter {
                 change.clear_mods |= mods;
                 components.latched_mods |= mods;
             }
-        } else if event.down && *phase == Latch::KeyDown && event.breaks_latch() {
+        } else if event.down && *phase == Latch::KeyDown {
             *phase = Latch::Used;
         }
         Verdict::PASS
@@ -400,7 +400,7 @@ impl Filter {
                 components.base_group = components.base_group.wrapping_sub(delta);
                 components.latched_group = components.latched_group.wrapping_add(delta);
             }
-        } else if event.down && *phase == Latch::KeyDown && event.breaks_latch() {
+        } else if event.down && *phase == Latch::KeyDown {
             *phase = Latch::Used;
         }
         Verdict::PASS

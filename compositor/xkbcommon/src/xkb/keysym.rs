@@ -65,10 +65,9 @@ pub(super) fn character(keysym: Keysym) -> Option<char> {
 pub(super) fn uppercase(keysym: Keysym) -> Keysym {
     let sym = kbvm::Keysym(keysym.raw());
     let upper = sym.to_uppercase();
-    if upper.char() == sym.char() {
-        keysym
-    } else {
-        Keysym::new(upper.0)
+    match upper.char() {
+        Some(capital) if sym.char() != Some(capital) => Keysym::new(upper.0),
+        _ => keysym,
     }
 }
 

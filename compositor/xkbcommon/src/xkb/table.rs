@@ -38,6 +38,7 @@ pub(super) struct Key {
     pub groups: Vec<Arc<Group>>,
 }
 
+#[derive(Default)]
 pub(super) struct Group {
     /// The modifiers that choose a level.
     pub mask: ModMask,
@@ -124,7 +125,7 @@ impl Table {
 
     /// The keymap as clients get it.
     pub fn text(&self) -> String {
-        number_keysyms(&format!("{}\n", self.source.format()))
+        portable(&format!("{}\n", self.source.format()))
     }
 
     /// `kbvm` tells layout names only in its text form.
@@ -140,11 +141,11 @@ impl Key {
             .take(MAX_LAYOUTS)
             .map(|group| group.map(|group| Arc::new(Group::new(group))))
             .collect();
-        // As libxkbcommon does: a gap between groups repeats the first group that is there.
-        let first = groups.iter().flatten().next().cloned();
+        // As libxkbcommon does: a gap repeats the first group, which may be empty.
+        let first = groups.first().cloned().flatten().unwrap_or_default();
         let groups = groups
             .into_iter()
-            .filter_map(|group| group.or_else(|| first.clone()));
+            .map(|group| group.unwrap_or_else(|| Arc::clone(&first)));
         Key {
             keycode: source.keycode().raw(),
             name: source.name().to_owned(),
@@ -275,36 +276,43 @@ fn change(source: source::GroupChange) -> GroupChange {
     }
 }
 
-/// Writes keysyms by number whose names came late: a client's older libxkbcommon would leave an
-/// unknown name out, and the key would be dead there.
-fn number_keysyms(text: &str) -> String {
+/// Writes keysyms in the form that clients' older libraries know, outside of strings and key names.
+fn portable(text: &str) -> String {
     fn in_word(c: char) -> bool {
         c.is_ascii_alphanumeric() || c == '_'
     }
-    let mut numbered = String::with_capacity(text.len());
+    let quoted = |text: &str, close| text[1..].find(close).map_or(text.len(), |at| at + 2);
+    let mut written = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
-        let end = if first == '"' {
-            rest[1..].find('"').map_or(rest.len(), |quote| quote + 2)
-        } else if in_word(first) {
-            rest.find(|c| !in_word(c)).unwrap_or(rest.len())
-        } else {
-            rest.find(|c| c == '"' || in_word(c)).unwrap_or(rest.len())
+        let end = match first {
+            '"' => quoted(rest, '"'),
+            '<' => quoted(rest, '>'),
+            _ if in_word(first) => rest.find(|c| !in_word(c)).unwrap_or(rest.len()),
+            _ => rest
+                .find(|c| matches!(c, '"' | '<') || in_word(c))
+                .unwrap_or(rest.len()),
         };
         let (token, tail) = rest.split_at(end);
-        match kbvm::Keysym::from_str(token).filter(|sym| sym.name() == Some(token)) {
-            // dead_hamza and dead_apostrophe; those of single characters; XF86's.
-            Some(sym) if matches!(sym.0, 0xfe8d | 0xfe8e | 0x1008_0000..) => {
-                numbered.push_str(&format!("0x{:08x}", sym.0));
-            }
-            Some(sym) if sym.is_in_unicode_range() => {
-                numbered.push_str(&format!("U{:04X}", sym.0 & 0xff_ffff));
-            }
-            _ => numbered.push_str(token),
+        match portable_keysym(token) {
+            Some(keysym) => written.push_str(&keysym),
+            None => written.push_str(token),
         }
         rest = tail;
     }
-    numbered
+    written
+}
+
+/// Another form for a keysym that older libraries would leave out, and so make its key dead: names
+/// that came late, and control characters by code point.
+fn portable_keysym(token: &str) -> Option<String> {
+    let raw = kbvm::Keysym::from_str(token)?.0;
+    match raw {
+        0x0100_0100..=0x0110_ffff => Some(format!("U{:04X}", raw & 0xff_ffff)),
+        // dead_hamza and dead_apostrophe; XF86's
+        0x0100_0000..=0x0100_00ff | 0xfe8d | 0xfe8e | 0x1008_0000.. => Some(format!("0x{raw:08x}")),
+        _ => None,
+    }
 }
 
 /// Reads lines of the form `name[Group2] = "German";`.
