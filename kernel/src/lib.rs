@@ -13,6 +13,12 @@ pub mod errno;
 pub mod file;
 pub mod fs;
 pub mod ipc;
+pub mod lock_order;
+pub mod mm;
+pub mod sched;
+pub mod syscall;
+pub mod task;
+pub mod time;
 pub mod uio;
 
 /// Linux's numbers, structs and flags.

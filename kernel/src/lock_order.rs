@@ -1,0 +1,51 @@
+//! The order in which spinlocks are taken: strictly increasing rank on one CPU, checked in debug
+//! builds by the lock itself. One table, so that a new lock's place is decided with all others in
+//! sight. Outermost first; gaps leave room.
+
+use ochre_hal::sync::Rank;
+
+/// Scheme tables and their rings: held while names and files are looked at.
+pub const SCHEME: Rank = 10;
+/// Directories, the mount table, name caches.
+pub const FS_NAMES: Rank = 20;
+/// A second directory (rename locks parent before child).
+pub const FS_NAMES_INNER: Rank = 22;
+/// Attributes and locks of one node.
+pub const FS_NODE: Rank = 24;
+/// Descriptor tables.
+pub const FD_TABLE: Rank = 26;
+/// Open file descriptions.
+pub const FILE: Rank = 28;
+/// Epoll sets: scan the files they watch.
+pub const EPOLL: Rank = 30;
+/// Sockets.
+pub const SOCKET: Rank = 34;
+/// The peer of a socket whose lock is held.
+pub const SOCKET_PEER: Rank = 35;
+/// Pipes, ttys, eventfds: leaf stream objects.
+pub const PIPE: Rank = 40;
+/// Parents, children, process groups, sessions, and the table of process numbers.
+pub const PROCESS_TREE: Rank = 50;
+/// The fields of one process.
+pub const PROCESS: Rank = 54;
+/// Signal actions and pending signals of a process.
+pub const SIGNAL: Rank = 58;
+/// Mask and pending signals of a thread; inside its process's.
+pub const THREAD_SIGNAL: Rank = 60;
+/// Mappings and page table of an address space.
+pub const SPACE: Rank = 64;
+/// The second address space in fork.
+pub const SPACE_CHILD: Rank = 65;
+/// The pages of a memory object.
+pub const OBJECT: Rank = 68;
+/// Futex hash buckets; two are taken in address order by a requeue.
+pub const FUTEX: Rank = 72;
+pub const FUTEX_SECOND: Rank = 73;
+/// Wait queues. Waking happens outside their lock.
+pub const WAIT_QUEUE: Rank = 80;
+/// Run queues.
+pub const RUN_QUEUE: Rank = 90;
+/// Timer queues.
+pub const TIMER: Rank = 100;
+/// Small per-CPU and per-thread cells that hold a pointer for an instant; nothing is taken inside.
+pub const CELL: Rank = 120;

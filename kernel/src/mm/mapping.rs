@@ -1,0 +1,161 @@
+//! One mapping: a range of an address space, and what is behind it.
+
+use super::object::MemoryObject;
+use crate::errno::Result;
+use crate::fs::namespace::Path;
+use alloc::sync::Arc;
+use bitflags::bitflags;
+use ochre_hal::PAGE_SIZE;
+use ochre_hal::paging::Perms;
+
+bitflags! {
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct Flags: u32 {
+        /// Extends downwards when touched just below: a stack.
+        const GROWS_DOWN = 1;
+        /// Left out in a forked child.
+        const NO_FORK = 2;
+        /// Empty in a forked child.
+        const WIPE_ON_FORK = 4;
+        const LOCKED = 8;
+        const NO_RESERVE = 16;
+        /// Private pages were made here: fork has something to copy.
+        const COPIED = 32;
+        const NO_DUMP = 64;
+        /// madvise(MADV_HUGEPAGE).
+        const HUGE = 128;
+        /// madvise(MADV_NOHUGEPAGE).
+        const NO_HUGE = 256;
+    }
+}
+
+/// A reference to an object that counts as a writer while it may write through a shared mapping.
+pub struct ObjectRef {
+    object: Arc<MemoryObject>,
+    writer: bool,
+}
+
+impl ObjectRef {
+    /// `writer`: the mapping is shared and is, or may become, writable.
+    pub fn new(object: Arc<MemoryObject>, writer: bool) -> Result<ObjectRef> {
+        if writer {
+            object.add_writer()?;
+        }
+        Ok(ObjectRef { object, writer })
+    }
+
+    #[must_use]
+    pub fn object(&self) -> &Arc<MemoryObject> {
+        &self.object
+    }
+}
+
+impl Clone for ObjectRef {
+    fn clone(&self) -> ObjectRef {
+        // A writer exists, so the object is not sealed, and another is not refused.
+        let writer = self.writer && self.object.add_writer().is_ok();
+        ObjectRef {
+            object: self.object.clone(),
+            writer,
+        }
+    }
+}
+
+impl Drop for ObjectRef {
+    fn drop(&mut self) {
+        if self.writer {
+            self.object.remove_writer();
+        }
+    }
+}
+
+/// What /proc/self/maps calls it.
+#[derive(Clone)]
+pub enum Name {
+    None,
+    File(Path),
+    /// `[stack]` and the like, or what a shared object without a path is called.
+    Label(&'static str),
+}
+
+#[derive(Clone)]
+pub enum Backing {
+    /// Private memory that starts as zero; the page table's frames are all there is.
+    Anonymous,
+    /// An object, from this byte offset on.
+    Object(ObjectRef, u64),
+}
+
+#[derive(Clone)]
+pub struct Mapping {
+    pub start: usize,
+    pub end: usize,
+    pub perms: Perms,
+    /// What mprotect may give at most.
+    pub max: Perms,
+    /// Writes go to the object; else they make private copies.
+    pub shared: bool,
+    pub backing: Backing,
+    pub flags: Flags,
+    pub name: Name,
+}
+
+impl Mapping {
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.end - self.start
+    }
+
+    /// The object's page that `addr` shows.
+    #[must_use]
+    pub fn object_page(&self, addr: usize) -> Option<(&Arc<MemoryObject>, u64)> {
+        match &self.backing {
+            Backing::Anonymous => None,
+            Backing::Object(object, offset) => {
+                let at = offset + (addr - self.start) as u64;
+                Some((object.object(), at / PAGE_SIZE as u64))
+            }
+        }
+    }
+
+    /// The part `[start, end)` of it, which lies inside.
+    #[must_use]
+    pub fn part(&self, start: usize, end: usize) -> Mapping {
+        let mut part = self.clone();
+        part.trim(start, end);
+        part
+    }
+
+    /// Shrinks it to `[start, end)`, which lies inside.
+    pub fn trim(&mut self, start: usize, end: usize) {
+        if let Backing::Object(_, offset) = &mut self.backing {
+            *offset += (start - self.start) as u64;
+        }
+        self.start = start;
+        self.end = end;
+    }
+
+    /// Whether `next`, which starts where this ends, is the same thing going on.
+    #[must_use]
+    pub fn continues(&self, next: &Mapping) -> bool {
+        self.end == next.start
+            && self.perms == next.perms
+            && self.max == next.max
+            && self.shared == next.shared
+            && self.flags.union(Flags::COPIED) == next.flags.union(Flags::COPIED)
+            && match (&self.backing, &next.backing) {
+                (Backing::Anonymous, Backing::Anonymous) => true,
+                (Backing::Object(a, at), Backing::Object(b, b_at)) => {
+                    Arc::ptr_eq(a.object(), b.object())
+                        && a.writer == b.writer
+                        && at + self.len() as u64 == *b_at
+                }
+                _ => false,
+            }
+            && match (&self.name, &next.name) {
+                (Name::None, Name::None) | (Name::File(_), Name::File(_)) => true,
+                (Name::Label(a), Name::Label(b)) => a == b,
+                _ => false,
+            }
+    }
+}

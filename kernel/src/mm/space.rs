@@ -1,0 +1,429 @@
+//! Address spaces: a tree of mappings and the page table that caches what they say.
+//!
+//! The page table never shows more than the mappings allow; it may show less, which a fault puts
+//! right. One spinlock guards both. It is never held while a page is brought in or user memory is
+//! touched.
+
+use super::mapping::{Backing, Flags, Mapping, Name, ObjectRef};
+use super::object::MemoryObject;
+use crate::errno::{Errno, Result};
+use crate::lock_order;
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::ops::Range;
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use ochre_hal::paging::{PageTable, Perms};
+use ochre_hal::sync::{SpinGuard, SpinLock};
+use ochre_hal::{PAGE_SIZE, USER_END};
+
+/// The lowest address that is ever mapped unasked for: null pointers with offsets fault.
+pub const MIN_ADDR: usize = 0x1_0000;
+
+/// Mappings of one space, as Linux's default.
+pub const MAX_MAPPINGS: usize = 65_530;
+
+/// Pages kept free below a growing stack.
+pub const STACK_GAP: usize = 256 * PAGE_SIZE;
+
+/// What the kernel and /proc know of a program's memory.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Layout {
+    pub code: (usize, usize),
+    pub data: (usize, usize),
+    pub brk_start: usize,
+    pub brk: usize,
+    pub stack: usize,
+    pub args: (usize, usize),
+    pub env: (usize, usize),
+    pub vdso: usize,
+}
+
+pub struct AddressSpace {
+    id: u64,
+    inner: SpinLock<Inner>,
+    /// Processes that live in it: more than one after vfork or CLONE_VM.
+    users: AtomicUsize,
+    /// AT_* values of the program, as bytes: /proc/self/auxv.
+    pub auxv: SpinLock<Vec<u8>>,
+}
+
+pub struct Inner {
+    pub maps: BTreeMap<usize, Mapping>,
+    pub table: PageTable,
+    pub layout: Layout,
+    /// New mappings are placed below this.
+    pub base: usize,
+    /// Where to look first: below the mapping placed last.
+    hint: usize,
+    /// Pages of all mappings together.
+    pub total: usize,
+    pub resident: usize,
+    pub max_resident: usize,
+}
+
+impl AddressSpace {
+    /// An empty space, whose mappings are placed downwards from `base`.
+    pub fn new(base: usize) -> Result<Arc<AddressSpace>> {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let inner = Inner {
+            maps: BTreeMap::new(),
+            table: PageTable::new()?,
+            layout: Layout::default(),
+            base,
+            hint: base,
+            total: 0,
+            resident: 0,
+            max_resident: 0,
+        };
+        Ok(Arc::new(AddressSpace {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            inner: SpinLock::new(lock_order::SPACE, inner),
+            users: AtomicUsize::new(1),
+            auxv: SpinLock::new(lock_order::CELL, Vec::new()),
+        }))
+    }
+
+    /// Never reused: names the space in futex keys.
+    #[must_use]
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    pub fn lock(&self) -> SpinGuard<'_, Inner> {
+        self.inner.lock()
+    }
+
+    #[must_use]
+    pub fn user_count(&self) -> usize {
+        self.users.load(Ordering::Relaxed)
+    }
+
+    /// Another process lives in it from now on.
+    pub fn join(&self) {
+        self.users.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A process leaves; with the last one goes what is mapped.
+    pub fn leave(&self) {
+        if self.users.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.clear();
+        }
+    }
+
+    /// Makes user addresses mean this space on this CPU.
+    pub fn activate(&self) {
+        self.lock().table.activate();
+    }
+
+    /// A copy for a forked child: private memory is shared until either side writes.
+    pub fn fork(self: &Arc<Self>) -> Result<Arc<AddressSpace>> {
+        let mut parent = self.lock();
+        let child = AddressSpace::new(parent.base)?;
+        {
+            let mut inner = child.inner.lock_same_rank();
+            inner.layout = parent.layout;
+            inner.hint = parent.hint;
+            let Inner { maps, table, .. } = &mut *parent;
+            for (&start, mapping) in maps.iter() {
+                if mapping.flags.contains(Flags::NO_FORK) {
+                    continue;
+                }
+                inner.total += mapping.len() / PAGE_SIZE;
+                inner.maps.insert(start, mapping.clone());
+                if let (true, Backing::Object(object, _)) = (mapping.shared, &mapping.backing) {
+                    object.object().attach(&child);
+                }
+                let private = matches!(mapping.backing, Backing::Anonymous)
+                    || mapping.flags.contains(Flags::COPIED);
+                if private && !mapping.shared && !mapping.flags.contains(Flags::WIPE_ON_FORK) {
+                    table.fork_into(&mut inner.table, start..mapping.end, true)?;
+                }
+            }
+            inner.resident = parent.resident;
+        }
+        let auxv = self.auxv.lock().clone();
+        *child.auxv.lock() = auxv;
+        Ok(child)
+    }
+
+    /// Takes everything out: the process is gone, its memory with it.
+    fn clear(&self) {
+        let mut inner = self.lock();
+        let maps = core::mem::take(&mut inner.maps);
+        inner.table.unmap(0..USER_END);
+        inner.total = 0;
+        inner.resident = 0;
+        drop(inner);
+        drop(maps);
+    }
+
+    /// Takes the pages `[first, last)` of `object` out of the page table, where mapped shared.
+    pub fn unmap_object(&self, object: &MemoryObject, first: u64, last: u64) {
+        let mut inner = self.lock();
+        for range in inner.ranges_of(object, first, last) {
+            inner.table.unmap(range);
+        }
+    }
+
+    /// Takes the right to write away from the pages `[first, last)` of `object`.
+    pub fn write_protect_object(&self, object: &MemoryObject, first: u64, last: u64) {
+        let mut inner = self.lock();
+        for range in inner.ranges_of(object, first, last) {
+            inner
+                .table
+                .protect_with(range, |_, perms| perms - Perms::WRITE);
+        }
+    }
+
+    /// Adds a mapping at a free place that the caller chose (execve).
+    pub fn add(self: &Arc<Self>, mapping: Mapping) -> Result {
+        let mut inner = self.lock();
+        if mapping.start >= mapping.end || mapping.end > USER_END {
+            return Err(Errno::ENOMEM);
+        }
+        inner.unmap(mapping.start..mapping.end)?;
+        self.attach(&mapping);
+        inner.insert(mapping)
+    }
+
+    pub(super) fn attach(self: &Arc<Self>, mapping: &Mapping) {
+        if let (true, Backing::Object(object, _)) = (mapping.shared, &mapping.backing) {
+            object.object().attach(self);
+        }
+    }
+
+    /// Maps `object` for the kernel's own purposes (schemes, the vDSO) at a place of its choosing.
+    pub fn map_object(
+        self: &Arc<Self>,
+        object: &Arc<MemoryObject>,
+        offset: u64,
+        len: usize,
+        perms: Perms,
+        shared: bool,
+        label: &'static str,
+    ) -> Result<usize> {
+        let writer = shared && perms.contains(Perms::WRITE);
+        let backing = Backing::Object(ObjectRef::new(object.clone(), writer)?, offset);
+        let len = len
+            .checked_next_multiple_of(PAGE_SIZE)
+            .ok_or(Errno::ENOMEM)?;
+        let mut inner = self.lock();
+        let start = inner.find_free(len, None).ok_or(Errno::ENOMEM)?;
+        let mapping = Mapping {
+            start,
+            end: start + len,
+            perms,
+            max: perms,
+            shared,
+            backing,
+            flags: Flags::empty(),
+            name: Name::Label(label),
+        };
+        self.attach(&mapping);
+        inner.insert(mapping)?;
+        Ok(start)
+    }
+}
+
+impl Inner {
+    /// The mapping that holds `addr`.
+    #[must_use]
+    pub fn find(&self, addr: usize) -> Option<&Mapping> {
+        let (_, mapping) = self.maps.range(..=addr).next_back()?;
+        (addr < mapping.end).then_some(mapping)
+    }
+
+    /// The addresses that show the pages `[first, last)` of `object` by shared mappings.
+    fn ranges_of(&self, object: &MemoryObject, first: u64, last: u64) -> Vec<Range<usize>> {
+        let mut ranges = Vec::new();
+        for mapping in self.maps.values() {
+            let Backing::Object(backing, offset) = &mapping.backing else {
+                continue;
+            };
+            if !mapping.shared || !core::ptr::eq(&**backing.object(), object) {
+                continue;
+            }
+            let from = offset / PAGE_SIZE as u64;
+            let to = from + (mapping.len() / PAGE_SIZE) as u64;
+            let (a, b) = (first.max(from), last.min(to));
+            if a < b {
+                let at = |page: u64| mapping.start + (page - from) as usize * PAGE_SIZE;
+                ranges.push(at(a)..at(b));
+            }
+        }
+        ranges
+    }
+
+    /// Whether nothing is mapped in the range.
+    #[must_use]
+    pub fn is_free(&self, range: Range<usize>) -> bool {
+        self.maps
+            .range(..range.end)
+            .next_back()
+            .is_none_or(|(_, m)| m.end <= range.start)
+    }
+
+    /// A free place for `len` bytes: at `wish` if that is free, else as high as possible below the
+    /// base.
+    #[must_use]
+    pub fn find_free(&mut self, len: usize, wish: Option<usize>) -> Option<usize> {
+        if let Some(wish) = wish
+            && let Some(end) = wish.checked_add(len)
+            && wish >= MIN_ADDR
+            && end <= USER_END
+            && self.is_free(wish..end)
+        {
+            return Some(wish);
+        }
+        let found = self
+            .free_below(self.hint, len)
+            .or_else(|| self.free_below(self.base, len))?;
+        self.hint = found;
+        Some(found)
+    }
+
+    fn free_below(&self, limit: usize, len: usize) -> Option<usize> {
+        let mut end = limit;
+        for (_, mapping) in self.maps.range(..limit).rev() {
+            let floor = mapping.end;
+            if floor <= end && end - floor >= len {
+                return Some(end - len);
+            }
+            end = end.min(mapping.start);
+            // A growing stack keeps its gap.
+            if mapping.flags.contains(Flags::GROWS_DOWN) {
+                end = end.saturating_sub(STACK_GAP);
+            }
+        }
+        (end >= MIN_ADDR && end - MIN_ADDR >= len).then(|| end - len)
+    }
+
+    /// Enters a mapping whose place is free, joined with equal neighbours.
+    pub fn insert(&mut self, mapping: Mapping) -> Result {
+        if self.maps.len() >= MAX_MAPPINGS {
+            return Err(Errno::ENOMEM);
+        }
+        self.total += mapping.len() / PAGE_SIZE;
+        let start = mapping.start;
+        self.maps.insert(start, mapping);
+        self.merge_around(start..start + 1);
+        Ok(())
+    }
+
+    /// Joins mappings in and next to the range that continue one another.
+    pub fn merge_around(&mut self, range: Range<usize>) {
+        let first = self
+            .maps
+            .range(..range.start)
+            .next_back()
+            .map_or(range.start, |(&s, _)| s);
+        let starts: Vec<usize> = {
+            let after = self
+                .maps
+                .range(range.end..)
+                .next()
+                .map_or(range.end, |(&s, _)| s + 1);
+            self.maps.range(first..after).map(|(&s, _)| s).collect()
+        };
+        let mut current = match starts.first() {
+            Some(&first) => first,
+            None => return,
+        };
+        for &next in &starts[1..] {
+            let joins = match (self.maps.get(&current), self.maps.get(&next)) {
+                (Some(a), Some(b)) => a.continues(b),
+                _ => false,
+            };
+            if joins {
+                if let Some(second) = self.maps.remove(&next)
+                    && let Some(first) = self.maps.get_mut(&current)
+                {
+                    first.end = second.end;
+                    first.flags |= second.flags & Flags::COPIED;
+                }
+            } else {
+                current = next;
+            }
+        }
+    }
+
+    /// Cuts the mapping that spans `addr`, so that one starts there.
+    pub fn split_at(&mut self, addr: usize) -> Result {
+        let Some(mapping) = self.find(addr) else {
+            return Ok(());
+        };
+        if mapping.start == addr {
+            return Ok(());
+        }
+        if self.maps.len() >= MAX_MAPPINGS {
+            return Err(Errno::ENOMEM);
+        }
+        let (start, end) = (mapping.start, mapping.end);
+        let upper = mapping.part(addr, end);
+        if let Some(lower) = self.maps.get_mut(&start) {
+            lower.trim(start, addr);
+        }
+        self.maps.insert(addr, upper);
+        Ok(())
+    }
+
+    /// Removes all mappings of the range.
+    pub fn unmap(&mut self, range: Range<usize>) -> Result {
+        if self.is_free(range.clone()) {
+            return Ok(());
+        }
+        self.split_at(range.start)?;
+        self.split_at(range.end)?;
+        let starts: Vec<usize> = self.maps.range(range.clone()).map(|(&s, _)| s).collect();
+        let mut removed = Vec::new();
+        for start in starts {
+            if let Some(mapping) = self.maps.remove(&start) {
+                self.total -= mapping.len() / PAGE_SIZE;
+                removed.push(mapping);
+            }
+        }
+        self.table.unmap(range.clone());
+        self.hint = self.hint.max(range.end).min(self.base);
+        // Objects may be freed only now that no entry shows their frames.
+        drop(removed);
+        Ok(())
+    }
+
+    /// Calls `change` for each mapping of the range, cut to it; `ENOMEM` where a part is unmapped.
+    pub fn change(
+        &mut self,
+        range: Range<usize>,
+        mut change: impl FnMut(&mut Mapping, &mut PageTable) -> Result,
+    ) -> Result {
+        if range.is_empty() {
+            return Ok(());
+        }
+        self.split_at(range.start)?;
+        self.split_at(range.end)?;
+        let mut at = range.start;
+        let mut result = Ok(());
+        for (&start, mapping) in self.maps.range_mut(range.clone()) {
+            if start != at {
+                result = Err(Errno::ENOMEM);
+                break;
+            }
+            at = mapping.end;
+            if let Err(error) = change(mapping, &mut self.table) {
+                result = Err(error);
+                break;
+            }
+        }
+        if result.is_ok() && at < range.end {
+            result = Err(Errno::ENOMEM);
+        }
+        self.merge_around(range);
+        result
+    }
+
+    /// Counts pages that came in.
+    pub fn add_resident(&mut self, pages: usize) {
+        self.resident += pages;
+        self.max_resident = self.max_resident.max(self.resident);
+    }
+}

@@ -1,0 +1,486 @@
+//! What each CPU does: picks threads, switches to them, idles.
+//!
+//! Placement: a woken thread is queued where the waker runs. If the waker soon sleeps (the usual
+//! round trip), the woken one follows on the same CPU: no interrupt between CPUs, no cold cache. If
+//! the waker goes on for [`SPILL`], an idle CPU is kicked and takes the thread. A CPU that goes
+//! idle looks at the others' queues before it halts. Slice timers run only while someone waits.
+//!
+//! The idle mask decides who is kicked. An idler sets its bit, then looks at all queues; a waker
+//! queues, then looks at the mask: one of them sees the other.
+
+use super::entity::{DEAD, PREPARED, READY, RUNNING, SLEEPING};
+use super::queue::{RunQueue, SLICE};
+use super::timer::TimerQueue;
+use crate::lock_order;
+use crate::mm::space::AddressSpace;
+use crate::task::thread::Thread;
+use alloc::sync::Arc;
+use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use ochre_hal::context::{self, Context};
+use ochre_hal::sync::{Once, SpinLock};
+
+/// CPUs beyond these stay off: an affinity mask is one word.
+pub const MAX_CPUS: usize = 64;
+
+/// How long a woken thread waits for its waker's CPU before an idle CPU is sent for it.
+const SPILL: u64 = 30_000;
+
+const NEVER: u64 = u64::MAX;
+
+/// One CPU's part of the scheduler.
+pub struct Cpu {
+    current: SpinLock<Option<Arc<Thread>>>,
+    /// Who ran before the switch under way; let go of right after it.
+    previous: SpinLock<Option<Arc<Thread>>>,
+    /// The address space whose page table is loaded; kept alive while it is.
+    space: SpinLock<Option<Arc<AddressSpace>>>,
+    queue: SpinLock<RunQueue>,
+    /// Length of `queue`, readable without its lock.
+    queued: AtomicUsize,
+    pub(super) timers: TimerQueue,
+    slice_end: AtomicU64,
+    spill_at: AtomicU64,
+    /// What the hardware timer is set to.
+    programmed: AtomicU64,
+    need_reschedule: AtomicBool,
+    idle: Once<Arc<Context>>,
+    idle_since: AtomicU64,
+    idle_nanos: AtomicU64,
+}
+
+static CPUS: [Cpu; MAX_CPUS] = [const { Cpu::new() }; MAX_CPUS];
+
+/// CPUs that halt or are about to.
+static IDLE: AtomicU64 = AtomicU64::new(0);
+/// CPUs that run the idle loop at all.
+static ONLINE: AtomicU64 = AtomicU64::new(0);
+
+pub(super) fn this() -> &'static Cpu {
+    &CPUS[ochre_hal::cpu::id()]
+}
+
+pub(super) fn on(id: usize) -> &'static Cpu {
+    &CPUS[id]
+}
+
+/// The thread that runs here.
+///
+/// # Panics
+/// In the idle loop and in interrupts taken there, which belong to no thread.
+#[must_use]
+pub fn current() -> Arc<Thread> {
+    try_current().expect("the idle loop asks for no current thread")
+}
+
+/// The thread that runs here; none in the idle loop.
+#[must_use]
+pub fn try_current() -> Option<Arc<Thread>> {
+    this().current.lock().clone()
+}
+
+/// The CPUs that take threads, as a mask.
+#[must_use]
+pub fn online() -> u64 {
+    ONLINE.load(Ordering::Relaxed)
+}
+
+/// Threads running and ready, over all CPUs.
+#[must_use]
+pub fn load() -> usize {
+    let busy = (online() & !IDLE.load(Ordering::Relaxed)).count_ones() as usize;
+    busy + CPUS
+        .iter()
+        .map(|c| c.queued.load(Ordering::Relaxed))
+        .sum::<usize>()
+}
+
+/// Nanoseconds that CPU `id` spent idle.
+#[must_use]
+pub fn idle_time(id: usize) -> u64 {
+    CPUS.get(id)
+        .map_or(0, |c| c.idle_nanos.load(Ordering::Relaxed))
+}
+
+impl Cpu {
+    const fn new() -> Cpu {
+        Cpu {
+            current: SpinLock::new(lock_order::CELL, None),
+            previous: SpinLock::new(lock_order::CELL, None),
+            space: SpinLock::new(lock_order::CELL, None),
+            queue: SpinLock::new(lock_order::RUN_QUEUE, RunQueue::new()),
+            queued: AtomicUsize::new(0),
+            timers: TimerQueue::new(),
+            slice_end: AtomicU64::new(NEVER),
+            spill_at: AtomicU64::new(NEVER),
+            programmed: AtomicU64::new(NEVER),
+            need_reschedule: AtomicBool::new(false),
+            idle: Once::new(),
+            idle_since: AtomicU64::new(0),
+            idle_nanos: AtomicU64::new(0),
+        }
+    }
+
+    /// Sets the hardware timer of this CPU (which must be the running one) to the next thing due.
+    pub(super) fn program_timer(&self) {
+        let mut next = self.timers.next().unwrap_or(NEVER);
+        next = next.min(self.slice_end.load(Ordering::Relaxed));
+        next = next.min(self.spill_at.load(Ordering::Relaxed));
+        if self.programmed.swap(next, Ordering::Relaxed) != next {
+            ochre_hal::time::set_deadline((next != NEVER).then_some(next));
+        }
+    }
+
+    fn push(&self, thread: Arc<Thread>) {
+        let mut queue = self.queue.lock();
+        queue.push(thread);
+        self.queued.store(queue.len(), Ordering::Relaxed);
+    }
+
+    fn pop(&self, id: usize) -> Option<Arc<Thread>> {
+        let mut queue = self.queue.lock();
+        let thread = queue.pop(id);
+        self.queued.store(queue.len(), Ordering::Relaxed);
+        thread
+    }
+
+    fn waiting(&self) -> bool {
+        self.queued.load(Ordering::SeqCst) > 0
+    }
+
+    /// Sets the slice and spill timers after a thread was queued behind the running one.
+    fn competition(&self, current: &Thread, realtime: u8, now: u64) {
+        if realtime > current.sched.realtime() {
+            self.need_reschedule.store(true, Ordering::Relaxed);
+        }
+        if self.slice_end.load(Ordering::Relaxed) == NEVER {
+            let end = current
+                .sched
+                .started
+                .load(Ordering::Relaxed)
+                .saturating_add(SLICE);
+            if end <= now {
+                self.need_reschedule.store(true, Ordering::Relaxed);
+            } else {
+                self.slice_end.store(end, Ordering::Relaxed);
+            }
+        }
+        if IDLE.load(Ordering::SeqCst) != 0 && self.spill_at.load(Ordering::Relaxed) == NEVER {
+            self.spill_at
+                .store(now.saturating_add(SPILL), Ordering::Relaxed);
+        }
+        self.program_timer();
+    }
+}
+
+/// Queues a thread that has just become ready.
+pub(crate) fn enqueue(thread: Arc<Thread>) {
+    let here = ochre_hal::cpu::id();
+    let sched = &thread.sched;
+    let target = if sched.on_cpu.load(Ordering::Acquire) {
+        sched.cpu.load(Ordering::Relaxed) as usize
+    } else if sched.may_run_on(here) {
+        here
+    } else {
+        let allowed = sched.affinity.load(Ordering::Relaxed) & online();
+        let last = sched.cpu.load(Ordering::Relaxed) as usize;
+        if sched.may_run_on(last) || allowed == 0 {
+            last
+        } else {
+            allowed.trailing_zeros() as usize
+        }
+    };
+    let realtime = sched.realtime();
+    let cpu = &CPUS[target];
+    cpu.push(thread);
+    if target == here {
+        let current = cpu.current.lock().clone();
+        if let Some(current) = current {
+            cpu.competition(&current, realtime, crate::time::monotonic());
+        }
+    } else if IDLE.load(Ordering::SeqCst) & (1 << target) != 0
+        || realtime > 0
+        || cpu.slice_end.load(Ordering::Relaxed) == NEVER
+    {
+        ochre_hal::cpu::kick(target);
+    }
+}
+
+/// A ready thread from another CPU's queue.
+fn steal(id: usize) -> Option<Arc<Thread>> {
+    let count = ochre_hal::cpu::count().min(MAX_CPUS);
+    (1..count)
+        .map(|i| &CPUS[(id + i) % count])
+        .filter(|c| c.waiting())
+        .find_map(|c| c.pop(id))
+}
+
+/// Whether the thread should give way before it returns to user mode.
+#[must_use]
+pub fn should_reschedule() -> bool {
+    this().need_reschedule.load(Ordering::Relaxed)
+}
+
+/// Lets the next thread run; the caller stays ready.
+pub fn yield_now() {
+    let thread = current();
+    reschedule(&thread, true);
+}
+
+/// Sleeps, unless a wake-up came since [`Thread::prepare_to_sleep`].
+pub fn sleep(thread: &Arc<Thread>) {
+    let slept =
+        thread
+            .sched
+            .state
+            .compare_exchange(PREPARED, SLEEPING, Ordering::SeqCst, Ordering::SeqCst);
+    if slept.is_ok() {
+        reschedule(thread, false);
+    }
+}
+
+fn reschedule(me: &Arc<Thread>, requeue: bool) {
+    let id = ochre_hal::cpu::id();
+    let cpu = &CPUS[id];
+    let now = crate::time::monotonic();
+    let next = {
+        let mut queue = cpu.queue.lock();
+        queue.charge(
+            &me.sched,
+            now.saturating_sub(me.sched.started.load(Ordering::Relaxed)),
+        );
+        if requeue {
+            me.sched.state.store(READY, Ordering::SeqCst);
+            queue.push(me.clone());
+        }
+        let next = queue.pop(id);
+        cpu.queued.store(queue.len(), Ordering::Relaxed);
+        next
+    };
+    let next = next.or_else(|| steal(id));
+    cpu.need_reschedule.store(false, Ordering::Relaxed);
+    if requeue {
+        me.sched.preemptions.fetch_add(1, Ordering::Relaxed);
+    } else {
+        me.sched.switches.fetch_add(1, Ordering::Relaxed);
+    }
+    match next {
+        Some(next) if Arc::ptr_eq(&next, me) => install(cpu, id, &next, now),
+        Some(next) => {
+            install(cpu, id, &next, now);
+            *cpu.previous.lock() = Some(me.clone());
+            context::switch_to(next.context());
+            drop(next);
+            finish_switch();
+        }
+        None => {
+            *cpu.current.lock() = None;
+            cpu.slice_end.store(NEVER, Ordering::Relaxed);
+            cpu.spill_at.store(NEVER, Ordering::Relaxed);
+            *cpu.previous.lock() = Some(me.clone());
+            context::switch_to(cpu.idle.get().expect("set before the first thread ran"));
+            finish_switch();
+        }
+    }
+}
+
+/// Makes `next` the thread of this CPU, all but the switch of stacks.
+fn install(cpu: &Cpu, id: usize, next: &Arc<Thread>, now: u64) {
+    let sched = &next.sched;
+    sched.on_cpu.store(true, Ordering::Relaxed);
+    sched.cpu.store(id as u32, Ordering::Relaxed);
+    sched.started.store(now, Ordering::Relaxed);
+    sched.state.store(RUNNING, Ordering::SeqCst);
+    *cpu.current.lock() = Some(next.clone());
+    let (slice, spill) = if cpu.waiting() {
+        let idle = IDLE.load(Ordering::SeqCst) != 0;
+        (
+            now.saturating_add(SLICE),
+            if idle {
+                now.saturating_add(SPILL)
+            } else {
+                NEVER
+            },
+        )
+    } else {
+        (NEVER, NEVER)
+    };
+    cpu.slice_end.store(slice, Ordering::Relaxed);
+    cpu.spill_at.store(spill, Ordering::Relaxed);
+    cpu.program_timer();
+    if let Some(space) = next.process().space() {
+        load_space(cpu, space);
+    }
+}
+
+/// Loads `space`'s page table unless it is there already.
+fn load_space(cpu: &Cpu, space: Arc<AddressSpace>) {
+    let mut loaded = cpu.space.lock();
+    if loaded.as_ref().is_some_and(|l| Arc::ptr_eq(l, &space)) {
+        return;
+    }
+    let old = loaded.replace(space.clone());
+    drop(loaded);
+    space.activate();
+    drop(old);
+}
+
+/// Loads the current thread's address space after execve changed it.
+pub fn reload_space() {
+    if let Some(space) = current().process().space() {
+        load_space(this(), space);
+    }
+}
+
+/// Runs on the new stack right after each switch: the previous thread is off this CPU now.
+fn finish_switch() {
+    let previous = this().previous.lock().take();
+    if let Some(previous) = previous {
+        previous.sched.on_cpu.store(false, Ordering::Release);
+    }
+}
+
+/// The first code of every new thread's stack calls this before anything else.
+pub fn begin() {
+    finish_switch();
+}
+
+/// Ends the running thread. Nothing on its stack is dropped: the caller has let go of all.
+pub fn exit() -> ! {
+    let id = ochre_hal::cpu::id();
+    let cpu = &CPUS[id];
+    let now = crate::time::monotonic();
+    let next = {
+        let me = current();
+        me.sched.state.store(DEAD, Ordering::SeqCst);
+        let next = {
+            let mut queue = cpu.queue.lock();
+            queue.charge(
+                &me.sched,
+                now.saturating_sub(me.sched.started.load(Ordering::Relaxed)),
+            );
+            let next = queue.pop(id);
+            cpu.queued.store(queue.len(), Ordering::Relaxed);
+            next
+        };
+        let next = next.or_else(|| steal(id));
+        cpu.need_reschedule.store(false, Ordering::Relaxed);
+        match &next {
+            Some(next) => install(cpu, id, next, now),
+            None => {
+                *cpu.current.lock() = None;
+                cpu.slice_end.store(NEVER, Ordering::Relaxed);
+                cpu.spill_at.store(NEVER, Ordering::Relaxed);
+            }
+        }
+        *cpu.previous.lock() = Some(me);
+        match next {
+            Some(next) => next.context().clone(),
+            None => cpu
+                .idle
+                .get()
+                .expect("set before the first thread ran")
+                .clone(),
+        }
+    };
+    context::exit_current(next)
+}
+
+/// The life of a CPU: run what is ready, else halt until an interrupt.
+pub fn idle_loop() -> ! {
+    let id = ochre_hal::cpu::id();
+    let cpu = &CPUS[id];
+    cpu.idle.set(context::idle());
+    ONLINE.fetch_or(1 << id, Ordering::SeqCst);
+    loop {
+        if let Some(next) = cpu.pop(id).or_else(|| steal(id)) {
+            install(cpu, id, &next, crate::time::monotonic());
+            context::switch_to(next.context());
+            drop(next);
+            finish_switch();
+            continue;
+        }
+        IDLE.fetch_or(1 << id, Ordering::SeqCst);
+        let count = ochre_hal::cpu::count().min(MAX_CPUS);
+        if !CPUS[..count].iter().any(Cpu::waiting) {
+            cpu.program_timer();
+            let before = crate::time::monotonic();
+            cpu.idle_since.store(before, Ordering::Relaxed);
+            ochre_hal::cpu::idle_wait();
+            let slept = crate::time::monotonic().saturating_sub(before);
+            cpu.idle_nanos.fetch_add(slept, Ordering::Relaxed);
+        }
+        IDLE.fetch_and(!(1 << id), Ordering::SeqCst);
+    }
+}
+
+/// The timer interrupt.
+pub fn timer_interrupt() {
+    let cpu = this();
+    let now = crate::time::monotonic();
+    // The one-shot timer is spent.
+    cpu.programmed.store(NEVER, Ordering::Relaxed);
+    cpu.timers.run(now);
+    if cpu.waiting() {
+        if now >= cpu.spill_at.load(Ordering::Relaxed) {
+            spill(cpu, now);
+        }
+        if now >= cpu.slice_end.load(Ordering::Relaxed) {
+            cpu.slice_end.store(NEVER, Ordering::Relaxed);
+            cpu.need_reschedule.store(true, Ordering::Relaxed);
+            push_away(cpu);
+        }
+    } else {
+        cpu.slice_end.store(NEVER, Ordering::Relaxed);
+        cpu.spill_at.store(NEVER, Ordering::Relaxed);
+    }
+    cpu.program_timer();
+}
+
+/// Sends an idle CPU for what waits here.
+fn spill(cpu: &Cpu, now: u64) {
+    cpu.spill_at.store(NEVER, Ordering::Relaxed);
+    let idle = IDLE.load(Ordering::SeqCst);
+    if idle != 0 {
+        ochre_hal::cpu::kick(idle.trailing_zeros() as usize);
+        if cpu.queued.load(Ordering::Relaxed) > 1 && idle.count_ones() > 1 {
+            cpu.spill_at
+                .store(now.saturating_add(SPILL), Ordering::Relaxed);
+        }
+    }
+}
+
+/// At a slice's end, hands one waiting thread to a CPU that has two fewer.
+fn push_away(cpu: &'static Cpu) {
+    let mine = cpu.queued.load(Ordering::Relaxed);
+    let count = ochre_hal::cpu::count().min(MAX_CPUS);
+    let least = (0..count).min_by_key(|&i| CPUS[i].queued.load(Ordering::Relaxed));
+    let Some(target) = least else { return };
+    if online() & (1 << target) == 0 || CPUS[target].queued.load(Ordering::Relaxed) + 2 > mine {
+        return;
+    }
+    if let Some(thread) = cpu.pop(target) {
+        CPUS[target].push(thread);
+        ochre_hal::cpu::kick(target);
+    }
+}
+
+/// Another CPU asked this one to look again.
+pub fn kick_interrupt() {
+    let cpu = this();
+    let current = cpu.current.lock().clone();
+    if let Some(current) = current
+        && cpu.waiting()
+    {
+        let realtime = cpu.queue.lock().top_realtime();
+        cpu.competition(&current, realtime, crate::time::monotonic());
+    }
+}
+
+/// Makes a running thread look at its state (signals, exit) soon; harmless if it does not run.
+pub fn nudge(thread: &Thread) {
+    let sched = &thread.sched;
+    let target = sched.cpu.load(Ordering::Relaxed) as usize;
+    if sched.on_cpu.load(Ordering::SeqCst) && target != ochre_hal::cpu::id() {
+        ochre_hal::cpu::kick(target);
+    }
+}

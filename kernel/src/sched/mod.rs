@@ -1,0 +1,12 @@
+//! Who runs where. Each CPU has a run queue; a thread that becomes ready is queued on the CPU that
+//! woke it, and an idle CPU takes it over if that CPU does not get to it at once (see
+//! [`cpu`]). Sleeping is always on a condition ([`wait`]); time is [`timer`].
+
+pub mod cpu;
+pub mod entity;
+pub mod mutex;
+mod queue;
+pub mod timer;
+pub mod wait;
+
+pub use cpu::{current, idle_loop, yield_now};

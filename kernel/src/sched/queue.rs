@@ -1,0 +1,158 @@
+//! The run queue of one CPU: real-time threads by priority, then fair ones by virtual deadline.
+//!
+//! A fair thread's virtual run time grows as it runs, slower for heavier weights. When queued, it
+//! gets a deadline one weighted slice ahead; the earliest deadline runs next. A sleeper comes back at
+//! the queue's clock plus its remembered lag, bounded to a slice either way, so that sleeping can
+//! not be used to hoard time.
+
+use super::entity::Entity;
+use crate::task::thread::Thread;
+use alloc::collections::BinaryHeap;
+use alloc::sync::Arc;
+use core::cmp::Ordering as Order;
+use core::sync::atomic::Ordering;
+
+/// How long a thread runs before an equal one gets its turn, in nanoseconds.
+pub const SLICE: u64 = 3_000_000;
+
+struct Entry {
+    /// 0 … 98 are real-time priorities 99 … 1; 99 is the fair class.
+    class: u8,
+    /// Fair: virtual deadline. Real-time: nothing, order is by arrival.
+    deadline: u64,
+    sequence: u64,
+    thread: Arc<Thread>,
+}
+
+const FAIR: u8 = 99;
+
+impl Entry {
+    fn key(&self) -> (u8, u64, u64) {
+        (self.class, self.deadline, self.sequence)
+    }
+}
+
+impl PartialEq for Entry {
+    fn eq(&self, other: &Entry) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl Eq for Entry {}
+
+impl PartialOrd for Entry {
+    fn partial_cmp(&self, other: &Entry) -> Option<Order> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Entry {
+    // The heap's top is its greatest: the smallest key.
+    fn cmp(&self, other: &Entry) -> Order {
+        other.key().cmp(&self.key())
+    }
+}
+
+pub struct RunQueue {
+    heap: BinaryHeap<Entry>,
+    /// Virtual time: never goes back, follows the threads that run.
+    clock: u64,
+    sequence: u64,
+}
+
+fn class(entity: &Entity) -> u8 {
+    match entity.realtime() {
+        0 => FAIR,
+        priority => FAIR - priority.min(FAIR),
+    }
+}
+
+impl RunQueue {
+    pub const fn new() -> RunQueue {
+        RunQueue {
+            heap: BinaryHeap::new(),
+            clock: 0,
+            sequence: 0,
+        }
+    }
+
+    pub fn push(&mut self, thread: Arc<Thread>) {
+        let entity = &thread.sched;
+        let bound = SLICE as i64;
+        let lag = entity.lag.load(Ordering::Relaxed).clamp(-bound, bound);
+        let vruntime = self.clock.saturating_add_signed(lag);
+        entity.vruntime.store(vruntime, Ordering::Relaxed);
+        let class = class(entity);
+        let deadline = if class == FAIR {
+            vruntime.saturating_add(entity.to_virtual(SLICE))
+        } else {
+            0
+        };
+        self.sequence += 1;
+        self.heap.push(Entry {
+            class,
+            deadline,
+            sequence: self.sequence,
+            thread,
+        });
+    }
+
+    /// The thread to run next on `cpu`. Threads that another CPU has not yet let go of stay.
+    pub fn pop(&mut self, cpu: usize) -> Option<Arc<Thread>> {
+        let allowed = |entry: &Entry| {
+            let s = &entry.thread.sched;
+            s.may_run_on(cpu)
+                && (!s.on_cpu.load(Ordering::Acquire)
+                    || s.cpu.load(Ordering::Relaxed) == cpu as u32)
+        };
+        let entry = if allowed(self.heap.peek()?) {
+            self.heap.pop()?
+        } else {
+            // Rare: the best may not run here. Take the best of those that may.
+            let mut all = core::mem::take(&mut self.heap).into_vec();
+            let best = (0..all.len())
+                .filter(|&i| allowed(&all[i]))
+                .max_by_key(|&i| {
+                    let (class, deadline, sequence) = all[i].key();
+                    core::cmp::Reverse((class, deadline, sequence))
+                });
+            let entry = best.map(|i| all.swap_remove(i));
+            self.heap = BinaryHeap::from(all);
+            entry?
+        };
+        if entry.class == FAIR {
+            self.clock = self
+                .clock
+                .max(entry.thread.sched.vruntime.load(Ordering::Relaxed));
+        }
+        Some(entry.thread)
+    }
+
+    /// Books `nanos` on a CPU to a thread that leaves it, and remembers its lag.
+    pub fn charge(&mut self, entity: &Entity, nanos: u64) {
+        entity.runtime.fetch_add(nanos, Ordering::Relaxed);
+        let vruntime = entity
+            .vruntime
+            .load(Ordering::Relaxed)
+            .saturating_add(entity.to_virtual(nanos));
+        entity
+            .lag
+            .store(vruntime.wrapping_sub(self.clock) as i64, Ordering::Relaxed);
+        if self.heap.is_empty() {
+            self.clock = self.clock.max(vruntime);
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.heap.is_empty()
+    }
+
+    pub fn len(&self) -> usize {
+        self.heap.len()
+    }
+
+    /// The highest real-time priority that waits here, 0 when only fair threads do.
+    pub fn top_realtime(&self) -> u8 {
+        self.heap.peek().map_or(0, |e| FAIR - e.class)
+    }
+}

@@ -1,0 +1,166 @@
+//! The end of threads and processes.
+
+use super::process::{Process, thread_usage};
+use super::signal::info::Payload;
+use super::signal::{self, SigInfo};
+use super::thread::Thread;
+use super::{Pid, futex, session, tree};
+use crate::file::Events;
+use crate::fs::fd_table::FdTable;
+use crate::linux::general as raw;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::sync::atomic::Ordering;
+
+/// wait4's status for exit(code).
+#[must_use]
+pub fn exited(code: usize) -> u32 {
+    (code as u32 & 0xff) << 8
+}
+
+/// All that a thread owes when it ends; its last act before its stack is left. The last thread
+/// ends the process.
+pub(super) fn thread(thread: &Arc<Thread>) {
+    let process = thread.process().clone();
+    futex::exit_robust_list(thread);
+    let clear = thread.clear_tid.swap(0, Ordering::Relaxed);
+    if clear != 0 && process.thread_count() > 1 || is_shared(&process) {
+        futex::clear_and_wake(&process, clear);
+    }
+    process.usage.lock().add(&thread_usage(thread));
+    thread.exited.store(true, Ordering::SeqCst);
+    tree::remove_thread(thread.tid());
+    if process.remove_thread(thread) == 0 {
+        end(&process);
+    } else {
+        process.changed.wake_all(Events::all());
+    }
+}
+
+/// Whether another process uses the same memory (vfork, CLONE_VM).
+fn is_shared(process: &Process) -> bool {
+    process.space().is_some_and(|s| s.user_count() > 1)
+}
+
+/// The last thread is gone: give back everything, become a zombie, tell the parent.
+fn end(process: &Arc<Process>) {
+    process.timers.clear();
+    if let Some(space) = process.space() {
+        let peak = space.lock().max_resident as u64;
+        let mut usage = process.usage.lock();
+        usage.max_resident = usage.max_resident.max(peak);
+    }
+    if let Some(space) = process.replace_space(None) {
+        space.leave();
+    }
+    let files = process.replace_files(Arc::new(FdTable::new()));
+    drop_files(files);
+    let status = process.signals.lock().exiting.unwrap_or(0);
+
+    let session = tree::session_of(process.pid);
+    if let Some(session) = session.filter(|s| s.id == process.pid)
+        && let Some(terminal) = session.terminal()
+    {
+        terminal.leader_exited();
+        session.set_terminal(None);
+    }
+    orphan_children(process);
+    process.set_zombie(status);
+    process.changed.wake_all(Events::all());
+    tell_parent(process, status);
+}
+
+/// Closes a table that nobody else shares.
+fn drop_files(files: Arc<FdTable>) {
+    if let Some(files) = Arc::into_inner(files) {
+        files.close_all();
+    }
+}
+
+fn orphan_children(process: &Arc<Process>) {
+    let mut groups = Vec::new();
+    groups.extend(tree::group_of(process.pid));
+    let (children, reaper) = tree::reparent_children(process.pid);
+    for child in &children {
+        groups.extend(tree::group_of(child.pid));
+        for thread in child.threads() {
+            let signal = thread.parent_death_signal.load(Ordering::Relaxed);
+            if signal != 0 {
+                signal::send_to_process(child, SigInfo::kernel(signal));
+            }
+        }
+        if child.is_zombie() {
+            tell_parent(child, child.exit_status());
+        }
+    }
+    if let Some(reaper) = reaper {
+        reaper.child_changed.wake_all(Events::all());
+    }
+    // This process no longer holds its groups together.
+    process.set_leaving();
+    session::orphan_check(&groups);
+}
+
+/// SIGCHLD (or what clone asked for) and a wake-up for the parent; a parent that ignores its
+/// children has them reaped at once.
+fn tell_parent(process: &Arc<Process>, status: u32) {
+    let Some(parent) = tree::parent_process(process.pid) else {
+        return;
+    };
+    let ignores = parent.signals.lock().actions.reaps_children();
+    let signal = process.exit_signal.load(Ordering::Relaxed);
+    let standard = signal == signal::SIGCHLD as i32;
+    if signal > 0 && !(ignores && standard && is_ignored(&parent)) {
+        signal::send_to_process(&parent, child_info(process, signal as u32, status));
+    }
+    if ignores && standard {
+        let usage = process.total_usage();
+        if tree::reap(process.pid) {
+            parent.children_usage.lock().add(&usage);
+        }
+    }
+    parent.child_changed.wake_all(Events::all());
+}
+
+fn is_ignored(parent: &Process) -> bool {
+    parent.signals.lock().actions.get(signal::SIGCHLD).handler == signal::action::SIG_IGN
+}
+
+/// si_code and si_status of a wait status.
+#[must_use]
+pub fn describe(status: u32) -> (u32, i32) {
+    let signal = status & 0x7f;
+    if signal == 0 {
+        (raw::CLD_EXITED, (status >> 8 & 0xff) as i32)
+    } else if status & 0x80 != 0 {
+        (raw::CLD_DUMPED, signal as i32)
+    } else {
+        (raw::CLD_KILLED, signal as i32)
+    }
+}
+
+fn child_info(process: &Process, signal: u32, status: u32) -> SigInfo {
+    let (code, status) = describe(status);
+    let payload = Payload::Child {
+        pid: process.pid,
+        uid: process.credentials().uid.real,
+        status,
+        user_time: process.usage.lock().runtime / 10_000_000,
+        system_time: 0,
+    };
+    SigInfo {
+        signal,
+        errno: 0,
+        code: code as i32,
+        payload,
+    }
+}
+
+/// Ends every thread of the calling process; the caller ends by itself on its way out.
+pub fn group(thread: &Arc<Thread>, status: u32) {
+    signal::send::end_process(thread.process(), status, Some(thread));
+    thread.mark(signal::Attention::EXIT);
+}
+
+/// The number process 1 has.
+pub const INIT: Pid = 1;

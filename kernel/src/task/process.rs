@@ -1,0 +1,348 @@
+//! A process: what its threads share. How processes relate (parent, children, group, session) is in
+//! [`tree`](super::tree).
+
+use super::Pid;
+use super::credentials::Credentials;
+use super::limits::{Limits, Resource};
+use super::signal::action::Actions;
+use super::signal::pending::Pending;
+use super::thread::Thread;
+use crate::fs::context::FsContext;
+use crate::fs::fd_table::FdTable;
+use crate::fs::namespace::Path;
+use crate::lock_order;
+use crate::mm::space::AddressSpace;
+use crate::sched::wait::WaitQueue;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
+use ochre_hal::sync::SpinLock;
+
+/// Signal state shared by the threads.
+#[derive(Debug)]
+pub struct ProcessSignals {
+    pub actions: Actions,
+    pub pending: Pending,
+    /// The status all threads end with, once one decided it (in wait4's encoding).
+    pub exiting: Option<u32>,
+    /// A stop or continue that the parent has not waited for yet.
+    pub report: Option<Report>,
+    /// Stopped by job control.
+    pub stopped: bool,
+}
+
+/// What waitpid tells besides an end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Report {
+    Stopped(u32),
+    Continued,
+}
+
+/// What a process has used, with what its waited-for children used.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Usage {
+    pub runtime: u64,
+    pub minor_faults: u64,
+    pub major_faults: u64,
+    pub switches: u64,
+    pub preemptions: u64,
+    pub max_resident: u64,
+}
+
+impl Usage {
+    pub fn add(&mut self, other: &Usage) {
+        self.runtime += other.runtime;
+        self.minor_faults += other.minor_faults;
+        self.major_faults += other.major_faults;
+        self.switches += other.switches;
+        self.preemptions += other.preemptions;
+        self.max_resident = self.max_resident.max(other.max_resident);
+    }
+}
+
+/// The program it runs, for /proc.
+#[derive(Clone)]
+pub struct Program {
+    /// The file, as named when it was opened; none for a program from the boot module.
+    pub path: Option<Path>,
+}
+
+pub struct Process {
+    pub pid: Pid,
+    /// None once it has exited.
+    space: SpinLock<Option<Arc<AddressSpace>>>,
+    files: SpinLock<Arc<FdTable>>,
+    fs: SpinLock<Arc<FsContext>>,
+    credentials: SpinLock<Arc<Credentials>>,
+    limits: SpinLock<Limits>,
+    program: SpinLock<Program>,
+    threads: SpinLock<Vec<Arc<Thread>>>,
+    pub signals: SpinLock<ProcessSignals>,
+    /// Announces every signal that becomes pending here or in one of the threads: signalfds and
+    /// sigtimedwait wait on it.
+    pub signal_arrived: WaitQueue,
+    /// Announces ends, stops and continuations of children.
+    pub child_changed: WaitQueue,
+    /// Announces this process's own end (pidfds), exec or exit (a vfork parent), stop's end, and
+    /// the last thread but one leaving (execve).
+    pub changed: WaitQueue,
+    /// wait4's status, once it is a zombie.
+    exit_status: AtomicU32,
+    zombie: AtomicBool,
+    /// On its way to be a zombie: counts no more as a parent that holds a group together.
+    leaving: AtomicBool,
+    executed: AtomicBool,
+    subreaper: AtomicBool,
+    /// The signal the parent gets at the end; SIGCHLD except for odd clones. Negative: none.
+    pub exit_signal: AtomicI32,
+    /// prctl(PR_SET_DUMPABLE).
+    pub dumpable: AtomicBool,
+    pub usage: SpinLock<Usage>,
+    pub children_usage: SpinLock<Usage>,
+    /// Monotonic time of its start.
+    pub started: u64,
+    /// Interval timers and POSIX timers.
+    pub timers: super::timers::ProcessTimers,
+    /// Changes whenever the credentials do.
+    pub credentials_version: AtomicU64,
+    /// Identity of this program run: changes at execve, so that pid reuse can be told.
+    pub generation: AtomicU64,
+    /// /proc/self/oom_score_adj.
+    pub oom_adjust: AtomicI32,
+    pub personality: AtomicU32,
+}
+
+/// What a new process starts with.
+pub struct Parts {
+    pub space: Arc<AddressSpace>,
+    pub files: Arc<FdTable>,
+    pub fs: Arc<FsContext>,
+    pub credentials: Arc<Credentials>,
+    pub limits: Limits,
+    pub actions: Actions,
+    pub program: Program,
+    pub exit_signal: i32,
+}
+
+impl Process {
+    #[must_use]
+    pub fn new(pid: Pid, parts: Parts) -> Arc<Process> {
+        use lock_order::{CELL, PROCESS, SIGNAL};
+        let signals = ProcessSignals {
+            actions: parts.actions,
+            pending: Pending::new(),
+            exiting: None,
+            report: None,
+            stopped: false,
+        };
+        Arc::new(Process {
+            pid,
+            space: SpinLock::new(CELL, Some(parts.space)),
+            files: SpinLock::new(CELL, parts.files),
+            fs: SpinLock::new(CELL, parts.fs),
+            credentials: SpinLock::new(CELL, parts.credentials),
+            limits: SpinLock::new(CELL, parts.limits),
+            program: SpinLock::new(CELL, parts.program),
+            threads: SpinLock::new(PROCESS, Vec::new()),
+            signals: SpinLock::new(SIGNAL, signals),
+            signal_arrived: WaitQueue::new(),
+            child_changed: WaitQueue::new(),
+            changed: WaitQueue::new(),
+            exit_status: AtomicU32::new(0),
+            zombie: AtomicBool::new(false),
+            leaving: AtomicBool::new(false),
+            executed: AtomicBool::new(false),
+            subreaper: AtomicBool::new(false),
+            exit_signal: AtomicI32::new(parts.exit_signal),
+            dumpable: AtomicBool::new(true),
+            usage: SpinLock::new(CELL, Usage::default()),
+            children_usage: SpinLock::new(CELL, Usage::default()),
+            started: crate::time::monotonic(),
+            timers: super::timers::ProcessTimers::new(),
+            credentials_version: AtomicU64::new(0),
+            generation: AtomicU64::new(0),
+            oom_adjust: AtomicI32::new(0),
+            personality: AtomicU32::new(0),
+        })
+    }
+
+    /// The address space; none once the process has exited.
+    #[must_use]
+    pub fn space(&self) -> Option<Arc<AddressSpace>> {
+        self.space.lock().clone()
+    }
+
+    /// Puts another address space (execve) or none (exit) in place; returns the old one, which the
+    /// caller drops with no lock held.
+    pub(super) fn replace_space(
+        &self,
+        new: Option<Arc<AddressSpace>>,
+    ) -> Option<Arc<AddressSpace>> {
+        core::mem::replace(&mut *self.space.lock(), new)
+    }
+
+    /// The descriptor table.
+    #[must_use]
+    pub fn files(&self) -> Arc<FdTable> {
+        self.files.lock().clone()
+    }
+
+    pub fn replace_files(&self, new: Arc<FdTable>) -> Arc<FdTable> {
+        core::mem::replace(&mut *self.files.lock(), new)
+    }
+
+    /// Root, working directory, umask.
+    #[must_use]
+    pub fn fs(&self) -> Arc<FsContext> {
+        self.fs.lock().clone()
+    }
+
+    pub fn replace_fs(&self, new: Arc<FsContext>) -> Arc<FsContext> {
+        core::mem::replace(&mut *self.fs.lock(), new)
+    }
+
+    #[must_use]
+    pub fn credentials(&self) -> Arc<Credentials> {
+        self.credentials.lock().clone()
+    }
+
+    pub fn set_credentials(&self, new: Credentials) {
+        let old = core::mem::replace(&mut *self.credentials.lock(), Arc::new(new));
+        self.credentials_version.fetch_add(1, Ordering::Relaxed);
+        drop(old);
+    }
+
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        *self.limits.lock()
+    }
+
+    pub fn with_limits<T>(&self, change: impl FnOnce(&mut Limits) -> T) -> T {
+        change(&mut self.limits.lock())
+    }
+
+    #[must_use]
+    pub fn limit(&self, resource: Resource) -> u64 {
+        self.limits.lock().soft(resource)
+    }
+
+    #[must_use]
+    pub fn program(&self) -> Program {
+        self.program.lock().clone()
+    }
+
+    pub(super) fn set_program(&self, program: Program) {
+        let old = core::mem::replace(&mut *self.program.lock(), program);
+        drop(old);
+    }
+
+    /// The living threads; the leader first while it lives.
+    #[must_use]
+    pub fn threads(&self) -> Vec<Arc<Thread>> {
+        self.threads.lock().clone()
+    }
+
+    #[must_use]
+    pub fn thread_count(&self) -> usize {
+        self.threads.lock().len()
+    }
+
+    pub(super) fn add_thread(&self, thread: Arc<Thread>) {
+        self.threads.lock().push(thread);
+    }
+
+    /// Takes a thread off the list; returns how many stay.
+    pub(super) fn remove_thread(&self, thread: &Arc<Thread>) -> usize {
+        let mut threads = self.threads.lock();
+        threads.retain(|t| !Arc::ptr_eq(t, thread));
+        threads.len()
+    }
+
+    #[must_use]
+    pub fn is_zombie(&self) -> bool {
+        self.zombie.load(Ordering::SeqCst)
+    }
+
+    #[must_use]
+    pub fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn set_leaving(&self) {
+        self.leaving.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn set_zombie(&self, status: u32) {
+        self.exit_status.store(status, Ordering::Relaxed);
+        self.zombie.store(true, Ordering::SeqCst);
+    }
+
+    /// wait4's status word.
+    #[must_use]
+    pub fn exit_status(&self) -> u32 {
+        self.exit_status.load(Ordering::Relaxed)
+    }
+
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.signals.lock().stopped
+    }
+
+    #[must_use]
+    pub fn has_executed(&self) -> bool {
+        self.executed.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_executed(&self) {
+        self.executed.store(true, Ordering::SeqCst);
+        self.generation.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// prctl(PR_SET_CHILD_SUBREAPER).
+    #[must_use]
+    pub fn is_subreaper(&self) -> bool {
+        self.subreaper.load(Ordering::Relaxed)
+    }
+
+    pub fn set_subreaper(&self, on: bool) {
+        self.subreaper.store(on, Ordering::Relaxed);
+    }
+
+    /// The process's name: its leader's, or a remaining thread's.
+    #[must_use]
+    pub fn name(&self) -> [u8; super::thread::NAME_LEN] {
+        self.threads
+            .lock()
+            .first()
+            .map_or([0; super::thread::NAME_LEN], |t| t.name())
+    }
+
+    /// What it has used itself, living threads included.
+    #[must_use]
+    pub fn total_usage(&self) -> Usage {
+        let mut usage = *self.usage.lock();
+        for thread in self.threads() {
+            usage.add(&thread_usage(&thread));
+        }
+        usage
+    }
+}
+
+/// What one thread has used.
+#[must_use]
+pub fn thread_usage(thread: &Thread) -> Usage {
+    let sched = &thread.sched;
+    let mut runtime = sched.runtime.load(Ordering::Relaxed);
+    if sched.on_cpu.load(Ordering::Relaxed) {
+        let since = sched.started.load(Ordering::Relaxed);
+        runtime += crate::time::monotonic().saturating_sub(since);
+    }
+    Usage {
+        runtime,
+        minor_faults: thread.minor_faults.load(Ordering::Relaxed),
+        major_faults: thread.major_faults.load(Ordering::Relaxed),
+        switches: sched.switches.load(Ordering::Relaxed),
+        preemptions: sched.preemptions.load(Ordering::Relaxed),
+        max_resident: 0,
+    }
+}

@@ -1,0 +1,123 @@
+//! A user thread's kernel half: run user code, serve why it stopped, act on signals, again.
+
+use super::signal::deliver::{self, Restart};
+use super::signal::{self, SigInfo};
+use super::thread::Thread;
+use crate::errno::Errno;
+use crate::linux::general as raw;
+use crate::mm::fault::{self, Denied};
+use crate::mm::uptr::UserPtr;
+use crate::sched::cpu;
+use crate::syscall;
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use core::sync::atomic::Ordering;
+use ochre_hal::paging::Perms;
+use ochre_hal::user::{Trap, UserContext};
+
+/// The first code of every thread, on its own kernel stack.
+pub(super) fn entry(_: usize) -> ! {
+    cpu::begin();
+    {
+        let thread = cpu::current();
+        if let Some(user) = thread.take_start() {
+            run(&thread, user);
+        }
+        super::exit::thread(&thread);
+    }
+    cpu::exit()
+}
+
+fn run(thread: &Arc<Thread>, mut user: Box<UserContext>) {
+    let set_tid = thread.set_tid.load(Ordering::Relaxed);
+    if set_tid != 0 {
+        // A bad address is the program's own affair, as on Linux.
+        let _ = UserPtr::<u32>::new(set_tid).write(&thread.tid());
+    }
+    loop {
+        let restart = if thread.attention().is_empty() {
+            match user.run() {
+                Trap::Syscall => system_call(thread, &mut user),
+                Trap::PageFault {
+                    addr, write, exec, ..
+                } => {
+                    page_fault(thread, addr, write, exec);
+                    Restart::No
+                }
+                Trap::Exception { vector, error } => {
+                    exception(thread, &user, vector, error);
+                    Restart::No
+                }
+                Trap::Interrupt => Restart::No,
+            }
+        } else {
+            Restart::No
+        };
+        if cpu::should_reschedule() {
+            cpu::yield_now();
+        }
+        if (restart != Restart::No || !thread.attention().is_empty())
+            && !deliver::run(thread, &mut user, restart)
+        {
+            return;
+        }
+    }
+}
+
+fn system_call(thread: &Arc<Thread>, user: &mut UserContext) -> Restart {
+    match syscall::dispatch(thread, user) {
+        Ok(value) => {
+            user.regs.rax = value;
+            Restart::No
+        }
+        Err(Errno::RESTART) => Restart::IfAllowed,
+        Err(Errno::RESTART_NO_HANDLER) => Restart::IfNoHandler,
+        Err(error) => {
+            user.regs.rax = error.to_ret();
+            Restart::No
+        }
+    }
+}
+
+fn page_fault(thread: &Arc<Thread>, addr: usize, write: bool, exec: bool) {
+    let wish = if write {
+        Perms::WRITE
+    } else if exec {
+        Perms::EXEC
+    } else {
+        Perms::READ
+    };
+    thread.minor_faults.fetch_add(1, Ordering::Relaxed);
+    let Some(space) = thread.process().space() else {
+        return;
+    };
+    let info = match fault::handle(&space, addr, wish) {
+        Ok(()) => return,
+        Err(Denied::Unmapped) => SigInfo::fault(signal::SIGSEGV, raw::SEGV_MAPERR, addr),
+        Err(Denied::Forbidden) => SigInfo::fault(signal::SIGSEGV, raw::SEGV_ACCERR, addr),
+        Err(Denied::Bus) => SigInfo::fault(signal::SIGBUS, raw::BUS_ADRERR, addr),
+        Err(Denied::OutOfMemory) => {
+            ochre_hal::log!("out of memory: process {} is killed", thread.process().pid);
+            signal::send_to_process(thread.process(), SigInfo::kernel(signal::SIGKILL));
+            return;
+        }
+    };
+    deliver::force(thread, info);
+}
+
+fn exception(thread: &Arc<Thread>, user: &UserContext, vector: u8, _error: u64) {
+    let ip = user.regs.rip;
+    let info = match vector {
+        0 => SigInfo::fault(signal::SIGFPE, raw::FPE_INTDIV, ip),
+        1 => SigInfo::fault(signal::SIGTRAP, raw::TRAP_TRACE, ip),
+        3 => SigInfo::kernel(signal::SIGTRAP),
+        4 => SigInfo::kernel(signal::SIGSEGV),
+        6 => SigInfo::fault(signal::SIGILL, raw::ILL_ILLOPN, ip),
+        16 | 19 => SigInfo::fault(signal::SIGFPE, raw::FPE_FLTINV, ip),
+        17 => SigInfo::fault(signal::SIGBUS, raw::BUS_ADRALN, 0),
+        12 => SigInfo::kernel(signal::SIGBUS),
+        // #GP and what has no signal of its own.
+        _ => SigInfo::kernel(signal::SIGSEGV),
+    };
+    deliver::force(thread, info);
+}

@@ -1,0 +1,233 @@
+//! Taking pending signals before a return to user mode: default actions, stops, and handler frames.
+
+use super::action::{SIG_DFL, SIG_IGN};
+use super::frame;
+use super::send::{self, end_process};
+use super::{
+    Attention, Default, SIGCONT, SIGKILL, SIGSEGV, SIGSTOP, SigInfo, Signal, SignalSet, default_of,
+};
+use crate::errno::Errno;
+use crate::linux::general as raw;
+use crate::sched::wait::{Interrupt, wait_until};
+use crate::task::process::Report;
+use crate::task::thread::Thread;
+use crate::task::tree;
+use alloc::sync::Arc;
+use ochre_hal::user::UserContext;
+
+/// What a system call left to be decided by signals: whether it is run again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Restart {
+    No,
+    /// Again after a handler with SA_RESTART, or when no handler ran.
+    IfAllowed,
+    /// Again only when no handler ran.
+    IfNoHandler,
+}
+
+/// Looks at everything that asks for the thread's attention. `restart` says what the system call
+/// just made (if any) returned; its result register is settled here.
+///
+/// Returns false when the thread has to end.
+pub fn run(thread: &Arc<Thread>, user: &mut UserContext, mut restart: Restart) -> bool {
+    loop {
+        let attention = thread.attention();
+        if attention.contains(Attention::EXIT) {
+            return false;
+        }
+        if attention.contains(Attention::STOP) {
+            wait_while_stopped(thread);
+            continue;
+        }
+        if !attention.contains(Attention::SIGNAL) {
+            break;
+        }
+        let Some((info, action)) = next(thread) else {
+            continue;
+        };
+        match action.handler {
+            SIG_IGN => {}
+            SIG_DFL => match default_of(info.signal) {
+                Default::Ignore | Default::Continue => {}
+                Default::Stop => stop(thread, info.signal),
+                Default::Terminate => {
+                    end_process(thread.process(), info.signal, Some(thread));
+                    return false;
+                }
+                Default::Core => {
+                    log_crash(thread, user, &info);
+                    end_process(thread.process(), info.signal, Some(thread));
+                    return false;
+                }
+            },
+            _ => {
+                settle(user, &mut restart, Some(action.has(raw::SA_RESTART)));
+                let blocked = {
+                    let mut mine = thread.signals.lock();
+                    let old = mine.saved.take().unwrap_or(mine.blocked);
+                    let mut during = mine.blocked.union(action.mask);
+                    if !action.has(raw::SA_NODEFER) {
+                        during = during.with(info.signal);
+                    }
+                    mine.blocked = during.minus(SignalSet::UNBLOCKABLE);
+                    old
+                };
+                send::recalculate(thread);
+                if frame::push(thread, user, &info, &action, blocked).is_err() {
+                    // No room for the frame: as Linux, the program dies of it unless SIGSEGV has
+                    // a handler that can run.
+                    force(thread, SigInfo::kernel(SIGSEGV));
+                    if info.signal == SIGSEGV {
+                        end_process(thread.process(), SIGSEGV, Some(thread));
+                        return false;
+                    }
+                }
+            }
+        }
+    }
+    settle(user, &mut restart, None);
+    let saved = thread.signals.lock().saved.take();
+    if let Some(mask) = saved {
+        send::set_mask(thread, mask);
+        if thread.has_signal() {
+            return run(thread, user, Restart::No);
+        }
+    }
+    true
+}
+
+/// Decides about the interrupted call: run it again, or let it return EINTR. `handler` is None when
+/// none runs, else whether its action has SA_RESTART.
+fn settle(user: &mut UserContext, restart: &mut Restart, handler: Option<bool>) {
+    let again = match (*restart, handler) {
+        (Restart::No, _) => return,
+        (_, None) | (Restart::IfAllowed, Some(true)) => true,
+        _ => false,
+    };
+    *restart = Restart::No;
+    let regs = &mut user.regs;
+    if again {
+        regs.rax = regs.orig_rax;
+        // Back over `syscall`, which is two bytes.
+        regs.rip = regs.rip.wrapping_sub(2);
+    } else {
+        regs.rax = Errno::EINTR.to_ret();
+    }
+}
+
+/// The next signal to act on. None clears the attention bit.
+fn next(thread: &Arc<Thread>) -> Option<(SigInfo, super::action::Action)> {
+    let mut signals = thread.process().signals.lock();
+    let mut mine = thread.signals.lock();
+    let allowed = |set: SignalSet| set.minus(mine.blocked);
+    let own = allowed(mine.pending.set());
+    let shared = allowed(signals.pending.set());
+    // SIGKILL first; faults of this very instruction before others; then by number.
+    let synchronous = SignalSet(0)
+        .with(4)
+        .with(5)
+        .with(7)
+        .with(8)
+        .with(11)
+        .with(31);
+    let pick = |set: SignalSet| {
+        set.intersect(SignalSet::of(SIGKILL))
+            .first()
+            .or_else(|| set.intersect(synchronous).first())
+            .or_else(|| set.first())
+    };
+    let info = if let Some(signal) = pick(own).filter(|&s| s == SIGKILL || !shared.has(SIGKILL)) {
+        mine.pending.take(signal)
+    } else if let Some(signal) = pick(shared) {
+        signals.pending.take(signal)
+    } else {
+        thread.clear_attention(Attention::SIGNAL);
+        return None;
+    };
+    let info = info?;
+    let action = signals.actions.get(info.signal);
+    if action.handler > SIG_IGN && action.has(raw::SA_RESETHAND) {
+        let mut reset = action;
+        reset.handler = SIG_DFL;
+        signals.actions.set(info.signal, reset);
+    }
+    Some((info, action))
+}
+
+/// Stops the process, unless it was orphaned and the signal comes from a terminal.
+fn stop(thread: &Arc<Thread>, signal: Signal) {
+    let process = thread.process();
+    if signal != SIGSTOP {
+        let orphaned = tree::group_of(process.pid).is_none_or(|g| tree::is_orphaned(&g));
+        if orphaned {
+            return;
+        }
+    }
+    {
+        let mut signals = process.signals.lock();
+        // A SIGCONT or SIGKILL that came in between wins.
+        let shared = signals.pending.set();
+        if shared.has(SIGCONT) || shared.has(SIGKILL) || signals.exiting.is_some() {
+            return;
+        }
+        signals.stopped = true;
+        signals.report = Some(Report::Stopped(signal));
+    }
+    for other in process.threads() {
+        if Arc::ptr_eq(&other, thread) {
+            other.mark(Attention::STOP);
+        } else {
+            other.notify(Attention::STOP);
+        }
+    }
+    send::report_to_parent(process);
+}
+
+fn wait_while_stopped(thread: &Arc<Thread>) {
+    let process = thread.process();
+    let _ = wait_until(&[&process.changed], None, Interrupt::Kill, || {
+        let stopped = process.signals.lock().stopped;
+        (!stopped).then_some(())
+    });
+    thread.clear_attention(Attention::STOP);
+}
+
+/// Sends a signal that the thread can't put off: what its own instruction caused. If it is blocked
+/// or ignored, its action becomes the default, and the program dies of it.
+pub fn force(thread: &Arc<Thread>, info: SigInfo) {
+    {
+        let mut signals = thread.process().signals.lock();
+        let mut mine = thread.signals.lock();
+        let signal = info.signal;
+        let action = signals.actions.get(signal);
+        if action.handler == SIG_IGN || mine.blocked.has(signal) {
+            signals
+                .actions
+                .set(signal, super::action::Action::default());
+        }
+        mine.blocked = mine.blocked.minus(SignalSet::of(signal));
+        mine.pending.discard(SignalSet::of(signal));
+        let _ = mine.pending.add(info);
+    }
+    thread.mark(Attention::SIGNAL);
+}
+
+/// Says in the log that a program crashed: a core dump for those who have none.
+fn log_crash(thread: &Thread, user: &UserContext, info: &SigInfo) {
+    let name = thread.name();
+    let name = core::str::from_utf8(&name)
+        .unwrap_or("?")
+        .trim_end_matches('\0');
+    let addr = match info.payload {
+        super::info::Payload::Fault { addr } => addr,
+        _ => 0,
+    };
+    ochre_hal::log!(
+        "{name}[{}]: signal {} at ip {:x} sp {:x} address {:x}",
+        thread.process().pid,
+        info.signal,
+        user.regs.rip,
+        user.regs.rsp,
+        addr
+    );
+}

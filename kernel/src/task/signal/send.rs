@@ -1,0 +1,278 @@
+//! Making a signal pending, and choosing who is told.
+
+use super::pending::QueueFull;
+use super::{Attention, SIGCONT, SIGKILL, SIGSTOP, SigInfo, Signal, SignalSet};
+use crate::errno::{Errno, Result};
+use crate::file::Events;
+use crate::task::process::{Process, ProcessSignals, Report};
+use crate::task::thread::Thread;
+use crate::task::tree;
+use alloc::sync::Arc;
+
+/// Sends to a process: any of its threads may take it. Queue overflow is silent, as for kill.
+pub fn send_to_process(process: &Arc<Process>, info: SigInfo) {
+    let _ = queue_to_process(process, info);
+}
+
+/// As [`send_to_process`]; `EAGAIN` when a real-time signal finds its queue full.
+pub fn queue_to_process(process: &Arc<Process>, info: SigInfo) -> Result {
+    queue(process, None, info)
+}
+
+/// Sends to one thread. Queue overflow is silent.
+pub fn send_to_thread(thread: &Arc<Thread>, info: SigInfo) {
+    let _ = queue_to_thread(thread, info);
+}
+
+pub fn queue_to_thread(thread: &Arc<Thread>, info: SigInfo) -> Result {
+    queue(thread.process(), Some(thread), info)
+}
+
+/// What sending does besides making pending: stops and continues cancel each other.
+struct Effects {
+    continued: bool,
+    kill: bool,
+}
+
+fn queue(process: &Arc<Process>, target: Option<&Arc<Thread>>, info: SigInfo) -> Result {
+    let signal = info.signal;
+    if process.is_zombie() {
+        return Ok(());
+    }
+    let threads = process.threads();
+    let mut effects = Effects {
+        continued: false,
+        kill: false,
+    };
+    let full = {
+        let mut signals = process.signals.lock();
+        prepare(&mut signals, &threads, signal, &mut effects);
+        // Process 1 is immune to what it has no handler for: nothing could replace it.
+        let immune = process.pid == 1
+            && signals.actions.get(signal).handler == super::action::SIG_DFL
+            && (info.code == 0 || signal == SIGKILL || signal == SIGSTOP);
+        if immune {
+            Ok(())
+        } else if ignored_now(&signals, target, &threads, signal) {
+            Ok(())
+        } else {
+            match target {
+                Some(thread) => thread.signals.lock().pending.add(info),
+                None => signals.pending.add(info),
+            }
+        }
+    };
+    if effects.kill {
+        for thread in &threads {
+            thread.notify(Attention::SIGNAL);
+        }
+    }
+    if effects.continued {
+        for thread in &threads {
+            thread.clear_attention(Attention::STOP);
+            thread.unpark();
+        }
+        process.changed.wake_all(Events::all());
+        report_to_parent(process);
+    }
+    match target {
+        Some(thread) => {
+            if wants(thread, signal) {
+                thread.notify(Attention::SIGNAL);
+            }
+        }
+        None => notify_one(&threads, signal),
+    }
+    process.signal_arrived.wake_all(Events::READABLE);
+    match full {
+        Ok(()) => Ok(()),
+        Err(QueueFull) => Err(Errno::EAGAIN),
+    }
+}
+
+/// SIGCONT takes pending stops away and ends a stop; a stop takes a pending SIGCONT away.
+fn prepare(
+    signals: &mut ProcessSignals,
+    threads: &[Arc<Thread>],
+    signal: Signal,
+    effects: &mut Effects,
+) {
+    let discard = |signals: &mut ProcessSignals, set: SignalSet| {
+        signals.pending.discard(set);
+        for thread in threads {
+            thread.signals.lock().pending.discard(set);
+        }
+    };
+    if signal == SIGCONT {
+        discard(signals, SignalSet::STOPS);
+        if signals.stopped {
+            signals.stopped = false;
+            signals.report = Some(Report::Continued);
+            effects.continued = true;
+        }
+    } else if SignalSet::STOPS.has(signal) {
+        discard(signals, SignalSet::of(SIGCONT));
+    } else if signal == SIGKILL {
+        if signals.stopped {
+            signals.stopped = false;
+            effects.continued = true;
+        }
+        effects.kill = true;
+    }
+}
+
+/// An ignored signal is dropped when sent, unless its receiver blocks it: then it might wait for
+/// it or change its mind.
+fn ignored_now(
+    signals: &ProcessSignals,
+    target: Option<&Arc<Thread>>,
+    threads: &[Arc<Thread>],
+    signal: Signal,
+) -> bool {
+    if !signals.actions.ignores(signal) {
+        return false;
+    }
+    let blocks = |thread: &Arc<Thread>| {
+        let mine = thread.signals.lock();
+        mine.blocked.has(signal) || mine.awaited.has(signal)
+    };
+    match target {
+        Some(thread) => !blocks(thread),
+        None => !threads.iter().any(blocks),
+    }
+}
+
+fn wants(thread: &Thread, signal: Signal) -> bool {
+    let mine = thread.signals.lock();
+    !mine.blocked.has(signal) || mine.awaited.has(signal) || SignalSet::UNBLOCKABLE.has(signal)
+}
+
+/// Tells one thread that does not block the signal; the leader if it will do.
+fn notify_one(threads: &[Arc<Thread>], signal: Signal) {
+    if let Some(thread) = threads.iter().find(|t| wants(t, signal)) {
+        thread.notify(Attention::SIGNAL);
+    }
+}
+
+/// Tells the parent of a stop or continuation: its waiters, and by SIGCHLD unless it asked not to
+/// be.
+pub fn report_to_parent(process: &Arc<Process>) {
+    use super::info::Payload;
+    use crate::linux::general as raw;
+    let Some(parent) = tree::parent_process(process.pid) else {
+        return;
+    };
+    let report = process.signals.lock().report;
+    let (code, status) = match report {
+        Some(Report::Stopped(signal)) => (raw::CLD_STOPPED, signal as i32),
+        Some(Report::Continued) => (raw::CLD_CONTINUED, SIGCONT as i32),
+        None => return,
+    };
+    let quiet = parent
+        .signals
+        .lock()
+        .actions
+        .get(super::SIGCHLD)
+        .has(raw::SA_NOCLDSTOP);
+    if !quiet {
+        let ticks = process.total_usage().runtime / 10_000_000;
+        let payload = Payload::Child {
+            pid: process.pid,
+            uid: process.credentials().uid.real,
+            status,
+            user_time: ticks,
+            system_time: 0,
+        };
+        send_to_process(
+            &parent,
+            SigInfo {
+                signal: super::SIGCHLD,
+                errno: 0,
+                code: code as i32,
+                payload,
+            },
+        );
+    }
+    parent.child_changed.wake_all(Events::all());
+}
+
+/// Ends all threads of the process with wait status `status`, except `except`, which goes on to end
+/// by itself. The first decision stands.
+pub fn end_process(process: &Arc<Process>, status: u32, except: Option<&Arc<Thread>>) {
+    {
+        let mut signals = process.signals.lock();
+        if signals.exiting.is_none() {
+            signals.exiting = Some(status);
+        }
+        signals.stopped = false;
+    }
+    for thread in process.threads() {
+        if except.is_none_or(|e| !Arc::ptr_eq(e, &thread)) {
+            thread.clear_attention(Attention::STOP);
+            thread.notify(Attention::EXIT);
+        }
+    }
+    process.changed.wake_all(Events::all());
+}
+
+/// Works out anew whether the thread has a signal to look at: after its mask changed.
+pub fn recalculate(thread: &Arc<Thread>) {
+    let process = thread.process();
+    let pending = {
+        let signals = process.signals.lock();
+        let mine = thread.signals.lock();
+        signals
+            .pending
+            .set()
+            .union(mine.pending.set())
+            .minus(mine.blocked)
+    };
+    if pending.is_empty() {
+        thread.clear_attention(Attention::SIGNAL);
+    } else {
+        thread.mark(Attention::SIGNAL);
+    }
+}
+
+/// Sets the mask of the thread. Signals of the process that it now blocks are offered to the other
+/// threads.
+pub fn set_mask(thread: &Arc<Thread>, new: SignalSet) -> SignalSet {
+    let new = new.minus(SignalSet::UNBLOCKABLE);
+    let process = thread.process();
+    let (old, offered) = {
+        let signals = process.signals.lock();
+        let mut mine = thread.signals.lock();
+        let old = core::mem::replace(&mut mine.blocked, new);
+        (old, signals.pending.set().intersect(new).minus(old))
+    };
+    recalculate(thread);
+    if !offered.is_empty() && process.thread_count() > 1 {
+        let threads = process.threads();
+        let mut rest = offered;
+        while let Some(signal) = rest.first() {
+            rest = rest.minus(SignalSet::of(signal));
+            notify_one(&threads, signal);
+        }
+    }
+    old
+}
+
+/// What is pending for the thread, its process's signals included.
+#[must_use]
+pub fn pending_for(thread: &Arc<Thread>) -> SignalSet {
+    let signals = thread.process().signals.lock();
+    let mine = thread.signals.lock();
+    signals.pending.set().union(mine.pending.set())
+}
+
+/// Takes the first pending signal of `set`: its own before the process's. For sigtimedwait and
+/// signalfd.
+pub fn dequeue(thread: &Arc<Thread>, set: SignalSet) -> Option<SigInfo> {
+    let mut signals = thread.process().signals.lock();
+    let mut mine = thread.signals.lock();
+    if let Some(signal) = mine.pending.set().intersect(set).first() {
+        return mine.pending.take(signal);
+    }
+    let signal = signals.pending.set().intersect(set).first()?;
+    signals.pending.take(signal)
+}

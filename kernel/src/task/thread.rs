@@ -1,0 +1,234 @@
+//! A thread of a process.
+
+use super::Pid;
+use super::process::Process;
+use super::signal::pending::Pending;
+use super::signal::{Attention, SignalSet};
+use crate::errno::Result;
+use crate::file::Events;
+use crate::lock_order;
+use crate::sched::cpu;
+use crate::sched::entity::{self, Entity};
+use crate::sched::timer::Expire;
+use crate::sched::wait::{Interrupt, Wake};
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use ochre_hal::context::Context;
+use ochre_hal::sync::SpinLock;
+use ochre_hal::user::UserContext;
+
+/// Bytes of a thread's name, with its NUL.
+pub const NAME_LEN: usize = 16;
+
+/// Where handlers with SA_ONSTACK run.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AltStack {
+    pub base: usize,
+    pub size: usize,
+    pub flags: u32,
+}
+
+/// What signals do to this thread alone.
+#[derive(Debug)]
+pub struct ThreadSignals {
+    pub blocked: SignalSet,
+    /// The mask to put back once the handler frame is built: sigsuspend, ppoll and kin.
+    pub saved: Option<SignalSet>,
+    pub pending: Pending,
+    /// What sigtimedwait waits for; such signals wake even while blocked.
+    pub awaited: SignalSet,
+    pub alt_stack: AltStack,
+}
+
+pub struct Thread {
+    tid: AtomicU32,
+    process: Arc<Process>,
+    context: Arc<Context>,
+    pub sched: Entity,
+    attention: AtomicU32,
+    /// Lock: inside the process's signal lock.
+    pub signals: SpinLock<ThreadSignals>,
+    /// The user registers it starts with; its own kernel half takes them.
+    start: SpinLock<Option<Box<UserContext>>>,
+    name: SpinLock<[u8; NAME_LEN]>,
+    /// Zeroed and woken as a futex when the thread ends (set_tid_address, CLONE_CHILD_CLEARTID).
+    pub clear_tid: AtomicUsize,
+    /// set_robust_list's head.
+    pub robust_list: AtomicUsize,
+    /// Written with the tid when the thread first runs (CLONE_CHILD_SETTID).
+    pub set_tid: AtomicUsize,
+    /// Page faults served without and with waiting for a pager.
+    pub minor_faults: AtomicU64,
+    pub major_faults: AtomicU64,
+    /// prctl(PR_SET_PDEATHSIG).
+    pub parent_death_signal: AtomicU32,
+    /// prctl(PR_SET_TIMERSLACK), in nanoseconds.
+    pub timer_slack: AtomicU64,
+    /// It left the process's list of threads.
+    pub exited: AtomicBool,
+}
+
+impl Thread {
+    /// A thread that is yet to be entered in the tables and started.
+    pub fn new(
+        tid: Pid,
+        process: Arc<Process>,
+        parent: Option<&Thread>,
+        start: UserContext,
+        blocked: SignalSet,
+    ) -> Result<Arc<Thread>> {
+        let context = Context::new(super::run::entry, 0)?;
+        let name = parent.map_or([0; NAME_LEN], |p| *p.name.lock());
+        Ok(Arc::new(Thread {
+            tid: AtomicU32::new(tid),
+            process,
+            context,
+            sched: Entity::new(parent.map(|p| &p.sched)),
+            attention: AtomicU32::new(0),
+            signals: SpinLock::new(
+                lock_order::THREAD_SIGNAL,
+                ThreadSignals {
+                    blocked,
+                    saved: None,
+                    pending: Pending::new(),
+                    awaited: SignalSet::EMPTY,
+                    alt_stack: AltStack::default(),
+                },
+            ),
+            start: SpinLock::new(lock_order::CELL, Some(Box::new(start))),
+            name: SpinLock::new(lock_order::CELL, name),
+            clear_tid: AtomicUsize::new(0),
+            robust_list: AtomicUsize::new(0),
+            set_tid: AtomicUsize::new(0),
+            minor_faults: AtomicU64::new(0),
+            major_faults: AtomicU64::new(0),
+            parent_death_signal: AtomicU32::new(0),
+            timer_slack: AtomicU64::new(50_000),
+            exited: AtomicBool::new(false),
+        }))
+    }
+
+    #[must_use]
+    pub fn tid(&self) -> Pid {
+        self.tid.load(Ordering::Relaxed)
+    }
+
+    /// execve in a thread other than the leader takes over the leader's number.
+    pub(super) fn set_tid(&self, tid: Pid) {
+        self.tid.store(tid, Ordering::Relaxed);
+    }
+
+    #[must_use]
+    pub fn process(&self) -> &Arc<Process> {
+        &self.process
+    }
+
+    #[must_use]
+    pub fn context(&self) -> &Arc<Context> {
+        &self.context
+    }
+
+    pub(super) fn take_start(&self) -> Option<Box<UserContext>> {
+        self.start.lock().take()
+    }
+
+    #[must_use]
+    pub fn name(&self) -> [u8; NAME_LEN] {
+        *self.name.lock()
+    }
+
+    /// Sets the name, cut to 15 bytes.
+    pub fn set_name(&self, name: &[u8]) {
+        let mut padded = [0; NAME_LEN];
+        let len = name.len().min(NAME_LEN - 1);
+        padded[..len].copy_from_slice(&name[..len]);
+        *self.name.lock() = padded;
+    }
+
+    /// Lets a new thread run.
+    pub fn start(self: &Arc<Self>) {
+        self.unpark();
+    }
+
+    /// Makes a sleeping thread ready. False when it was not asleep nor about to be.
+    pub fn unpark(self: &Arc<Self>) -> bool {
+        use entity::{PREPARED, READY, RUNNING, SLEEPING};
+        let woken = self
+            .sched
+            .state
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |state| match state {
+                PREPARED => Some(RUNNING),
+                SLEEPING => Some(READY),
+                _ => None,
+            });
+        match woken {
+            Ok(SLEEPING) => {
+                cpu::enqueue(self.clone());
+                true
+            }
+            Ok(_) => true,
+            Err(_) => false,
+        }
+    }
+
+    /// Declares that the thread will sleep unless it is woken from here on.
+    pub fn prepare_to_sleep(&self) {
+        self.sched.state.store(entity::PREPARED, Ordering::SeqCst);
+    }
+
+    pub fn cancel_sleep(&self) {
+        self.sched.state.store(entity::RUNNING, Ordering::SeqCst);
+    }
+
+    #[must_use]
+    pub fn attention(&self) -> Attention {
+        Attention::from_bits_truncate(self.attention.load(Ordering::SeqCst))
+    }
+
+    pub fn clear_attention(&self, bits: Attention) {
+        self.attention.fetch_and(!bits.bits(), Ordering::SeqCst);
+    }
+
+    /// Makes the thread look at `bits` soon, wherever it is: in user mode, asleep, or on its way.
+    pub fn notify(self: &Arc<Self>, bits: Attention) {
+        self.attention.fetch_or(bits.bits(), Ordering::SeqCst);
+        if !self.unpark() {
+            cpu::nudge(self);
+        }
+    }
+
+    /// Sets bits that the thread itself will look at before it returns to user mode.
+    pub fn mark(&self, bits: Attention) {
+        self.attention.fetch_or(bits.bits(), Ordering::SeqCst);
+    }
+
+    /// Whether a wait of the given kind has to end.
+    #[must_use]
+    pub fn is_interrupted(&self, interrupt: Interrupt) -> bool {
+        let attention = self.attention();
+        match interrupt {
+            Interrupt::Signals => !attention.is_empty(),
+            Interrupt::Kill => attention.contains(Attention::EXIT),
+            Interrupt::Never => false,
+        }
+    }
+
+    /// Whether a signal waits that would end an interruptible sleep.
+    #[must_use]
+    pub fn has_signal(&self) -> bool {
+        self.is_interrupted(Interrupt::Signals)
+    }
+}
+
+impl Wake for Thread {
+    fn wake(self: Arc<Self>, _events: Events) -> bool {
+        self.unpark()
+    }
+}
+
+impl Expire for Thread {
+    fn expire(self: Arc<Self>) {
+        self.unpark();
+    }
+}
