@@ -19,8 +19,21 @@ pub struct UserRange {
 }
 
 enum Memory<K> {
+    /// The usual single range, kept without an allocation.
+    One(UserRange),
     User(Vec<UserRange>),
     Kernel(K),
+}
+
+impl<K> Memory<K> {
+    /// The user ranges, when it is user memory.
+    fn ranges(&self) -> Option<&[UserRange]> {
+        match self {
+            Memory::One(range) => Some(core::slice::from_ref(range)),
+            Memory::User(ranges) => Some(ranges),
+            Memory::Kernel(_) => None,
+        }
+    }
 }
 
 /// The destination of a read.
@@ -90,6 +103,19 @@ macro_rules! common {
                 }
             }
 
+            /// One range of user memory, checked against the user half.
+            #[must_use]
+            pub fn user_range(range: UserRange) -> Self {
+                let memory = Memory::One(range);
+                $ty {
+                    memory,
+                    range: 0,
+                    offset: 0,
+                    done: 0,
+                    total: range.len,
+                }
+            }
+
             /// The kernel's own memory.
             #[must_use]
             pub fn kernel(bytes: $slice) -> Self {
@@ -135,24 +161,21 @@ impl Dest<'_> {
     /// Writes all of `bytes`; the caller bounds them by [`Dest::remaining`].
     pub fn put(&mut self, bytes: &[u8]) -> Result {
         debug_assert!(bytes.len() <= self.remaining());
-        match &mut self.memory {
-            Memory::User(ranges) => {
-                let mut at = 0;
-                pieces(
-                    ranges,
-                    &mut self.range,
-                    &mut self.offset,
-                    bytes.len(),
-                    |addr, n| {
-                        uaccess::copy_out(addr, &bytes[at..at + n])?;
-                        at += n;
-                        Ok(())
-                    },
-                )?;
-            }
-            Memory::Kernel(slice) => {
-                slice[self.done..self.done + bytes.len()].copy_from_slice(bytes);
-            }
+        if let Memory::Kernel(slice) = &mut self.memory {
+            slice[self.done..self.done + bytes.len()].copy_from_slice(bytes);
+        } else if let Some(ranges) = self.memory.ranges() {
+            let mut at = 0;
+            pieces(
+                ranges,
+                &mut self.range,
+                &mut self.offset,
+                bytes.len(),
+                |addr, n| {
+                    uaccess::copy_out(addr, &bytes[at..at + n])?;
+                    at += n;
+                    Ok(())
+                },
+            )?;
         }
         self.done += bytes.len();
         Ok(())
@@ -161,16 +184,15 @@ impl Dest<'_> {
     /// Writes `len` bytes of `frame` from `offset`: no copy in between.
     pub fn put_frame(&mut self, frame: &Frame, offset: usize, len: usize) -> Result {
         debug_assert!(len <= self.remaining());
-        match &mut self.memory {
-            Memory::User(ranges) => {
-                let mut at = offset;
-                pieces(ranges, &mut self.range, &mut self.offset, len, |addr, n| {
-                    uaccess::frame_to_user(addr, frame, at, n)?;
-                    at += n;
-                    Ok(())
-                })?;
-            }
-            Memory::Kernel(slice) => frame.read(offset, &mut slice[self.done..self.done + len]),
+        if let Memory::Kernel(slice) = &mut self.memory {
+            frame.read(offset, &mut slice[self.done..self.done + len]);
+        } else if let Some(ranges) = self.memory.ranges() {
+            let mut at = offset;
+            pieces(ranges, &mut self.range, &mut self.offset, len, |addr, n| {
+                uaccess::frame_to_user(addr, frame, at, n)?;
+                at += n;
+                Ok(())
+            })?;
         }
         self.done += len;
         Ok(())
@@ -179,13 +201,12 @@ impl Dest<'_> {
     /// Writes `len` zero bytes: a hole of a sparse file, /dev/zero.
     pub fn put_zeroes(&mut self, len: usize) -> Result {
         debug_assert!(len <= self.remaining());
-        match &mut self.memory {
-            Memory::User(ranges) => {
-                pieces(ranges, &mut self.range, &mut self.offset, len, |addr, n| {
-                    Ok(uaccess::zero_out(addr, n)?)
-                })?;
-            }
-            Memory::Kernel(slice) => slice[self.done..self.done + len].fill(0),
+        if let Memory::Kernel(slice) = &mut self.memory {
+            slice[self.done..self.done + len].fill(0);
+        } else if let Some(ranges) = self.memory.ranges() {
+            pieces(ranges, &mut self.range, &mut self.offset, len, |addr, n| {
+                Ok(uaccess::zero_out(addr, n)?)
+            })?;
         }
         self.done += len;
         Ok(())
@@ -196,24 +217,21 @@ impl Source<'_> {
     /// Fills all of `bytes`; the caller bounds them by [`Source::remaining`].
     pub fn take(&mut self, bytes: &mut [u8]) -> Result {
         debug_assert!(bytes.len() <= self.remaining());
-        match &self.memory {
-            Memory::User(ranges) => {
-                let mut at = 0;
-                pieces(
-                    ranges,
-                    &mut self.range,
-                    &mut self.offset,
-                    bytes.len(),
-                    |addr, n| {
-                        uaccess::copy_in(&mut bytes[at..at + n], addr)?;
-                        at += n;
-                        Ok(())
-                    },
-                )?;
-            }
-            Memory::Kernel(slice) => {
-                bytes.copy_from_slice(&slice[self.done..self.done + bytes.len()]);
-            }
+        if let Memory::Kernel(slice) = &self.memory {
+            bytes.copy_from_slice(&slice[self.done..self.done + bytes.len()]);
+        } else if let Some(ranges) = self.memory.ranges() {
+            let mut at = 0;
+            pieces(
+                ranges,
+                &mut self.range,
+                &mut self.offset,
+                bytes.len(),
+                |addr, n| {
+                    uaccess::copy_in(&mut bytes[at..at + n], addr)?;
+                    at += n;
+                    Ok(())
+                },
+            )?;
         }
         self.done += bytes.len();
         Ok(())
@@ -222,16 +240,15 @@ impl Source<'_> {
     /// Fills `len` bytes of `frame` from `offset`: no copy in between.
     pub fn take_to_frame(&mut self, frame: &Frame, offset: usize, len: usize) -> Result {
         debug_assert!(len <= self.remaining());
-        match &self.memory {
-            Memory::User(ranges) => {
-                let mut at = offset;
-                pieces(ranges, &mut self.range, &mut self.offset, len, |addr, n| {
-                    uaccess::frame_from_user(frame, at, addr, n)?;
-                    at += n;
-                    Ok(())
-                })?;
-            }
-            Memory::Kernel(slice) => frame.write(offset, &slice[self.done..self.done + len]),
+        if let Memory::Kernel(slice) = &self.memory {
+            frame.write(offset, &slice[self.done..self.done + len]);
+        } else if let Some(ranges) = self.memory.ranges() {
+            let mut at = offset;
+            pieces(ranges, &mut self.range, &mut self.offset, len, |addr, n| {
+                uaccess::frame_from_user(frame, at, addr, n)?;
+                at += n;
+                Ok(())
+            })?;
         }
         self.done += len;
         Ok(())
@@ -240,7 +257,7 @@ impl Source<'_> {
     /// Passes over `len` bytes unread: what /dev/null does.
     pub fn skip(&mut self, len: usize) {
         let len = len.min(self.remaining());
-        if let Memory::User(ranges) = &self.memory {
+        if let Some(ranges) = self.memory.ranges() {
             // The closure touches no memory, so this cannot fail.
             let _ = pieces(
                 ranges,

@@ -280,7 +280,6 @@ impl File for InotifyFile {
             Some(Ok(taken))
         };
         let events = if io.nonblock {
-            let mut next = next;
             next().ok_or(Errno::EAGAIN)??
         } else {
             self.0.queue.wait(next)??

@@ -1,16 +1,24 @@
-//! Names and files. From the outside in: [`fd_table`] (descriptors) → [`open`] (open file
-//! descriptions) → [`File`](crate::file::File); names: [`path`] (resolution) over [`namespace`]
-//! (mounts) and [`dentry`] (the tree) → [`node`] (what names mean, one trait for every file
-//! system). [`tmpfs`] is the one built-in file system; [`archive`] fills it at boot.
+//! Names and files. From the outside in: [`calls`] (system calls) → [`fd_table`] (descriptors) →
+//! [`open`] (open file descriptions) → [`File`](crate::file::File); names: [`path`] (resolution)
+//! over [`namespace`] (mounts) and [`dentry`] (the tree) → [`node`] (what names mean, one trait for
+//! every file system). [`tmpfs`] is the built-in file system; [`archive`] fills it at boot.
 
 pub mod access;
+pub mod calls;
 pub mod context;
 pub mod dentry;
+pub mod device;
+pub mod directory;
 pub mod fd_table;
 pub mod flock;
 pub mod inotify;
+pub mod names;
 pub mod namespace;
 pub mod node;
 pub mod open;
+pub mod opening;
 pub mod path;
+pub mod tmpfs;
 pub mod unnamed;
+
+pub use calls::dispatch;

@@ -285,7 +285,7 @@ pub trait Inode: Any + Send + Sync {
     }
 
     /// Emits entries from position `from` (0: the start) until `emit` returns false. "." and ".."
-    /// are the caller's.
+    /// are the caller's; positions are at least 3.
     fn read_dir(&self, _from: u64, _emit: &mut dyn FnMut(DirEntry<'_>) -> bool) -> Result {
         Err(Errno::ENOTDIR)
     }

@@ -2,7 +2,11 @@
 //! number and draw inode numbers from one counter.
 
 use crate::errno::Result;
-use crate::fs::node::{Attributes, DeviceNumber, Inode, Node, NodeKind, Timestamp};
+use crate::file::File;
+use crate::fs::node::{
+    AttributeChange, Attributes, DeviceNumber, Inode, Node, NodeKind, OpenFlags, Timestamp,
+};
+use crate::fs::open::OpenFile;
 use alloc::sync::Arc;
 use core::any::Any;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -73,4 +77,42 @@ pub fn node(kind: NodeKind) -> Arc<Node> {
             ino: next_ino(),
         },
     )
+}
+
+/// The node of an open object, for those who reach it through /proc/PID/fd.
+struct Reopened {
+    open: Arc<OpenFile>,
+}
+
+impl Inode for Reopened {
+    fn attributes(&self) -> Result<Attributes> {
+        self.open.attributes()
+    }
+
+    fn open(&self, _node: &Arc<Node>, flags: OpenFlags) -> Result<Arc<dyn File>> {
+        self.open.file().reopen(flags)
+    }
+
+    fn serves_devices(&self) -> bool {
+        true
+    }
+
+    fn set_attributes(&self, change: &AttributeChange) -> Result {
+        match self.open.file().node() {
+            Some(node) => node.inode().set_attributes(change),
+            None => Err(crate::errno::Errno::EPERM),
+        }
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+/// The node through which `open`'s object is opened anew.
+#[must_use]
+pub fn reopened(open: &Arc<OpenFile>) -> Arc<Node> {
+    let mode = open.attributes().map_or(0, |attributes| attributes.mode);
+    let kind = NodeKind::from_mode(mode).unwrap_or(NodeKind::CharDevice);
+    Node::new(kind, Reopened { open: open.clone() })
 }

@@ -2,9 +2,12 @@
 //! at once. Each object is a [`File`](crate::file::File); sleeping is on wait queues, readiness by
 //! [`poll`](crate::file::File::poll).
 
+pub mod calls;
 pub mod pipe;
 pub mod ring;
 pub mod socket;
+
+pub use calls::dispatch;
 
 use crate::errno::{Errno, Result};
 use crate::sched::wait::WaitQueue;

@@ -183,6 +183,28 @@ impl Pipe {
         Ok(capacity)
     }
 
+    /// Bytes that can be written at once.
+    #[must_use]
+    pub fn room(&self) -> usize {
+        self.free()
+    }
+
+    /// Waits until something can be written: splice, tee.
+    pub fn wait_for_room(&self, nonblock: bool) -> Result {
+        wait_for(nonblock, &self.write_queue, || {
+            (self.free() > 0 || !self.has_readers()).then_some(())
+        })
+    }
+
+    /// Copies what waits without taking it: tee.
+    pub fn peek(&self, dst: &mut Dest<'_>, nonblock: bool) -> Result<usize> {
+        wait_for(nonblock, &self.read_queue, || {
+            (self.queued() > 0 || !self.has_writers()).then_some(())
+        })?;
+        self.ring.lock().peek(0, dst, usize::MAX)?;
+        Ok(dst.done())
+    }
+
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.capacity.load(Ordering::Relaxed)

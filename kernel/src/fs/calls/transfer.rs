@@ -1,0 +1,329 @@
+//! From descriptor to descriptor: sendfile, copy_file_range, splice, tee, vmsplice.
+//!
+//! Bytes pass through one kernel buffer of the call's own.
+
+use super::{file_of, vector_of};
+use crate::errno::{Errno, Result};
+use crate::file::Io;
+use crate::fs::open::OpenFile;
+use crate::ipc::pipe::PipeEnd;
+use crate::linux::general as raw;
+use crate::mm::uptr::UserPtr;
+use crate::syscall::table::{Answer, Args, SyscallCtx};
+use crate::uio::{Dest, Source};
+use alloc::vec::Vec;
+
+const BUFFER: usize = 64 << 10;
+const TRANSFER_MAX: usize = 0x7fff_f000;
+
+pub fn dispatch(ctx: &mut SyscallCtx<'_>, number: u32, a: Args) -> Answer {
+    Some(match number {
+        raw::__NR_sendfile => sendfile(ctx, a[0], a[1], a[2], a[3]),
+        raw::__NR_copy_file_range => copy_file_range(ctx, a),
+        raw::__NR_splice => splice(ctx, a),
+        raw::__NR_tee => tee(ctx, a[0], a[1], a[2], a[3] as u32),
+        raw::__NR_vmsplice => vmsplice(ctx, a[0], a[1], a[2], a[3] as u32),
+        _ => return None,
+    })
+}
+
+/// One side of a transfer: at an offset of its own, or at the cursor.
+struct Side<'a> {
+    open: &'a OpenFile,
+    at: Option<u64>,
+    nonblock: bool,
+}
+
+impl Side<'_> {
+    fn io(&self, at: u64) -> Io {
+        let io = self.open.io(at);
+        Io {
+            nonblock: io.nonblock || self.nonblock,
+            ..io
+        }
+    }
+
+    fn read(&mut self, dst: &mut Dest<'_>) -> Result<usize> {
+        let read = match &mut self.at {
+            Some(at) => {
+                let at = *at;
+                self.open.file().read(self.io(at), dst)?
+            }
+            None if self.open.file().is_seekable() => return self.open.read(dst),
+            None => self.open.file().read(self.io(0), dst)?,
+        };
+        if let Some(at) = &mut self.at {
+            *at += read as u64;
+        }
+        Ok(read)
+    }
+
+    fn write(&mut self, src: &mut Source<'_>) -> Result<usize> {
+        let written = match self.at {
+            Some(at) => self.open.file().write(self.io(at), src)?,
+            None if self.open.file().is_seekable() => return self.open.write(src),
+            None => self.open.file().write(self.io(0), src)?,
+        };
+        if let Some(at) = &mut self.at {
+            *at += written as u64;
+        }
+        Ok(written)
+    }
+
+    /// Gives back what was read but could not be written.
+    fn unread(&mut self, bytes: usize) {
+        match &mut self.at {
+            Some(at) => *at -= bytes as u64,
+            None if self.open.file().is_seekable() => {
+                let mut cursor = self.open.cursor().lock();
+                *cursor = cursor.saturating_sub(bytes as u64);
+            }
+            None => {}
+        }
+    }
+}
+
+fn buffer(count: usize) -> Result<Vec<u8>> {
+    let mut buffer = Vec::new();
+    let len = count.min(BUFFER);
+    buffer.try_reserve_exact(len)?;
+    buffer.resize(len, 0);
+    Ok(buffer)
+}
+
+/// Moves up to `count` bytes; stops at the end of the input, or when a further round would sleep
+/// after progress. `room` bounds each round by what the output takes at once, for inputs whose
+/// bytes cannot be given back.
+fn pump(
+    from: &mut Side<'_>,
+    to: &mut Side<'_>,
+    count: usize,
+    room: impl Fn() -> usize,
+) -> Result<usize> {
+    let count = count.min(TRANSFER_MAX);
+    let mut buffer = buffer(count)?;
+    let mut moved = 0;
+    let result = loop {
+        if moved == count {
+            break Ok(());
+        }
+        let n = (count - moved).min(buffer.len()).min(room().max(1));
+        let read = match from.read(&mut Dest::kernel(&mut buffer[..n])) {
+            Ok(0) => break Ok(()),
+            Ok(read) => read,
+            Err(error) => break Err(error),
+        };
+        let mut source = Source::kernel(&buffer[..read]);
+        let mut failure = None;
+        while !source.is_full() {
+            match to.write(&mut source) {
+                Ok(0) => break,
+                Ok(_) => {}
+                Err(error) => {
+                    failure = Some(error);
+                    break;
+                }
+            }
+        }
+        let written = source.done();
+        moved += written;
+        if written < read {
+            from.unread(read - written);
+            break failure.map_or(Ok(()), Err);
+        }
+        if read < n && !from.open.file().is_seekable() {
+            break Ok(());
+        }
+    };
+    match result {
+        Err(error) if moved == 0 => Err(error),
+        _ => Ok(moved),
+    }
+}
+
+fn offset_at(addr: usize) -> Result<Option<u64>> {
+    if addr == 0 {
+        return Ok(None);
+    }
+    let offset = UserPtr::<i64>::new(addr).read()?;
+    u64::try_from(offset).map(Some).map_err(|_| Errno::EINVAL)
+}
+
+fn store_offset(addr: usize, side: &Side<'_>) -> Result {
+    match side.at {
+        Some(at) => UserPtr::new(addr).write(&at),
+        None => Ok(()),
+    }
+}
+
+fn sendfile(
+    ctx: &SyscallCtx<'_>,
+    out: usize,
+    input: usize,
+    offset: usize,
+    count: usize,
+) -> Result<usize> {
+    let (input, out) = (file_of(ctx, input)?, file_of(ctx, out)?);
+    if !input.readable() || !out.writable() {
+        return Err(Errno::EBADF);
+    }
+    let at = offset_at(offset)?;
+    if at.is_some() && !input.file().is_seekable() {
+        return Err(Errno::ESPIPE);
+    }
+    if !input.file().is_seekable() || out.io(0).append {
+        return Err(Errno::EINVAL);
+    }
+    let mut from = Side {
+        open: &input,
+        at,
+        nonblock: false,
+    };
+    let mut to = Side {
+        open: &out,
+        at: None,
+        nonblock: false,
+    };
+    let moved = pump(&mut from, &mut to, count, || usize::MAX)?;
+    store_offset(offset, &from)?;
+    Ok(moved)
+}
+
+fn copy_file_range(ctx: &SyscallCtx<'_>, a: Args) -> Result<usize> {
+    if a[5] != 0 {
+        return Err(Errno::EINVAL);
+    }
+    let (input, out) = (file_of(ctx, a[0])?, file_of(ctx, a[2])?);
+    for open in [&input, &out] {
+        match open.attributes()?.mode & raw::S_IFMT {
+            raw::S_IFREG => {}
+            raw::S_IFDIR => return Err(Errno::EISDIR),
+            _ => return Err(Errno::EINVAL),
+        }
+    }
+    if !input.readable() || !out.writable() || out.io(0).append {
+        return Err(Errno::EBADF);
+    }
+    let mut from = Side {
+        open: &input,
+        at: offset_at(a[1])?,
+        nonblock: false,
+    };
+    let mut to = Side {
+        open: &out,
+        at: offset_at(a[3])?,
+        nonblock: false,
+    };
+    let count = a[4].min(TRANSFER_MAX);
+    if input.node() == out.node() {
+        let start = |side: &Side<'_>| side.at.unwrap_or_else(|| *side.open.cursor().lock());
+        let (first, second) = (start(&from), start(&to));
+        if first.abs_diff(second) < count as u64 {
+            return Err(Errno::EINVAL);
+        }
+    }
+    let moved = pump(&mut from, &mut to, count, || usize::MAX)?;
+    store_offset(a[1], &from)?;
+    store_offset(a[3], &to)?;
+    Ok(moved)
+}
+
+fn splice(ctx: &SyscallCtx<'_>, a: Args) -> Result<usize> {
+    let known =
+        raw::SPLICE_F_MOVE | raw::SPLICE_F_NONBLOCK | raw::SPLICE_F_MORE | raw::SPLICE_F_GIFT;
+    let flags = a[5] as u32;
+    if flags & !known != 0 {
+        return Err(Errno::EINVAL);
+    }
+    if a[4] == 0 {
+        return Ok(0);
+    }
+    let (input, out) = (file_of(ctx, a[0])?, file_of(ctx, a[2])?);
+    if !input.readable() || !out.writable() {
+        return Err(Errno::EBADF);
+    }
+    let source = input.downcast::<PipeEnd>();
+    let target = out.downcast::<PipeEnd>();
+    if (source.is_some() && a[1] != 0) || (target.is_some() && a[3] != 0) {
+        return Err(Errno::ESPIPE);
+    }
+    if source.is_none() && target.is_none() {
+        return Err(Errno::EINVAL);
+    }
+    if let (Some(source), Some(target)) = (source, target)
+        && alloc::sync::Arc::ptr_eq(source.pipe(), target.pipe())
+    {
+        return Err(Errno::EINVAL);
+    }
+    let nonblock = flags & raw::SPLICE_F_NONBLOCK != 0;
+    let mut from = Side {
+        open: &input,
+        at: offset_at(a[1])?,
+        nonblock: nonblock && source.is_some(),
+    };
+    let mut to = Side {
+        open: &out,
+        at: offset_at(a[3])?,
+        nonblock: nonblock && target.is_some(),
+    };
+    // A pipe or socket cannot take its bytes back: read only what the other side has room for.
+    let pipe = target.map(|end| end.pipe().clone());
+    if let Some(pipe) = &pipe {
+        pipe.wait_for_room(to.io(0).nonblock)?;
+    }
+    let room = || pipe.as_ref().map_or(usize::MAX, |pipe| pipe.room());
+    let count = if pipe.is_some() {
+        a[4].min(room())
+    } else {
+        a[4]
+    };
+    let moved = pump(&mut from, &mut to, count, room)?;
+    store_offset(a[1], &from)?;
+    store_offset(a[3], &to)?;
+    Ok(moved)
+}
+
+fn tee(ctx: &SyscallCtx<'_>, input: usize, out: usize, count: usize, flags: u32) -> Result<usize> {
+    let (input, out) = (file_of(ctx, input)?, file_of(ctx, out)?);
+    if !input.readable() || !out.writable() {
+        return Err(Errno::EBADF);
+    }
+    let source = input.downcast::<PipeEnd>().ok_or(Errno::EINVAL)?.pipe();
+    let target = out.downcast::<PipeEnd>().ok_or(Errno::EINVAL)?.pipe();
+    if alloc::sync::Arc::ptr_eq(source, target) {
+        return Err(Errno::EINVAL);
+    }
+    let nonblock = flags & raw::SPLICE_F_NONBLOCK != 0;
+    target.wait_for_room(nonblock)?;
+    let mut buffer = buffer(count.min(target.room()))?;
+    let n = source.peek(&mut Dest::kernel(&mut buffer), nonblock)?;
+    out.file().write(
+        Io {
+            nonblock,
+            ..out.io(0)
+        },
+        &mut Source::kernel(&buffer[..n]),
+    )
+}
+
+fn vmsplice(
+    ctx: &SyscallCtx<'_>,
+    fd: usize,
+    addr: usize,
+    count: usize,
+    flags: u32,
+) -> Result<usize> {
+    let open = file_of(ctx, fd)?;
+    open.downcast::<PipeEnd>().ok_or(Errno::EBADF)?;
+    let ranges = vector_of(addr, count)?;
+    let io = open.io(0);
+    let io = Io {
+        nonblock: io.nonblock || flags & raw::SPLICE_F_NONBLOCK != 0,
+        ..io
+    };
+    if open.writable() {
+        open.file().write(io, &mut Source::user(ranges))
+    } else {
+        open.file().read(io, &mut Dest::user(ranges))
+    }
+}
