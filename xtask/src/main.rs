@@ -3,13 +3,19 @@
 
 #![forbid(unsafe_code)]
 
+mod archive;
 mod build;
+mod exec;
+mod image;
+mod linux;
 mod paths;
 mod process;
 mod programs;
+mod qemu;
 mod relibc;
 mod sysroot;
 mod toolchain;
+mod tree;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -26,6 +32,9 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Verb {
     Build(build::Arguments),
+    Exec(exec::Arguments),
+    /// List the images that can be booted.
+    Images,
     /// Prepare Rust's library for the guest's targets, and print the sysroot's path.
     Sysroot,
 }
@@ -43,7 +52,9 @@ fn main() -> ExitCode {
 impl Verb {
     fn run(self) -> Result<ExitCode> {
         match self {
+            Verb::Exec(arguments) => return exec::command(&arguments),
             Verb::Build(arguments) => build::command(&arguments)?,
+            Verb::Images => image::list()?,
             Verb::Sysroot => {
                 let toolchain = toolchain::Toolchain::choose()?;
                 eprintln!(

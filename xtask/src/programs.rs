@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use serde::Deserialize;
 use std::path::PathBuf;
 
-/// A program of the guest.
+/// A program of user space.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program {
     /// The package that it is built from.
@@ -38,42 +38,56 @@ struct Target {
 
 /// All programs of user space.
 pub fn all() -> Result<Vec<Program>> {
-    let mut command = process::host_cargo();
-    command.current_dir(paths::root());
-    command.args(["metadata", "--no-deps", "--format-version", "1"]);
-    let metadata: Metadata = serde_json::from_str(&process::output(&mut command)?)?;
-    let mut programs = Vec::new();
-    for package in metadata.packages {
-        let place = package
-            .manifest_path
-            .strip_prefix(paths::root())
-            .unwrap_or(&package.manifest_path);
-        if OTHERS.iter().any(|folder| place.starts_with(folder)) {
-            continue;
-        }
-        for target in package.targets {
-            if target.kind.iter().any(|kind| kind == "bin") {
-                programs.push(Program {
-                    package: package.name.clone(),
-                    name: target.name,
-                });
-            }
-        }
-    }
+    let mut programs: Vec<Program> = packages()?.iter().flat_map(programs_of).collect();
     programs.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(programs)
 }
 
 /// The programs of the packages named.
-pub fn of_packages(packages: &[String]) -> Result<Vec<Program>> {
-    let all = all()?;
-    for package in packages {
-        if !all.iter().any(|program| program.package == *package) {
-            bail!("no package {package} with a program of user space");
+pub fn of_packages(names: &[String]) -> Result<Vec<Program>> {
+    Ok(select(names)?.iter().flat_map(programs_of).collect())
+}
+
+/// The folders of the packages named.
+pub fn folders(names: &[String]) -> Result<Vec<PathBuf>> {
+    let folder = |package: Package| package.manifest_path.parent().map(PathBuf::from);
+    Ok(select(names)?.into_iter().filter_map(folder).collect())
+}
+
+fn select(names: &[String]) -> Result<Vec<Package>> {
+    let mut packages = packages()?;
+    for name in names {
+        if !packages.iter().any(|package| package.name == *name) {
+            bail!("the workspace has no package {name} for user space");
         }
     }
-    Ok(all
-        .into_iter()
-        .filter(|program| packages.contains(&program.package))
-        .collect())
+    packages.retain(|package| names.contains(&package.name));
+    Ok(packages)
+}
+
+fn packages() -> Result<Vec<Package>> {
+    let mut command = process::host_cargo();
+    command.current_dir(paths::root());
+    command.args(["metadata", "--no-deps", "--format-version", "1"]);
+    let metadata: Metadata = serde_json::from_str(&process::output(&mut command)?)?;
+    let mut packages = metadata.packages;
+    packages.retain(|package| {
+        let path = &package.manifest_path;
+        let place = path.strip_prefix(paths::root()).unwrap_or(path);
+        !OTHERS.iter().any(|folder| place.starts_with(folder))
+    });
+    Ok(packages)
+}
+
+fn programs_of(package: &Package) -> Vec<Program> {
+    let programs = package
+        .targets
+        .iter()
+        .filter(|target| target.kind.iter().any(|k| k == "bin"));
+    programs
+        .map(|target| Program {
+            package: package.name.clone(),
+            name: target.name.clone(),
+        })
+        .collect()
 }

@@ -1,0 +1,99 @@
+//! Runs the one command that the machine was booted for (`./x exec`), and tells the host how it
+//! ended.
+//!
+//! The host listens on four serial ports: the first is the console, the second and third carry the
+//! command's standard output and standard error, the fourth carries [`report`] lines from here.
+//! The command itself writes to pipes, so it sees what it would see in `./x exec … | cat`, whatever
+//! a serial port is on this kernel; [`relay`] copies them out. What to run is in [`request::PATH`].
+//!
+//! The same program does this on Ochre, as a unit of init or in its place, and on Linux as the
+//! first process of an initramfs ([`first_process`]), so that the two can be compared.
+#![forbid(unsafe_code)]
+
+mod first_process;
+mod relay;
+mod report;
+mod request;
+
+use crate::report::{Ending, Report};
+use crate::request::Request;
+use anyhow::{Context, Result};
+use std::fs::File;
+use std::io::{Write, pipe};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, ExitCode, Stdio};
+use std::time::Duration;
+
+fn main() -> ExitCode {
+    let first = std::process::id() == 1;
+    if first {
+        first_process::set_up();
+    }
+    let result = work();
+    if let Err(error) = &result {
+        eprintln!("boot-command: {error:#}");
+    }
+    if first {
+        first_process::power_off();
+    }
+    if result.is_ok() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+fn work() -> Result<()> {
+    let request = Request::read()?;
+    let mut report = Report::open()?;
+    report.started()?;
+    for path in &request.wait {
+        // A socket that another unit makes: there is nothing to wait on before it exists.
+        while !path.exists() {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+    let (out, out_writer) = pipe().context("cannot make a pipe")?;
+    let (err, mut err_writer) = pipe().context("cannot make a pipe")?;
+    let relay = relay::start(
+        out,
+        relay::port("/dev/ttyS1")?,
+        err,
+        relay::port("/dev/ttyS2")?,
+    )?;
+
+    let mut command = Command::new(&request.arguments[0]);
+    command
+        .args(&request.arguments[1..])
+        .env_clear()
+        .envs(request.environment);
+    command
+        .current_dir("/")
+        .stdin(File::open("/dev/null").map_or_else(|_| Stdio::null(), Stdio::from));
+    command.stdout(out_writer).stderr(err_writer.try_clone()?);
+    let spawned = command.spawn();
+    // The command holds copies of the pipes' ends; ours must not keep the relay waiting.
+    drop(command);
+    let ending = match spawned {
+        Ok(child) => {
+            drop(err_writer);
+            let status = first_process::wait(child)?;
+            match (status.code(), status.signal()) {
+                (Some(code), _) => Ending::Exit(code),
+                (None, signal) => Ending::Signal(signal.unwrap_or_default()),
+            }
+        }
+        Err(error) => {
+            let program = request.arguments[0].to_string_lossy();
+            writeln!(err_writer, "boot-command: {program}: {error}")?;
+            drop(err_writer);
+            Ending::Exit(if error.kind() == std::io::ErrorKind::NotFound {
+                127
+            } else {
+                126
+            })
+        }
+    };
+    let (out_bytes, err_bytes) = relay.finish()?;
+    report.ended(ending, out_bytes, err_bytes)
+}

@@ -1,0 +1,87 @@
+//! What to run: a file that `./x exec` puts into the boot archive.
+//!
+//! Records of `KEY=VALUE`, each ended by a NUL, as paths and arguments may hold anything else:
+//! `arg` (once for each), `env` (a `NAME=VALUE`), `wait` (a path that must exist first).
+
+use anyhow::{Context, Result, bail};
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+
+/// Where the request lies.
+pub const PATH: &str = "/ochre/etc/boot-command";
+
+/// A command to run.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Request {
+    /// The program and its arguments: at least one.
+    pub arguments: Vec<OsString>,
+    /// The whole environment of the command.
+    pub environment: Vec<(OsString, OsString)>,
+    /// Files to wait for.
+    pub wait: Vec<PathBuf>,
+}
+
+impl Request {
+    /// Reads the archive's request.
+    pub fn read() -> Result<Request> {
+        let bytes = std::fs::read(PATH).with_context(|| format!("cannot read {PATH}"))?;
+        Request::parse(&bytes).with_context(|| format!("{PATH} can't be used"))
+    }
+
+    fn parse(bytes: &[u8]) -> Result<Request> {
+        let mut request = Request::default();
+        for record in bytes
+            .split(|byte| *byte == 0)
+            .filter(|record| !record.is_empty())
+        {
+            let (key, value) = split(record).context("a record without `=`")?;
+            match key {
+                b"arg" => request.arguments.push(text(value)),
+                b"env" => {
+                    let (name, value) = split(value).context("an env record without a value")?;
+                    request.environment.push((text(name), text(value)));
+                }
+                b"wait" => request.wait.push(text(value).into()),
+                _ => bail!("unknown record {}", String::from_utf8_lossy(key)),
+            }
+        }
+        if request.arguments.is_empty() {
+            bail!("it names no program");
+        }
+        Ok(request)
+    }
+}
+
+fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let at = bytes.iter().position(|byte| *byte == b'=')?;
+    Some((&bytes[..at], &bytes[at + 1..]))
+}
+
+fn text(bytes: &[u8]) -> OsString {
+    OsString::from_vec(bytes.to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_are_kept_in_order_and_may_hold_any_byte() {
+        let request =
+            Request::parse(b"env=A=b=c\0arg=sh\0arg=-c\0arg=echo \xff\n\0arg=\0wait=/run/x\0")
+                .unwrap();
+        assert_eq!(request.arguments[..2], ["sh", "-c"]);
+        assert_eq!(request.arguments[2].as_encoded_bytes(), b"echo \xff\n");
+        assert_eq!(request.arguments[3], "");
+        assert_eq!(request.environment, [("A".into(), "b=c".into())]);
+        assert_eq!(request.wait, [PathBuf::from("/run/x")]);
+    }
+
+    #[test]
+    fn a_request_without_a_program_is_an_error() {
+        assert!(Request::parse(b"env=A=b\0").is_err());
+        assert!(Request::parse(b"arg\0").is_err());
+        assert!(Request::parse(b"what=now\0arg=sh\0").is_err());
+    }
+}

@@ -1,0 +1,149 @@
+//! The virtual machine: one way to put QEMU's command line together, for every command that boots.
+
+use crate::process;
+use anyhow::{Context, Result};
+use std::io::Read;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+/// Where a serial port is on a PC: its I/O address and its interrupt. The latter two have lines of
+/// their own here, as sharing edge-triggered ones loses interrupts.
+const SERIAL_PORTS: [(u16, u8); 4] = [(0x3f8, 4), (0x2f8, 3), (0x3e8, 5), (0x2e8, 7)];
+
+/// A machine, before it is started.
+pub struct Machine {
+    command: Command,
+    serial_ports: usize,
+    /// Ends of sockets that QEMU inherits: open until it has started.
+    inherited: Vec<OwnedFd>,
+}
+
+/// A machine that runs. Dropping it ends it.
+pub struct Running(Child);
+
+/// What every machine has.
+#[derive(Clone, Copy, clap::Args)]
+pub struct Size {
+    /// Processors.
+    #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub smp: u8,
+    /// Memory in MiB [default: 512, and what the added files take].
+    #[arg(long, value_name = "M")]
+    pub memory: Option<u64>,
+}
+
+impl Machine {
+    /// A machine with processors and memory, and no devices but what a PC's board has.
+    pub fn new(smp: u8, memory_mib: u64) -> Result<Machine> {
+        let qemu = process::find("qemu-system-x86_64")
+            .context("qemu-system-x86_64 is missing. On Debian: apt install qemu-system-x86")?;
+        // Should this process be killed, the machine must not stay behind.
+        let mut command = match process::find("setpriv") {
+            Some(setpriv) => {
+                let mut command = Command::new(setpriv);
+                command.args(["--pdeathsig", "KILL", "--"]).arg(qemu);
+                command
+            }
+            None => Command::new(qemu),
+        };
+        let accelerator = if has_kvm() { "kvm" } else { "tcg,thread=multi" };
+        let cpu = if has_kvm() { "host" } else { "max" };
+        command.args(["-machine", "q35", "-accel", accelerator, "-cpu", cpu]);
+        command.args(["-smp", &smp.to_string(), "-m", &format!("{memory_mib}M")]);
+        command.args(["-nodefaults", "-no-user-config", "-no-reboot"]);
+        command.args(["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]);
+        command.stdin(Stdio::null());
+        Ok(Machine {
+            command,
+            serial_ports: 0,
+            inherited: Vec::new(),
+        })
+    }
+
+    /// Boots this kernel and archive directly.
+    pub fn boot(&mut self, kernel: &Path, archive: &Path, command_line: &str) -> &mut Machine {
+        self.command
+            .arg("-kernel")
+            .arg(kernel)
+            .arg("-initrd")
+            .arg(archive);
+        self.command.args(["-append", command_line]);
+        self
+    }
+
+    /// Has no screen at all.
+    pub fn without_display(&mut self) -> &mut Machine {
+        self.command.args(["-display", "none", "-vga", "none"]);
+        self
+    }
+
+    /// Adds the next serial port, and returns the host's end of its line.
+    pub fn serial(&mut self) -> Result<UnixStream> {
+        let (host, guest) = UnixStream::pair().context("cannot make a socket pair")?;
+        let guest = OwnedFd::from(guest);
+        rustix::io::fcntl_setfd(&guest, rustix::io::FdFlags::empty())?;
+        let name = format!("serial{}", self.serial_ports);
+        let chardev = format!("socket,id={name},fd={}", guest.as_raw_fd());
+        self.serial_on(&chardev, &name);
+        self.inherited.push(guest);
+        Ok(host)
+    }
+
+    fn serial_on(&mut self, chardev: &str, name: &str) {
+        let (address, interrupt) = SERIAL_PORTS[self.serial_ports];
+        self.serial_ports += 1;
+        let device = format!("isa-serial,chardev={name},iobase={address:#x},irq={interrupt}");
+        self.command.args(["-chardev", chardev, "-device", &device]);
+    }
+
+    /// Starts it, with its complaints piped to us.
+    pub fn start(mut self) -> Result<Running> {
+        self.command.stdout(Stdio::null()).stderr(Stdio::piped());
+        let child = self
+            .command
+            .spawn()
+            .with_context(|| format!("cannot start {}", process::shown(&self.command)))?;
+        Ok(Running(child))
+    }
+}
+
+impl Running {
+    /// Ends the machine if it hasn't ended; what QEMU complained of.
+    pub fn stop(mut self) -> String {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+        let mut complaints = String::new();
+        if let Some(mut stderr) = self.0.stderr.take() {
+            let _ = stderr.read_to_string(&mut complaints);
+        }
+        complaints
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Whether KVM really works here: a device node alone doesn't say so, the processor's flag does.
+pub fn has_kvm() -> bool {
+    let flags = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let virtualizes = flags
+        .lines()
+        .find(|line| line.starts_with("flags"))
+        .is_some_and(|line| {
+            line.split_whitespace()
+                .any(|flag| flag == "vmx" || flag == "svm")
+        });
+    let device = PathBuf::from("/dev/kvm");
+    virtualizes
+        && std::fs::OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(device)
+            .is_ok()
+}
