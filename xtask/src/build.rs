@@ -12,6 +12,7 @@ use crate::toolchain::{HOST, KERNEL, Toolchain, UEFI, USER};
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 use std::path::PathBuf;
+use std::process::Command;
 
 /// Build parts of the guest, and print where they are.
 #[derive(clap::Args)]
@@ -158,6 +159,24 @@ impl Builder {
 
     /// Runs one cargo build for a guest target.
     pub fn cargo(&self, label: &str, target: &str, flags: &str, selection: &[&str]) -> Result<()> {
+        let mut cargo = self.cargo_command(target, flags, selection);
+        process::step(label, || process::run(&mut cargo))
+    }
+
+    /// The same for a crate that needs features of the language that aren't stable yet.
+    pub fn cargo_unstable(
+        &self,
+        label: &str,
+        target: &str,
+        flags: &str,
+        selection: &[&str],
+    ) -> Result<()> {
+        let mut cargo = self.cargo_command(target, flags, selection);
+        cargo.env("RUSTC_BOOTSTRAP", "1");
+        process::step(label, || process::run(&mut cargo))
+    }
+
+    fn cargo_command(&self, target: &str, flags: &str, selection: &[&str]) -> Command {
         let (mut cargo, flags) = match target {
             HOST => (process::host_cargo(), flags.to_owned()),
             _ => {
@@ -178,7 +197,15 @@ impl Builder {
         }
         let target = target.to_uppercase().replace('-', "_");
         cargo.env(format!("CARGO_TARGET_{target}_RUSTFLAGS"), flags);
-        process::step(label, || process::run(&mut cargo))
+        cargo
+    }
+
+    /// The compiler itself, with the sysroot.
+    pub fn rustc(&self) -> Command {
+        let mut rustc = Command::new(&self.toolchain.rustc);
+        process::without_cargo_environment(&mut rustc);
+        rustc.arg("--sysroot").arg(&self.sysroot);
+        rustc
     }
 
     /// Where a target's programs are built.
