@@ -1,0 +1,370 @@
+//! Commits: a new state is checked, put in place, and brought to the screen.
+
+use crate::drm::abi::{
+    ATOMIC_ALLOW_MODESET, ATOMIC_NONBLOCK, ATOMIC_TEST_ONLY, Atomic, ModeInfo, ModeRect,
+    PAGE_FLIP_ASYNC, PAGE_FLIP_EVENT,
+};
+use crate::drm::backend::{Backend, Commit, Cursor, Rect};
+use crate::drm::card::Shared;
+use crate::drm::events::Listener;
+use crate::drm::objects::{Object, Objects};
+use crate::drm::properties::Property;
+use crate::drm::state::{OutputState, PlaneState};
+use ochre_driver::ioctl::Argument;
+use ochre_driver::{Errno, Result};
+use std::rc::Rc;
+
+/// Damage rectangles of one commit at most; more are the whole.
+const CLIPS_MAX: usize = 256;
+/// Objects and properties of one atomic commit.
+const OBJECTS_MAX: usize = 128;
+const PROPERTIES_MAX: usize = 2048;
+
+/// A new state of one output.
+pub struct Change {
+    pub output: usize,
+    pub state: OutputState,
+    /// None: all of it.
+    pub damage: Option<Vec<Rect>>,
+    /// The primary plane was given a framebuffer, be it the same one.
+    pub presented: bool,
+}
+
+/// How a commit is carried out.
+pub struct How {
+    pub test_only: bool,
+    pub nonblock: bool,
+    pub allow_modeset: bool,
+    pub listener: Option<Listener>,
+}
+
+impl<B: Backend> Shared<B> {
+    /// DRM_IOCTL_MODE_ATOMIC.
+    pub async fn atomic(self: &Rc<Self>, file: u64, argument: &mut Argument<'_>) -> Result<u32> {
+        const KNOWN: u32 =
+            PAGE_FLIP_EVENT | ATOMIC_TEST_ONLY | ATOMIC_NONBLOCK | ATOMIC_ALLOW_MODESET;
+        let request: Atomic = argument.get()?;
+        if request.flags & PAGE_FLIP_ASYNC != 0 || request.flags & !KNOWN != 0 {
+            return Err(Errno::INVAL);
+        }
+        if !self.objects.borrow().client(file)?.atomic {
+            return Err(Errno::INVAL);
+        }
+        let event = request.flags & PAGE_FLIP_EVENT != 0;
+        let how = How {
+            test_only: request.flags & ATOMIC_TEST_ONLY != 0,
+            nonblock: request.flags & ATOMIC_NONBLOCK != 0,
+            allow_modeset: request.flags & ATOMIC_ALLOW_MODESET != 0,
+            listener: event.then_some(Listener {
+                file,
+                user_data: request.user_data,
+            }),
+        };
+        if event && how.test_only {
+            return Err(Errno::INVAL);
+        }
+        let changes = self.collect(argument)?;
+        self.commit(file, changes, how).await?;
+        Ok(0)
+    }
+
+    /// The outputs that an atomic request changes, with their new state.
+    fn collect(&self, argument: &Argument<'_>) -> Result<Vec<Change>> {
+        let ids: Vec<u32> = argument.array(0)?;
+        let counts: Vec<u32> = argument.array(1)?;
+        let properties: Vec<u32> = argument.array(2)?;
+        let values: Vec<u64> = argument.array(3)?;
+        let total = counts
+            .iter()
+            .fold(0usize, |sum, n| sum.saturating_add(*n as usize));
+        if ids.len() != counts.len() || ids.len() > OBJECTS_MAX || total > PROPERTIES_MAX {
+            return Err(Errno::INVAL);
+        }
+        if properties.len() != total || values.len() != total {
+            return Err(Errno::INVAL);
+        }
+        let objects = self.objects.borrow();
+        let mut changes: Vec<Change> = Vec::new();
+        let mut pairs = properties.into_iter().zip(values);
+        for (id, count) in ids.into_iter().zip(counts) {
+            let object = objects.object(id)?;
+            let output = object.output();
+            let known = changes.iter().position(|c| c.output == output);
+            let index = known.unwrap_or_else(|| {
+                let state = objects.outputs[output].clone();
+                changes.push(Change {
+                    output,
+                    state,
+                    damage: None,
+                    presented: false,
+                });
+                changes.len() - 1
+            });
+            for (property, value) in pairs.by_ref().take(count as usize) {
+                let property = Property::from_id(property).ok_or(Errno::NOENT)?;
+                set_property(&objects, &mut changes[index], object, property, value)?;
+            }
+        }
+        Ok(changes)
+    }
+
+    /// Checks the changes and, unless this is a test, brings them to the screen.
+    pub async fn commit(self: &Rc<Self>, file: u64, changes: Vec<Change>, how: How) -> Result<()> {
+        self.check(file, &changes, &how)?;
+        if how.test_only {
+            return Ok(());
+        }
+        let busy = || {
+            let objects = self.objects.borrow();
+            changes.iter().any(|c| objects.pending[c.output])
+        };
+        if how.nonblock && busy() {
+            return Err(Errno::BUSY);
+        }
+        self.settled.until(|| !busy()).await;
+        // Other commits may have come in between: what was checked must hold still.
+        self.check(file, &changes, &how)?;
+        let shared = self.clone();
+        let work = async move { shared.carry_out(changes, how.listener).await };
+        if how.nonblock {
+            self.executor.spawn(work);
+        } else {
+            work.await;
+        }
+        Ok(())
+    }
+
+    fn check(&self, file: u64, changes: &[Change], how: &How) -> Result<()> {
+        let objects = self.objects.borrow();
+        if objects.master != Some(file) {
+            return Err(Errno::ACCESS);
+        }
+        if how.listener.is_some() && !objects.client(file)?.has_room_for_event() {
+            return Err(Errno::NOMEM);
+        }
+        for change in changes {
+            let old = &objects.outputs[change.output];
+            if change.state.is_modeset(old) && !how.allow_modeset {
+                return Err(Errno::INVAL);
+            }
+            change
+                .state
+                .check(|id| objects.framebuffer(id), self.backend.has_cursor())?;
+        }
+        Ok(())
+    }
+
+    /// Puts the states in place and shows them; ends at the vertical blank that shows the last.
+    async fn carry_out(&self, changes: Vec<Change>, listener: Option<Listener>) {
+        let mut shown = Vec::new();
+        for change in changes {
+            let output = change.output;
+            let old = {
+                let mut objects = self.objects.borrow_mut();
+                objects.pending[output] = true;
+                std::mem::replace(&mut objects.outputs[output], change.state.clone())
+            };
+            shown.push(output);
+            self.show(output, &old, &change).await;
+        }
+        let at = self.next_blank().await;
+        for output in shown {
+            self.blanked(output, at, listener);
+            self.objects.borrow_mut().pending[output] = false;
+        }
+        self.settled.notify();
+    }
+
+    /// Gives the driver what differs between two states of an output.
+    async fn show(&self, output: usize, old: &OutputState, change: &Change) {
+        let new = &change.state;
+        let changed =
+            new.is_modeset(old) || new.primary.fb != old.primary.fb || new.source() != old.source();
+        if changed || change.presented {
+            let commit = self.primary_commit(output, change, changed);
+            if let Err(error) = self.backend.commit(commit).await {
+                eprintln!("display: output {output}: {error}");
+            }
+        }
+        if new.cursor != old.cursor && self.backend.has_cursor() {
+            let cursor = self.cursor_commit(output, &old.cursor, &new.cursor);
+            if let Err(error) = self.backend.cursor(cursor).await {
+                eprintln!("display: cursor of output {output}: {error}");
+            }
+        }
+    }
+
+    pub fn primary_commit(
+        &self,
+        output: usize,
+        change: &Change,
+        changed: bool,
+    ) -> Commit<B::Driver> {
+        let objects = self.objects.borrow();
+        let state = &change.state;
+        let fb = state
+            .active
+            .then(|| objects.framebuffer(state.primary.fb))
+            .flatten();
+        let (width, height) = fb.as_ref().map_or((0, 0), |fb| (fb.width, fb.height));
+        let damage = match &change.damage {
+            Some(clips) => clips
+                .iter()
+                .filter_map(|c| c.clipped(width, height))
+                .collect(),
+            None => vec![Rect {
+                x: 0,
+                y: 0,
+                width,
+                height,
+            }],
+        };
+        Commit {
+            output,
+            scanout: fb.as_ref().map(|fb| (fb.buffer.clone(), state.source())),
+            pitch: fb.as_ref().map_or(0, |fb| fb.pitch),
+            offset: fb.as_ref().map_or(0, |fb| fb.offset),
+            framebuffer_width: width,
+            framebuffer_height: height,
+            damage,
+            changed,
+        }
+    }
+
+    pub fn cursor_commit(
+        &self,
+        output: usize,
+        old: &PlaneState,
+        new: &PlaneState,
+    ) -> Cursor<B::Driver> {
+        let objects = self.objects.borrow();
+        Cursor {
+            output,
+            image: objects.framebuffer(new.fb).map(|fb| fb.buffer.clone()),
+            image_changed: old.fb != new.fb || (old.hot_x, old.hot_y) != (new.hot_x, new.hot_y),
+            x: new.crtc_x,
+            y: new.crtc_y,
+            hot_x: new.hot_x.max(0) as u32,
+            hot_y: new.hot_y.max(0) as u32,
+        }
+    }
+}
+
+/// Sets one property in a change.
+pub fn set_property<D>(
+    objects: &Objects<D>,
+    change: &mut Change,
+    object: Object,
+    property: Property,
+    value: u64,
+) -> Result<()> {
+    let output = change.output;
+    let state = &mut change.state;
+    let crtc = Object::Crtc(output).id();
+    let route = |value: u64| match value {
+        0 => Ok(false),
+        id if id == u64::from(crtc) => Ok(true),
+        _ => Err(Errno::INVAL),
+    };
+    match (object, property) {
+        (Object::Connector(_), Property::CrtcId) => state.routed = route(value)?,
+        (Object::Connector(_), Property::LinkStatus) if value == 0 => {}
+        (Object::Connector(_), Property::Dpms) => state.active = value == 0,
+        (Object::Crtc(_), Property::Active) => state.active = value != 0,
+        (Object::Crtc(_), Property::ModeId) => {
+            let blob = u32::try_from(value).map_err(|_| Errno::INVAL)?;
+            state.mode = mode_of(objects, blob)?;
+            state.mode_blob = blob;
+        }
+        (Object::Primary(_), Property::FbDamageClips) => {
+            change.damage = clips_of(objects, value)?;
+        }
+        (Object::Primary(_), _) => {
+            change.presented |= property == Property::FbId;
+            set_plane(objects, &mut state.primary, crtc, property, value)?;
+        }
+        (Object::Cursor(_), _) => set_plane(objects, &mut state.cursor, crtc, property, value)?,
+        _ => return Err(Errno::INVAL),
+    }
+    Ok(())
+}
+
+fn set_plane<D>(
+    objects: &Objects<D>,
+    plane: &mut PlaneState,
+    crtc: u32,
+    property: Property,
+    value: u64,
+) -> Result<()> {
+    let unsigned = || u32::try_from(value).map_err(|_| Errno::RANGE);
+    let signed = || i32::try_from(value as i64).map_err(|_| Errno::RANGE);
+    match property {
+        Property::CrtcId => match value {
+            0 => plane.crtc = 0,
+            id if id == u64::from(crtc) => plane.crtc = crtc,
+            _ => return Err(Errno::INVAL),
+        },
+        Property::FbId => {
+            let id = unsigned()?;
+            if id != 0 && !objects.framebuffers.contains_key(&id) {
+                return Err(Errno::NOENT);
+            }
+            plane.fb = id;
+        }
+        Property::SrcX => plane.src_x = unsigned()?,
+        Property::SrcY => plane.src_y = unsigned()?,
+        Property::SrcW => plane.src_w = unsigned()?,
+        Property::SrcH => plane.src_h = unsigned()?,
+        Property::CrtcX => plane.crtc_x = signed()?,
+        Property::CrtcY => plane.crtc_y = signed()?,
+        Property::CrtcW => plane.crtc_w = unsigned()?.min(0xffff),
+        Property::CrtcH => plane.crtc_h = unsigned()?.min(0xffff),
+        Property::HotspotX => plane.hot_x = signed()?,
+        Property::HotspotY => plane.hot_y = signed()?,
+        Property::FbDamageClips => {}
+        _ => return Err(Errno::INVAL),
+    }
+    Ok(())
+}
+
+/// The mode in a blob; none for blob 0.
+fn mode_of<D>(objects: &Objects<D>, blob: u32) -> Result<Option<ModeInfo>> {
+    if blob == 0 {
+        return Ok(None);
+    }
+    let data = &objects.blobs.get(&blob).ok_or(Errno::INVAL)?.data;
+    if data.len() != size_of::<ModeInfo>() {
+        return Err(Errno::INVAL);
+    }
+    let mode: ModeInfo = bytemuck::pod_read_unaligned(data);
+    if mode.hdisplay == 0 || mode.vdisplay == 0 {
+        return Err(Errno::INVAL);
+    }
+    Ok(Some(mode))
+}
+
+/// The damage in a blob; none (all of it) for blob 0 or for a long list.
+fn clips_of<D>(objects: &Objects<D>, blob: u64) -> Result<Option<Vec<Rect>>> {
+    if blob == 0 {
+        return Ok(None);
+    }
+    let id = u32::try_from(blob).map_err(|_| Errno::INVAL)?;
+    let data = &objects.blobs.get(&id).ok_or(Errno::INVAL)?.data;
+    let count = data.len() / size_of::<ModeRect>();
+    if count > CLIPS_MAX {
+        return Ok(None);
+    }
+    let clips = data
+        .chunks_exact(size_of::<ModeRect>())
+        .filter_map(|bytes| {
+            let clip: ModeRect = bytemuck::pod_read_unaligned(bytes);
+            let (x, y) = (clip.x1.max(0), clip.y1.max(0));
+            (clip.x2 > x && clip.y2 > y).then(|| Rect {
+                x: x as u32,
+                y: y as u32,
+                width: (clip.x2 - x) as u32,
+                height: (clip.y2 - y) as u32,
+            })
+        });
+    Ok(Some(clips.collect()))
+}

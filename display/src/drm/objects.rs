@@ -1,0 +1,331 @@
+//! Object numbers, and what a card keeps by number.
+
+use crate::drm::abi::{
+    EventVblank, FORMAT_ARGB8888, FORMAT_XRGB8888, FormatBlob, FormatModifier, MODIFIER_LINEAR,
+    OBJECT_ANY, OBJECT_CONNECTOR, OBJECT_CRTC, OBJECT_ENCODER, OBJECT_PLANE,
+};
+use crate::drm::backend::{Buffer, Output};
+use crate::drm::state::{Framebuffer, OutputState};
+use ochre_driver::{Errno, Result};
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+
+const CRTC: u32 = 0x10;
+const CONNECTOR: u32 = 0x20;
+const ENCODER: u32 = 0x30;
+const PRIMARY: u32 = 0x40;
+const CURSOR: u32 = 0x50;
+/// Numbers of framebuffers and blobs start here.
+const FIRST_FREE: u32 = 0x100;
+/// Outputs at most: the distance between the bases above.
+pub const MAX_OUTPUTS: usize = 16;
+/// Bytes of one blob, and blobs of one client.
+pub const BLOB_MAX: usize = 32 * 1024;
+const BLOBS_MAX: usize = 1024;
+const FRAMEBUFFERS_MAX: usize = 1024;
+const HANDLES_MAX: usize = 1024;
+const EVENTS_MAX: usize = 128;
+
+/// A fixed object of the card.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Object {
+    Crtc(usize),
+    Connector(usize),
+    Encoder(usize),
+    Primary(usize),
+    Cursor(usize),
+}
+
+impl Object {
+    pub fn id(self) -> u32 {
+        match self {
+            Object::Crtc(n) => CRTC + n as u32,
+            Object::Connector(n) => CONNECTOR + n as u32,
+            Object::Encoder(n) => ENCODER + n as u32,
+            Object::Primary(n) => PRIMARY + n as u32,
+            Object::Cursor(n) => CURSOR + n as u32,
+        }
+    }
+
+    /// The object of that number on a card with `outputs` outputs.
+    pub fn from_id(id: u32, outputs: usize) -> Option<Object> {
+        let n = (id & 0xf) as usize;
+        let object = match id & !0xf {
+            CRTC => Object::Crtc(n),
+            CONNECTOR => Object::Connector(n),
+            ENCODER => Object::Encoder(n),
+            PRIMARY => Object::Primary(n),
+            CURSOR => Object::Cursor(n),
+            _ => return None,
+        };
+        (n < outputs).then_some(object)
+    }
+
+    /// Whether DRM_MODE_OBJECT_* `kind` names this kind.
+    pub fn is(self, kind: u32) -> bool {
+        kind == OBJECT_ANY
+            || kind
+                == match self {
+                    Object::Crtc(_) => OBJECT_CRTC,
+                    Object::Connector(_) => OBJECT_CONNECTOR,
+                    Object::Encoder(_) => OBJECT_ENCODER,
+                    Object::Primary(_) | Object::Cursor(_) => OBJECT_PLANE,
+                }
+    }
+
+    pub fn output(self) -> usize {
+        match self {
+            Object::Crtc(n)
+            | Object::Connector(n)
+            | Object::Encoder(n)
+            | Object::Primary(n)
+            | Object::Cursor(n) => n,
+        }
+    }
+}
+
+/// A blob, and the open file that made it (none: the card).
+pub struct Blob {
+    pub data: Rc<[u8]>,
+    pub owner: Option<u64>,
+}
+
+/// What one open file of the card has.
+pub struct Client<D> {
+    pub handles: BTreeMap<u32, Rc<Buffer<D>>>,
+    next_handle: u32,
+    pub universal_planes: bool,
+    pub atomic: bool,
+    pub events: VecDeque<EventVblank>,
+}
+
+/// All of a card that changes.
+pub struct Objects<D> {
+    pub outputs: Vec<OutputState>,
+    pub described: Vec<Output>,
+    /// A commit of the output has not reached the screen.
+    pub pending: Vec<bool>,
+    /// Vertical blanks so far, by output.
+    pub sequence: Vec<u32>,
+    pub edid: Vec<u32>,
+    pub in_formats: u32,
+    pub framebuffers: BTreeMap<u32, (Rc<Framebuffer<D>>, u64)>,
+    pub blobs: BTreeMap<u32, Blob>,
+    pub clients: BTreeMap<u64, Client<D>>,
+    pub master: Option<u64>,
+    next_id: u32,
+    next_file: u64,
+}
+
+impl<D> Objects<D> {
+    pub fn new(described: Vec<Output>) -> Objects<D> {
+        let count = described.len().min(MAX_OUTPUTS);
+        let mut objects = Objects {
+            outputs: vec![OutputState::default(); count],
+            described: Vec::new(),
+            pending: vec![false; count],
+            sequence: vec![0; count],
+            edid: vec![0; count],
+            in_formats: 0,
+            framebuffers: BTreeMap::new(),
+            blobs: BTreeMap::new(),
+            clients: BTreeMap::new(),
+            master: None,
+            next_id: FIRST_FREE,
+            next_file: 1,
+        };
+        objects.in_formats = objects.insert_blob(&in_formats(), None);
+        objects.describe(described);
+        objects
+    }
+
+    /// Takes the outputs as the device describes them now; whether anything changed.
+    pub fn describe(&mut self, mut described: Vec<Output>) -> bool {
+        described.truncate(self.outputs.len());
+        if described == self.described {
+            return false;
+        }
+        for (index, output) in described.iter().enumerate() {
+            let old = std::mem::take(&mut self.edid[index]);
+            self.blobs.remove(&old);
+            if !output.edid.is_empty() {
+                self.edid[index] = self.insert_blob(&output.edid, None);
+            }
+        }
+        self.described = described;
+        true
+    }
+
+    pub fn object(&self, id: u32) -> Result<Object> {
+        Object::from_id(id, self.outputs.len()).ok_or(Errno::NOENT)
+    }
+
+    pub fn crtc(&self, id: u32) -> Result<usize> {
+        match self.object(id)? {
+            Object::Crtc(n) => Ok(n),
+            _ => Err(Errno::NOENT),
+        }
+    }
+
+    fn number(&mut self) -> u32 {
+        self.next_id = self.next_id.checked_add(1).unwrap_or(FIRST_FREE);
+        self.next_id
+    }
+
+    fn insert_blob(&mut self, data: &[u8], owner: Option<u64>) -> u32 {
+        let id = self.number();
+        self.blobs.insert(
+            id,
+            Blob {
+                data: Rc::from(data),
+                owner,
+            },
+        );
+        id
+    }
+
+    pub fn create_blob(&mut self, data: &[u8], owner: u64) -> Result<u32> {
+        let owned = self
+            .blobs
+            .values()
+            .filter(|b| b.owner == Some(owner))
+            .count();
+        if data.is_empty() || data.len() > BLOB_MAX {
+            return Err(Errno::INVAL);
+        }
+        if owned >= BLOBS_MAX {
+            return Err(Errno::NOMEM);
+        }
+        Ok(self.insert_blob(data, Some(owner)))
+    }
+
+    pub fn add_framebuffer(&mut self, framebuffer: Framebuffer<D>, owner: u64) -> Result<u32> {
+        if self.framebuffers.len() >= FRAMEBUFFERS_MAX {
+            return Err(Errno::NOMEM);
+        }
+        let id = self.number();
+        self.framebuffers.insert(id, (Rc::new(framebuffer), owner));
+        Ok(id)
+    }
+
+    pub fn framebuffer(&self, id: u32) -> Option<Rc<Framebuffer<D>>> {
+        self.framebuffers.get(&id).map(|(fb, _)| fb.clone())
+    }
+
+    pub fn client(&self, file: u64) -> Result<&Client<D>> {
+        self.clients.get(&file).ok_or(Errno::BADF)
+    }
+
+    pub fn client_mut(&mut self, file: u64) -> Result<&mut Client<D>> {
+        self.clients.get_mut(&file).ok_or(Errno::BADF)
+    }
+
+    /// A new open file. The first one becomes master, as in Linux.
+    pub fn open(&mut self) -> u64 {
+        let file = self.next_file;
+        self.next_file += 1;
+        self.clients.insert(
+            file,
+            Client {
+                handles: BTreeMap::new(),
+                next_handle: 1,
+                universal_planes: false,
+                atomic: false,
+                events: VecDeque::new(),
+            },
+        );
+        self.master.get_or_insert(file);
+        file
+    }
+
+    /// The open file is gone, with its blobs and framebuffers; the outputs that showed one of them
+    /// are returned.
+    pub fn close(&mut self, file: u64) -> Vec<usize> {
+        self.clients.remove(&file);
+        if self.master == Some(file) {
+            self.master = None;
+        }
+        self.blobs.retain(|_, blob| blob.owner != Some(file));
+        let gone: Vec<u32> = self
+            .framebuffers
+            .iter()
+            .filter(|(_, (_, owner))| *owner == file)
+            .map(|(id, _)| *id)
+            .collect();
+        gone.iter()
+            .flat_map(|id| self.remove_framebuffer(*id))
+            .collect()
+    }
+
+    /// Takes a framebuffer away, and off the planes that show it; the outputs concerned.
+    pub fn remove_framebuffer(&mut self, id: u32) -> Vec<usize> {
+        self.framebuffers.remove(&id);
+        let mut concerned = Vec::new();
+        for (index, output) in self.outputs.iter_mut().enumerate() {
+            if output.primary.fb == id {
+                output.primary.fb = 0;
+                output.primary.crtc = 0;
+                output.active = false;
+                concerned.push(index);
+            }
+            if output.cursor.fb == id {
+                output.cursor.fb = 0;
+                output.cursor.crtc = 0;
+                concerned.push(index);
+            }
+        }
+        concerned.dedup();
+        concerned
+    }
+}
+
+impl<D> Client<D> {
+    /// The client's handle of a buffer: the one it has, or a new one.
+    pub fn handle(&mut self, buffer: &Rc<Buffer<D>>) -> Result<u32> {
+        let known = self.handles.iter().find(|(_, b)| Rc::ptr_eq(b, buffer));
+        if let Some((handle, _)) = known {
+            return Ok(*handle);
+        }
+        if self.handles.len() >= HANDLES_MAX {
+            return Err(Errno::NOMEM);
+        }
+        let handle = self.next_handle;
+        self.next_handle += 1;
+        self.handles.insert(handle, buffer.clone());
+        Ok(handle)
+    }
+
+    pub fn buffer(&self, handle: u32) -> Result<Rc<Buffer<D>>> {
+        self.handles.get(&handle).cloned().ok_or(Errno::NOENT)
+    }
+
+    /// Whether another event can be promised.
+    pub fn has_room_for_event(&self) -> bool {
+        self.events.len() < EVENTS_MAX
+    }
+}
+
+/// The IN_FORMATS blob: both 32-bit formats, linear.
+fn in_formats() -> Vec<u8> {
+    const FORMATS: [u32; 2] = [FORMAT_XRGB8888, FORMAT_ARGB8888];
+    let formats_offset = size_of::<FormatBlob>() as u32;
+    let modifiers_offset = formats_offset + 4 * FORMATS.len() as u32;
+    let head = FormatBlob {
+        version: 1,
+        flags: 0,
+        count_formats: FORMATS.len() as u32,
+        formats_offset,
+        count_modifiers: 1,
+        modifiers_offset,
+    };
+    let modifier = FormatModifier {
+        formats: 0b11,
+        offset: 0,
+        pad: 0,
+        modifier: MODIFIER_LINEAR,
+    };
+    let mut blob = bytemuck::bytes_of(&head).to_vec();
+    blob.extend_from_slice(bytemuck::cast_slice(&FORMATS));
+    blob.extend_from_slice(bytemuck::bytes_of(&modifier));
+    blob
+}
