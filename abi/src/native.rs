@@ -22,10 +22,6 @@ pub const SCHEME_ATTACH: usize = BASE + 2;
 pub const SCHEME_ENTER: usize = BASE + 3;
 /// `(server fd, request id, index) → fd`. The descriptor a client passed with a request.
 pub const SCHEME_TAKE_FD: usize = BASE + 4;
-/// `(server fd, request id, offset in the window, buffer, length, direction) → bytes`. Copies
-/// between the server's memory and the request's window; direction 0 reads the client's bytes,
-/// 1 writes them.
-pub const SCHEME_WINDOW: usize = BASE + 5;
 /// `(server fd, table: *const ioctl::Command, bytes) → 0`. Declares the ioctls of this scheme.
 pub const SCHEME_IOCTLS: usize = BASE + 6;
 

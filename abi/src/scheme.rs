@@ -4,9 +4,8 @@
 //! [`Completion`]s, then one payload area of [`PAYLOAD`] bytes for each slot. The kernel puts a
 //! request into `requests[tail % SLOTS]` and its small data into the payload area of the request's
 //! slot; the server answers into `completions[tail % SLOTS]`, out data into the same payload area,
-//! and calls [`SCHEME_ENTER`](crate::native::SCHEME_ENTER). Answers may come in any order. What
-//! is larger than a payload area is a window, moved by
-//! [`SCHEME_WINDOW`](crate::native::SCHEME_WINDOW).
+//! and calls [`SCHEME_ENTER`](crate::native::SCHEME_ENTER). Answers may come in any order. What is
+//! larger than a payload area is asked for in parts.
 //!
 //! I/O is positioned: a server keeps no cursors. A server never blocks a reader: it answers
 //! −EAGAIN, and the kernel sleeps until the level of the open file says otherwise.
@@ -112,9 +111,9 @@ ops! {
     Open = 13,
     /// No answer is expected.
     Close = 14,
-    /// `offset`, `length` → data in the payload (or window), `result` = bytes; −EAGAIN if none yet.
+    /// `offset`, `length` → data in the payload, `result` = bytes; −EAGAIN if none yet.
     Read = 15,
-    /// `offset`, data in the payload (or window) → `result` = bytes taken; −EAGAIN if full.
+    /// `offset`, data in the payload → `result` = bytes taken; −EAGAIN if full.
     Write = 16,
     /// `a0` = command, `a1` = integer argument; see [`crate::ioctl`] → `result`.
     Ioctl = 17,
@@ -122,8 +121,6 @@ ops! {
     Map = 18,
     /// `a0` = 1 for data only.
     Fsync = 19,
-    /// `a0` = id of a request whose client gave up. The request is still to be answered.
-    Cancel = 20,
 }
 
 /// A request, 128 bytes.
@@ -145,12 +142,10 @@ pub struct Request {
     pub args: [u64; 4],
     /// Bytes the kernel put into the payload area.
     pub payload: u32,
-    /// 1: the data is in a window, not in the payload area.
-    pub window: u32,
     pub uid: u32,
     pub gid: u32,
     pub pid: u32,
-    pub _reserved: [u32; 7],
+    pub _reserved: [u32; 8],
 }
 
 /// Set in [`Completion::kind`]: answers the request `id`.

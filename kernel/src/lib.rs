@@ -16,6 +16,7 @@ pub mod ipc;
 pub mod lock_order;
 pub mod mm;
 pub mod sched;
+pub mod scheme;
 pub mod syscall;
 pub mod task;
 pub mod time;

@@ -2,7 +2,7 @@
 
 use crate::Result;
 use ochre_abi::native::{
-    self, DERIVE, DMA_ALLOC, DMA_CONTIGUOUS, DMA_SEGMENTS, Derive, DmaAlloc, DmaSegment,
+    DERIVE, DMA_ALLOC, DMA_CONTIGUOUS, DMA_SEGMENTS, Derive, DmaAlloc, DmaSegment,
     FRAMEBUFFER_INFO, Framebuffer, MACHINE_ROOT, MSI_MESSAGE, MsiMessage, PORT_IO, PortIo,
     SCHEME_ATTACH, SCHEME_CREATE, SCHEME_ENTER, SCHEME_IOCTLS, SCHEME_MOUNT, SCHEME_TAKE_FD,
     SchemeParams, UEVENT,
@@ -176,63 +176,6 @@ pub fn msi_message(interrupt: BorrowedFd<'_>) -> Result<MsiMessage> {
         )?
     };
     Ok(message)
-}
-
-/// Moves bytes of a request's window: `into` the client's memory, or out of it.
-pub fn window_read(
-    server: BorrowedFd<'_>,
-    id: u64,
-    offset: u64,
-    bytes: &mut [u8],
-) -> Result<usize> {
-    window(
-        server,
-        id,
-        offset,
-        bytes.as_mut_ptr() as usize,
-        bytes.len(),
-        false,
-    )
-}
-
-/// See [`window_read`].
-pub fn window_write(server: BorrowedFd<'_>, id: u64, offset: u64, bytes: &[u8]) -> Result<usize> {
-    window(
-        server,
-        id,
-        offset,
-        bytes.as_ptr() as usize,
-        bytes.len(),
-        true,
-    )
-}
-
-fn window(
-    server: BorrowedFd<'_>,
-    id: u64,
-    offset: u64,
-    address: usize,
-    length: usize,
-    write: bool,
-) -> Result<usize> {
-    // SAFETY: both callers pass a live slice's address and length; the kernel writes it only in
-    // the direction for which the caller holds it mutably.
-    let ret = unsafe {
-        libc::syscall(
-            native::SCHEME_WINDOW as i64,
-            fd(server),
-            id as usize,
-            offset as usize,
-            address,
-            length,
-            usize::from(write),
-        )
-    };
-    if ret == -1 {
-        let error = std::io::Error::last_os_error();
-        return Err(Errno::from_io_error(&error).unwrap_or(Errno::IO));
-    }
-    Ok(ret as usize)
 }
 
 /// A descriptor that the supervisor handed to this process under `name`, from `OCHRE_FDS`

@@ -229,7 +229,7 @@ async fn handle<S: Scheme>(
                 ..Answer::default()
             })
         }
-        Op::Fsync | Op::Cancel => Ok(Answer::default()),
+        Op::Fsync => Ok(Answer::default()),
         Op::SetAttr | Op::Create | Op::Mkdir | Op::Symlink | Op::Link | Op::Unlink | Op::Rename => {
             Err(Errno::PERM)
         }

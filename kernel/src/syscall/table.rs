@@ -4,7 +4,7 @@
 use crate::errno::{Errno, Result};
 use crate::task::process::Process;
 use crate::task::thread::Thread;
-use crate::{fs, ipc, mm, task};
+use crate::{fs, ipc, mm, scheme, task};
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU64, Ordering};
 use ochre_hal::user::UserContext;
@@ -36,6 +36,7 @@ pub fn dispatch(thread: &Arc<Thread>, user: &mut UserContext) -> Result<usize> {
         .or_else(|| fs::dispatch(ctx, number, args))
         .or_else(|| ipc::dispatch(ctx, number, args))
         .or_else(|| mm::calls::dispatch(ctx, number, args))
+        .or_else(|| scheme::dispatch(ctx, number, args))
         .unwrap_or_else(|| {
             log_unknown(number, thread);
             Err(Errno::ENOSYS)

@@ -1,0 +1,413 @@
+//! One server's life on a scheme: from its attachment to the close of its descriptor.
+//!
+//! Locks: [`Life::calls`] guards slots and the kernel's ring indices; it is never held while a
+//! client sleeps or user memory is touched.
+
+use crate::errno::{Errno, Result};
+use crate::file::Events;
+use crate::fs::open::OpenFile;
+use crate::lock_order;
+use crate::sched::wait::{Interrupt, WaitQueue, wait_until};
+use crate::scheme::file::SchemeFile;
+use crate::scheme::ring::Ring;
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::sync::{Arc, Weak};
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicBool, Ordering};
+use ochre_abi::ioctl::Command;
+use ochre_abi::scheme::{COMPLETE, Completion, INVALIDATE, LEVEL, Request, SLOTS};
+use ochre_hal::sync::SpinLock;
+
+/// How a call ended.
+#[derive(Clone)]
+enum Outcome {
+    Completed(Completion, Option<Arc<OpenFile>>),
+    /// The server died first.
+    Died,
+}
+
+/// A request in flight.
+struct Call {
+    /// The descriptor that the client passed, for the server to take.
+    passed: Option<Arc<OpenFile>>,
+    outcome: SpinLock<Option<Outcome>>,
+    done: WaitQueue,
+}
+
+struct Slot {
+    id: u64,
+    /// None once the client has given up: the slot is free again when the server answers.
+    call: Option<Arc<Call>>,
+}
+
+struct Calls {
+    slots: [Option<Slot>; SLOTS],
+    next_id: u64,
+    requests_tail: u32,
+    completions_head: u32,
+    /// Requests for which the ring had no room.
+    pending: VecDeque<Request>,
+}
+
+/// See the module's header.
+pub struct Life {
+    ring: Ring,
+    calls: SpinLock<Calls>,
+    dead: AtomicBool,
+    /// Open files, by the server's number.
+    files: SpinLock<BTreeMap<u64, Weak<SchemeFile>>>,
+    ioctls: SpinLock<Arc<Vec<Command>>>,
+    /// The server waits here for requests.
+    requested: WaitQueue,
+    /// Clients wait here for a slot.
+    slot_freed: WaitQueue,
+}
+
+/// Closes that may wait for room in the ring; a server that takes none of so many is as good as dead.
+const PENDING_MAX: usize = 65_536;
+
+/// A call's answer. It owns the slot, so that the payload can be read, until it is dropped.
+pub struct Reply {
+    life: Arc<Life>,
+    slot: usize,
+    completion: Completion,
+    pub fd: Option<Arc<OpenFile>>,
+}
+
+impl Reply {
+    /// The operation's result; a failure became an error before.
+    #[must_use]
+    pub fn result(&self) -> u64 {
+        self.completion.result.unsigned_abs()
+    }
+
+    #[must_use]
+    pub fn values(&self) -> [u64; 2] {
+        self.completion.values
+    }
+
+    #[must_use]
+    pub fn ring(&self) -> &Ring {
+        &self.life.ring
+    }
+
+    #[must_use]
+    pub fn slot(&self) -> usize {
+        self.slot
+    }
+}
+
+impl Drop for Reply {
+    fn drop(&mut self) {
+        self.life.free_slot(self.slot);
+    }
+}
+
+impl Life {
+    pub fn new() -> Result<Arc<Life>> {
+        let calls = Calls {
+            slots: [const { None }; SLOTS],
+            next_id: 1,
+            requests_tail: 0,
+            completions_head: 0,
+            pending: VecDeque::new(),
+        };
+        Ok(Arc::new(Life {
+            ring: Ring::new()?,
+            calls: SpinLock::new(lock_order::SCHEME, calls),
+            dead: AtomicBool::new(false),
+            files: SpinLock::new(lock_order::SCHEME, BTreeMap::new()),
+            ioctls: SpinLock::new(lock_order::SCHEME, Arc::new(Vec::new())),
+            requested: WaitQueue::new(),
+            slot_freed: WaitQueue::new(),
+        }))
+    }
+
+    #[must_use]
+    pub fn ring(&self) -> &Ring {
+        &self.ring
+    }
+
+    #[must_use]
+    pub fn is_dead(&self) -> bool {
+        self.dead.load(Ordering::Acquire)
+    }
+
+    #[must_use]
+    pub fn requested(&self) -> &WaitQueue {
+        &self.requested
+    }
+
+    #[must_use]
+    pub fn ioctls(&self) -> Arc<Vec<Command>> {
+        self.ioctls.lock().clone()
+    }
+
+    pub fn set_ioctls(&self, table: Vec<Command>) {
+        let table = Arc::new(table);
+        let old = core::mem::replace(&mut *self.ioctls.lock(), table);
+        drop(old);
+    }
+
+    pub fn add_file(&self, number: u64, file: &Arc<SchemeFile>) {
+        self.files.lock().insert(number, Arc::downgrade(file));
+    }
+
+    pub fn remove_file(&self, number: u64) {
+        self.files.lock().remove(&number);
+    }
+
+    /// Asks the server and sleeps until it has answered. `fill` puts the payload into the slot and
+    /// returns its length. `ENODEV` when the server is dead or dies first; EINTR-like only for a
+    /// killed client. A negative result is the error.
+    pub fn call(
+        self: &Arc<Self>,
+        mut request: Request,
+        passed: Option<Arc<OpenFile>>,
+        fill: impl FnOnce(&Ring, usize, &mut Request) -> Result,
+    ) -> Result<Reply> {
+        let slot = self.take_slot()?;
+        request.slot = slot as u32;
+        if let Err(error) = fill(&self.ring, slot, &mut request) {
+            self.free_slot(slot);
+            return Err(error);
+        }
+        let call = Arc::new(Call {
+            passed,
+            outcome: SpinLock::new(lock_order::FILE, None),
+            done: WaitQueue::new(),
+        });
+        if let Err(error) = self.submit(slot, &call, request) {
+            self.free_slot(slot);
+            return Err(error);
+        }
+        let waited = wait_until(&[&call.done], None, Interrupt::Kill, || {
+            call.outcome.lock().clone()
+        });
+        match waited {
+            Ok(Outcome::Completed(completion, fd)) => {
+                let reply = Reply {
+                    life: self.clone(),
+                    slot,
+                    completion,
+                    fd,
+                };
+                match completion.result {
+                    0.. => Ok(reply),
+                    error => Err(Errno::from_server(error.checked_neg().unwrap_or(0))),
+                }
+            }
+            Ok(Outcome::Died) => {
+                self.free_slot(slot);
+                Err(Errno::ENODEV)
+            }
+            Err(error) => {
+                self.abandon(slot);
+                Err(error)
+            }
+        }
+    }
+
+    /// Sends a request that has no answer.
+    pub fn post(&self, request: Request) {
+        {
+            let mut calls = self.calls.lock();
+            if self.is_dead() || calls.pending.len() >= PENDING_MAX {
+                return;
+            }
+            calls.pending.push_back(Request { id: 0, ..request });
+            self.publish_pending(&mut calls);
+        }
+        self.requested.wake_all(Events::READABLE);
+    }
+
+    fn take_slot(&self) -> Result<usize> {
+        let take = || {
+            if self.is_dead() {
+                return Some(Err(Errno::ENODEV));
+            }
+            let mut calls = self.calls.lock();
+            let free = calls.slots.iter().position(Option::is_none)?;
+            calls.slots[free] = Some(Slot { id: 0, call: None });
+            Some(Ok(free))
+        };
+        wait_until(&[&self.slot_freed], None, Interrupt::Kill, take)?
+    }
+
+    fn free_slot(&self, slot: usize) {
+        let freed = self.calls.lock().slots[slot].take();
+        drop(freed);
+        self.slot_freed.wake_one(Events::all());
+    }
+
+    /// The client is gone; the slot stays taken until the server has answered, as it may still
+    /// write to its payload area.
+    fn abandon(&self, slot: usize) {
+        let abandoned = {
+            let mut calls = self.calls.lock();
+            let Some(entry) = calls.slots[slot].as_mut() else {
+                return;
+            };
+            let call = entry.call.take();
+            // An answer that came meanwhile has already cleared the number.
+            if entry.id == 0 || self.is_dead() {
+                calls.slots[slot] = None;
+            }
+            call
+        };
+        drop(abandoned);
+        self.slot_freed.wake_one(Events::all());
+    }
+
+    fn submit(&self, slot: usize, call: &Arc<Call>, mut request: Request) -> Result {
+        {
+            let mut calls = self.calls.lock();
+            if self.is_dead() {
+                return Err(Errno::ENODEV);
+            }
+            let id = calls.next_id;
+            calls.next_id += 1;
+            request.id = id;
+            calls.slots[slot] = Some(Slot {
+                id,
+                call: Some(call.clone()),
+            });
+            calls.pending.push_back(request);
+            self.publish_pending(&mut calls);
+        }
+        self.requested.wake_all(Events::READABLE);
+        Ok(())
+    }
+
+    /// Moves waiting requests into the ring as far as there is room. A server that broke its
+    /// indices gets nothing more; its clients wait until it dies of it.
+    fn publish_pending(&self, calls: &mut Calls) {
+        while let Some(request) = calls.pending.front() {
+            match self.ring.waiting(calls.requests_tail) {
+                Ok(waiting) if waiting < SLOTS => {}
+                _ => return,
+            }
+            if self.ring.publish(calls.requests_tail, request).is_err() {
+                return;
+            }
+            calls.requests_tail = calls.requests_tail.wrapping_add(1);
+            calls.pending.pop_front();
+        }
+    }
+
+    /// Requests that the server could take now.
+    pub fn waiting(&self) -> Result<usize> {
+        let mut calls = self.calls.lock();
+        self.publish_pending(&mut calls);
+        self.ring.waiting(calls.requests_tail)
+    }
+
+    /// Takes over the completions in the ring. `descriptor` resolves a number of the server's.
+    pub fn take_completions(
+        &self,
+        descriptor: impl Fn(i32) -> Result<Arc<OpenFile>>,
+        invalidate: impl Fn(u64),
+    ) -> Result {
+        let head = self.calls.lock().completions_head;
+        let count = self.ring.completed(head);
+        for index in 0..count as u32 {
+            let completion = self.ring.completion(head.wrapping_add(index))?;
+            match completion.kind {
+                COMPLETE => self.complete(completion, &descriptor),
+                LEVEL => self.set_level(completion.id, completion.values[0]),
+                INVALIDATE => invalidate(completion.id),
+                _ => {}
+            }
+        }
+        let next = head.wrapping_add(count as u32);
+        self.calls.lock().completions_head = next;
+        self.ring.taken(next);
+        Ok(())
+    }
+
+    fn complete(&self, completion: Completion, descriptor: &impl Fn(i32) -> Result<Arc<OpenFile>>) {
+        let fd = match completion.fd {
+            0.. => descriptor(completion.fd).ok(),
+            _ => None,
+        };
+        let call = {
+            let mut calls = self.calls.lock();
+            let found = calls.slots.iter().position(|s| {
+                s.as_ref()
+                    .is_some_and(|s| s.id == completion.id && s.id != 0)
+            });
+            // An answer to nothing: late, repeated, or invented.
+            let Some(slot) = found else { return };
+            let entry = calls.slots[slot].as_mut().and_then(|entry| {
+                entry.id = 0;
+                entry.call.clone()
+            });
+            if entry.is_none() {
+                calls.slots[slot] = None;
+            }
+            entry
+        };
+        match call {
+            Some(call) => {
+                *call.outcome.lock() = Some(Outcome::Completed(completion, fd));
+                call.done.wake_all(Events::all());
+            }
+            None => {
+                self.slot_freed.wake_one(Events::all());
+            }
+        }
+    }
+
+    fn set_level(&self, file: u64, level: u64) {
+        let found = self.files.lock().get(&file).and_then(Weak::upgrade);
+        if let Some(file) = found {
+            file.set_level(Events::from_bits_truncate(level as u32));
+        }
+    }
+
+    /// The descriptor that the client of request `id` passed.
+    pub fn passed(&self, id: u64) -> Result<Arc<OpenFile>> {
+        let calls = self.calls.lock();
+        let entry = calls.slots.iter().flatten().find(|s| s.id == id && id != 0);
+        let call = entry.and_then(|s| s.call.as_ref()).ok_or(Errno::ENOENT)?;
+        call.passed.clone().ok_or(Errno::EBADF)
+    }
+
+    /// The server is gone: ends its calls and hangs up its files.
+    pub fn die(&self) {
+        let (calls, pending) = {
+            let mut calls = self.calls.lock();
+            self.dead.store(true, Ordering::Release);
+            let mut ended = Vec::new();
+            for slot in &mut calls.slots {
+                match slot {
+                    Some(Slot {
+                        call: Some(call), ..
+                    }) => ended.push(call.clone()),
+                    Some(Slot {
+                        id: 1..,
+                        call: None,
+                    }) => *slot = None,
+                    _ => {}
+                }
+            }
+            (ended, core::mem::take(&mut calls.pending))
+        };
+        drop(pending);
+        for call in calls {
+            call.outcome.lock().get_or_insert(Outcome::Died);
+            call.done.wake_all(Events::all());
+        }
+        let files: Vec<_> = self
+            .files
+            .lock()
+            .values()
+            .filter_map(Weak::upgrade)
+            .collect();
+        for file in files {
+            file.hang_up();
+        }
+        self.slot_freed.wake_all(Events::all());
+        self.requested.wake_all(Events::HUP);
+    }
+}
