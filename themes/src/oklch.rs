@@ -19,14 +19,13 @@ fn decode(channel: u8) -> f32 {
     }
 }
 
-fn encode(value: f32) -> u8 {
+fn encode(value: f32) -> f32 {
     let value = value.clamp(0.0, 1.0);
-    let encoded = if value <= 0.003_130_8 {
+    if value <= 0.003_130_8 {
         value * 12.92
     } else {
         1.055 * value.powf(1.0 / 2.4) - 0.055
-    };
-    (encoded * 255.0).round() as u8
+    }
 }
 
 impl Oklch {
@@ -59,8 +58,9 @@ impl Oklch {
             .all(|channel| (-0.000_5..=1.000_5).contains(channel))
     }
 
-    /// The nearest sRGB colour of the same lightness and hue: chroma gives way.
-    pub fn to_color(self) -> Color {
+    /// The nearest sRGB colour of the same lightness and hue: chroma gives way. Encoded red, green
+    /// and blue, 0 to 1.
+    pub fn to_srgb(self) -> [f32; 3] {
         let mut shown = self;
         if !shown.in_gamut() {
             let (mut low, mut high) = (0.0, self.chroma);
@@ -74,7 +74,14 @@ impl Oklch {
             }
             shown.chroma = low;
         }
-        let [red, green, blue] = shown.linear().map(encode);
+        shown.linear().map(encode)
+    }
+
+    /// [`Oklch::to_srgb`] in eight bits a channel.
+    pub fn to_color(self) -> Color {
+        let [red, green, blue] = self
+            .to_srgb()
+            .map(|channel| (channel * 255.0).round() as u8);
         Color::rgba(red, green, blue, 255)
     }
 

@@ -77,9 +77,11 @@ const BAYER: [[u32; 8]; 8] = {
 
 impl Deep {
     fn new(color: Oklch) -> Deep {
-        // Eight bits from the gamut-mapped colour; the fraction comes from interpolating.
-        let [red, green, blue, _] = color.to_color().to_rgba();
-        Deep([red, green, blue].map(|channel| u32::from(channel) << 8))
+        Deep(
+            color
+                .to_srgb()
+                .map(|channel| (channel * 255.0 * 256.0) as u32),
+        )
     }
 
     fn mix(self, other: Deep, part: u32, whole: u32) -> Deep {
@@ -154,11 +156,11 @@ const SHADES: usize = 256;
 
 /// (height of the horizon, amplitude, waves across, phase) of each range, far to near.
 const RANGES: [(f32, f32, f32, f32); 5] = [
-    (0.600, 0.030, 1.3, 0.60),
-    (0.665, 0.050, 1.0, 2.40),
-    (0.745, 0.062, 0.9, 4.55),
-    (0.835, 0.070, 0.8, 0.95),
-    (0.945, 0.075, 0.7, 3.30),
+    (0.610, 0.036, 1.25, 0.60),
+    (0.680, 0.075, 0.95, 2.55),
+    (0.765, 0.105, 0.80, 4.75),
+    (0.860, 0.120, 0.66, 1.05),
+    (0.985, 0.130, 0.55, 3.55),
 ];
 
 impl Layer {
@@ -168,7 +170,7 @@ impl Layer {
             let t = x * waves * std::f32::consts::TAU + phase;
             // A wave that leans: dunes rise gently and fall steeply.
             let lean = (t + 0.55 * t.sin()).sin();
-            let detail = 0.22 * (2.3 * t + 1.7 * phase).sin() + 0.06 * (5.1 * t + phase).sin();
+            let detail = 0.20 * (2.3 * t + 1.7 * phase).sin() + 0.04 * (5.1 * t + phase).sin();
             horizon - swell * (lean + detail) * 0.5
         };
         let mut crest = Vec::with_capacity(width);
@@ -179,7 +181,7 @@ impl Layer {
             crest.push((crest_at(x) * height as f32 * 256.0) as i32);
             // The sun stands at `SUN`: slopes that face it are lit.
             let facing = slope * (x - SUN.0).signum() * ((x - SUN.0).abs() * 6.0).min(1.0);
-            light.push((-facing * 190.0).clamp(-70.0, 70.0) as i32);
+            light.push((-facing * 150.0).clamp(-60.0, 60.0) as i32);
         }
         let (lit, shade) = palette.range(at);
         let reach = height as f32 * (0.16 + 0.05 * at as f32);
@@ -193,7 +195,9 @@ impl Layer {
 
     fn shade(&self, x: usize, depth: i32) -> Deep {
         // Depth and light are bounded, see `new`; a height of 16,384 stays far below i32's end.
-        let entry = 64 + (((depth.max(0) >> 8) * self.fall) >> 8) * 3 / 4 - self.light[x];
+        let fallen = (((depth.max(0) >> 8) * self.fall) >> 8).min(SHADES as i32);
+        let light = self.light[x] * (SHADES as i32 - fallen) / SHADES as i32;
+        let entry = 64 + fallen * 3 / 4 - light;
         self.shades[entry.clamp(0, SHADES as i32 - 1) as usize]
     }
 }
@@ -209,17 +213,16 @@ struct Palette {
 impl Palette {
     /// Sky at the top and at the horizon.
     fn sky(&self) -> (Oklch, Oklch) {
-        let hue = self.accent.hue;
-        let chroma = self.accent.chroma;
+        let Oklch { chroma, hue, .. } = self.accent;
         if self.dark {
             (
-                Oklch::new(0.17, 0.028, hue - 130.0),
-                Oklch::new(0.40, chroma * 0.62, hue - 18.0),
+                Oklch::new(0.155, 0.030, 285.0),
+                Oklch::new(0.37, chroma * 0.52, hue - 16.0),
             )
         } else {
             (
-                Oklch::new(0.90, chroma * 0.22, hue + 30.0),
-                Oklch::new(0.93, chroma * 0.50, hue - 4.0),
+                Oklch::new(0.905, chroma * 0.20, hue + 25.0),
+                Oklch::new(0.945, chroma * 0.34, hue),
             )
         }
     }
@@ -227,29 +230,21 @@ impl Palette {
     /// A range's crest in the light, and its foot in the shade. Near ranges are stronger.
     fn range(&self, at: usize) -> (Oklch, Oklch) {
         let near = at as f32 / (RANGES.len() - 1) as f32;
-        let hue = self.accent.hue;
-        let chroma = self.accent.chroma;
+        let Oklch { chroma, hue, .. } = self.accent;
+        // Each ends at a lightness, a part of the accent's chroma, and a turn of its hue.
+        let shade = |far: [f32; 3], close: [f32; 3]| {
+            let at = |part: usize| far[part] + (close[part] - far[part]) * near;
+            Oklch::new(at(0), chroma * at(1), hue + at(2))
+        };
         if self.dark {
             (
-                Oklch::new(
-                    0.46 - 0.17 * near,
-                    chroma * (0.70 - 0.28 * near),
-                    hue - 14.0 - 8.0 * near,
-                ),
-                Oklch::new(
-                    0.30 - 0.16 * near,
-                    chroma * (0.40 - 0.22 * near),
-                    hue - 26.0 - 26.0 * near,
-                ),
+                shade([0.45, 0.66, -12.0], [0.30, 0.44, -18.0]),
+                shade([0.31, 0.40, -24.0], [0.13, 0.16, -50.0]),
             )
         } else {
             (
-                Oklch::new(0.90 - 0.15 * near, chroma * (0.55 + 0.42 * near), hue + 4.0),
-                Oklch::new(
-                    0.80 - 0.26 * near,
-                    chroma * (0.62 + 0.38 * near),
-                    hue - 12.0 - 8.0 * near,
-                ),
+                shade([0.915, 0.46, 2.0], [0.775, 0.84, 4.0]),
+                shade([0.845, 0.50, -8.0], [0.560, 0.82, -16.0]),
             )
         }
     }
