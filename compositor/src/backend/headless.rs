@@ -1,0 +1,89 @@
+//! Frames go into memory: for tests, screenshots and benchmarks. Input comes by the control socket.
+
+use ochre_raster::Bitmap;
+
+use crate::{
+    Error,
+    output::{DisplayInfo, OutputId},
+    render::{Extent, Target},
+    state::Compositor,
+};
+
+use super::{Backend, Draw, Presented};
+
+/// The frame that a screen would show.
+#[derive(Debug)]
+pub struct Headless {
+    output: OutputId,
+    frame: Bitmap,
+    drawn: bool,
+}
+
+impl Headless {
+    /// Gives the compositor one output of this size.
+    pub fn start(state: &mut Compositor, extent: Extent, refresh: i32) -> OutputId {
+        let output = state.add_output(&DisplayInfo {
+            name: "HEADLESS-1".into(),
+            make: "Ochre".into(),
+            model: "Memory".into(),
+            millimetres: (0, 0),
+            size: extent.signed(),
+            refresh,
+        });
+        let frame = extent.bitmap();
+        state.backend = Backend::Headless(Headless {
+            output,
+            frame,
+            drawn: false,
+        });
+        output
+    }
+
+    /// What is on screen.
+    pub fn frame(&self) -> &Bitmap {
+        &self.frame
+    }
+
+    pub(super) fn present(
+        &mut self,
+        output: OutputId,
+        draw: &mut Draw<'_>,
+    ) -> Result<Presented, Error> {
+        if output != self.output {
+            return Ok(Presented::Nothing);
+        }
+        let age = usize::from(self.drawn);
+        self.drawn = true;
+        let damage = draw(Target::of(&mut self.frame), age)?;
+        Ok(if damage.is_some() {
+            Presented::AtTimer
+        } else {
+            Presented::Nothing
+        })
+    }
+}
+
+impl Compositor {
+    /// Changes the size of the headless output, as a monitor's change of mode would.
+    pub fn resize_headless(&mut self, extent: Extent) -> Result<(), Error> {
+        let Backend::Headless(headless) = &mut self.backend else {
+            return Err(Error::Display(
+                "only the headless output can be resized so".into(),
+            ));
+        };
+        headless.frame = extent.bitmap();
+        headless.drawn = false;
+        let output = headless.output;
+        let refresh = self
+            .outputs
+            .get(output)
+            .and_then(|screen| screen.output.current_mode());
+        self.resize_output(
+            output,
+            extent.signed(),
+            refresh.map_or(60_000, |mode| mode.refresh),
+        );
+        self.outputs.queue(output);
+        Ok(())
+    }
+}

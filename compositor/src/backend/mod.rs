@@ -1,0 +1,58 @@
+//! Where frames go and input comes from. The core sees only [`Backend`].
+
+pub mod headless;
+
+use smithay::utils::{Physical, Rectangle};
+
+use crate::{
+    Error,
+    output::OutputId,
+    render::{RenderError, Target},
+    state::Compositor,
+};
+
+/// Pixels that changed.
+pub type Damage = Vec<Rectangle<i32, Physical>>;
+
+/// Draws a frame into the buffer it is given, whose contents are `age` frames old (0: unknown);
+/// tells what it drew, or that there was nothing to draw.
+pub type Draw<'a> = dyn FnMut(Target<'_>, usize) -> Result<Option<Damage>, RenderError> + 'a;
+
+/// When a frame will be on screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presented {
+    /// Nothing was drawn.
+    Nothing,
+    /// At the estimated vblank.
+    AtTimer,
+    /// When the backend says so.
+    AtFlip,
+}
+
+/// Where frames go.
+#[derive(Debug)]
+pub enum Backend {
+    /// Nowhere yet.
+    None,
+    /// Into memory.
+    Headless(headless::Headless),
+}
+
+impl Backend {
+    /// Lets `draw` fill the next buffer of an output, and shows it.
+    pub fn present(&mut self, output: OutputId, draw: &mut Draw<'_>) -> Result<Presented, Error> {
+        match self {
+            Backend::None => Ok(Presented::Nothing),
+            Backend::Headless(headless) => headless.present(output, draw),
+        }
+    }
+}
+
+impl Compositor {
+    /// Looks for devices that were away.
+    pub(crate) fn rescan_devices(&mut self) {
+        match self.backend {
+            Backend::None | Backend::Headless(_) => {}
+        }
+    }
+}

@@ -1,0 +1,510 @@
+//! The control socket: one JSON object a line, each answered by one.
+//!
+//! It is how scripts, tests and the panel talk to the compositor; `docs/control.md` is its manual. It
+//! lies in the user's runtime directory: whoever can connect is the user. Input can be injected only
+//! if the compositor was started for it.
+
+use std::{
+    io::{self, Read, Write},
+    os::unix::net::{UnixListener, UnixStream},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+use smithay::reexports::calloop::{Interest, Mode, PostAction, generic::Generic};
+
+use crate::{
+    Error,
+    clock::Due,
+    input::{Action, InputEvent},
+    render::Extent,
+    shell::{Mode as WindowMode, WindowId},
+    state::Compositor,
+};
+
+/// The socket's name in the runtime directory.
+pub const SOCKET: &str = "ochre-compositor.sock";
+/// No request is longer.
+const LONGEST_LINE: usize = 1 << 20;
+/// How long nothing may happen before things count as quiet, unless the request says.
+const QUIET: u64 = 60;
+
+/// A request.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "cmd", rename_all = "kebab-case")]
+pub enum Request {
+    /// All windows.
+    Windows,
+    /// All outputs.
+    Outputs,
+    /// Writes what an output shows into a PNG file.
+    Screenshot {
+        /// The file, as the compositor sees the file system.
+        path: PathBuf,
+        /// With the pointer.
+        #[serde(default)]
+        cursor: bool,
+    },
+    /// Answers when nothing was drawn, asked or typed for a while.
+    IdleWait {
+        /// How long nothing may happen, in milliseconds.
+        #[serde(default)]
+        quiet: Option<u64>,
+        /// When to give up, in milliseconds.
+        #[serde(default)]
+        timeout: Option<u64>,
+    },
+    /// Does what a key binding would do.
+    Action {
+        /// What.
+        name: Action,
+    },
+    /// Does something with one window.
+    Window {
+        /// Which.
+        id: WindowId,
+        /// What.
+        #[serde(rename = "do")]
+        what: WindowRequest,
+    },
+    /// Acts as if a device had sent these.
+    Input {
+        /// In this order.
+        events: Vec<InputEvent>,
+    },
+    /// Changes the size of the headless output.
+    Resize {
+        /// Columns.
+        width: u32,
+        /// Rows.
+        height: u32,
+    },
+    /// Reads the theme again.
+    ReloadTheme,
+    /// Keeps the connection for events, each `{"event": NAME}`.
+    Subscribe,
+    /// Ends the session.
+    Quit,
+}
+
+/// What can be done with a window.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WindowRequest {
+    /// Raise and focus.
+    Activate,
+    /// Ask it to close.
+    Close,
+    /// Fill the work area.
+    Maximize,
+    /// Back to floating.
+    Restore,
+    /// Hide.
+    Minimize,
+    /// Fill the output.
+    Fullscreen,
+}
+
+/// The answer to a request.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Reply {
+    /// Whether it was done.
+    pub ok: bool,
+    /// Why not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// The windows asked for, in the order they were opened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub windows: Option<Vec<WindowReply>>,
+    /// The outputs asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outputs: Option<Vec<OutputReply>>,
+}
+
+/// A window as the control socket shows it. Rectangles are x, y, width, height.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct WindowReply {
+    /// Its id.
+    pub id: WindowId,
+    /// Its title.
+    pub title: String,
+    /// Its application's id.
+    pub app_id: String,
+    /// What its client draws.
+    pub content: [i32; 4],
+    /// With the compositor's frame, if it has one.
+    pub frame: [i32; 4],
+    /// How it fills its output.
+    pub mode: String,
+    /// Whether it has the keyboard.
+    pub active: bool,
+    /// Whether it is hidden.
+    pub minimized: bool,
+    /// Whether the compositor draws its frame.
+    pub decorated: bool,
+}
+
+/// An output as the control socket shows it.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct OutputReply {
+    /// Its connector's name.
+    pub name: String,
+    /// x, y, width, height in logical pixels.
+    pub rect: [i32; 4],
+    /// Width and height in its own pixels.
+    pub pixels: [i32; 2],
+    /// Its scale.
+    pub scale: f64,
+    /// Its refresh rate in mHz.
+    pub refresh: i32,
+    /// What panels leave of it.
+    pub work_area: [i32; 4],
+    /// How many frames it has shown.
+    pub frames: u64,
+}
+
+/// Connections that wait for something.
+#[derive(Debug, Default)]
+pub struct Waiters {
+    idle: Vec<IdleWaiter>,
+    subscribers: Vec<UnixStream>,
+    last_activity: Duration,
+}
+
+#[derive(Debug)]
+struct IdleWaiter {
+    stream: UnixStream,
+    quiet: Duration,
+    until: Option<Duration>,
+}
+
+/// One connection and what it has sent of its next line.
+struct Connection {
+    stream: UnixStream,
+    line: Vec<u8>,
+}
+
+impl Compositor {
+    /// Opens the control socket in a directory; gives its path.
+    pub fn open_control(&mut self, directory: &Path) -> Result<PathBuf, Error> {
+        let path = directory.join(SOCKET);
+        crate::session::remove_stale(&path);
+        let failed = |source| Error::File {
+            path: path.clone(),
+            source,
+        };
+        let listener = UnixListener::bind(&path).map_err(failed)?;
+        listener.set_nonblocking(true).map_err(failed)?;
+        let source = Generic::new(listener, Interest::READ, Mode::Level);
+        self.events.insert_source(source, |_, listener, state| {
+            while let Ok((stream, _)) = listener.accept() {
+                // A connection that cannot be watched is closed, which its peer sees.
+                let _ = state.watch_control(stream);
+            }
+            Ok(PostAction::Continue)
+        })?;
+        Ok(path)
+    }
+
+    fn watch_control(&mut self, stream: UnixStream) -> io::Result<()> {
+        stream.set_nonblocking(true)?;
+        let mut connection = Connection {
+            stream: stream.try_clone()?,
+            line: Vec::new(),
+        };
+        let source = Generic::new(stream, Interest::READ, Mode::Level);
+        let watched = self.events.insert_source(source, move |_, _, state| {
+            let open = state.read_control(&mut connection);
+            Ok(if open {
+                PostAction::Continue
+            } else {
+                PostAction::Remove
+            })
+        });
+        watched.map(drop).map_err(|err| io::Error::other(err.error))
+    }
+
+    /// Reads what a connection has sent; tells whether it stays.
+    fn read_control(&mut self, connection: &mut Connection) -> bool {
+        let mut bytes = [0; 4096];
+        loop {
+            match connection.stream.read(&mut bytes) {
+                Ok(0) => return false,
+                Ok(count) => connection.line.extend_from_slice(&bytes[..count]),
+                Err(err) if err.kind() == io::ErrorKind::WouldBlock => break,
+                Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return false,
+            }
+            if connection.line.len() > LONGEST_LINE {
+                return false;
+            }
+        }
+        while let Some(end) = connection.line.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = connection.line.drain(..=end).collect();
+            let reply = match serde_json::from_slice::<Request>(&line) {
+                Ok(request) => self.control(request, &connection.stream),
+                Err(err) => Some(refused(&err.to_string())),
+            };
+            if let Some(reply) = reply
+                && !send(&connection.stream, &reply)
+            {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Does what a request asks; answers unless that comes later.
+    fn control(&mut self, request: Request, stream: &UnixStream) -> Option<Reply> {
+        let done = Reply {
+            ok: true,
+            ..Reply::default()
+        };
+        Some(match request {
+            Request::Windows => Reply {
+                windows: Some(self.describe_windows()),
+                ..done
+            },
+            Request::Outputs => Reply {
+                outputs: Some(self.describe_outputs()),
+                ..done
+            },
+            Request::Screenshot { path, cursor } => match self.screenshot(&path, cursor) {
+                Ok(()) => done,
+                Err(err) => refused(&err.to_string()),
+            },
+            Request::IdleWait { quiet, timeout } => {
+                let Ok(stream) = stream.try_clone() else {
+                    return None;
+                };
+                let now = self.clock.now();
+                self.control.idle.push(IdleWaiter {
+                    stream,
+                    quiet: Duration::from_millis(quiet.unwrap_or(QUIET)),
+                    until: timeout.map(|timeout| now + Duration::from_millis(timeout)),
+                });
+                return None;
+            }
+            Request::Action { name } => {
+                self.act(name);
+                done
+            }
+            Request::Window { id, what } => self.control_window(id, &what),
+            Request::Input { events } => {
+                if !self.options.allow_input_injection {
+                    return Some(refused("started without --allow-input-injection"));
+                }
+                for event in events {
+                    let time = self.clock.millis();
+                    self.input(event, time);
+                }
+                self.note_activity();
+                done
+            }
+            Request::Resize { width, height } => {
+                let extent = Extent::new(width, height);
+                match extent.map(|extent| self.resize_headless(extent)) {
+                    Some(Ok(())) => done,
+                    Some(Err(err)) => refused(&err.to_string()),
+                    None => refused("no such size"),
+                }
+            }
+            Request::ReloadTheme => {
+                self.reload_look();
+                done
+            }
+            Request::Subscribe => {
+                self.control.subscribers.extend(stream.try_clone());
+                done
+            }
+            Request::Quit => {
+                self.stop.stop();
+                done
+            }
+        })
+    }
+
+    fn control_window(&mut self, id: WindowId, what: &WindowRequest) -> Reply {
+        if self.shell.get(id).is_none() {
+            return refused("no such window");
+        }
+        match what {
+            WindowRequest::Activate => self.activate(id),
+            WindowRequest::Close => self.close(id),
+            WindowRequest::Maximize => self.maximize(id),
+            WindowRequest::Restore => self.set_mode(id, WindowMode::Floating),
+            WindowRequest::Minimize => self.minimize(id),
+            WindowRequest::Fullscreen => self.fullscreen(id),
+        }
+        Reply {
+            ok: true,
+            ..Reply::default()
+        }
+    }
+
+    /// Windows as the control socket shows them.
+    pub fn describe_windows(&self) -> Vec<WindowReply> {
+        let mut windows: Vec<_> = self.shell.iter().filter(|window| window.mapped).collect();
+        windows.sort_by_key(|window| window.id);
+        let four = |rect: smithay::utils::Rectangle<i32, smithay::utils::Logical>| {
+            [rect.loc.x, rect.loc.y, rect.size.w, rect.size.h]
+        };
+        windows
+            .into_iter()
+            .map(|window| WindowReply {
+                id: window.id,
+                title: window.title.clone(),
+                app_id: window.app_id.clone(),
+                content: four(window.rect()),
+                frame: four(window.frame_rect(&self.look)),
+                mode: window.mode.name().into(),
+                active: window.active,
+                minimized: window.minimized,
+                decorated: window.decorated,
+            })
+            .collect()
+    }
+
+    fn describe_outputs(&self) -> Vec<OutputReply> {
+        let four = |rect: smithay::utils::Rectangle<i32, smithay::utils::Logical>| {
+            [rect.loc.x, rect.loc.y, rect.size.w, rect.size.h]
+        };
+        self.outputs
+            .iter()
+            .map(|screen| OutputReply {
+                name: screen.output.name(),
+                rect: four(screen.rect()),
+                pixels: [screen.mode_size().w, screen.mode_size().h],
+                scale: screen.output.current_scale().fractional_scale(),
+                refresh: screen.output.current_mode().map_or(0, |mode| mode.refresh),
+                work_area: four(screen.work_area()),
+                frames: screen.frames(),
+            })
+            .collect()
+    }
+
+    /// Writes what the primary output shows into a PNG file.
+    pub fn screenshot(&mut self, path: &Path, cursor: bool) -> Result<(), Error> {
+        let output = self.outputs.primary().map(|screen| screen.id);
+        let output = output.ok_or_else(|| Error::Display("there is no output".into()))?;
+        let picture = self.draw_apart(output, cursor)?;
+        let png = crate::render::png(&picture).map_err(|err| Error::Display(err.to_string()))?;
+        std::fs::write(path, png).map_err(|source| Error::File {
+            path: path.into(),
+            source,
+        })
+    }
+
+    /// Something happened that waiters for quiet care about.
+    pub(crate) fn note_activity(&mut self) {
+        if !self.control.idle.is_empty() {
+            self.control.last_activity = self.clock.now();
+        }
+    }
+
+    /// Answers those who waited for quiet, and sets the deadline for those who still do.
+    pub(crate) fn answer_idle_waiters(&mut self) {
+        if self.control.idle.is_empty() {
+            return;
+        }
+        let now = self.clock.now();
+        if !self.outputs.is_idle() {
+            self.control.last_activity = now;
+        }
+        let since = now.saturating_sub(self.control.last_activity);
+        let waiting = std::mem::take(&mut self.control.idle);
+        let mut next: Option<Duration> = None;
+        for waiter in waiting {
+            let given_up = waiter.until.is_some_and(|until| now >= until);
+            if since >= waiter.quiet || given_up {
+                let reply = if since >= waiter.quiet {
+                    Reply {
+                        ok: true,
+                        ..Reply::default()
+                    }
+                } else {
+                    refused("things did not get quiet in time")
+                };
+                send(&waiter.stream, &reply);
+                continue;
+            }
+            let quiet_at = self.control.last_activity + waiter.quiet;
+            let at = waiter.until.map_or(quiet_at, |until| until.min(quiet_at));
+            next = Some(next.map_or(at, |next| next.min(at)));
+            self.control.idle.push(waiter);
+        }
+        match next {
+            Some(at) => self.deadlines.set(at, Due::Quiet),
+            None => self.deadlines.cancel(Due::Quiet),
+        }
+    }
+
+    /// Sends an event to the connections that asked for them.
+    pub(crate) fn tell_subscribers(&mut self, event: &str) {
+        let line = format!("{{\"event\":\"{event}\"}}\n");
+        self.control
+            .subscribers
+            .retain(|mut stream| stream.write_all(line.as_bytes()).is_ok());
+    }
+}
+
+fn refused(why: &str) -> Reply {
+    Reply {
+        error: Some(why.into()),
+        ..Reply::default()
+    }
+}
+
+/// Sends a reply; a peer that does not read is dropped.
+fn send(mut stream: &UnixStream, reply: &Reply) -> bool {
+    let Ok(mut line) = serde_json::to_vec(reply) else {
+        return false;
+    };
+    line.push(b'\n');
+    stream.write_all(&line).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_read_as_the_manual_says() {
+        let read = |line| serde_json::from_str::<Request>(line).unwrap();
+        assert!(matches!(read(r#"{"cmd":"windows"}"#), Request::Windows));
+        assert!(matches!(
+            read(r#"{"cmd":"idle-wait"}"#),
+            Request::IdleWait {
+                quiet: None,
+                timeout: None
+            }
+        ));
+        assert!(matches!(
+            read(r#"{"cmd":"action","name":"switch-next"}"#),
+            Request::Action {
+                name: Action::SwitchNext
+            }
+        ));
+        assert!(matches!(
+            read(r#"{"cmd":"window","id":3,"do":"close"}"#),
+            Request::Window {
+                id: WindowId(3),
+                what: WindowRequest::Close
+            }
+        ));
+        let input = r#"{"cmd":"input","events":[{"type":"key","code":30,"pressed":true},
+            {"type":"motion-absolute","x":0.5,"y":0.5},{"type":"wheel","horizontal":0,"vertical":120}]}"#;
+        let Request::Input { events } = read(input) else {
+            panic!("not input")
+        };
+        assert_eq!(
+            events[0],
+            InputEvent::Key {
+                code: 30,
+                pressed: true
+            }
+        );
+        assert_eq!(events.len(), 3);
+    }
+}

@@ -1,0 +1,150 @@
+//! What clients ask: Smithay's handler traits, one file a protocol family.
+//!
+//! Handlers translate; the decisions are in [`crate::shell`], [`crate::input`] and
+//! [`crate::output`].
+
+mod activation;
+mod capture;
+mod decoration;
+mod foreign;
+mod layers;
+mod seat;
+mod selection;
+mod surface;
+mod toplevel;
+
+pub use capture::{CaptureRequest, Captures};
+pub use foreign::WindowHandles;
+pub(crate) use surface::has_buffer;
+
+use smithay::{
+    reexports::{
+        calloop::LoopHandle,
+        wayland_protocols_misc::server_decoration::server::org_kde_kwin_server_decoration_manager::Mode as KdeMode,
+        wayland_server::DisplayHandle,
+    },
+    wayland::{
+        alpha_modifier::AlphaModifierState,
+        compositor::CompositorState,
+        content_type::ContentTypeState,
+        cursor_shape::CursorShapeManagerState,
+        foreign_toplevel_list::ForeignToplevelListState,
+        fractional_scale::FractionalScaleManagerState,
+        idle_inhibit::IdleInhibitManagerState,
+        idle_notify::IdleNotifierState,
+        input_method::InputMethodManagerState,
+        output::OutputManagerState,
+        pointer_constraints::PointerConstraintsState,
+        presentation::PresentationState,
+        relative_pointer::RelativePointerManagerState,
+        selection::{
+            data_device::DataDeviceState, ext_data_control,
+            primary_selection::PrimarySelectionState, wlr_data_control,
+        },
+        shell::{
+            kde::decoration::KdeDecorationState,
+            wlr_layer::WlrLayerShellState,
+            xdg::{XdgShellState, decoration::XdgDecorationState},
+        },
+        shm::ShmState,
+        single_pixel_buffer::SinglePixelBufferState,
+        text_input::TextInputManagerState,
+        viewporter::ViewporterState,
+        virtual_keyboard::VirtualKeyboardManagerState,
+        xdg_activation::XdgActivationState,
+        xdg_foreign::XdgForeignState,
+    },
+};
+
+use crate::state::Compositor;
+
+/// The globals that clients bind, and Smithay's state behind each.
+pub struct Protocols {
+    pub(crate) compositor: CompositorState,
+    pub(crate) shm: ShmState,
+    pub(crate) xdg_shell: XdgShellState,
+    pub(crate) layer_shell: WlrLayerShellState,
+    pub(crate) data_device: DataDeviceState,
+    pub(crate) primary_selection: PrimarySelectionState,
+    pub(crate) wlr_data_control: wlr_data_control::DataControlState,
+    pub(crate) ext_data_control: ext_data_control::DataControlState,
+    pub(crate) kde_decoration: KdeDecorationState,
+    pub(crate) activation: XdgActivationState,
+    pub(crate) idle: IdleNotifierState<Compositor>,
+    pub(crate) foreign_list: ForeignToplevelListState,
+    pub(crate) xdg_foreign: XdgForeignState,
+    pub(crate) window_handles: WindowHandles,
+    pub(crate) captures: Captures,
+    _globals: Globals,
+}
+
+/// Globals whose state is never asked again, but lives as long as the compositor.
+#[derive(Debug)]
+struct Globals {
+    _xdg_decoration: XdgDecorationState,
+    _output: OutputManagerState,
+    _viewporter: ViewporterState,
+    _fractional_scale: FractionalScaleManagerState,
+    _cursor_shape: CursorShapeManagerState,
+    _presentation: PresentationState,
+    _single_pixel: SinglePixelBufferState,
+    _alpha: AlphaModifierState,
+    _content_type: ContentTypeState,
+    _constraints: PointerConstraintsState,
+    _relative_pointer: RelativePointerManagerState,
+    _text_input: TextInputManagerState,
+    _input_method: InputMethodManagerState,
+    _virtual_keyboard: VirtualKeyboardManagerState,
+    _idle_inhibit: IdleInhibitManagerState,
+}
+
+impl Protocols {
+    /// Creates every global.
+    pub fn new(display: &DisplayHandle, events: &LoopHandle<'static, Compositor>) -> Self {
+        type C = Compositor;
+        let clock_monotonic = 1; // CLOCK_MONOTONIC, the clock of presentation times
+        let primary_selection = PrimarySelectionState::new::<C>(display);
+        Self {
+            compositor: CompositorState::new_v6::<C>(display),
+            shm: ShmState::new::<C>(display, crate::render::SHM_FORMATS),
+            xdg_shell: XdgShellState::new::<C>(display),
+            layer_shell: WlrLayerShellState::new::<C>(display),
+            data_device: DataDeviceState::new::<C>(display),
+            wlr_data_control: wlr_data_control::DataControlState::new::<C, _>(
+                display,
+                Some(&primary_selection),
+                |_| true,
+            ),
+            ext_data_control: ext_data_control::DataControlState::new::<C, _>(
+                display,
+                Some(&primary_selection),
+                |_| true,
+            ),
+            primary_selection,
+            kde_decoration: KdeDecorationState::new::<C>(display, KdeMode::Server),
+            activation: XdgActivationState::new::<C>(display),
+            idle: IdleNotifierState::new(display, events.clone()),
+            foreign_list: ForeignToplevelListState::new::<C>(display),
+            xdg_foreign: XdgForeignState::new::<C>(display),
+            window_handles: WindowHandles::new(display),
+            captures: Captures::new(display),
+            _globals: Globals {
+                _xdg_decoration: XdgDecorationState::new::<C>(display),
+                _output: OutputManagerState::new_with_xdg_output::<C>(display),
+                _viewporter: ViewporterState::new::<C>(display),
+                _fractional_scale: FractionalScaleManagerState::new::<C>(display),
+                _cursor_shape: CursorShapeManagerState::new::<C>(display),
+                _presentation: PresentationState::new::<C>(display, clock_monotonic),
+                _single_pixel: SinglePixelBufferState::new::<C>(display),
+                _alpha: AlphaModifierState::new::<C>(display),
+                _content_type: ContentTypeState::new::<C>(display),
+                _constraints: PointerConstraintsState::new::<C>(display),
+                _relative_pointer: RelativePointerManagerState::new::<C>(display),
+                _text_input: TextInputManagerState::new::<C>(display),
+                _input_method: InputMethodManagerState::new::<C, _>(display, |_| true),
+                _virtual_keyboard: VirtualKeyboardManagerState::new::<C, _>(display, |_| true),
+                _idle_inhibit: IdleInhibitManagerState::new::<C>(display),
+            },
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Seats: focus as clients see it, cursors, constraints, input methods.
+
+use smithay::{
+    delegate_cursor_shape, delegate_idle_inhibit, delegate_idle_notify,
+    delegate_input_method_manager, delegate_pointer_constraints, delegate_relative_pointer,
+    delegate_seat, delegate_text_input_manager, delegate_virtual_keyboard_manager,
+    desktop::{PopupKind, PopupManager},
+    input::{
+        Seat, SeatHandler, SeatState,
+        pointer::{CursorImageStatus, PointerHandle},
+    },
+    reexports::wayland_server::{Resource, protocol::wl_surface::WlSurface},
+    utils::{Logical, Point, Rectangle},
+    wayland::{
+        idle_inhibit::IdleInhibitHandler,
+        idle_notify::{IdleNotifierHandler, IdleNotifierState},
+        input_method::{InputMethodHandler, PopupSurface},
+        pointer_constraints::{PointerConstraintsHandler, with_pointer_constraint},
+        selection::{data_device::set_data_device_focus, primary_selection::set_primary_focus},
+        tablet_manager::TabletSeatHandler,
+    },
+};
+
+use crate::state::Compositor;
+
+impl SeatHandler for Compositor {
+    type KeyboardFocus = WlSurface;
+    type PointerFocus = WlSurface;
+    type TouchFocus = WlSurface;
+
+    fn seat_state(&mut self) -> &mut SeatState<Self> {
+        &mut self.seats
+    }
+
+    fn focus_changed(&mut self, seat: &Seat<Self>, focused: Option<&WlSurface>) {
+        let client = focused.and_then(|surface| self.display.get_client(surface.id()).ok());
+        set_data_device_focus(&self.display, seat, client.clone());
+        set_primary_focus(&self.display, seat, client);
+    }
+
+    fn cursor_image(&mut self, _seat: &Seat<Self>, image: CursorImageStatus) {
+        self.cursor = image;
+        self.outputs.queue_all();
+    }
+}
+
+impl TabletSeatHandler for Compositor {}
+
+impl PointerConstraintsHandler for Compositor {
+    fn new_constraint(&mut self, surface: &WlSurface, pointer: &PointerHandle<Self>) {
+        if pointer.current_focus().as_ref() == Some(surface) {
+            with_pointer_constraint(surface, pointer, |constraint| {
+                if let Some(constraint) = constraint {
+                    constraint.activate();
+                }
+            });
+        }
+    }
+
+    fn cursor_position_hint(
+        &mut self,
+        surface: &WlSurface,
+        pointer: &PointerHandle<Self>,
+        location: Point<f64, Logical>,
+    ) {
+        let active = with_pointer_constraint(surface, pointer, |constraint| {
+            constraint.is_some_and(|constraint| constraint.is_active())
+        });
+        if active && let Some(origin) = self.surface_origin(surface) {
+            pointer.set_location(origin + location);
+        }
+    }
+}
+
+impl InputMethodHandler for Compositor {
+    fn new_popup(&mut self, surface: PopupSurface) {
+        // It fails only for a surface that is dead already.
+        let _ = self.popups.track_popup(PopupKind::from(surface));
+    }
+
+    fn dismiss_popup(&mut self, surface: PopupSurface) {
+        if let Some(parent) = surface.get_parent().map(|parent| parent.surface.clone()) {
+            let _ = PopupManager::dismiss_popup(&parent, &PopupKind::from(surface));
+        }
+    }
+
+    fn popup_repositioned(&mut self, _surface: PopupSurface) {}
+
+    fn parent_geometry(&self, parent: &WlSurface) -> Rectangle<i32, Logical> {
+        self.shell
+            .by_surface(parent)
+            .map(|window| window.window.geometry())
+            .unwrap_or_default()
+    }
+}
+
+impl IdleInhibitHandler for Compositor {
+    fn inhibit(&mut self, surface: WlSurface) {
+        self.shell.idle_inhibitors.insert(surface);
+        self.protocols.idle.set_is_inhibited(true);
+    }
+
+    fn uninhibit(&mut self, surface: WlSurface) {
+        self.shell.idle_inhibitors.remove(&surface);
+        self.shell.idle_inhibitors.retain(Resource::is_alive);
+        self.protocols
+            .idle
+            .set_is_inhibited(!self.shell.idle_inhibitors.is_empty());
+    }
+}
+
+impl IdleNotifierHandler for Compositor {
+    fn idle_notifier_state(&mut self) -> &mut IdleNotifierState<Self> {
+        &mut self.protocols.idle
+    }
+}
+
+delegate_seat!(Compositor);
+delegate_cursor_shape!(Compositor);
+delegate_pointer_constraints!(Compositor);
+delegate_relative_pointer!(Compositor);
+delegate_text_input_manager!(Compositor);
+delegate_input_method_manager!(Compositor);
+delegate_virtual_keyboard_manager!(Compositor);
+delegate_idle_inhibit!(Compositor);
+delegate_idle_notify!(Compositor);

@@ -1,0 +1,126 @@
+//! Surfaces, their buffers and outputs: what every client uses whatever it shows.
+
+use smithay::{
+    backend::renderer::utils::{on_commit_buffer_handler, with_renderer_surface_state},
+    delegate_alpha_modifier, delegate_compositor, delegate_content_type, delegate_fractional_scale,
+    delegate_output, delegate_presentation, delegate_shm, delegate_single_pixel_buffer,
+    delegate_viewporter, delegate_xdg_foreign,
+    reexports::wayland_server::{
+        Client,
+        protocol::{wl_buffer::WlBuffer, wl_surface::WlSurface},
+    },
+    wayland::{
+        buffer::BufferHandler,
+        compositor::{
+            CompositorClientState, CompositorHandler, CompositorState, get_parent,
+            is_sync_subsurface, with_states,
+        },
+        fractional_scale::{FractionalScaleHandler, with_fractional_scale},
+        output::OutputHandler,
+        shm::{ShmHandler, ShmState},
+        xdg_foreign::{XdgForeignHandler, XdgForeignState},
+    },
+};
+
+use crate::state::{ClientState, Compositor};
+
+impl CompositorHandler for Compositor {
+    fn compositor_state(&mut self) -> &mut CompositorState {
+        &mut self.protocols.compositor
+    }
+
+    fn client_compositor_state<'a>(&self, client: &'a Client) -> &'a CompositorClientState {
+        &client
+            .get_data::<ClientState>()
+            .expect("every client is inserted with a ClientState")
+            .compositor
+    }
+
+    fn new_surface(&mut self, surface: &WlSurface) {
+        self.tell_scale(surface);
+    }
+
+    fn commit(&mut self, surface: &WlSurface) {
+        on_commit_buffer_handler::<Self>(surface);
+        self.note_activity();
+        self.popups.commit(surface);
+        if is_sync_subsurface(surface) {
+            return; // it shows with its parent's commit
+        }
+        let mut root = surface.clone();
+        while let Some(parent) = get_parent(&root) {
+            root = parent;
+        }
+        self.window_committed(&root);
+        self.layer_committed(&root);
+        self.popup_committed(surface);
+        self.queue_redraw_for(&root);
+    }
+
+    fn destroyed(&mut self, surface: &WlSurface) {
+        if self
+            .drag_icon
+            .as_ref()
+            .is_some_and(|(icon, _)| icon == surface)
+        {
+            self.drag_icon = None;
+        }
+        self.outputs.queue_all();
+    }
+}
+
+impl Compositor {
+    /// Tells a surface which scale to draw at, before it draws anything.
+    pub(crate) fn tell_scale(&self, surface: &WlSurface) {
+        let scale = self.outputs.preferred_scale();
+        with_states(surface, |states| {
+            smithay::wayland::compositor::send_surface_state(
+                surface,
+                states,
+                scale.ceil() as i32,
+                smithay::utils::Transform::Normal,
+            );
+            with_fractional_scale(states, |fractional| fractional.set_preferred_scale(scale));
+        });
+    }
+}
+
+/// Whether a surface has something to show.
+pub fn has_buffer(surface: &WlSurface) -> bool {
+    with_renderer_surface_state(surface, |state| state.buffer().is_some()).unwrap_or(false)
+}
+
+impl BufferHandler for Compositor {
+    fn buffer_destroyed(&mut self, _buffer: &WlBuffer) {}
+}
+
+impl ShmHandler for Compositor {
+    fn shm_state(&self) -> &ShmState {
+        &self.protocols.shm
+    }
+}
+
+impl OutputHandler for Compositor {}
+
+impl FractionalScaleHandler for Compositor {
+    fn new_fractional_scale(&mut self, surface: WlSurface) {
+        self.tell_scale(&surface);
+    }
+}
+
+impl XdgForeignHandler for Compositor {
+    fn xdg_foreign_state(&mut self) -> &mut XdgForeignState {
+        &mut self.protocols.xdg_foreign
+    }
+}
+
+delegate_compositor!(Compositor);
+delegate_shm!(Compositor);
+delegate_output!(Compositor);
+delegate_viewporter!(Compositor);
+delegate_fractional_scale!(Compositor);
+delegate_presentation!(Compositor);
+delegate_single_pixel_buffer!(Compositor);
+delegate_alpha_modifier!(Compositor);
+delegate_content_type!(Compositor);
+delegate_xdg_foreign!(Compositor);

@@ -1,0 +1,231 @@
+//! xdg-shell: windows and popups as clients ask for them.
+
+use smithay::{
+    delegate_xdg_shell,
+    desktop::{
+        PopupKeyboardGrab, PopupKind, PopupPointerGrab, PopupUngrabStrategy, Window,
+        find_popup_root_surface, get_popup_toplevel_coords, layer_map_for_output,
+    },
+    input::{Seat, pointer::Focus},
+    reexports::{
+        wayland_protocols::xdg::shell::server::xdg_toplevel::ResizeEdge,
+        wayland_server::{
+            Resource,
+            protocol::{wl_output::WlOutput, wl_seat::WlSeat, wl_surface::WlSurface},
+        },
+    },
+    utils::{Rectangle, Serial},
+    wayland::shell::xdg::{
+        Configure, PopupSurface, PositionerState, ToplevelSurface, XdgShellHandler, XdgShellState,
+    },
+};
+
+use crate::{shell::Edges, state::Compositor};
+
+impl XdgShellHandler for Compositor {
+    fn xdg_shell_state(&mut self) -> &mut XdgShellState {
+        &mut self.protocols.xdg_shell
+    }
+
+    fn new_toplevel(&mut self, surface: ToplevelSurface) {
+        self.add_window(Window::new_wayland_window(surface));
+    }
+
+    fn toplevel_destroyed(&mut self, surface: ToplevelSurface) {
+        self.remove_window(surface.wl_surface());
+    }
+
+    fn new_popup(&mut self, surface: PopupSurface, positioner: PositionerState) {
+        surface.with_pending_state(|state| {
+            state.geometry = positioner.get_geometry();
+            state.positioner = positioner;
+        });
+        self.keep_popup_on_screen(&surface);
+        // It fails only for a surface that is dead already.
+        let _ = self.popups.track_popup(PopupKind::from(surface));
+    }
+
+    fn reposition_request(
+        &mut self,
+        surface: PopupSurface,
+        positioner: PositionerState,
+        token: u32,
+    ) {
+        surface.with_pending_state(|state| {
+            state.geometry = positioner.get_geometry();
+            state.positioner = positioner;
+        });
+        self.keep_popup_on_screen(&surface);
+        surface.send_repositioned(token);
+    }
+
+    fn grab(&mut self, surface: PopupSurface, seat: WlSeat, serial: Serial) {
+        let Some(seat) = Seat::<Compositor>::from_resource(&seat) else {
+            return;
+        };
+        let kind = PopupKind::Xdg(surface);
+        let Ok(root) = find_popup_root_surface(&kind) else {
+            return;
+        };
+        let Ok(mut grab) = self.popups.grab_popup(root, kind, &seat, serial) else {
+            return;
+        };
+        if let Some(keyboard) = seat.get_keyboard() {
+            if keyboard.is_grabbed()
+                && !(keyboard.has_grab(serial)
+                    || keyboard.has_grab(grab.previous_serial().unwrap_or(serial)))
+            {
+                grab.ungrab(PopupUngrabStrategy::All);
+                return;
+            }
+            keyboard.set_focus(self, grab.current_grab(), serial);
+            keyboard.set_grab(self, PopupKeyboardGrab::new(&grab), serial);
+        }
+        if let Some(pointer) = seat.get_pointer() {
+            if pointer.is_grabbed()
+                && !(pointer.has_grab(serial)
+                    || pointer.has_grab(grab.previous_serial().unwrap_or_else(|| grab.serial())))
+            {
+                grab.ungrab(PopupUngrabStrategy::All);
+                return;
+            }
+            pointer.set_grab(self, PopupPointerGrab::new(&grab), serial, Focus::Keep);
+        }
+    }
+
+    fn popup_destroyed(&mut self, _surface: PopupSurface) {
+        self.outputs.queue_all();
+    }
+
+    fn move_request(&mut self, surface: ToplevelSurface, _seat: WlSeat, serial: Serial) {
+        if let Some(id) = self.shell.id_of(surface.wl_surface())
+            && self.press_allows(surface.wl_surface(), serial)
+        {
+            self.start_move(id, serial);
+        }
+    }
+
+    fn resize_request(
+        &mut self,
+        surface: ToplevelSurface,
+        _seat: WlSeat,
+        serial: Serial,
+        edges: ResizeEdge,
+    ) {
+        if let Some(id) = self.shell.id_of(surface.wl_surface())
+            && self.press_allows(surface.wl_surface(), serial)
+        {
+            self.start_resize(id, Edges::from(edges), serial);
+        }
+    }
+
+    fn maximize_request(&mut self, surface: ToplevelSurface) {
+        match self.shell.id_of(surface.wl_surface()) {
+            Some(id) => self.maximize(id),
+            None => _ = surface.send_configure(),
+        }
+    }
+
+    fn unmaximize_request(&mut self, surface: ToplevelSurface) {
+        if let Some(id) = self.shell.id_of(surface.wl_surface()) {
+            self.unmaximize(id);
+        }
+    }
+
+    fn fullscreen_request(&mut self, surface: ToplevelSurface, _output: Option<WlOutput>) {
+        match self.shell.id_of(surface.wl_surface()) {
+            Some(id) => self.fullscreen(id),
+            None => _ = surface.send_configure(),
+        }
+    }
+
+    fn unfullscreen_request(&mut self, surface: ToplevelSurface) {
+        if let Some(id) = self.shell.id_of(surface.wl_surface()) {
+            self.unfullscreen(id);
+        }
+    }
+
+    fn minimize_request(&mut self, surface: ToplevelSurface) {
+        if let Some(id) = self.shell.id_of(surface.wl_surface()) {
+            self.minimize(id);
+        }
+    }
+
+    fn ack_configure(&mut self, _surface: WlSurface, _configure: Configure) {}
+
+    fn title_changed(&mut self, surface: ToplevelSurface) {
+        self.window_renamed(surface.wl_surface());
+    }
+
+    fn app_id_changed(&mut self, surface: ToplevelSurface) {
+        self.window_renamed(surface.wl_surface());
+    }
+
+    fn parent_changed(&mut self, surface: ToplevelSurface) {
+        self.window_renamed(surface.wl_surface());
+    }
+}
+
+impl Compositor {
+    /// A client may start a move or resize only with the press that it was given.
+    fn press_allows(&self, surface: &WlSurface, serial: Serial) -> bool {
+        let Some(pointer) = self.seat.get_pointer() else {
+            return false;
+        };
+        if !pointer.has_grab(serial) {
+            return false;
+        }
+        pointer
+            .grab_start_data()
+            .and_then(|start| start.focus)
+            .is_some_and(|(focus, _)| focus.id().same_client_as(&surface.id()))
+    }
+
+    /// Slides or flips a popup so that it stays on its output.
+    pub(crate) fn keep_popup_on_screen(&self, popup: &PopupSurface) {
+        let kind = PopupKind::Xdg(popup.clone());
+        let Ok(root) = find_popup_root_surface(&kind) else {
+            return;
+        };
+        let Some((origin, screen)) = self.origin_and_screen(&root) else {
+            return;
+        };
+        let mut target = screen;
+        target.loc -= origin + get_popup_toplevel_coords(&kind);
+        popup.with_pending_state(|state| {
+            state.geometry = state.positioner.get_unconstrained_geometry(target);
+        });
+    }
+
+    /// Where a root surface's geometry starts, and the rectangle of its output.
+    fn origin_and_screen(
+        &self,
+        root: &WlSurface,
+    ) -> Option<(
+        smithay::utils::Point<i32, smithay::utils::Logical>,
+        Rectangle<i32, smithay::utils::Logical>,
+    )> {
+        if let Some(window) = self.shell.by_surface(root) {
+            let screen = self.outputs.rect_at(window.rect())?;
+            return Some((window.position, screen));
+        }
+        self.outputs.iter().find_map(|screen| {
+            let map = layer_map_for_output(&screen.output);
+            let layer = map.layers().find(|layer| layer.wl_surface() == root)?;
+            let geometry = map.layer_geometry(layer)?;
+            Some((screen.rect().loc + geometry.loc, screen.rect()))
+        })
+    }
+
+    /// A popup's first commit is answered with its first configure.
+    pub(crate) fn popup_committed(&mut self, surface: &WlSurface) {
+        if let Some(PopupKind::Xdg(popup)) = self.popups.find_popup(surface)
+            && !popup.is_initial_configure_sent()
+        {
+            // Its error says that the popup is not reactive: then the client keeps what it has.
+            let _ = popup.send_configure();
+        }
+    }
+}
+
+delegate_xdg_shell!(Compositor);

@@ -1,0 +1,92 @@
+//! What hands say: keys, pointers, and what they mean to the desktop before any client hears of it.
+
+mod bindings;
+mod keyboard;
+pub(crate) mod pointer;
+
+pub use bindings::Action;
+
+use serde::{Deserialize, Serialize};
+
+use crate::state::Compositor;
+
+/// The left button, as Linux numbers it.
+pub const BTN_LEFT: u32 = 0x110;
+
+/// One input event, whichever backend it came from. Times are microseconds of CLOCK_MONOTONIC.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum InputEvent {
+    /// A key went down or up; `code` is Linux's KEY_*.
+    Key {
+        /// Linux's key code.
+        code: u32,
+        /// Down or up.
+        pressed: bool,
+    },
+    /// The pointer moved by this much.
+    Motion {
+        /// To the right, in logical pixels.
+        dx: f64,
+        /// Downwards.
+        dy: f64,
+    },
+    /// The pointer is at this share of the output's width and height.
+    MotionAbsolute {
+        /// 0 is the left edge, 1 the right.
+        x: f64,
+        /// 0 is the upper edge, 1 the lower.
+        y: f64,
+    },
+    /// A button went down or up; `button` is Linux's BTN_*.
+    Button {
+        /// Linux's button code.
+        button: u32,
+        /// Down or up.
+        pressed: bool,
+    },
+    /// The wheel turned, in 120ths of a notch.
+    Wheel {
+        /// To the right.
+        horizontal: i32,
+        /// Towards the user.
+        vertical: i32,
+    },
+}
+
+impl Compositor {
+    /// Takes one input event at `time` (milliseconds).
+    pub fn input(&mut self, event: InputEvent, time: u32) {
+        self.protocols.idle.notify_activity(&self.seat);
+        match event {
+            InputEvent::Key { code, pressed } => self.key(code, pressed, time),
+            InputEvent::Motion { dx, dy } => self.pointer_by((dx, dy).into(), time),
+            InputEvent::MotionAbsolute { x, y } => self.pointer_at_share(x, y, time),
+            InputEvent::Button { button, pressed } => self.button(button, pressed, time),
+            InputEvent::Wheel {
+                horizontal,
+                vertical,
+            } => self.wheel(horizontal, vertical, time),
+        }
+    }
+
+    /// Releases every key and button that a vanished device held down.
+    pub fn release_all(&mut self) {
+        let time = self.clock.millis();
+        let keys = self
+            .seat
+            .get_keyboard()
+            .map(|keyboard| keyboard.pressed_keys());
+        for key in keys.unwrap_or_default() {
+            self.key(key.raw().saturating_sub(keyboard::XKB_OFFSET), false, time);
+        }
+    }
+}
+
+/// A wheel's notch in the pixels that clients without notches scroll by.
+const NOTCH_PIXELS: f64 = 15.0;
+
+/// The wl_pointer axis values of a wheel event: (pixels, 120ths).
+fn wheel_values(steps: i32) -> (f64, i32) {
+    (f64::from(steps) / 120.0 * NOTCH_PIXELS, steps)
+}

@@ -1,0 +1,298 @@
+//! The pointer: where it goes, what it is over, and what a click means before a client hears of it.
+
+use std::time::Duration;
+
+use smithay::{
+    backend::input::{Axis, AxisSource, ButtonState},
+    input::pointer::{
+        AxisFrame, ButtonEvent, CursorIcon, CursorImageStatus, MotionEvent, RelativeMotionEvent,
+    },
+    reexports::wayland_server::protocol::wl_surface::WlSurface,
+    utils::{Logical, Point, SERIAL_COUNTER, Serial},
+    wayland::pointer_constraints::{PointerConstraint, with_pointer_constraint},
+    wayland::shell::wlr_layer::KeyboardInteractivity,
+};
+
+use super::BTN_LEFT;
+use crate::{
+    shell::{FrameButton, Hit, WindowId},
+    state::Compositor,
+};
+
+/// Two presses within this time are a double click.
+const DOUBLE_CLICK: u32 = 400;
+
+/// The last press on a title bar, to tell a double click.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TitlePress {
+    window: WindowId,
+    time: u32,
+}
+
+impl Compositor {
+    /// Moves the pointer by `delta`, as far as outputs and constraints let it.
+    pub(super) fn pointer_by(&mut self, delta: Point<f64, Logical>, time: u32) {
+        let Some(pointer) = self.seat.get_pointer() else {
+            return;
+        };
+        if !delta.x.is_finite() || !delta.y.is_finite() {
+            return;
+        }
+        let location = pointer.current_location();
+        let focus = self.focus_at(location);
+        let event = RelativeMotionEvent {
+            delta,
+            delta_unaccel: delta,
+            utime: Duration::from_millis(u64::from(time)).as_micros() as u64,
+        };
+        pointer.relative_motion(self, focus.clone(), &event);
+        let mut to = self.outputs.clamp(location + delta);
+        if let Some((surface, origin)) = &focus {
+            let held = with_pointer_constraint(surface, &pointer, |constraint| {
+                let Some(constraint) = constraint.filter(|constraint| constraint.is_active())
+                else {
+                    return Some(to);
+                };
+                match &*constraint {
+                    PointerConstraint::Locked(_) => None,
+                    PointerConstraint::Confined(confined) => {
+                        let inside = confined
+                            .region()
+                            .is_none_or(|region| region.contains((to - *origin).to_i32_floor()));
+                        inside.then_some(to)
+                    }
+                }
+            });
+            match held {
+                Some(point) => to = point,
+                None => {
+                    pointer.frame(self);
+                    return;
+                }
+            }
+        }
+        self.pointer_to(to, time);
+    }
+
+    /// Moves the pointer to a share of the primary output.
+    pub(super) fn pointer_at_share(&mut self, x: f64, y: f64, time: u32) {
+        if !x.is_finite() || !y.is_finite() {
+            return;
+        }
+        let Some(rect) = self.outputs.primary().map(|screen| screen.rect().to_f64()) else {
+            return;
+        };
+        let point = rect.loc + Point::from((x * rect.size.w, y * rect.size.h));
+        self.pointer_to(self.outputs.clamp(point), time);
+    }
+
+    /// Puts the pointer to a place and tells who is under it.
+    fn pointer_to(&mut self, to: Point<f64, Logical>, time: u32) {
+        let Some(pointer) = self.seat.get_pointer() else {
+            return;
+        };
+        let grabbed = pointer.is_grabbed();
+        let focus = self.focus_at(to);
+        if !grabbed {
+            self.hover(to, focus.is_some());
+        }
+        let event = MotionEvent {
+            location: to,
+            serial: SERIAL_COUNTER.next_serial(),
+            time,
+        };
+        pointer.motion(self, focus.clone(), &event);
+        pointer.frame(self);
+        if let Some((surface, _)) = focus {
+            with_pointer_constraint(&surface, &pointer, |constraint| {
+                if let Some(constraint) = constraint
+                    && !constraint.is_active()
+                {
+                    constraint.activate();
+                }
+            });
+        }
+        self.outputs.queue_all();
+    }
+
+    /// Something may have moved under a resting pointer.
+    pub(crate) fn pointer_moved_under(&mut self) {
+        self.pointer_stale = true;
+    }
+
+    /// Tells clients what is now under the resting pointer, if that may have changed.
+    pub(crate) fn refresh_pointer(&mut self) {
+        if !std::mem::take(&mut self.pointer_stale) {
+            return;
+        }
+        let Some(pointer) = self.seat.get_pointer() else {
+            return;
+        };
+        if pointer.is_grabbed() {
+            return;
+        }
+        let location = pointer.current_location();
+        let focus = self.focus_at(location);
+        let current = pointer.current_focus();
+        if focus.as_ref().map(|(surface, _)| surface) == current.as_ref() && focus.is_some() {
+            return;
+        }
+        self.pointer_to(location, self.clock.millis());
+    }
+
+    fn focus_at(&self, point: Point<f64, Logical>) -> Option<(WlSurface, Point<f64, Logical>)> {
+        if self.shell.switcher.is_some() {
+            return None;
+        }
+        match self.hit(point) {
+            Hit::Surface {
+                surface, origin, ..
+            } => Some((surface, origin)),
+            _ => None,
+        }
+    }
+
+    /// Lights up the frame button under the pointer and shows what a press would do.
+    fn hover(&mut self, point: Point<f64, Logical>, over_client: bool) {
+        let hit = self.hit(point);
+        let hovered = match hit {
+            Hit::Title(id, Some(button)) => {
+                let held = self
+                    .shell
+                    .hovered
+                    .is_some_and(|(other, which, held)| (other, which) == (id, button) && held);
+                Some((id, button, held))
+            }
+            _ => None,
+        };
+        self.shell.hovered = hovered;
+        if !over_client {
+            let icon = match hit {
+                Hit::Edge(_, edges) => edges.cursor(),
+                _ => CursorIcon::Default,
+            };
+            self.cursor = CursorImageStatus::Named(icon);
+        }
+    }
+
+    pub(super) fn button(&mut self, button: u32, pressed: bool, time: u32) {
+        let Some(pointer) = self.seat.get_pointer() else {
+            return;
+        };
+        let serial = SERIAL_COUNTER.next_serial();
+        let state = if pressed {
+            ButtonState::Pressed
+        } else {
+            ButtonState::Released
+        };
+        let grabbed = pointer.is_grabbed();
+        let hit = self.hit(pointer.current_location());
+        if pressed && !grabbed {
+            self.focus_by_click(&hit, serial);
+        }
+        pointer.button(
+            self,
+            &ButtonEvent {
+                serial,
+                time,
+                button,
+                state,
+            },
+        );
+        pointer.frame(self);
+        if pressed && !grabbed {
+            self.press_frame(&hit, button, serial, time);
+        } else if !pressed {
+            self.release_frame(&hit, button);
+        }
+    }
+
+    /// Click to focus: raises a window, or gives a layer that wants it the keyboard.
+    fn focus_by_click(&mut self, hit: &Hit, serial: Serial) {
+        if self
+            .seat
+            .get_keyboard()
+            .is_some_and(|keyboard| keyboard.is_grabbed())
+        {
+            return; // a menu is open: the click is its
+        }
+        match hit {
+            Hit::Surface {
+                window: Some(id), ..
+            }
+            | Hit::Title(id, _)
+            | Hit::Edge(id, _) => {
+                self.activate(*id);
+            }
+            Hit::Surface {
+                layer: Some(layer), ..
+            } => {
+                if layer.cached_state().keyboard_interactivity != KeyboardInteractivity::None {
+                    self.focus_surface(Some(layer.wl_surface().clone()), serial);
+                }
+            }
+            Hit::Surface { .. } | Hit::Desktop => {}
+        }
+    }
+
+    fn press_frame(&mut self, hit: &Hit, button: u32, serial: Serial, time: u32) {
+        if button != BTN_LEFT {
+            return;
+        }
+        match *hit {
+            Hit::Edge(id, edges) => self.start_resize(id, edges, serial),
+            Hit::Title(id, Some(which)) => {
+                self.shell.hovered = Some((id, which, true));
+                self.outputs.queue_all();
+            }
+            Hit::Title(id, None) => {
+                let before = self.title_press.replace(TitlePress { window: id, time });
+                let double = before.is_some_and(|before| {
+                    before.window == id && time.wrapping_sub(before.time) <= DOUBLE_CLICK
+                });
+                if double {
+                    self.title_press = None;
+                    self.toggle_maximized(id);
+                } else {
+                    self.start_move(id, serial);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A frame button acts when it is let go over itself.
+    fn release_frame(&mut self, hit: &Hit, button: u32) {
+        if button != BTN_LEFT {
+            return;
+        }
+        let Some((id, held, true)) = self.shell.hovered else {
+            return;
+        };
+        self.shell.hovered = Some((id, held, false));
+        self.outputs.queue_all();
+        if !matches!(hit, Hit::Title(over, Some(which)) if (*over, *which) == (id, held)) {
+            return;
+        }
+        match held {
+            FrameButton::Close => self.close(id),
+            FrameButton::Maximize => self.toggle_maximized(id),
+            FrameButton::Minimize => self.minimize(id),
+        }
+    }
+
+    pub(super) fn wheel(&mut self, horizontal: i32, vertical: i32, time: u32) {
+        let Some(pointer) = self.seat.get_pointer() else {
+            return;
+        };
+        let mut frame = AxisFrame::new(time).source(AxisSource::Wheel);
+        for (axis, steps) in [(Axis::Horizontal, horizontal), (Axis::Vertical, vertical)] {
+            if steps != 0 {
+                let (pixels, steps) = super::wheel_values(steps);
+                frame = frame.value(axis, pixels).v120(axis, steps);
+            }
+        }
+        pointer.axis(self, frame);
+        pointer.frame(self);
+    }
+}

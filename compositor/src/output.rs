@@ -1,0 +1,514 @@
+//! Displays, and when a frame is due on each.
+//!
+//! An output draws when something asked for it (`queue`) and no frame of its own is under way. What
+//! it draws is shown at the next vblank, real or estimated; then clients get their frame callbacks.
+//! Nothing asks: nothing is drawn, and no timer runs.
+
+use std::time::Duration;
+
+use ochre_raster::Bitmap;
+use smithay::{
+    backend::renderer::damage::OutputDamageTracker,
+    desktop::{
+        layer_map_for_output,
+        utils::{
+            OutputPresentationFeedback, send_frames_surface_tree,
+            take_presentation_feedback_surface_tree,
+        },
+    },
+    input::pointer::CursorImageStatus,
+    output::{Mode as OutputMode, Output, PhysicalProperties, Scale, Subpixel},
+    reexports::{
+        wayland_protocols::wp::presentation_time::server::wp_presentation_feedback::Kind,
+        wayland_server::protocol::wl_surface::WlSurface,
+    },
+    utils::{Logical, Physical, Point, Rectangle, Size, Transform},
+    wayland::{compositor::SurfaceData, presentation::Refresh},
+};
+
+use crate::{
+    Error,
+    backend::{Backend, Presented},
+    clock::Due,
+    render::{Extent, Target},
+    state::Compositor,
+};
+
+/// An output's name for as long as the compositor runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OutputId(pub u32);
+
+impl OutputId {
+    /// No output has this id.
+    pub const NONE: OutputId = OutputId(u32::MAX);
+}
+
+/// Where an output is between one frame and the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pacing {
+    /// Nothing to draw.
+    Idle,
+    /// A frame is due at the end of this turn.
+    Queued,
+    /// A frame (or only the callbacks of an unchanged one) waits for vblank.
+    Waiting { again: bool },
+}
+
+/// One display.
+#[derive(Debug)]
+pub struct Screen {
+    /// Its id.
+    pub id: OutputId,
+    /// Smithay's handle.
+    pub output: Output,
+    damage: OutputDamageTracker,
+    pacing: Pacing,
+    feedback: Option<OutputPresentationFeedback>,
+    last_vblank: Duration,
+    frames: u64,
+}
+
+impl Screen {
+    /// Its rectangle among all outputs.
+    pub fn rect(&self) -> Rectangle<i32, Logical> {
+        let scale = self.output.current_scale().fractional_scale();
+        let size = self.mode_size().to_f64().to_logical(scale).to_i32_ceil();
+        Rectangle::new(self.output.current_location(), size)
+    }
+
+    /// Its size in its own pixels.
+    pub fn mode_size(&self) -> Size<i32, Physical> {
+        self.output
+            .current_mode()
+            .map(|mode| mode.size)
+            .unwrap_or_default()
+    }
+
+    /// What panels leave of it.
+    pub fn work_area(&self) -> Rectangle<i32, Logical> {
+        let mut zone = layer_map_for_output(&self.output).non_exclusive_zone();
+        zone.loc += self.output.current_location();
+        zone
+    }
+
+    /// How long a frame lasts.
+    pub fn refresh(&self) -> Duration {
+        let millihertz = self
+            .output
+            .current_mode()
+            .map_or(0, |mode| mode.refresh)
+            .max(1000);
+        Duration::from_nanos(1_000_000_000_000 / millihertz.unsigned_abs() as u64)
+    }
+
+    /// How many frames it has shown.
+    pub fn frames(&self) -> u64 {
+        self.frames
+    }
+
+    fn queue(&mut self) {
+        self.pacing = match self.pacing {
+            Pacing::Idle | Pacing::Queued => Pacing::Queued,
+            Pacing::Waiting { .. } => Pacing::Waiting { again: true },
+        };
+    }
+
+    /// The first vblank after `now`, on the grid of those before.
+    fn next_vblank(&self, now: Duration) -> Duration {
+        let refresh = self.refresh();
+        let since = now.saturating_sub(self.last_vblank).as_nanos();
+        let passed = since / refresh.as_nanos().max(1) + 1;
+        match u32::try_from(passed) {
+            Ok(passed) => self.last_vblank + refresh * passed,
+            Err(_) => now + refresh, // the grid is days old
+        }
+    }
+}
+
+/// All displays, the primary first.
+#[derive(Debug, Default)]
+pub struct Outputs {
+    screens: Vec<Screen>,
+    next_id: u32,
+}
+
+impl Outputs {
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Screen> {
+        self.screens.iter()
+    }
+
+    /// The one where things appear by default.
+    pub fn primary(&self) -> Option<&Screen> {
+        self.screens.first()
+    }
+
+    /// The one with this id.
+    pub fn get(&self, id: OutputId) -> Option<&Screen> {
+        self.screens.iter().find(|screen| screen.id == id)
+    }
+
+    fn get_mut(&mut self, id: OutputId) -> Option<&mut Screen> {
+        self.screens.iter_mut().find(|screen| screen.id == id)
+    }
+
+    /// The one that a point is on.
+    pub fn at(&self, point: Point<f64, Logical>) -> Option<&Screen> {
+        self.screens
+            .iter()
+            .find(|screen| screen.rect().to_f64().contains(point))
+    }
+
+    /// The rectangle of the output that `rect` is most on.
+    pub fn rect_at(&self, rect: Rectangle<i32, Logical>) -> Option<Rectangle<i32, Logical>> {
+        self.most_on(rect).map(Screen::rect)
+    }
+
+    fn most_on(&self, rect: Rectangle<i32, Logical>) -> Option<&Screen> {
+        let shared = |screen: &&Screen| {
+            let common = screen.rect().intersection(rect).unwrap_or_default();
+            i64::from(common.size.w) * i64::from(common.size.h)
+        };
+        self.screens.iter().rev().max_by_key(shared)
+    }
+
+    /// What panels leave of the output that `near` is on (the primary without it).
+    pub fn work_area(&self, near: Option<Rectangle<i32, Logical>>) -> Rectangle<i32, Logical> {
+        let screen = match near {
+            Some(rect) => self.most_on(rect),
+            None => self.primary(),
+        };
+        // Without a display windows are laid out for a plain one, and again when there is one.
+        screen.map_or(Rectangle::from_size((1280, 800).into()), Screen::work_area)
+    }
+
+    /// The scale that clients should draw at.
+    pub fn preferred_scale(&self) -> f64 {
+        let scales = self
+            .screens
+            .iter()
+            .map(|s| s.output.current_scale().fractional_scale());
+        scales.fold(1.0, f64::max)
+    }
+
+    /// The nearest point that is on an output.
+    pub fn clamp(&self, point: Point<f64, Logical>) -> Point<f64, Logical> {
+        if self.at(point).is_some() {
+            return point;
+        }
+        let nearest = |screen: &Screen| {
+            let rect = screen.rect().to_f64();
+            let x = point
+                .x
+                .clamp(rect.loc.x, rect.loc.x + (rect.size.w - 1.0).max(0.0));
+            let y = point
+                .y
+                .clamp(rect.loc.y, rect.loc.y + (rect.size.h - 1.0).max(0.0));
+            Point::<f64, Logical>::from((x, y))
+        };
+        let distance = |at: &Point<f64, Logical>| (at.x - point.x).hypot(at.y - point.y);
+        self.screens
+            .iter()
+            .map(nearest)
+            .min_by(|a, b| distance(a).total_cmp(&distance(b)))
+            .unwrap_or_default()
+    }
+
+    /// Asks for a frame on one output.
+    pub fn queue(&mut self, id: OutputId) {
+        if let Some(screen) = self.get_mut(id) {
+            screen.queue();
+        }
+    }
+
+    /// Asks for a frame on every output.
+    pub fn queue_all(&mut self) {
+        self.screens.iter_mut().for_each(Screen::queue);
+    }
+
+    /// Whether nothing is being drawn or waited for.
+    pub fn is_idle(&self) -> bool {
+        self.screens
+            .iter()
+            .all(|screen| screen.pacing == Pacing::Idle)
+    }
+
+    /// Forgets what is on screen, so that the next frame draws all of it.
+    pub fn damage_all(&mut self) {
+        for screen in &mut self.screens {
+            screen.damage = OutputDamageTracker::from_output(&screen.output);
+            screen.pacing = Pacing::Queued;
+        }
+    }
+}
+
+/// What a backend knows of a display.
+#[derive(Debug, Clone)]
+pub struct DisplayInfo {
+    /// Its connector's name (`Virtual-1`).
+    pub name: String,
+    /// Who made it.
+    pub make: String,
+    /// What it is.
+    pub model: String,
+    /// Its size in millimetres, 0 if unknown.
+    pub millimetres: (i32, i32),
+    /// Its size in pixels.
+    pub size: (i32, i32),
+    /// Its refresh rate in mHz.
+    pub refresh: i32,
+}
+
+impl Compositor {
+    /// A display appeared.
+    pub fn add_output(&mut self, info: &DisplayInfo) -> OutputId {
+        let id = OutputId(self.outputs.next_id);
+        self.outputs.next_id += 1;
+        let output = Output::new(
+            info.name.clone(),
+            PhysicalProperties {
+                size: info.millimetres.into(),
+                subpixel: Subpixel::Unknown,
+                make: info.make.clone(),
+                model: info.model.clone(),
+            },
+        );
+        let mode = OutputMode {
+            size: info.size.into(),
+            refresh: info.refresh,
+        };
+        let right = self
+            .outputs
+            .screens
+            .iter()
+            .map(|s| s.rect().loc.x + s.rect().size.w)
+            .max();
+        output.create_global::<Compositor>(&self.display);
+        output.change_current_state(
+            Some(mode),
+            Some(Transform::Normal),
+            Some(Scale::Fractional(self.options.scale)),
+            Some((right.unwrap_or(0), 0).into()),
+        );
+        output.set_preferred(mode);
+        let first = self.outputs.screens.is_empty();
+        self.outputs.screens.push(Screen {
+            id,
+            damage: OutputDamageTracker::from_output(&output),
+            output,
+            pacing: Pacing::Queued,
+            feedback: None,
+            last_vblank: self.clock.now(),
+            frames: 0,
+        });
+        if first && let Some(pointer) = self.seat.get_pointer() {
+            let rect = self.outputs.work_area(None).to_f64();
+            pointer.set_location(rect.loc + Point::from((rect.size.w / 2.0, rect.size.h / 2.0)));
+        }
+        self.work_area_changed();
+        id
+    }
+
+    /// A display changed its size.
+    pub fn resize_output(&mut self, id: OutputId, size: (i32, i32), refresh: i32) {
+        let Some(screen) = self.outputs.get_mut(id) else {
+            return;
+        };
+        let mode = OutputMode {
+            size: size.into(),
+            refresh,
+        };
+        if screen.output.current_mode() == Some(mode) {
+            return;
+        }
+        let before = screen.output.current_mode();
+        screen
+            .output
+            .change_current_state(Some(mode), None, None, None);
+        screen.output.set_preferred(mode);
+        if let Some(before) = before {
+            screen.output.delete_mode(before);
+        }
+        layer_map_for_output(&screen.output).arrange();
+        self.work_area_changed();
+        if let Some(pointer) = self.seat.get_pointer() {
+            pointer.set_location(self.outputs.clamp(pointer.current_location()));
+        }
+        self.pointer_moved_under();
+    }
+
+    /// Asks for a frame wherever a surface shows.
+    pub(crate) fn queue_redraw_for(&mut self, _root: &WlSurface) {
+        // One output is the rule; a frame without damage costs no drawing.
+        self.outputs.queue_all();
+    }
+
+    /// Draws the outputs that are due.
+    pub(crate) fn draw_due_outputs(&mut self) {
+        let due: Vec<OutputId> = self
+            .outputs
+            .screens
+            .iter()
+            .filter(|screen| screen.pacing == Pacing::Queued)
+            .map(|screen| screen.id)
+            .collect();
+        for id in due {
+            if let Err(err) = self.draw(id) {
+                eprintln!("ochre-compositor: {err}");
+                // The frame is lost; whatever asks next draws the next one.
+                if let Some(screen) = self.outputs.get_mut(id) {
+                    screen.pacing = Pacing::Idle;
+                }
+            }
+        }
+    }
+
+    fn draw(&mut self, id: OutputId) -> Result<(), Error> {
+        let Some(screen) = self.outputs.get(id) else {
+            return Ok(());
+        };
+        let output = screen.output.clone();
+        self.enter_surfaces(&output);
+        let scene = self.scene(id, true);
+        let mut backend = std::mem::replace(&mut self.backend, Backend::None);
+        let background = self.look.background;
+        let painter = &mut self.painter;
+        let Some(screen) = self.outputs.get_mut(id) else {
+            return Ok(());
+        };
+        let tracker = &mut screen.damage;
+        let presented = backend.present(id, &mut |mut target, age| {
+            painter.render(tracker, &mut target, age, &scene, background)
+        });
+        self.backend = backend;
+        drop(scene);
+        let now = self.clock.now();
+        let presented = presented?;
+        if presented != Presented::Nothing {
+            let feedback = self.take_feedback(&output);
+            if let Some(screen) = self.outputs.get_mut(id) {
+                screen.feedback = Some(feedback);
+                screen.frames += 1;
+            }
+        }
+        let Some(screen) = self.outputs.get_mut(id) else {
+            return Ok(());
+        };
+        screen.pacing = Pacing::Waiting { again: false };
+        if presented != Presented::AtFlip {
+            let vblank = screen.next_vblank(now);
+            self.deadlines.set(vblank, Due::Vblank(id));
+        }
+        if presented != Presented::Nothing {
+            self.serve_captures(id);
+        }
+        Ok(())
+    }
+
+    /// A frame is on screen (or would be, had anything changed).
+    pub(crate) fn vblank(&mut self, id: OutputId, at: Duration) {
+        let Some(screen) = self.outputs.get_mut(id) else {
+            return;
+        };
+        self.deadlines.cancel(Due::Vblank(id));
+        screen.last_vblank = at;
+        let Pacing::Waiting { again } = screen.pacing else {
+            return;
+        };
+        screen.pacing = if again { Pacing::Queued } else { Pacing::Idle };
+        let refresh = screen.refresh();
+        let frames = screen.frames;
+        let output = screen.output.clone();
+        if let Some(mut feedback) = screen.feedback.take() {
+            let refresh = Refresh::fixed(refresh);
+            feedback.presented::<_, smithay::utils::Monotonic>(at, refresh, frames, Kind::Vsync);
+        }
+        if frames == 1 {
+            self.session.announce_first_frame();
+        }
+        self.send_frame_callbacks(&output, at);
+    }
+
+    /// Tells surfaces which output they are on.
+    fn enter_surfaces(&self, output: &Output) {
+        for window in self.shell.visible() {
+            window
+                .window
+                .with_surfaces(|surface, _| output.enter(surface));
+        }
+        for layer in layer_map_for_output(output).layers() {
+            layer.with_surfaces(|surface, _| output.enter(surface));
+        }
+    }
+
+    fn send_frame_callbacks(&self, output: &Output, now: Duration) {
+        let here = |_: &WlSurface, _: &SurfaceData| Some(output.clone());
+        for window in self.shell.visible() {
+            window
+                .window
+                .send_frame(output, now, Some(Duration::ZERO), here);
+        }
+        for layer in layer_map_for_output(output).layers() {
+            layer.send_frame(output, now, Some(Duration::ZERO), here);
+        }
+        for surface in self.loose_surfaces() {
+            send_frames_surface_tree(&surface, output, now, Some(Duration::ZERO), here);
+        }
+    }
+
+    fn take_feedback(&self, output: &Output) -> OutputPresentationFeedback {
+        let mut feedback = OutputPresentationFeedback::new(output);
+        let here = |_: &WlSurface, _: &SurfaceData| Some(output.clone());
+        let kind = |_: &WlSurface, _: &SurfaceData| Kind::empty();
+        for window in self.shell.visible() {
+            window
+                .window
+                .take_presentation_feedback(&mut feedback, here, kind);
+        }
+        for layer in layer_map_for_output(output).layers() {
+            layer.take_presentation_feedback(&mut feedback, here, kind);
+        }
+        for surface in self.loose_surfaces() {
+            take_presentation_feedback_surface_tree(&surface, &mut feedback, here, kind);
+        }
+        feedback
+    }
+
+    /// Surfaces that hang on the pointer: its image, and what it drags.
+    fn loose_surfaces(&self) -> Vec<WlSurface> {
+        let cursor = match &self.cursor {
+            CursorImageStatus::Surface(surface) => Some(surface.clone()),
+            _ => None,
+        };
+        cursor
+            .into_iter()
+            .chain(self.drag_icon.as_ref().map(|(icon, _)| icon.clone()))
+            .collect()
+    }
+
+    /// Draws an output into a bitmap of its own: for screenshots and captures.
+    pub fn draw_apart(&mut self, id: OutputId, cursor: bool) -> Result<Bitmap, Error> {
+        let size = self
+            .outputs
+            .get(id)
+            .map(Screen::mode_size)
+            .unwrap_or_default();
+        let extent = Extent::from_signed(size.w, size.h)
+            .ok_or_else(|| Error::Display("no such output".into()))?;
+        let Some(screen) = self.outputs.get(id) else {
+            return Err(Error::Display("no such output".into()));
+        };
+        let mut tracker = OutputDamageTracker::from_output(&screen.output);
+        let scene = self.scene(id, cursor);
+        let mut bitmap = extent.bitmap();
+        let background = self.look.background;
+        self.painter.render(
+            &mut tracker,
+            &mut Target::of(&mut bitmap),
+            0,
+            &scene,
+            background,
+        )?;
+        Ok(bitmap)
+    }
+}

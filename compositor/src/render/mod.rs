@@ -1,0 +1,121 @@
+//! Frames: what they consist of ([`scene`]) and how it becomes pixels.
+//!
+//! The scene is a list of elements, front first. Smithay's damage tracker compares it with the one
+//! before and asks the elements to draw what changed; [`renderer`] draws for it. Everything the
+//! compositor draws itself (frames, shadows, cursors, the switcher) is made once as a bitmap or a
+//! profile and kept in [`Painter`] until what it shows changes.
+
+mod cursor;
+mod element;
+mod look;
+mod overlay;
+mod renderer;
+mod scene;
+pub mod shm;
+mod target;
+mod text;
+mod titlebar;
+mod vector;
+mod wallpaper;
+
+use std::collections::HashMap;
+
+use ochre_raster::Color;
+use smithay::{
+    backend::renderer::{
+        Color32F,
+        damage::{Error as DamageError, OutputDamageTracker},
+        element::Id,
+    },
+    utils::{Physical, Rectangle},
+};
+
+pub use look::Look;
+pub use renderer::{SoftFrame, SoftRenderer, SoftTexture};
+pub use scene::Scene;
+pub use shm::SHM_FORMATS;
+pub use target::{Extent, Target, crop, png};
+
+use crate::shell::WindowId;
+
+/// Why a frame could not be drawn.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RenderError {
+    /// A client's buffer is not what it said.
+    #[error("a client's buffer cannot be read")]
+    BadBuffer,
+    /// Outputs are drawn upright.
+    #[error("rotated outputs are not drawn")]
+    RotatedOutput,
+    /// The output has no size.
+    #[error("the output has no mode")]
+    NoMode,
+}
+
+/// The renderer and what it keeps from frame to frame.
+#[derive(Debug)]
+pub struct Painter {
+    pub(crate) renderer: SoftRenderer,
+    titlebars: titlebar::Titlebars,
+    cursors: cursor::Cursors,
+    wallpaper: wallpaper::Wallpaper,
+    overlay: overlay::Overlay,
+    shadow_ids: HashMap<WindowId, Id>,
+    text: text::Text,
+}
+
+impl Painter {
+    /// A painter with nothing painted yet.
+    pub fn new() -> Self {
+        Self {
+            renderer: SoftRenderer::new(),
+            titlebars: titlebar::Titlebars::default(),
+            cursors: cursor::Cursors::default(),
+            wallpaper: wallpaper::Wallpaper::default(),
+            overlay: overlay::Overlay::default(),
+            shadow_ids: HashMap::new(),
+            text: text::Text::load(),
+        }
+    }
+
+    /// Draws what changed since the frame that the target holds; tells where.
+    pub fn render(
+        &mut self,
+        tracker: &mut OutputDamageTracker,
+        target: &mut Target<'_>,
+        age: usize,
+        scene: &Scene,
+        background: Color,
+    ) -> Result<Option<Vec<Rectangle<i32, Physical>>>, RenderError> {
+        let channel = |shift: u32| f32::from((background.0 >> shift) as u8) / 255.0;
+        let background = Color32F::new(channel(16), channel(8), channel(0), 1.0);
+        tracker
+            .render_output(
+                &mut self.renderer,
+                target,
+                age,
+                scene.elements(),
+                background,
+            )
+            .map(|result| result.damage.cloned())
+            .map_err(|err| match err {
+                DamageError::Rendering(err) => err,
+                DamageError::OutputNoMode(_) => RenderError::NoMode,
+            })
+    }
+
+    /// Forgets everything that the theme shows in.
+    pub fn forget_look(&mut self) {
+        self.titlebars = titlebar::Titlebars::default();
+        self.cursors = cursor::Cursors::default();
+        self.wallpaper = wallpaper::Wallpaper::default();
+        self.overlay = overlay::Overlay::default();
+        self.shadow_ids = HashMap::new();
+    }
+}
+
+impl Default for Painter {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,258 @@
+//! The Alt-Tab switcher: a card for each window, with its picture and its title.
+
+use std::collections::HashMap;
+
+use ochre_raster::{Bitmap, Color, FixedRect, Radii, Rect, Shadow};
+use smithay::{
+    backend::renderer::{
+        damage::OutputDamageTracker,
+        element::{Id, Kind, surface::render_elements_from_surface_tree},
+    },
+    utils::{Physical, Point, Size, Transform},
+};
+
+use super::{
+    Painter, Target,
+    element::{BitmapElement, Kept, SceneElement},
+    target::Extent,
+};
+use crate::{
+    shell::{ManagedWindow, Switcher, WindowId},
+    state::Compositor,
+};
+
+/// A card's picture, in logical pixels.
+const PICTURE: (i32, i32) = (208, 130);
+/// Around a picture, within its card.
+const INSET: i32 = 10;
+/// Height of a card's title.
+const CAPTION: i32 = 34;
+/// Between two cards, and around them all.
+const GAP: i32 = 6;
+const MARGIN: i32 = 14;
+
+/// The switcher as it was last drawn.
+#[derive(Debug, Default)]
+pub struct Overlay {
+    drawn: Option<(Switcher, f64, Id, Kept)>,
+    pictures: HashMap<WindowId, Bitmap>,
+}
+
+impl Compositor {
+    /// Puts the switcher into the middle of an output.
+    pub(super) fn push_switcher(
+        &mut self,
+        elements: &mut Vec<SceneElement>,
+        switcher: &Switcher,
+        output: Size<i32, Physical>,
+        scale: f64,
+    ) {
+        let same = |(drawn, at, ..): &(Switcher, f64, Id, Kept)| drawn == switcher && *at == scale;
+        if !self.painter.overlay.drawn.as_ref().is_some_and(same) {
+            let order = &switcher.order;
+            let fresh = self
+                .painter
+                .overlay
+                .drawn
+                .as_ref()
+                .is_none_or(|(drawn, at, ..)| drawn.order != *order || *at != scale);
+            if fresh {
+                self.take_pictures(order, scale);
+            }
+            let Some(bitmap) = self.draw_switcher(switcher, output, scale) else {
+                return;
+            };
+            let overlay = &mut self.painter.overlay;
+            match &mut overlay.drawn {
+                Some((drawn, at, _, kept)) => {
+                    kept.replace(bitmap);
+                    (*drawn, *at) = (switcher.clone(), scale);
+                }
+                None => {
+                    let drawn = (switcher.clone(), scale, Id::new(), Kept::new(bitmap));
+                    overlay.drawn = Some(drawn);
+                }
+            }
+        }
+        let Some((_, _, id, kept)) = &self.painter.overlay.drawn else {
+            return;
+        };
+        let (width, height) = kept.size();
+        let place = Point::from(((output.w - width) / 2, (output.h - height) / 2));
+        elements.push(BitmapElement::new(id.clone(), kept.clone(), place).into());
+    }
+
+    /// Small pictures of windows, as they are now.
+    fn take_pictures(&mut self, windows: &[WindowId], scale: f64) {
+        self.painter.overlay.pictures.clear();
+        for id in windows {
+            let Some(window) = self.shell.get(*id) else {
+                continue;
+            };
+            if let Some(picture) = picture_of(window, &mut self.painter, scale) {
+                self.painter.overlay.pictures.insert(*id, picture);
+            }
+        }
+    }
+
+    fn draw_switcher(
+        &mut self,
+        switcher: &Switcher,
+        output: Size<i32, Physical>,
+        scale: f64,
+    ) -> Option<Bitmap> {
+        let px = |length: i32| (f64::from(length) * scale).round() as i32;
+        let card = (px(PICTURE.0 + 2 * INSET), px(PICTURE.1 + INSET + CAPTION));
+        let (gap, margin) = (px(GAP), px(MARGIN));
+        let room = ((output.w - 4 * margin + gap) / (card.0 + gap)).max(1);
+        let count = switcher.order.len() as i32; // as many as windows: small
+        let columns = count.min(room);
+        // More windows than fit: show the page that the chosen one is on.
+        let first = switcher.chosen as i32 / columns * columns;
+        let shown = (count - first).min(columns);
+        let look = &self.look;
+        let painter = &mut self.painter;
+        let shadow = Shadow {
+            sigma: 18.0 * scale as f32,
+            radius: px(look.radius + 6).unsigned_abs(),
+            color: Color::rgba(0, 0, 0, 90),
+            hollow: false,
+        };
+        let around = shadow.margin();
+        let panel = Rect::new(
+            around,
+            around,
+            shown * card.0 + (shown - 1) * gap + 2 * margin,
+            card.1 + 2 * margin,
+        );
+        let mut bitmap =
+            Extent::from_signed(panel.width + 2 * around, panel.height + 2 * around)?.bitmap();
+        let mut canvas = bitmap.canvas();
+        canvas.shadow(panel.translate(0, px(6)), &shadow);
+        canvas.fill_rounded(panel, shadow.radius, look.overlay);
+        canvas.outline(
+            panel,
+            shadow.radius,
+            px(1).max(1).unsigned_abs(),
+            look.outline,
+        );
+
+        for n in 0..shown {
+            let place = Rect::new(
+                panel.x + margin + n * (card.0 + gap),
+                panel.y + margin,
+                card.0,
+                card.1,
+            );
+            let index = (first + n) as usize;
+            let Some(window) = switcher.order.get(index).and_then(|id| self.shell.get(*id)) else {
+                continue;
+            };
+            let mut canvas = bitmap.canvas();
+            if index == switcher.chosen {
+                let radius = px(look.radius).unsigned_abs();
+                canvas.fill_rounded(place, radius, look.accent.faded(40));
+                canvas.outline(place, radius, px(2).unsigned_abs(), look.accent);
+            }
+            if let Some(picture) = painter.overlay.pictures.get(&window.id) {
+                let at = (
+                    place.x + (place.width - picture.width()) / 2,
+                    place.y + px(INSET) + (px(PICTURE.1) - picture.height()) / 2,
+                );
+                let shape = Rect::new(at.0, at.1, picture.width(), picture.height());
+                let image = picture.opaque_image();
+                let corners = Radii::from(px(6).unsigned_abs());
+                canvas.blend_rounded(&image, picture.bounds(), at, 255, shape, corners);
+                canvas.outline(shape, corners, 1, look.outline);
+            }
+            let caption = [
+                (place.x + px(INSET)) as f32,
+                (place.y + card.1 - px(CAPTION)) as f32,
+                px(PICTURE.0) as f32,
+                px(CAPTION) as f32,
+            ];
+            let size = (look.text_size - 1.0) * scale as f32;
+            let name = if window.title.is_empty() {
+                &window.app_id
+            } else {
+                &window.title
+            };
+            painter
+                .text
+                .draw(&mut bitmap, name, size, caption, look.overlay_text);
+        }
+        Some(bitmap)
+    }
+}
+
+/// A window's content, drawn apart and made small.
+fn picture_of(window: &ManagedWindow, painter: &mut Painter, scale: f64) -> Option<Bitmap> {
+    let geometry = window.window.geometry();
+    let size = geometry.size.to_f64().to_physical(scale).to_i32_round();
+    let mut whole = Extent::from_signed(size.w, size.h)?.bitmap();
+    let origin = Point::from((-geometry.loc.x, -geometry.loc.y))
+        .to_f64()
+        .to_physical(scale);
+    let surface = window.surface()?;
+    let elements: Vec<SceneElement> = render_elements_from_surface_tree(
+        &mut painter.renderer,
+        &surface,
+        origin.to_i32_round(),
+        scale,
+        1.0,
+        Kind::Unspecified,
+    );
+    let mut tracker = OutputDamageTracker::new(size, scale, Transform::Normal);
+    let background = [0.5, 0.5, 0.5, 1.0];
+    let mut target = Target::of(&mut whole);
+    tracker
+        .render_output(&mut painter.renderer, &mut target, 0, &elements, background)
+        .ok()?;
+    let most = (f64::from(PICTURE.0) * scale, f64::from(PICTURE.1) * scale);
+    let factor = (most.0 / f64::from(size.w))
+        .min(most.1 / f64::from(size.h))
+        .min(1.0);
+    let small = Extent::from_signed(
+        (f64::from(size.w) * factor).round().max(1.0) as i32,
+        (f64::from(size.h) * factor).round().max(1.0) as i32,
+    )?;
+    Some(shrunk(whole, small))
+}
+
+/// Halves a picture until bilinear scaling no longer skips pixels, then scales it.
+fn shrunk(mut picture: Bitmap, to: Extent) -> Bitmap {
+    let (width, height) = to.signed();
+    while picture.width() >= 2 * width && picture.height() >= 2 * height {
+        let half = Extent::from_signed(picture.width() / 2, picture.height() / 2);
+        let Some(half) = half else { break };
+        picture = scaled(&picture, half);
+    }
+    scaled(&picture, to)
+}
+
+fn scaled(picture: &Bitmap, to: Extent) -> Bitmap {
+    let mut smaller = to.bitmap();
+    let whole = smaller.bounds();
+    let source = FixedRect::from(picture.bounds());
+    smaller
+        .canvas()
+        .blend_scaled(&picture.opaque_image(), source, whole, 255);
+    smaller
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shrinking_averages() {
+        // Stripes one pixel wide become even grey, not stripes again.
+        let stripes = (0..64 * 64).map(|n| if n % 2 == 0 { 0xffff_ffff } else { 0xff00_0000 });
+        let picture = Bitmap::from_pixels(stripes.collect(), 64, 64).unwrap();
+        let small = shrunk(picture, Extent::new(13, 13).unwrap());
+        for pixel in small.pixels() {
+            let grey = pixel & 0xff;
+            assert!((120..=136).contains(&grey), "{grey}");
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! What is under a point: layers, windows, frames, edges, in the order they are drawn.
+
+use smithay::{
+    desktop::{LayerSurface, WindowSurfaceType, layer_map_for_output},
+    reexports::wayland_server::protocol::wl_surface::WlSurface,
+    utils::{Logical, Point},
+    wayland::shell::wlr_layer::{KeyboardInteractivity, Layer},
+};
+
+use super::{Edges, FrameButton, FrameLayout, Mode, WindowId};
+use crate::{handlers::has_buffer, output::Screen, state::Compositor};
+
+/// How far outside a frame its edges can be grabbed.
+const EDGE: i32 = 8;
+/// How far along an edge its corner reaches.
+const CORNER: i32 = 20;
+
+/// What is under a point.
+#[derive(Debug, Clone)]
+pub enum Hit {
+    /// A client's surface, and where its origin is.
+    Surface {
+        /// The surface.
+        surface: WlSurface,
+        /// Its origin in the global space.
+        origin: Point<f64, Logical>,
+        /// The window it belongs to, if it is no layer's.
+        window: Option<WindowId>,
+        /// The layer it belongs to, if it is no window's.
+        layer: Option<LayerSurface>,
+    },
+    /// A window's title bar, or one of its buttons.
+    Title(WindowId, Option<FrameButton>),
+    /// The border that resizes a window.
+    Edge(WindowId, Edges),
+    /// The wallpaper.
+    Desktop,
+}
+
+impl Compositor {
+    /// What is under `point`.
+    pub fn hit(&self, point: Point<f64, Logical>) -> Hit {
+        let screen = self.outputs.at(point);
+        let covered = self
+            .shell
+            .visible()
+            .next_back()
+            .is_some_and(|top| top.mode == Mode::Fullscreen);
+        let above: &[Layer] = if covered {
+            &[Layer::Overlay]
+        } else {
+            &[Layer::Overlay, Layer::Top]
+        };
+        let below = [Layer::Bottom, Layer::Background];
+        self.hit_layers(screen, above, point)
+            .or_else(|| self.hit_windows(point))
+            .or_else(|| self.hit_layers(screen, &below, point))
+            .unwrap_or(Hit::Desktop)
+    }
+
+    fn hit_layers(
+        &self,
+        screen: Option<&Screen>,
+        layers: &[Layer],
+        point: Point<f64, Logical>,
+    ) -> Option<Hit> {
+        let screen = screen?;
+        let corner = screen.rect().loc.to_f64();
+        let map = layer_map_for_output(&screen.output);
+        for layer in layers.iter().flat_map(|layer| map.layers_on(*layer).rev()) {
+            let Some(geometry) = map.layer_geometry(layer) else {
+                continue;
+            };
+            let origin = corner + geometry.loc.to_f64();
+            if let Some((surface, offset)) =
+                layer.surface_under(point - origin, WindowSurfaceType::ALL)
+            {
+                return Some(Hit::Surface {
+                    surface,
+                    origin: origin + offset.to_f64(),
+                    window: None,
+                    layer: Some(layer.clone()),
+                });
+            }
+        }
+        None
+    }
+
+    fn hit_windows(&self, point: Point<f64, Logical>) -> Option<Hit> {
+        for window in self.shell.visible().rev() {
+            let origin = window.surface_origin().to_f64();
+            if let Some((surface, offset)) = window
+                .window
+                .surface_under(point - origin, WindowSurfaceType::ALL)
+            {
+                return Some(Hit::Surface {
+                    surface,
+                    origin: origin + offset.to_f64(),
+                    window: Some(window.id),
+                    layer: None,
+                });
+            }
+            if !window.has_frame() {
+                continue;
+            }
+            let frame = window.frame_rect(&self.look);
+            let inside = point - frame.loc.to_f64();
+            let layout = FrameLayout::new(frame.size.w, &self.look);
+            if layout.bar.to_f64().contains(inside) {
+                return Some(Hit::Title(window.id, layout.button_at(inside)));
+            }
+            if window.mode == Mode::Floating
+                && let Some(edges) = edges_at(point.to_i32_floor(), frame)
+            {
+                return Some(Hit::Edge(window.id, edges));
+            }
+        }
+        None
+    }
+
+    /// The layer surface that takes all keys, if one is shown.
+    pub(super) fn exclusive_layer(&self) -> Option<WlSurface> {
+        self.outputs.iter().find_map(|screen| {
+            let map = layer_map_for_output(&screen.output);
+            let mut layers = map
+                .layers_on(Layer::Overlay)
+                .rev()
+                .chain(map.layers_on(Layer::Top).rev());
+            layers
+                .find(|layer| {
+                    layer.cached_state().keyboard_interactivity == KeyboardInteractivity::Exclusive
+                        && has_buffer(layer.wl_surface())
+                })
+                .map(|layer| layer.wl_surface().clone())
+        })
+    }
+
+    /// Where a surface's origin is, if it is a window's or layer's root.
+    pub(crate) fn surface_origin(&self, surface: &WlSurface) -> Option<Point<f64, Logical>> {
+        if let Some(window) = self.shell.by_surface(surface) {
+            return Some(window.surface_origin().to_f64());
+        }
+        self.outputs.iter().find_map(|screen| {
+            let map = layer_map_for_output(&screen.output);
+            let layer = map.layer_for_surface(surface, WindowSurfaceType::TOPLEVEL)?;
+            Some((screen.rect().loc + map.layer_geometry(layer)?.loc).to_f64())
+        })
+    }
+}
+
+/// Which edges of `frame` a point outside it, but near, belongs to.
+fn edges_at(
+    point: Point<i32, Logical>,
+    frame: smithay::utils::Rectangle<i32, Logical>,
+) -> Option<Edges> {
+    let right = frame.loc.x + frame.size.w;
+    let bottom = frame.loc.y + frame.size.h;
+    let near = point.x >= frame.loc.x - EDGE
+        && point.x < right + EDGE
+        && point.y >= frame.loc.y - EDGE
+        && point.y < bottom + EDGE;
+    if !near || frame.contains(point) {
+        return None;
+    }
+    let on_side = point.x < frame.loc.x || point.x >= right;
+    let on_end = point.y < frame.loc.y || point.y >= bottom;
+    Some(Edges {
+        left: point.x < frame.loc.x + if on_end { CORNER } else { 0 },
+        right: point.x >= right - if on_end { CORNER } else { 0 },
+        top: point.y < frame.loc.y + if on_side { CORNER } else { 0 },
+        bottom: point.y >= bottom - if on_side { CORNER } else { 0 },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use smithay::utils::Rectangle;
+
+    fn edges(x: i32, y: i32) -> Option<(bool, bool, bool, bool)> {
+        let frame = Rectangle::new((100, 100).into(), (300, 200).into());
+        edges_at((x, y).into(), frame)
+            .map(|edges| (edges.left, edges.right, edges.top, edges.bottom))
+    }
+
+    #[test]
+    fn edges_and_corners_lie_around_the_frame() {
+        assert_eq!(edges(150, 150), None, "inside");
+        assert_eq!(edges(80, 150), None, "far");
+        assert_eq!(edges(95, 200), Some((true, false, false, false)));
+        assert_eq!(edges(403, 200), Some((false, true, false, false)));
+        assert_eq!(edges(200, 303), Some((false, false, false, true)));
+        assert_eq!(
+            edges(95, 295),
+            Some((true, false, false, true)),
+            "corner along the side"
+        );
+        assert_eq!(
+            edges(390, 95),
+            Some((false, true, true, false)),
+            "corner along the top"
+        );
+    }
+}

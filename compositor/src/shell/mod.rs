@@ -1,0 +1,314 @@
+//! Windows as people see them.
+//!
+//! [`Shell`] holds the stack of windows, bottom first; the last mapped, unminimized one that was
+//! activated has the keyboard. Positions are of a window's *content* (its xdg geometry); the frame
+//! that the compositor draws lies around it.
+
+mod frame;
+mod grab;
+mod hit;
+mod modes;
+mod placement;
+mod switcher;
+mod window;
+
+use std::collections::HashSet;
+
+use smithay::{
+    desktop::Window,
+    reexports::wayland_server::protocol::wl_surface::WlSurface,
+    utils::{IsAlive, SERIAL_COUNTER, Serial},
+    wayland::{
+        compositor::with_states,
+        shell::xdg::{ToplevelSurface, XdgToplevelSurfaceData},
+    },
+};
+
+pub use frame::{FrameButton, FrameLayout};
+pub use grab::Edges;
+pub use hit::Hit;
+pub use switcher::Switcher;
+pub use window::{ManagedWindow, Mode, WindowId, WindowInfo};
+
+use crate::{handlers::has_buffer, state::Compositor};
+
+/// All windows and what is going on with them.
+#[derive(Debug, Default)]
+pub struct Shell {
+    windows: Vec<ManagedWindow>,
+    next_id: u32,
+    cascade: i32,
+    /// Alt-Tab, while it is held.
+    pub switcher: Option<Switcher>,
+    /// Surfaces that keep the screen awake.
+    pub idle_inhibitors: HashSet<WlSurface>,
+    /// The frame button under the pointer, and whether it is held down.
+    pub hovered: Option<(WindowId, FrameButton, bool)>,
+}
+
+impl Shell {
+    /// Windows, bottom first.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &ManagedWindow> {
+        self.windows.iter()
+    }
+
+    /// The window with this id.
+    pub fn get(&self, id: WindowId) -> Option<&ManagedWindow> {
+        self.windows.iter().find(|window| window.id == id)
+    }
+
+    /// The window with this id.
+    pub fn get_mut(&mut self, id: WindowId) -> Option<&mut ManagedWindow> {
+        self.windows.iter_mut().find(|window| window.id == id)
+    }
+
+    /// The window of this root surface.
+    pub fn by_surface(&self, surface: &WlSurface) -> Option<&ManagedWindow> {
+        self.windows
+            .iter()
+            .find(|window| window.surface().as_ref() == Some(surface))
+    }
+
+    fn by_surface_mut(&mut self, surface: &WlSurface) -> Option<&mut ManagedWindow> {
+        self.windows
+            .iter_mut()
+            .find(|window| window.surface().as_ref() == Some(surface))
+    }
+
+    /// The id of this root surface's window.
+    pub fn id_of(&self, surface: &WlSurface) -> Option<WindowId> {
+        self.by_surface(surface).map(|window| window.id)
+    }
+
+    /// Windows that are on screen, bottom first.
+    pub fn visible(&self) -> impl DoubleEndedIterator<Item = &ManagedWindow> {
+        self.windows.iter().filter(|window| window.is_visible())
+    }
+
+    /// The window that has the keyboard's attention.
+    pub fn active(&self) -> Option<&ManagedWindow> {
+        self.windows.iter().rev().find(|window| window.active)
+    }
+
+    /// What panels and scripts are told, in the order windows were opened.
+    pub fn infos(&self) -> Vec<WindowInfo> {
+        let mut infos: Vec<_> = self
+            .windows
+            .iter()
+            .filter(|window| window.mapped)
+            .map(ManagedWindow::info)
+            .collect();
+        infos.sort_by_key(|info| info.id);
+        infos
+    }
+
+    fn raise(&mut self, id: WindowId) {
+        if let Some(place) = self.windows.iter().position(|window| window.id == id) {
+            let window = self.windows.remove(place);
+            self.windows.push(window);
+        }
+        // Dialogs stay above the window that they belong to.
+        let parent = self.get(id).and_then(ManagedWindow::surface);
+        let children: Vec<WindowId> = self
+            .windows
+            .iter()
+            .filter(|window| window.id != id && window.parent() == parent && parent.is_some())
+            .map(|window| window.id)
+            .collect();
+        for child in children {
+            self.raise(child);
+        }
+    }
+}
+
+impl Compositor {
+    /// Takes note of a new window; it shows with its first buffer.
+    pub(crate) fn add_window(&mut self, window: Window) {
+        let id = WindowId(self.shell.next_id);
+        self.shell.next_id += 1;
+        self.shell.windows.push(ManagedWindow::new(id, window));
+    }
+
+    /// Forgets a window.
+    pub(crate) fn remove_window(&mut self, surface: &WlSurface) {
+        let Some(id) = self.shell.id_of(surface) else {
+            return;
+        };
+        self.shell.windows.retain(|window| window.id != id);
+        self.windows_gone();
+    }
+
+    fn windows_gone(&mut self) {
+        self.shell.windows.retain(|window| window.window.alive());
+        let shell = &mut self.shell;
+        if shell
+            .hovered
+            .is_some_and(|(id, ..)| !shell.windows.iter().any(|window| window.id == id))
+        {
+            shell.hovered = None;
+        }
+        self.update_switcher();
+        self.refocus();
+        self.tell_windows();
+        self.outputs.queue_all();
+        self.pointer_moved_under();
+    }
+
+    /// A window's tree was committed: first configure, mapping, unmapping, resizing.
+    pub(crate) fn window_committed(&mut self, root: &WlSurface) {
+        let Some(window) = self.shell.by_surface_mut(root) else {
+            return;
+        };
+        window.window.on_commit();
+        let id = window.id;
+        let Some(toplevel) = window.window.toplevel().cloned() else {
+            return;
+        };
+
+        if !toplevel.is_initial_configure_sent() {
+            self.first_configure(id, &toplevel);
+            return;
+        }
+        let shown = has_buffer(root);
+        let Some(window) = self.shell.get_mut(id) else {
+            return;
+        };
+        match (window.mapped, shown) {
+            (false, true) => self.map_window(id),
+            (true, false) => {
+                window.mapped = false;
+                window.active = false;
+                self.windows_gone();
+            }
+            (true, true) => {
+                let acked = acked_serial(&toplevel);
+                window.follow_commit(acked);
+                let moved = window.take_moved();
+                if moved {
+                    self.pointer_moved_under();
+                }
+            }
+            (false, false) => {}
+        }
+    }
+
+    fn first_configure(&mut self, id: WindowId, toplevel: &ToplevelSurface) {
+        let Some(window) = self.shell.get(id) else {
+            return;
+        };
+        let area = self.outputs.work_area(None);
+        let title = if window.decorated {
+            self.look.title_height
+        } else {
+            0
+        };
+        toplevel.with_pending_state(|state| {
+            state.bounds = Some((area.size.w, (area.size.h - title).max(1)).into());
+        });
+        if window.mode == Mode::Floating {
+            toplevel.send_configure();
+        } else {
+            // It asked for a mode before its first commit.
+            self.apply_mode(id, true);
+        }
+    }
+
+    fn map_window(&mut self, id: WindowId) {
+        self.place(id);
+        if let Some(window) = self.shell.get_mut(id) {
+            window.mapped = true;
+        }
+        self.activate(id);
+        self.tell_windows();
+        self.pointer_moved_under();
+    }
+
+    /// Title or app id changed.
+    pub(crate) fn window_renamed(&mut self, surface: &WlSurface) {
+        if let Some(window) = self.shell.by_surface_mut(surface) {
+            window.read_names();
+            if window.mapped {
+                self.tell_windows();
+                self.outputs.queue_all();
+            }
+        }
+    }
+
+    /// Turns the compositor-drawn frame of a window on or off.
+    pub(crate) fn decorate(&mut self, surface: &WlSurface, on: bool) {
+        let Some(window) = self.shell.by_surface_mut(surface) else {
+            return;
+        };
+        if window.decorated == on {
+            return;
+        }
+        window.decorated = on;
+        let (id, mapped, mode) = (window.id, window.mapped, window.mode);
+        if mapped && mode != Mode::Floating {
+            self.apply_mode(id, false);
+        } else if mapped {
+            self.keep_reachable(id);
+        }
+        self.outputs.queue_all();
+    }
+
+    /// Raises a window, shows it if it was minimized, and gives it the keyboard.
+    pub fn activate(&mut self, id: WindowId) {
+        let Some(window) = self.shell.get_mut(id) else {
+            return;
+        };
+        window.minimized = false;
+        let surface = window.surface();
+        self.shell.raise(id);
+        // A dialog of the window gets the keyboard in its stead.
+        let target = self
+            .shell
+            .windows
+            .iter()
+            .rev()
+            .find(|window| window.is_visible() && surface.is_some() && window.parent() == surface)
+            .map_or(id, |dialog| dialog.id);
+        let surface = self.shell.get(target).and_then(ManagedWindow::surface);
+        self.focus_surface(surface, SERIAL_COUNTER.next_serial());
+    }
+
+    /// Gives the keyboard to a surface and redraws what changes look by it.
+    pub(crate) fn focus_surface(&mut self, surface: Option<WlSurface>, serial: Serial) {
+        for window in &mut self.shell.windows {
+            let active = surface.is_some() && window.surface() == surface;
+            if window.active != active {
+                window.active = active;
+                window.window.set_activated(active);
+                if let Some(toplevel) = window.window.toplevel()
+                    && toplevel.is_initial_configure_sent()
+                {
+                    toplevel.send_pending_configure();
+                }
+            }
+        }
+        if let Some(keyboard) = self.seat.get_keyboard()
+            && keyboard.current_focus() != surface
+        {
+            keyboard.set_focus(self, surface, serial);
+        }
+        self.tell_windows();
+        self.outputs.queue_all();
+    }
+
+    /// Gives the keyboard to whoever should have it after something went away.
+    pub(crate) fn refocus(&mut self) {
+        let focus = self.exclusive_layer().or_else(|| {
+            let top = self.shell.visible().next_back();
+            top.and_then(ManagedWindow::surface)
+        });
+        self.focus_surface(focus, SERIAL_COUNTER.next_serial());
+    }
+}
+
+/// The configure that the client's last commit answered.
+fn acked_serial(toplevel: &ToplevelSurface) -> Option<Serial> {
+    with_states(toplevel.wl_surface(), |states| {
+        let data = states.data_map.get::<XdgToplevelSurfaceData>()?;
+        data.lock().ok()?.current_serial
+    })
+}

@@ -1,0 +1,179 @@
+//! Maximize, snap, fullscreen, minimize, close: what a window is told, and where it then goes.
+//!
+//! A window changes place only when its client has drawn for the new size, so that no frame shows
+//! the old content at the new place.
+
+use smithay::{
+    reexports::wayland_protocols::xdg::shell::server::xdg_toplevel::State,
+    utils::{Logical, Rectangle},
+};
+
+use super::{Mode, WindowId};
+use crate::state::Compositor;
+
+impl Compositor {
+    /// Fills the work area.
+    pub fn maximize(&mut self, id: WindowId) {
+        self.set_mode(id, Mode::Maximized);
+    }
+
+    /// Goes back to floating from maximized or snapped.
+    pub fn unmaximize(&mut self, id: WindowId) {
+        if self
+            .shell
+            .get(id)
+            .is_some_and(|window| window.mode != Mode::Fullscreen)
+        {
+            self.set_mode(id, Mode::Floating);
+        }
+    }
+
+    /// Maximizes, or goes back.
+    pub fn toggle_maximized(&mut self, id: WindowId) {
+        match self.shell.get(id).map(|window| window.mode) {
+            Some(Mode::Maximized) => self.set_mode(id, Mode::Floating),
+            Some(_) => self.set_mode(id, Mode::Maximized),
+            None => {}
+        }
+    }
+
+    /// Fills the output, above panels.
+    pub fn fullscreen(&mut self, id: WindowId) {
+        self.set_mode(id, Mode::Fullscreen);
+    }
+
+    /// Goes back to floating from fullscreen.
+    pub fn unfullscreen(&mut self, id: WindowId) {
+        if self
+            .shell
+            .get(id)
+            .is_some_and(|window| window.mode == Mode::Fullscreen)
+        {
+            self.set_mode(id, Mode::Floating);
+        }
+    }
+
+    /// Hides a window until it is activated again.
+    pub fn minimize(&mut self, id: WindowId) {
+        if let Some(window) = self.shell.get_mut(id) {
+            window.minimized = true;
+            self.refocus();
+            self.pointer_moved_under();
+        }
+    }
+
+    /// Asks a window to close.
+    pub fn close(&mut self, id: WindowId) {
+        if let Some(toplevel) = self
+            .shell
+            .get(id)
+            .and_then(|window| window.window.toplevel())
+        {
+            toplevel.send_close();
+        }
+    }
+
+    /// Puts a window into a mode.
+    pub fn set_mode(&mut self, id: WindowId, mode: Mode) {
+        let Some(window) = self.shell.get_mut(id) else {
+            return;
+        };
+        if window.mode == Mode::Floating && window.mapped {
+            window.restore = Some(window.rect());
+        }
+        window.mode = mode;
+        window.resizing = None;
+        let configured = window
+            .window
+            .toplevel()
+            .is_some_and(|toplevel| toplevel.is_initial_configure_sent());
+        if configured {
+            self.apply_mode(id, true);
+        }
+        self.tell_windows();
+        self.outputs.queue_all();
+    }
+
+    /// Tells a window its mode's size; it moves when it has answered.
+    pub(super) fn apply_mode(&mut self, id: WindowId, must_answer: bool) {
+        let Some(rect) = self.mode_rect(id) else {
+            return;
+        };
+        let Some(window) = self.shell.get_mut(id) else {
+            return;
+        };
+        let Some(toplevel) = window.window.toplevel().cloned() else {
+            return;
+        };
+        let mode = window.mode;
+        toplevel.with_pending_state(|state| {
+            let mut set = |flag, on| {
+                _ = if on {
+                    state.states.set(flag)
+                } else {
+                    state.states.unset(flag)
+                }
+            };
+            set(State::Maximized, mode == Mode::Maximized);
+            set(State::Fullscreen, mode == Mode::Fullscreen);
+            let snapped = matches!(mode, Mode::SnappedLeft | Mode::SnappedRight);
+            set(State::TiledTop, snapped);
+            set(State::TiledBottom, snapped);
+            set(State::TiledLeft, mode == Mode::SnappedLeft);
+            set(State::TiledRight, mode == Mode::SnappedRight);
+            state.size = rect.map(|rect| rect.size);
+        });
+        let serial = if must_answer {
+            Some(toplevel.send_configure())
+        } else {
+            toplevel.send_pending_configure()
+        };
+        if let (Some(rect), Some(serial)) = (rect, serial) {
+            window.arrival = Some((serial, rect.loc));
+        }
+    }
+
+    /// The content rectangle that a window's mode gives it; none when it may choose.
+    fn mode_rect(&self, id: WindowId) -> Option<Option<Rectangle<i32, Logical>>> {
+        let window = self.shell.get(id)?;
+        let near = window.mapped.then(|| window.rect());
+        let mut area = self.outputs.work_area(near);
+        match window.mode {
+            Mode::Floating => return Some(window.restore),
+            Mode::Maximized => {}
+            Mode::SnappedLeft => area.size.w /= 2,
+            Mode::SnappedRight => {
+                let left = area.size.w / 2;
+                area.loc.x += left;
+                area.size.w -= left;
+            }
+            Mode::Fullscreen => {
+                let screen = self.outputs.rect_at(near.unwrap_or(area)).unwrap_or(area);
+                return Some(Some(screen));
+            }
+        }
+        if window.decorated {
+            let title = self.look.title_height.min(area.size.h - 1);
+            area.loc.y += title;
+            area.size.h -= title;
+        }
+        Some(Some(area))
+    }
+
+    /// Panels or displays changed: windows that fill something fill it anew, others stay in reach.
+    pub(crate) fn work_area_changed(&mut self) {
+        let ids: Vec<_> = self
+            .shell
+            .iter()
+            .map(|window| (window.id, window.mode))
+            .collect();
+        for (id, mode) in ids {
+            if mode == Mode::Floating {
+                self.keep_reachable(id);
+            } else {
+                self.apply_mode(id, false);
+            }
+        }
+        self.outputs.queue_all();
+    }
+}

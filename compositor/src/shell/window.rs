@@ -1,0 +1,232 @@
+//! One window: where it is, in which mode, and what it is called.
+
+use serde::{Deserialize, Serialize};
+use smithay::{
+    desktop::Window,
+    reexports::wayland_server::protocol::wl_surface::WlSurface,
+    utils::{Logical, Point, Rectangle, Serial},
+    wayland::{compositor::with_states, seat::WaylandFocus, shell::xdg::XdgToplevelSurfaceData},
+};
+
+use super::Edges;
+use crate::render::Look;
+
+/// A window's name for as long as the compositor runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct WindowId(pub u32);
+
+/// How a window fills its output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Where and as large as its user wants.
+    Floating,
+    /// All of the work area.
+    Maximized,
+    /// The left half of the work area.
+    SnappedLeft,
+    /// The right half of the work area.
+    SnappedRight,
+    /// All of the output, above panels.
+    Fullscreen,
+}
+
+impl Mode {
+    /// Its name for scripts.
+    pub fn name(self) -> &'static str {
+        match self {
+            Mode::Floating => "floating",
+            Mode::Maximized => "maximized",
+            Mode::SnappedLeft => "snapped-left",
+            Mode::SnappedRight => "snapped-right",
+            Mode::Fullscreen => "fullscreen",
+        }
+    }
+}
+
+/// What panels and scripts are told of a window.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WindowInfo {
+    /// Its id.
+    pub id: WindowId,
+    /// Its title.
+    pub title: String,
+    /// Its application's id.
+    pub app_id: String,
+    /// Whether it has the keyboard.
+    pub active: bool,
+    /// Whether it is maximized.
+    pub maximized: bool,
+    /// Whether it is minimized.
+    pub minimized: bool,
+    /// Whether it is fullscreen.
+    pub fullscreen: bool,
+}
+
+/// A resize under way, or ended but not yet answered by the client.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Resizing {
+    pub edges: Edges,
+    /// Content rectangle when it began: the edges not dragged stay there.
+    pub start: Rectangle<i32, Logical>,
+    /// The configure after which the client's commits are no longer part of it.
+    pub last: Option<Serial>,
+}
+
+/// A window and its state.
+#[derive(Debug)]
+pub struct ManagedWindow {
+    /// Its id.
+    pub id: WindowId,
+    /// Smithay's handle.
+    pub window: Window,
+    /// Where its content (xdg geometry) starts.
+    pub position: Point<i32, Logical>,
+    /// How it fills its output.
+    pub mode: Mode,
+    /// Hidden by its user.
+    pub minimized: bool,
+    /// Has shown its first buffer.
+    pub mapped: bool,
+    /// Has the keyboard.
+    pub active: bool,
+    /// Whether the compositor draws its frame.
+    pub decorated: bool,
+    /// Its title.
+    pub title: String,
+    /// Its application's id.
+    pub app_id: String,
+    /// Content rectangle to come back to from another mode.
+    pub(super) restore: Option<Rectangle<i32, Logical>>,
+    /// Where it goes once the client has answered that configure.
+    pub(super) arrival: Option<(Serial, Point<i32, Logical>)>,
+    pub(super) resizing: Option<Resizing>,
+    moved: bool,
+}
+
+impl ManagedWindow {
+    pub(super) fn new(id: WindowId, window: Window) -> Self {
+        Self {
+            id,
+            window,
+            position: Point::default(),
+            mode: Mode::Floating,
+            minimized: false,
+            mapped: false,
+            active: false,
+            decorated: false,
+            title: String::new(),
+            app_id: String::new(),
+            restore: None,
+            arrival: None,
+            resizing: None,
+            moved: false,
+        }
+    }
+
+    /// Its root surface.
+    pub fn surface(&self) -> Option<WlSurface> {
+        self.window.wl_surface().map(|surface| surface.into_owned())
+    }
+
+    /// The root surface of the window that it is a dialog of.
+    pub fn parent(&self) -> Option<WlSurface> {
+        self.window
+            .toplevel()
+            .and_then(|toplevel| toplevel.parent())
+    }
+
+    /// Whether it is on screen.
+    pub fn is_visible(&self) -> bool {
+        self.mapped && !self.minimized
+    }
+
+    /// Whether a frame is drawn around it now.
+    pub fn has_frame(&self) -> bool {
+        self.decorated && self.mode != Mode::Fullscreen
+    }
+
+    /// Its content's rectangle.
+    pub fn rect(&self) -> Rectangle<i32, Logical> {
+        Rectangle::new(self.position, self.window.geometry().size)
+    }
+
+    /// Its content with the title bar.
+    pub fn frame_rect(&self, look: &Look) -> Rectangle<i32, Logical> {
+        let mut rect = self.rect();
+        if self.has_frame() {
+            rect.loc.y -= look.title_height;
+            rect.size.h += look.title_height;
+        }
+        rect
+    }
+
+    /// Where its root surface's own origin is.
+    pub fn surface_origin(&self) -> Point<i32, Logical> {
+        self.position - self.window.geometry().loc
+    }
+
+    /// What panels and scripts are told.
+    pub fn info(&self) -> WindowInfo {
+        WindowInfo {
+            id: self.id,
+            title: self.title.clone(),
+            app_id: self.app_id.clone(),
+            active: self.active,
+            maximized: self.mode == Mode::Maximized,
+            minimized: self.minimized,
+            fullscreen: self.mode == Mode::Fullscreen,
+        }
+    }
+
+    /// Reads title and app id as the client set them.
+    pub(super) fn read_names(&mut self) {
+        let Some(toplevel) = self.window.toplevel() else {
+            return;
+        };
+        let names = with_states(toplevel.wl_surface(), |states| {
+            let data = states
+                .data_map
+                .get::<XdgToplevelSurfaceData>()?
+                .lock()
+                .ok()?;
+            Some((data.title.clone(), data.app_id.clone()))
+        });
+        let (title, app_id) = names.unwrap_or_default();
+        self.title = title.unwrap_or_default();
+        self.app_id = app_id.unwrap_or_default();
+    }
+
+    pub(super) fn move_to(&mut self, position: Point<i32, Logical>) {
+        self.moved |= self.position != position;
+        self.position = position;
+    }
+
+    pub(super) fn take_moved(&mut self) -> bool {
+        std::mem::take(&mut self.moved)
+    }
+
+    /// Moves with the client's answer: an arrival in a mode, or the fixed edges of a resize.
+    pub(super) fn follow_commit(&mut self, acked: Option<Serial>) {
+        let answered = |serial: Serial| acked.is_some_and(|acked| acked.is_no_older_than(&serial));
+        if let Some((serial, position)) = self.arrival
+            && answered(serial)
+        {
+            self.arrival = None;
+            self.move_to(position);
+        }
+        if let Some(resizing) = self.resizing {
+            let size = self.window.geometry().size;
+            let mut position = self.position;
+            if resizing.edges.left {
+                position.x = resizing.start.loc.x + resizing.start.size.w - size.w;
+            }
+            if resizing.edges.top {
+                position.y = resizing.start.loc.y + resizing.start.size.h - size.h;
+            }
+            self.move_to(position);
+            if resizing.last.is_some_and(answered) {
+                self.resizing = None;
+            }
+        }
+    }
+}

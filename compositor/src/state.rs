@@ -1,0 +1,329 @@
+//! `Compositor`: everything the compositor knows, and how one turn of its event loop goes.
+//!
+//! One thread owns it all; there are no locks but those inside Smithay's surface states. A turn is:
+//! sources fire (clients' requests, input, timers), then [`Compositor::settle`] tidies what died,
+//! draws the outputs that asked for it, and flushes what clients are to be told.
+
+use std::{
+    cell::RefCell, collections::HashSet, ffi::OsString, path::Path, rc::Rc, sync::Arc,
+    time::Duration,
+};
+
+use smithay::{
+    desktop::PopupManager,
+    input::{Seat, SeatState, keyboard::XkbConfig, pointer::CursorImageStatus},
+    reexports::{
+        calloop::{
+            EventLoop, Interest, LoopHandle, LoopSignal, Mode, PostAction, RegistrationToken,
+            generic::Generic,
+            timer::{TimeoutAction, Timer},
+        },
+        wayland_server::{
+            Client, Display, DisplayHandle, ListeningSocket,
+            backend::{ClientData, ClientId, DisconnectReason},
+            protocol::wl_surface::WlSurface,
+        },
+    },
+    utils::{Logical, Point},
+    wayland::compositor::CompositorClientState,
+};
+
+use crate::{
+    Error,
+    backend::Backend,
+    clock::{Clock, Deadlines, Due},
+    handlers::Protocols,
+    output::Outputs,
+    render::{Look, Painter},
+    session::Session,
+    shell::Shell,
+};
+
+/// What is chosen at start.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// xkb layout names, comma-separated (`us`, `de,us`).
+    pub keyboard_layout: String,
+    /// Variants of the layouts, comma-separated.
+    pub keyboard_variant: String,
+    /// xkb options, comma-separated (`caps:escape`).
+    pub keyboard_options: String,
+    /// Key repeat: characters a second.
+    pub repeat_rate: i32,
+    /// Key repeat: milliseconds before it starts.
+    pub repeat_delay: i32,
+    /// Whether the control socket may inject input.
+    pub allow_input_injection: bool,
+    /// Scale of outputs.
+    pub scale: f64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            keyboard_layout: "us".into(),
+            keyboard_variant: String::new(),
+            keyboard_options: String::new(),
+            repeat_rate: 30,
+            repeat_delay: 350,
+            allow_input_injection: false,
+            scale: 1.0,
+        }
+    }
+}
+
+/// What Smithay keeps for each client.
+#[derive(Debug, Default)]
+pub struct ClientState {
+    /// Smithay's per-client surface state.
+    pub compositor: CompositorClientState,
+}
+
+impl ClientData for ClientState {
+    fn initialized(&self, _client_id: ClientId) {}
+    fn disconnected(&self, _client_id: ClientId, _reason: DisconnectReason) {}
+}
+
+/// The compositor.
+pub struct Compositor {
+    /// To create globals and clients, and to flush.
+    pub display: DisplayHandle,
+    /// To add event sources.
+    pub events: LoopHandle<'static, Compositor>,
+    /// To end the loop.
+    pub stop: LoopSignal,
+    /// What time it is.
+    pub clock: Clock,
+    /// What is due when.
+    pub deadlines: Deadlines,
+    /// Smithay's protocol states.
+    pub protocols: Protocols,
+    /// Focus and grabs of the one seat.
+    pub seat: Seat<Compositor>,
+    /// The seats' protocol state.
+    pub seats: SeatState<Compositor>,
+    /// Popups and who they hang on.
+    pub popups: PopupManager,
+    /// Windows.
+    pub shell: Shell,
+    /// Displays and their pacing.
+    pub outputs: Outputs,
+    /// The renderer and what it caches.
+    pub painter: Painter,
+    /// The colours and measures of the active theme.
+    pub look: Look,
+    /// Where frames go.
+    pub backend: Backend,
+    /// What the client under the pointer wants it to look like.
+    pub cursor: CursorImageStatus,
+    /// The surface that is dragged with the pointer, and its offset.
+    pub drag_icon: Option<(WlSurface, Point<i32, Logical>)>,
+    /// Keys whose press was the desktop's: their release is too.
+    pub(crate) swallowed_keys: HashSet<u32>,
+    /// Alt was let go while the switcher was open.
+    pub(crate) switch_let_go: bool,
+    /// The last press on a title bar.
+    pub(crate) title_press: Option<crate::input::pointer::TitlePress>,
+    /// What is under the pointer may have changed without the pointer moving.
+    pub pointer_stale: bool,
+    /// Programs that the session runs.
+    pub session: Session,
+    /// Choices made at start.
+    pub options: Options,
+    /// Clients that wait on the control socket.
+    pub control: crate::control::Waiters,
+    alarm: Option<(RegistrationToken, Duration)>,
+}
+
+impl Compositor {
+    /// Builds the compositor and hangs its Wayland display into `event_loop`.
+    pub fn new(
+        event_loop: &EventLoop<'static, Compositor>,
+        clock: Clock,
+        options: Options,
+    ) -> Result<Self, Error> {
+        let display: Display<Compositor> =
+            Display::new().map_err(|err| Error::Socket(err.to_string()))?;
+        let handle = display.handle();
+        let events = event_loop.handle();
+
+        let mut seats = SeatState::new();
+        let mut seat = seats.new_wl_seat(&handle, "seat0");
+        let xkb = XkbConfig {
+            layout: &options.keyboard_layout,
+            variant: &options.keyboard_variant,
+            options: (!options.keyboard_options.is_empty())
+                .then(|| options.keyboard_options.clone()),
+            ..XkbConfig::default()
+        };
+        seat.add_keyboard(xkb, options.repeat_delay, options.repeat_rate)
+            .map_err(|err| Error::Keyboard(err.to_string()))?;
+        seat.add_pointer();
+        let protocols = Protocols::new(&handle, &events);
+
+        watch_clients(&events, display)?;
+
+        Ok(Self {
+            display: handle,
+            stop: event_loop.get_signal(),
+            clock,
+            deadlines: Deadlines::default(),
+            protocols,
+            seat,
+            seats,
+            popups: PopupManager::default(),
+            shell: Shell::default(),
+            outputs: Outputs::default(),
+            painter: Painter::new(),
+            look: Look::active(),
+            backend: Backend::None,
+            cursor: CursorImageStatus::default_named(),
+            drag_icon: None,
+            swallowed_keys: HashSet::new(),
+            switch_let_go: false,
+            title_press: None,
+            pointer_stale: false,
+            session: Session::default(),
+            control: crate::control::Waiters::default(),
+            options,
+            alarm: None,
+            events,
+        })
+    }
+
+    /// Listens on the first free `wayland-N` in `directory`, or on the name given.
+    pub fn listen(&mut self, directory: &Path, name: Option<&str>) -> Result<OsString, Error> {
+        let names = match name {
+            Some(name) => vec![name.to_owned()],
+            None => (0..=32).map(|n| format!("wayland-{n}")).collect(),
+        };
+        let mut free = names.into_iter().filter_map(|name| {
+            let socket = ListeningSocket::bind_absolute(directory.join(&name)).ok()?;
+            Some((name, socket))
+        });
+        let Some((name, socket)) = free.next() else {
+            return Err(Error::Socket(format!(
+                "no free name in {}",
+                directory.display()
+            )));
+        };
+        let source = Generic::new(socket, Interest::READ, Mode::Level);
+        self.events.insert_source(source, |_, socket, state| {
+            while let Ok(Some(stream)) = socket.accept() {
+                // A connection that dies before it begins is its client's loss alone.
+                let _ = state
+                    .display
+                    .insert_client(stream, Arc::new(ClientState::default()));
+            }
+            Ok(PostAction::Continue)
+        })?;
+        Ok(name.into())
+    }
+
+    /// Takes a connected stream as a client (tests and the session's own programs).
+    pub fn adopt(&mut self, stream: std::os::unix::net::UnixStream) -> Result<Client, Error> {
+        self.display
+            .insert_client(stream, Arc::new(ClientState::default()))
+            .map_err(|err| Error::Socket(err.to_string()))
+    }
+
+    /// The end of a turn of the loop: everything that follows from what the sources brought.
+    pub fn settle(&mut self) {
+        self.run_deadlines();
+        self.popups.cleanup();
+        self.tidy_layers();
+        self.refresh_pointer();
+        self.draw_due_outputs();
+        self.answer_idle_waiters();
+        // A client that cannot be written to is dropped by the backend itself.
+        let _ = self.display.flush_clients();
+        self.arm_alarm();
+    }
+
+    /// Runs the loop until something stops it.
+    pub fn run(&mut self, event_loop: &mut EventLoop<'static, Compositor>) -> Result<(), Error> {
+        self.settle();
+        event_loop.run(None, self, Compositor::settle)?;
+        Ok(())
+    }
+
+    /// Acts on the deadlines that have passed.
+    pub fn run_deadlines(&mut self) {
+        let now = self.clock.now();
+        while let Some(due) = self.deadlines.pop(now) {
+            match due {
+                Due::Vblank(output) => self.vblank(output, now),
+                Due::Animate => self.animate(),
+                Due::Rescan => self.rescan_devices(),
+                Due::RestartShell => self.restart_shell(),
+                Due::Quiet => {} // `settle` answers who waited for it
+            }
+        }
+    }
+
+    /// One calloop timer stands for the soonest deadline; a manual clock needs none.
+    fn arm_alarm(&mut self) {
+        if self.clock.is_manual() {
+            return;
+        }
+        let soonest = self.deadlines.soonest();
+        if self.alarm.as_ref().map(|(_, at)| *at) == soonest {
+            return;
+        }
+        if let Some((token, _)) = self.alarm.take() {
+            self.events.remove(token);
+        }
+        let Some(at) = soonest else { return };
+        let wait = at.saturating_sub(self.clock.now());
+        let timer = self
+            .events
+            .insert_source(Timer::from_duration(wait), |_, _, state| {
+                state.alarm = None; // `settle` runs what is due and arms the next
+                TimeoutAction::Drop
+            });
+        if let Ok(token) = timer {
+            self.alarm = Some((token, at));
+        }
+    }
+
+    /// Reads the theme again and draws everything in it.
+    pub fn reload_look(&mut self) {
+        let look = Look::active();
+        if look == self.look {
+            return;
+        }
+        self.look = look;
+        self.painter.forget_look();
+        self.work_area_changed();
+        self.outputs.damage_all();
+    }
+
+    /// Animations that are under way move to now.
+    fn animate(&mut self) {
+        self.outputs.queue_all();
+    }
+}
+
+/// Reads clients' requests whenever there are some.
+fn watch_clients(
+    events: &LoopHandle<'static, Compositor>,
+    mut display: Display<Compositor>,
+) -> Result<(), Error> {
+    use std::os::fd::AsFd;
+    let poll_fd = display
+        .backend()
+        .poll_fd()
+        .try_clone_to_owned()
+        .map_err(|err| Error::Socket(err.to_string()))?;
+    let display = Rc::new(RefCell::new(display));
+    events.insert_source(
+        Generic::new(poll_fd, Interest::READ, Mode::Level),
+        move |_, fd, state| {
+            let _ = fd.as_fd();
+            // Errors here are one client's; the backend has dropped it already.
+            let _ = display.borrow_mut().dispatch_clients(state);
+            Ok(PostAction::Continue)
+        },
+    )?;
+    Ok(())
+}
