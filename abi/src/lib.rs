@@ -6,6 +6,7 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+pub mod boot;
 pub mod ioctl;
 pub mod native;
 pub mod scheme;

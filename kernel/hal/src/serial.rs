@@ -1,23 +1,134 @@
 //! The debug serial ports COM1 to COM4 (16550): polled output, input by interrupt.
 
+use crate::sync::{Once, SpinLock};
+use crate::traps::vector;
+use crate::upcalls::upcalls;
+use crate::x86::{inb, outb};
+use crate::{irq, rank};
+use core::sync::atomic::{AtomicU8, Ordering};
+
 pub const PORTS: usize = 4;
 
+const BASES: [u16; PORTS] = [0x3f8, 0x2f8, 0x3e8, 0x2e8];
+const LINES: [u8; PORTS] = [4, 3, 4, 3];
+
+const DATA: u16 = 0;
+const INTERRUPT_ENABLE: u16 = 1;
+const FIFO_CONTROL: u16 = 2;
+const LINE_CONTROL: u16 = 3;
+const MODEM_CONTROL: u16 = 4;
+const LINE_STATUS: u16 = 5;
+const SCRATCH: u16 = 7;
+
+const RECEIVED: u8 = 1;
+const TRANSMIT_EMPTY: u8 = 0x20;
+/// Bytes that fit once the transmitter is empty.
+const FIFO: usize = 16;
+/// Turns to wait for a transmitter; a dead one costs its bytes, not the system.
+const PATIENCE: usize = 1 << 20;
+
+static LOCKS: [SpinLock<()>; PORTS] = [const { SpinLock::new(rank::SERIAL, ()) }; PORTS];
+static PRESENT: Once<[bool; PORTS]> = Once::new();
+/// Ports whose receive interrupt is on, as a bit set.
+static RECEIVING: AtomicU8 = AtomicU8::new(0);
+
+fn read(port: usize, register: u16) -> u8 {
+    // SAFETY: the UARTs' registers have no effect on memory.
+    unsafe { inb(BASES[port] + register) }
+}
+
+fn write_register(port: usize, register: u16, value: u8) {
+    // SAFETY: as in `read`.
+    unsafe { outb(BASES[port] + register, value) };
+}
+
+fn probe(port: usize) -> bool {
+    write_register(port, SCRATCH, 0x5a);
+    if read(port, SCRATCH) != 0x5a {
+        return false;
+    }
+    write_register(port, INTERRUPT_ENABLE, 0);
+    // 115200 baud, 8n1, FIFOs on and empty, OUT2 (which gates the interrupt line).
+    write_register(port, LINE_CONTROL, 0x80);
+    write_register(port, DATA, 1);
+    write_register(port, INTERRUPT_ENABLE, 0);
+    write_register(port, LINE_CONTROL, 3);
+    write_register(port, FIFO_CONTROL, 7);
+    write_register(port, MODEM_CONTROL, 0xb);
+    true
+}
+
+fn present() -> &'static [bool; PORTS] {
+    PRESENT.get_or_init(|| core::array::from_fn(probe))
+}
+
 #[must_use]
-pub fn exists(_port: usize) -> bool {
-    todo!()
+pub fn exists(port: usize) -> bool {
+    present().get(port).copied().unwrap_or(false)
+}
+
+fn transmit(port: usize, bytes: &[u8]) {
+    for chunk in bytes.chunks(FIFO) {
+        for _ in 0..PATIENCE {
+            if read(port, LINE_STATUS) & TRANSMIT_EMPTY != 0 {
+                break;
+            }
+        }
+        for &byte in chunk {
+            write_register(port, DATA, byte);
+        }
+    }
 }
 
 /// Writes all bytes, waiting for the transmitter.
-pub fn write(_port: usize, _bytes: &[u8]) {
-    todo!()
+pub fn write(port: usize, bytes: &[u8]) {
+    if exists(port) {
+        let _guard = LOCKS[port].lock();
+        transmit(port, bytes);
+    }
+}
+
+/// As [`write`] to the first port, whoever holds its lock: for panics.
+pub(crate) fn write_regardless(bytes: &[u8]) {
+    if PRESENT.get().is_some_and(|p| p[0]) {
+        transmit(0, bytes);
+    }
 }
 
 /// Takes what has been received; returns the count.
-pub fn try_read(_port: usize, _dst: &mut [u8]) -> usize {
-    todo!()
+pub fn try_read(port: usize, dst: &mut [u8]) -> usize {
+    if !exists(port) {
+        return 0;
+    }
+    let _guard = LOCKS[port].lock();
+    let mut len = 0;
+    while len < dst.len() && read(port, LINE_STATUS) & RECEIVED != 0 {
+        dst[len] = read(port, DATA);
+        len += 1;
+    }
+    len
 }
 
 /// Turns on the receive interrupt: `KernelUpcalls::serial` is called when bytes wait.
-pub fn enable_receive(_port: usize) {
-    todo!()
+pub fn enable_receive(port: usize) {
+    if !exists(port) {
+        return;
+    }
+    let (gsi, level, active_low) = irq::isa_irq(LINES[port]);
+    if irq::route(gsi, irq::Vector(vector::SERIAL), level, active_low).is_ok() {
+        RECEIVING.fetch_or(1 << port, Ordering::Relaxed);
+        let _guard = LOCKS[port].lock();
+        write_register(port, INTERRUPT_ENABLE, 1);
+        irq::unmask(gsi);
+    }
+}
+
+/// The ports' common interrupt.
+pub(crate) fn interrupt() {
+    for port in 0..PORTS {
+        let on = RECEIVING.load(Ordering::Relaxed) & 1 << port != 0;
+        if on && read(port, LINE_STATUS) & RECEIVED != 0 {
+            (upcalls().serial)(port);
+        }
+    }
 }

@@ -130,19 +130,43 @@ impl<T: ?Sized> Drop for SpinGuard<'_, T> {
     }
 }
 
-/// The check of ranks: each CPU keeps the set of ranks that it holds as a bit set.
+/// The check of ranks: each CPU keeps the set of ranks that it holds.
+#[cfg(all(debug_assertions, target_os = "none"))]
+mod order {
+    use super::Rank;
+    use crate::local;
+
+    pub fn acquire(rank: Rank) {
+        let mut held = local::this().held_ranks.get();
+        let highest = (0..4)
+            .rev()
+            .find(|&w| held[w] != 0)
+            .map(|w| w * 64 + 63 - held[w].leading_zeros() as usize);
+        if let Some(highest) = highest {
+            assert!(
+                usize::from(rank) > highest,
+                "a lock of rank {rank} is taken under one of rank {highest}"
+            );
+        }
+        held[usize::from(rank / 64)] |= 1 << (rank % 64);
+        local::this().held_ranks.set(held);
+    }
+
+    pub fn release(rank: Rank) {
+        let mut held = local::this().held_ranks.get();
+        held[usize::from(rank / 64)] &= !(1 << (rank % 64));
+        local::this().held_ranks.set(held);
+    }
+}
+
+#[cfg(not(all(debug_assertions, target_os = "none")))]
 mod order {
     use super::Rank;
 
-    #[cfg(debug_assertions)]
-    pub fn acquire(_rank: Rank) {}
-    #[cfg(debug_assertions)]
-    pub fn release(_rank: Rank) {}
-
-    #[cfg(not(debug_assertions))]
-    pub fn acquire(_rank: Rank) {}
-    #[cfg(not(debug_assertions))]
-    pub fn release(_rank: Rank) {}
+    #[inline]
+    pub fn acquire(_: Rank) {}
+    #[inline]
+    pub fn release(_: Rank) {}
 }
 
 const EMPTY: u8 = 0;

@@ -2,6 +2,7 @@
 
 use crate::boot::BootInfo;
 use crate::irq::Vector;
+use crate::sync::Once;
 use core::fmt;
 
 pub trait KernelUpcalls {
@@ -21,12 +22,56 @@ pub trait KernelUpcalls {
     fn kick();
     /// Bytes wait at a serial port. Context as for [`Self::timer`].
     fn serial(port: usize);
-    /// The kernel panics; prints what it knows of the current thread. Takes no locks.
+    /// The kernel panics: writes what it knows of the current thread. Takes no locks.
     fn describe_current(out: &mut dyn fmt::Write);
+}
+
+/// The trait's functions, once the binary's entry has named who implements it.
+pub(crate) struct Upcalls {
+    pub main: fn(&'static BootInfo) -> !,
+    pub secondary: fn() -> !,
+    pub page_fault: fn(usize, bool) -> bool,
+    pub timer: fn(),
+    pub interrupt: fn(Vector),
+    pub kick: fn(),
+    pub serial: fn(usize),
+    pub describe_current: fn(&mut dyn fmt::Write),
+}
+
+static UPCALLS: Once<Upcalls> = Once::new();
+
+pub(crate) fn register<K: KernelUpcalls>() {
+    UPCALLS.set(Upcalls {
+        main: K::main,
+        secondary: K::secondary,
+        page_fault: K::page_fault,
+        timer: K::timer,
+        interrupt: K::interrupt,
+        kick: K::kick,
+        serial: K::serial,
+        describe_current: K::describe_current,
+    });
+}
+
+#[inline]
+pub(crate) fn upcalls() -> &'static Upcalls {
+    UPCALLS
+        .get()
+        .expect("registered by the entry, before anything can call up")
+}
+
+pub(crate) fn registered() -> Option<&'static Upcalls> {
+    UPCALLS.get()
 }
 
 /// Makes `$kernel` the kernel of this binary.
 #[macro_export]
 macro_rules! entry {
-    ($kernel:ty) => {};
+    ($kernel:ty) => {
+        /// Called by the assembly of the boot entries, on the boot stack.
+        #[unsafe(no_mangle)]
+        extern "C" fn ochre_start(protocol: usize, information: u64, image: u64) -> ! {
+            $crate::boot::start::<$kernel>(protocol, information, image)
+        }
+    };
 }

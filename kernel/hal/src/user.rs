@@ -1,6 +1,16 @@
 //! Running user code: its registers, and why it came back.
 
+use crate::addr::USER_END;
+use crate::cpu::Features;
+use crate::fpu::Fpu;
 use crate::frame::OutOfMemory;
+use crate::gdt::{USER_CS, USER_DS};
+use crate::traps::{self, vector};
+use crate::x86::{self, msr, rflags};
+use crate::{cpu, local};
+use core::arch::asm;
+
+pub use crate::fpu::{BadFpuState, size as fpu_size, xfeatures};
 
 /// A user thread's registers, in the order of Linux's pt_regs.
 #[repr(C)]
@@ -51,56 +61,138 @@ pub enum Trap {
     Interrupt,
 }
 
-/// The bytes are no valid FPU image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BadFpuState;
-
+/// The end of `regs` is where the CPU pushes the frame of a trap from user mode, so it must be
+/// 16-byte aligned: it would be rounded down otherwise.
+#[repr(C, align(16))]
 pub struct UserContext {
+    _align: usize,
     pub regs: UserRegs,
     pub fs_base: usize,
     pub gs_base: usize,
+    fpu: Fpu,
 }
+
+const _: () = {
+    let end = core::mem::offset_of!(UserContext, regs) + size_of::<UserRegs>();
+    assert!(end.is_multiple_of(16));
+};
 
 impl UserContext {
     /// Registers all zero, FPU in its initial state.
     pub fn new() -> Result<UserContext, OutOfMemory> {
-        todo!()
+        let regs = UserRegs::default();
+        Ok(UserContext {
+            _align: 0,
+            regs,
+            fs_base: 0,
+            gs_base: 0,
+            fpu: Fpu::new()?,
+        })
     }
 
     /// A copy, FPU included, for a new thread.
     pub fn try_clone(&mut self) -> Result<UserContext, OutOfMemory> {
-        todo!()
+        Ok(UserContext {
+            _align: 0,
+            regs: self.regs,
+            fs_base: self.fs_base,
+            gs_base: self.gs_base,
+            fpu: self.fpu.try_clone()?,
+        })
     }
 
     /// Runs user code in the active address space until it traps. Registers that user code can't
-    /// have (segments, privileged flags, a non-canonical rip) are put right first.
+    /// have (segments, privileged flags) are put right first; a rip outside of the user half is
+    /// reported as a general protection fault.
     pub fn run(&mut self) -> Trap {
-        todo!()
+        loop {
+            if self.regs.rip >= USER_END {
+                return Trap::Exception {
+                    vector: vector::GENERAL_PROTECTION,
+                    error: 0,
+                };
+            }
+            let regs = &mut self.regs;
+            regs.rflags = regs.rflags & rflags::USER | rflags::IF | rflags::FIXED;
+            regs.cs = usize::from(USER_CS);
+            regs.ss = usize::from(USER_DS);
+            let local = local::this();
+            self.fpu.load(local);
+            let fsgsbase = cpu::features().contains(Features::FSGSBASE);
+            load_bases(fsgsbase, self.fs_base, self.gs_base);
+            // What `syscall` leaves and `sysret` needs: rip in rcx, rflags in r11.
+            let fast = regs.rcx == regs.rip && regs.r11 == regs.rflags;
+            // SAFETY: the registers are valid for user mode, and this struct stays where it is
+            // while it is borrowed.
+            let (vector, error) = unsafe { traps::enter_user(&raw mut self.regs, fast) };
+            if fsgsbase {
+                (self.fs_base, self.gs_base) = read_bases();
+            }
+            match vector as u8 {
+                traps::SYSCALL => return Trap::Syscall,
+                vector::PAGE_FAULT => {
+                    return Trap::PageFault {
+                        addr: x86::read_cr2() as usize,
+                        present: error & 1 != 0,
+                        write: error & 2 != 0,
+                        exec: error & 16 != 0,
+                    };
+                }
+                vector if vector < vector::FIRST_INTERRUPT => {
+                    return Trap::Exception { vector, error };
+                }
+                vector => {
+                    if traps::interrupt(vector) {
+                        return Trap::Interrupt;
+                    }
+                }
+            }
+        }
     }
 
     /// The FPU image as XSAVE (or FXSAVE) lays it out, for signal frames and ptrace.
     pub fn fpu_bytes(&mut self) -> &[u8] {
-        todo!()
+        self.fpu.bytes()
     }
 
     /// Takes an image as [`Self::fpu_bytes`] gave it, possibly changed by user space.
-    pub fn set_fpu_bytes(&mut self, _bytes: &[u8]) -> Result<(), BadFpuState> {
-        todo!()
+    pub fn set_fpu_bytes(&mut self, bytes: &[u8]) -> Result<(), BadFpuState> {
+        self.fpu.set_bytes(bytes)
     }
 
     pub fn reset_fpu(&mut self) {
-        todo!()
+        self.fpu.reset();
     }
 }
 
-/// Bytes of [`UserContext::fpu_bytes`]: 512 without XSAVE.
-#[must_use]
-pub fn fpu_size() -> usize {
-    todo!()
+/// Bases are canonical user addresses or the CPU would refuse them.
+fn canonical(base: usize) -> usize {
+    if base < 1 << 47 { base } else { 0 }
 }
 
-/// XCR0: the state components in the FPU image; 0 without XSAVE.
-#[must_use]
-pub fn xfeatures() -> u64 {
-    todo!()
+#[inline]
+fn load_bases(fsgsbase: bool, fs: usize, gs: usize) {
+    let (fs, gs) = (canonical(fs), canonical(gs));
+    // SAFETY: FS is unused by the kernel; the user's GS base is the swapped-out one, and nothing
+    // uses GS between the two swaps, as interrupts are off (NMIs find their block elsewhere).
+    unsafe {
+        if fsgsbase {
+            asm!("wrfsbase {fs}", "swapgs", "wrgsbase {gs}", "swapgs", fs = in(reg) fs,
+                gs = in(reg) gs, options(nostack, preserves_flags));
+        } else {
+            x86::wrmsr(msr::FS_BASE, fs as u64);
+            x86::wrmsr(msr::KERNEL_GS_BASE, gs as u64);
+        }
+    }
+}
+
+#[inline]
+fn read_bases() -> (usize, usize) {
+    let (fs, gs);
+    // SAFETY: as in `load_bases`.
+    unsafe {
+        asm!("rdfsbase {fs}", "swapgs", "rdgsbase {gs}", "swapgs", fs = out(reg) fs,
+            gs = out(reg) gs, options(nostack, preserves_flags));
+    }
+    (fs, gs)
 }

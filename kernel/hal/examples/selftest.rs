@@ -1,0 +1,599 @@
+//! The hal's tests, run on the machine itself (`qemu -kernel`): user mode, faults, user-memory
+//! access, contexts, several CPUs. Ends QEMU by its debug exit: status 33 when all passed.
+#![cfg_attr(target_os = "none", no_std, no_main)]
+
+#[cfg(not(target_os = "none"))]
+fn main() {}
+
+#[cfg(target_os = "none")]
+extern crate alloc;
+
+#[cfg(target_os = "none")]
+mod tests {
+    use alloc::sync::Arc;
+    use alloc::vec::Vec;
+    use core::arch::global_asm;
+    use core::fmt;
+    use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+    use ochre_hal::boot::BootInfo;
+    use ochre_hal::context::{self, Context};
+    use ochre_hal::frame::{self, Frame};
+    use ochre_hal::irq::Vector;
+    use ochre_hal::paging::{PageTable, Perms};
+    use ochre_hal::sync::SpinLock;
+    use ochre_hal::upcalls::KernelUpcalls;
+    use ochre_hal::user::{Trap, UserContext};
+    use ochre_hal::{HUGE_SIZE, PAGE_SIZE, cpu, log, time, uaccess};
+
+    pub struct Kernel;
+
+    static TIMER_FIRED: AtomicU64 = AtomicU64::new(0);
+    static FAULT_FRAME: SpinLock<Option<Arc<SpinLock<PageTable>>>> = SpinLock::new(10, None);
+    static KICKS: AtomicUsize = AtomicUsize::new(0);
+
+    impl KernelUpcalls for Kernel {
+        fn main(boot: &'static BootInfo) -> ! {
+            run(boot);
+            log!("selftest: all passed");
+            cpu::debug_exit(0x10);
+            cpu::halt()
+        }
+
+        fn secondary() -> ! {
+            secondary()
+        }
+
+        fn page_fault(addr: usize, _write: bool) -> bool {
+            let table = FAULT_FRAME.lock().clone();
+            let Some(table) = table else { return false };
+            let frame = Frame::alloc_zeroed().expect("memory");
+            table
+                .lock()
+                .map(addr & !0xfff, frame, Perms::READ | Perms::WRITE)
+                .expect("memory");
+            true
+        }
+
+        fn timer() {
+            TIMER_FIRED.fetch_add(1, Ordering::SeqCst);
+        }
+
+        fn interrupt(_: Vector) {}
+
+        fn kick() {
+            KICKS.fetch_add(1, Ordering::SeqCst);
+        }
+
+        fn serial(_: usize) {}
+
+        fn describe_current(out: &mut dyn fmt::Write) {
+            let _ = out.write_str("in the self-test\n");
+        }
+    }
+
+    global_asm!(
+        r#"
+        .section .rodata
+        .globl selftest_calls, selftest_spin, selftest_fault, selftest_fpu, selftest_end
+        selftest_calls:
+            mov eax, 39
+            syscall
+            dec rbx
+            jnz selftest_calls
+            mov eax, 60
+            syscall
+        selftest_spin:
+            inc rbx
+            jmp selftest_spin
+        selftest_fault:
+            mov rax, [rdi]
+            mov [rdi], rbx
+            hlt
+        selftest_fpu:
+            movq xmm3, rbx
+            mov eax, 1
+            syscall
+            movq rbx, xmm3
+            mov eax, 2
+            syscall
+        selftest_end:
+        "#
+    );
+
+    unsafe extern "C" {
+        static selftest_calls: u8;
+        static selftest_spin: u8;
+        static selftest_fault: u8;
+        static selftest_fpu: u8;
+        static selftest_end: u8;
+    }
+
+    const CODE: usize = 0x40_0000;
+
+    fn code(symbol: *const u8) -> usize {
+        CODE + (symbol.addr() - (&raw const selftest_calls).addr())
+    }
+
+    /// A space with the test code.
+    fn space() -> PageTable {
+        let mut table = PageTable::new().expect("memory");
+        let frame = Frame::alloc_zeroed().expect("memory");
+        let start = &raw const selftest_calls;
+        let len = (&raw const selftest_end).addr() - start.addr();
+        // SAFETY: the assembly above, up to its end.
+        frame.write(0, unsafe { core::slice::from_raw_parts(start, len) });
+        table
+            .map(CODE, frame, Perms::READ | Perms::EXEC)
+            .expect("memory");
+        table
+    }
+
+    fn user(rip: usize) -> UserContext {
+        let mut user = UserContext::new().expect("memory");
+        user.regs.rip = rip;
+        user
+    }
+
+    fn run(boot: &'static BootInfo) {
+        log!(
+            "selftest on {} ({} CPUs), {} MiB",
+            cpu::brand(),
+            cpu::count(),
+            boot.memory_bytes >> 20
+        );
+        log!("features {:?}", cpu::features());
+        log!(
+            "tsc {} kHz, wall {}",
+            time::tsc_khz(),
+            time::wall_offset() / 1_000_000_000
+        );
+        log!("frames {:?}", frame::stats());
+        heap();
+        frames();
+        system_calls();
+        faults();
+        huge_pages();
+        user_access();
+        fpu();
+        timer();
+        contexts();
+        if cpu::count() > 1 {
+            shootdowns();
+            ping_pong();
+        }
+        if let Some(archive) = boot.take_archive() {
+            let mut start = [0; 6];
+            archive.read(0, &mut start);
+            log!(
+                "archive of {} bytes starts {:?}",
+                archive.len(),
+                core::str::from_utf8(&start)
+            );
+        }
+        assert!(
+            time::wall_offset() > 1_600_000_000_000_000_000,
+            "CMOS clock"
+        );
+    }
+
+    fn heap() {
+        let mut all = Vec::new();
+        for size in [1, 15, 16, 17, 100, 1000, 2047, 2049, 5000, 100_000, 3 << 20] {
+            let mut v: Vec<u8> = Vec::new();
+            v.resize(size, size as u8);
+            all.push(v);
+        }
+        for v in &all {
+            assert!(v.iter().all(|&b| b == v.len() as u8));
+        }
+        log!("heap ok");
+    }
+
+    fn frames() {
+        let before = frame::stats().free;
+        let mut held = Vec::new();
+        for _ in 0..1000 {
+            held.push(Frame::alloc_zeroed().expect("memory"));
+        }
+        let copy = held[5].clone();
+        assert!(!copy.is_unique());
+        held.clear();
+        assert!(copy.is_unique());
+        let huge = Frame::alloc_huge_zeroed().expect("memory");
+        let part = huge.part(7);
+        part.atomic_u32(8).store(77, Ordering::Relaxed);
+        assert_eq!(
+            huge.atomic_u32(7 * PAGE_SIZE + 8).load(Ordering::Relaxed),
+            77
+        );
+        drop(huge);
+        drop(part);
+        drop(copy);
+        let dma = frame::alloc_contiguous(5, None).expect("memory");
+        for pair in dma.windows(2) {
+            assert_eq!(pair[0].addr().0 + 4096, pair[1].addr().0);
+        }
+        drop(dma);
+        let after = frame::stats().free;
+        assert!(
+            before.abs_diff(after) <= 130,
+            "frames leak: {before} {after}"
+        );
+        let start = time::now();
+        for _ in 0..1000 {
+            drop(Frame::alloc_zeroed());
+        }
+        log!(
+            "frames ok; zeroed frame {} ns",
+            (time::now() - start) / 1000
+        );
+    }
+
+    fn system_calls() {
+        const CALLS: usize = 1_000_000;
+        let table = space();
+        table.activate();
+        let mut user = user(code(&raw const selftest_calls));
+        user.regs.rbx = CALLS;
+        user.fs_base = 0x1234_5000;
+        let start = time::now();
+        let mut calls = 0;
+        loop {
+            match user.run() {
+                Trap::Syscall if user.regs.orig_rax == 39 => {
+                    calls += 1;
+                    user.regs.rax = 4711;
+                }
+                Trap::Syscall => break,
+                Trap::Interrupt => {}
+                other => panic!("unexpected {other:?} {:x?}", user.regs),
+            }
+        }
+        let nanos = time::now() - start;
+        assert_eq!(
+            (calls, user.regs.orig_rax, user.fs_base),
+            (CALLS, 60, 0x1234_5000)
+        );
+        log!("system calls ok; one takes {} ns", nanos / CALLS as u64);
+    }
+
+    fn faults() {
+        let mut table = space();
+        table.activate();
+        let mut user = user(code(&raw const selftest_fault));
+        user.regs.rdi = 0x70_0008;
+        user.regs.rbx = 99;
+        let fault = |write, present| Trap::PageFault {
+            addr: 0x70_0008,
+            write,
+            exec: false,
+            present,
+        };
+        assert_eq!(user.run(), fault(false, false));
+        let frame = Frame::alloc_zeroed().expect("memory");
+        table
+            .map(0x70_0000, frame.clone(), Perms::READ)
+            .expect("memory");
+        assert_eq!(user.run(), fault(true, true));
+        table.raise(0x70_0000, Perms::READ | Perms::WRITE);
+        assert_eq!(
+            user.run(),
+            Trap::Exception {
+                vector: 13,
+                error: 0
+            }
+        );
+        assert_eq!(frame.atomic_u64(8).load(Ordering::Relaxed), 99);
+        user.regs.rip = 0x70_0000;
+        let exec = Trap::PageFault {
+            addr: 0x70_0000,
+            write: false,
+            exec: true,
+            present: true,
+        };
+        assert_eq!(user.run(), exec);
+        user.regs.rip = 0xffff_8000_0000_0000;
+        assert_eq!(
+            user.run(),
+            Trap::Exception {
+                vector: 13,
+                error: 0
+            }
+        );
+        let entry = table.get(0x70_0000).expect("mapped");
+        assert!(entry.dirty && entry.accessed && entry.perms == Perms::READ | Perms::WRITE);
+        table.unmap(0x70_0000..0x70_1000);
+        drop(entry);
+        assert!(table.get(0x70_0000).is_none() && frame.is_unique());
+        log!("faults ok");
+    }
+
+    fn huge_pages() {
+        let mut table = space();
+        table.activate();
+        let at = 0x4000_0000;
+        assert!(table.can_map_huge(at));
+        let huge = Frame::alloc_huge_zeroed().expect("memory");
+        table
+            .map(at, huge.clone(), Perms::READ | Perms::WRITE)
+            .expect("memory");
+        uaccess::store_u64(at + 5 * PAGE_SIZE, 55).expect("mapped");
+        let mut child = PageTable::new().expect("memory");
+        table
+            .fork_into(&mut child, at..at + HUGE_SIZE, true)
+            .expect("memory");
+        assert_eq!(table.get(at).expect("mapped").perms, Perms::READ);
+        let small = Frame::alloc_zeroed().expect("memory");
+        table
+            .replace(at + 5 * PAGE_SIZE, small, Perms::READ | Perms::WRITE)
+            .expect("memory");
+        assert_eq!(uaccess::load_u64(at + 5 * PAGE_SIZE), Ok(0));
+        assert_eq!(
+            table.get(at + 6 * PAGE_SIZE).expect("mapped").size,
+            PAGE_SIZE
+        );
+        table
+            .move_range(at, at + 2 * HUGE_SIZE, HUGE_SIZE)
+            .expect("memory");
+        assert!(table.get(at).is_none());
+        assert_eq!(
+            table
+                .get(at + 2 * HUGE_SIZE + 6 * PAGE_SIZE)
+                .expect("mapped")
+                .perms,
+            Perms::READ
+        );
+        table.unmap(at..at + 4 * HUGE_SIZE);
+        assert!(table.can_map_huge(at));
+        let again = Frame::alloc_huge_zeroed().expect("memory");
+        table.map(at, again, Perms::READ).expect("memory");
+        drop(table);
+        assert_eq!(huge.atomic_u64(5 * PAGE_SIZE).load(Ordering::Relaxed), 55);
+        assert!(!huge.is_unique());
+        drop(child);
+        assert!(huge.is_unique());
+        log!("huge pages ok");
+    }
+
+    fn user_access() {
+        let mut table = space();
+        table.activate();
+        let mut buffer = [0u8; 10000];
+        assert_eq!(
+            uaccess::copy_in(&mut buffer, 0x100_0000),
+            Err(uaccess::Fault)
+        );
+        assert_eq!(
+            uaccess::copy_in(&mut buffer, 0x7fff_ffff_e000),
+            Err(uaccess::Fault)
+        );
+        assert_eq!(
+            uaccess::copy_in(&mut buffer, 0xffff_8000_0000_0000),
+            Err(uaccess::Fault)
+        );
+        assert_eq!(uaccess::copy_out(CODE, b"x"), Err(uaccess::Fault));
+        table
+            .map(
+                0x60_0000,
+                Frame::alloc_zeroed().expect("memory"),
+                Perms::READ | Perms::WRITE,
+            )
+            .expect("memory");
+        let table = Arc::new(SpinLock::new(20, table));
+        *FAULT_FRAME.lock() = Some(table.clone());
+        for (i, b) in buffer.iter_mut().enumerate() {
+            *b = i as u8;
+        }
+        uaccess::copy_out(0x60_0ff3, &buffer).expect("faulted in");
+        let mut back = [0u8; 10000];
+        uaccess::copy_in(&mut back, 0x60_0ff3).expect("mapped");
+        assert!(back == buffer);
+        *FAULT_FRAME.lock() = None;
+        assert_eq!(uaccess::copy_out(0x60_3ff3, &buffer), Err(uaccess::Fault));
+        uaccess::store_u32(0x60_0010, 5).expect("mapped");
+        assert_eq!(uaccess::cmpxchg_u32(0x60_0010, 5, 6), Ok(5));
+        assert_eq!(uaccess::cmpxchg_u32(0x60_0010, 5, 7), Ok(6));
+        assert_eq!(uaccess::cmpxchg_u32(0x60_0012, 5, 7), Err(uaccess::Fault));
+        uaccess::copy_out(0x60_0100, b"hello\0there").expect("mapped");
+        let mut text = [0; 64];
+        assert_eq!(uaccess::copy_in_str(&mut text, 0x60_0100), Ok(5));
+        assert_eq!(uaccess::copy_in_str(&mut text[..3], 0x60_0100), Ok(3));
+        assert_eq!(
+            uaccess::copy_in_str(&mut text, 0x200_0000),
+            Err(uaccess::Fault)
+        );
+        let start = time::now();
+        for _ in 0..1000 {
+            uaccess::copy_in(&mut back[..4096], 0x60_1000).expect("mapped");
+        }
+        let copy = (time::now() - start) / 1000;
+        let start = time::now();
+        for _ in 0..1000 {
+            uaccess::load_u32(0x60_1000).expect("mapped");
+        }
+        let load = (time::now() - start) / 1000;
+        log!("user access ok; 4 KiB in {copy} ns, a word in {load} ns");
+        ochre_hal::paging::deactivate();
+    }
+
+    fn fpu() {
+        let table = space();
+        table.activate();
+        let mut a = user(code(&raw const selftest_fpu));
+        a.regs.rbx = 0x1111;
+        assert_eq!(a.run(), Trap::Syscall);
+        let mut b = a.try_clone().expect("memory");
+        // Another context takes the CPU's registers meanwhile.
+        let here = context::current();
+        static OTHER_DONE: AtomicBool = AtomicBool::new(false);
+        static BACK: SpinLock<Option<Arc<Context>>> = SpinLock::new(10, None);
+        fn other(entry: usize) -> ! {
+            let mut c = user(entry);
+            c.regs.rbx = 0x3333;
+            assert_eq!(c.run(), Trap::Syscall);
+            assert_eq!(c.run(), Trap::Syscall);
+            assert_eq!(c.regs.rbx, 0x3333);
+            OTHER_DONE.store(true, Ordering::SeqCst);
+            drop(c);
+            let back = BACK.lock().take().expect("set");
+            context::exit_current(back)
+        }
+        *BACK.lock() = Some(here);
+        context::switch_to(&Context::new(other, code(&raw const selftest_fpu)).expect("memory"));
+        assert!(OTHER_DONE.load(Ordering::SeqCst));
+        assert_eq!(a.run(), Trap::Syscall);
+        assert_eq!(a.regs.rbx, 0x1111);
+        let image = a.fpu_bytes().to_vec();
+        context::switch_to(&context::idle());
+        assert_eq!(image[160 + 3 * 16..][..2], [0x11, 0x11]);
+        let mut changed = image.clone();
+        changed[160 + 3 * 16] = 0x22;
+        b.set_fpu_bytes(&changed).expect("valid");
+        drop(a);
+        assert_eq!(b.run(), Trap::Syscall);
+        assert_eq!(b.regs.rbx, 0x1122);
+        changed[24..28].fill(0xff);
+        assert!(b.set_fpu_bytes(&changed).is_err());
+        assert!(b.set_fpu_bytes(&changed[..20]).is_err());
+        log!("fpu ok; {} bytes", image.len());
+    }
+
+    fn timer() {
+        let table = space();
+        table.activate();
+        let mut user = user(code(&raw const selftest_spin));
+        let fired = TIMER_FIRED.load(Ordering::SeqCst);
+        let deadline = time::now() + 2_000_000;
+        time::set_deadline(Some(deadline));
+        assert_eq!(user.run(), Trap::Interrupt);
+        assert!(time::now() >= deadline && user.regs.rbx > 0);
+        assert_eq!(TIMER_FIRED.load(Ordering::SeqCst), fired + 1);
+        assert_eq!(user.regs.orig_rax, usize::MAX);
+        time::set_deadline(Some(time::now() + 1_000_000));
+        while TIMER_FIRED.load(Ordering::SeqCst) == fired + 1 {
+            cpu::idle_wait();
+        }
+        time::set_deadline(Some(0));
+        while TIMER_FIRED.load(Ordering::SeqCst) == fired + 2 {
+            cpu::poll_interrupts();
+        }
+        log!("timer ok");
+    }
+
+    fn contexts() {
+        const ROUNDS: usize = 100_000;
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        fn other(_: usize) -> ! {
+            loop {
+                COUNT.fetch_add(1, Ordering::Relaxed);
+                context::switch_to(&context::idle());
+            }
+        }
+        let context = Context::new(other, 0).expect("memory");
+        let start = time::now();
+        for _ in 0..ROUNDS {
+            context::switch_to(&context);
+        }
+        assert_eq!(COUNT.load(Ordering::Relaxed), ROUNDS);
+        log!(
+            "contexts ok; a switch takes {} ns",
+            (time::now() - start) / (2 * ROUNDS as u64)
+        );
+    }
+
+    /// What the other CPUs do.
+    static JOB: AtomicUsize = AtomicUsize::new(0);
+    static SHARED: SpinLock<Option<PageTable>> = SpinLock::new(30, None);
+    static BUSY: AtomicUsize = AtomicUsize::new(0);
+    static TURN: AtomicUsize = AtomicUsize::new(0);
+
+    fn secondary() -> ! {
+        loop {
+            match JOB.load(Ordering::SeqCst) {
+                1 => {
+                    // User code that spins in the shared space until it faults or is kicked.
+                    if let Some(table) = SHARED.lock().as_ref() {
+                        table.activate();
+                    }
+                    let mut user = user(code(&raw const selftest_fault));
+                    user.regs.rdi = 0x70_0000;
+                    BUSY.fetch_add(1, Ordering::SeqCst);
+                    while JOB.load(Ordering::SeqCst) == 1 {
+                        user.regs.rip = code(&raw const selftest_fault);
+                        let _ = user.run();
+                        let _ = uaccess::load_u64(0x70_0000);
+                        cpu::relax();
+                    }
+                    ochre_hal::paging::deactivate();
+                    BUSY.fetch_sub(1, Ordering::SeqCst);
+                }
+                2 if cpu::id() == 1 => {
+                    let seen = TURN.load(Ordering::SeqCst);
+                    if seen % 2 == 1 {
+                        TURN.store(seen + 1, Ordering::SeqCst);
+                        cpu::kick(0);
+                    } else {
+                        cpu::idle_wait();
+                    }
+                }
+                _ => cpu::idle_wait(),
+            }
+        }
+    }
+
+    fn shootdowns() {
+        const ROUNDS: u64 = 3000;
+        *SHARED.lock() = Some(space());
+        JOB.store(1, Ordering::SeqCst);
+        for cpu in 1..cpu::count() {
+            cpu::kick(cpu);
+        }
+        while BUSY.load(Ordering::SeqCst) < cpu::count() - 1 {
+            cpu::relax();
+        }
+        let start = time::now();
+        for round in 0..ROUNDS {
+            let frame = Frame::alloc_zeroed().expect("memory");
+            frame.atomic_u64(0).store(round, Ordering::Relaxed);
+            let mut shared = SHARED.lock();
+            let table = shared.as_mut().expect("set");
+            table
+                .map(0x70_0000, frame.clone(), Perms::READ | Perms::WRITE)
+                .expect("memory");
+            table.protect(0x70_0000..0x70_1000, Perms::READ);
+            table.unmap(0x70_0000..0x70_1000);
+            assert!(frame.is_unique());
+        }
+        let each = (time::now() - start) / ROUNDS / 2;
+        JOB.store(0, Ordering::SeqCst);
+        // Drops the space while the others may still be in it.
+        *SHARED.lock() = None;
+        while BUSY.load(Ordering::SeqCst) > 0 {
+            cpu::relax();
+        }
+        log!("shootdowns ok; one takes {each} ns");
+    }
+
+    fn ping_pong() {
+        const ROUNDS: usize = 2000;
+        JOB.store(2, Ordering::SeqCst);
+        cpu::kick(1);
+        let start = time::now();
+        for _ in 0..ROUNDS {
+            let turn = TURN.fetch_add(1, Ordering::SeqCst) + 1;
+            cpu::kick(1);
+            while TURN.load(Ordering::SeqCst) == turn {
+                cpu::idle_wait();
+            }
+        }
+        JOB.store(0, Ordering::SeqCst);
+        assert!(KICKS.load(Ordering::SeqCst) >= ROUNDS);
+        log!(
+            "ping-pong ok; a round takes {} ns",
+            (time::now() - start) / ROUNDS as u64
+        );
+    }
+}
+
+#[cfg(target_os = "none")]
+ochre_hal::entry!(tests::Kernel);

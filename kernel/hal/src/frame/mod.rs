@@ -1,0 +1,439 @@
+//! RAM frames: 4 KiB or 2 MiB of memory, shared by reference counting.
+//!
+//! Contents are only ever copied or touched by atomics, never borrowed, so a frame is safe to use
+//! while user space maps and writes it. Single frames come from a small cache of the CPU, those
+//! from the buddy allocator. A last part of memory is kept for the kernel's own structures, so
+//! that user pages run out first.
+
+mod buddy;
+pub mod meta;
+
+use crate::addr::{HUGE_SIZE, PAGE_SIZE, PhysAddr};
+use crate::cpu::MAX_CPUS;
+use crate::memory::{Regions, direct};
+use crate::percpu::RawPerCpu;
+use crate::sync::SpinLock;
+use crate::{local, mem, rank};
+use alloc::vec::Vec;
+use buddy::{Buddy, MAX_ORDER};
+use core::mem::ManuallyDrop;
+use core::num::NonZeroU64;
+use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use meta::{Meta, state};
+
+/// No memory is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutOfMemory;
+
+/// A shared owner of one frame. Cloning adds an owner; the last drop frees.
+///
+/// The physical address, with [`HUGE`] in its lowest bit.
+#[derive(PartialEq, Eq)]
+pub struct Frame(NonZeroU64);
+
+const HUGE: u64 = 1;
+const HUGE_ORDER: usize = 9;
+const HUGE_PARTS: usize = 1 << HUGE_ORDER;
+
+#[derive(Clone, Copy, Debug)]
+pub struct FrameStats {
+    /// 4 KiB frames that the allocator ever had.
+    pub total: usize,
+    pub free: usize,
+}
+
+static BUDDY: SpinLock<Buddy> = SpinLock::new(rank::FRAMES, Buddy::new());
+/// Frames that only the kernel's own structures may use.
+static RESERVE: AtomicUsize = AtomicUsize::new(0);
+
+const CACHE: usize = 64;
+
+/// A CPU's free single frames, by frame number.
+struct Cache {
+    len: usize,
+    frames: [usize; CACHE],
+}
+
+static CACHES: RawPerCpu<Cache> = RawPerCpu::new(
+    [const {
+        Cache {
+            len: 0,
+            frames: [0; CACHE],
+        }
+    }; MAX_CPUS],
+);
+
+/// Frames in the caches, for the statistics; only ever near enough.
+static CACHED: AtomicUsize = AtomicUsize::new(0);
+
+/// Hands `free` to the allocator. The metadata table for all of `ram` comes out of it first.
+pub fn init(ram: &Regions, free: &mut Regions) -> Result<(), OutOfMemory> {
+    let len = (ram.end() as usize) / PAGE_SIZE;
+    let bytes = (len * meta::BYTES).next_multiple_of(PAGE_SIZE);
+    let table = free
+        .take(bytes as u64, PAGE_SIZE as u64, u64::MAX)
+        .ok_or(OutOfMemory)?;
+    // SAFETY: the memory was free RAM, is in the direct map, and stays the table's.
+    unsafe {
+        mem::zero(direct(table.0), bytes);
+        meta::init(direct(table.0).cast::<Meta>(), len);
+    }
+    let mut buddy = BUDDY.lock();
+    for region in free.iter() {
+        let (start, end) = (
+            region.start as usize / PAGE_SIZE,
+            region.end as usize / PAGE_SIZE,
+        );
+        buddy.add_range(start, end);
+    }
+    RESERVE.store(
+        (buddy.total_frames() / 128).clamp(64, 4096),
+        Ordering::Relaxed,
+    );
+    Ok(())
+}
+
+/// Who asks for memory.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum For {
+    User,
+    Kernel,
+}
+
+/// Takes a single frame from this CPU's cache.
+#[inline]
+fn take(who: For) -> Result<usize, OutOfMemory> {
+    let cache = CACHES.get(local::id());
+    // SAFETY: the cache is this CPU's own, and kernel code isn't interrupted.
+    let cache = unsafe { &mut *cache };
+    if cache.len == 0 {
+        refill(cache, who)?;
+    }
+    cache.len -= 1;
+    Ok(cache.frames[cache.len])
+}
+
+#[cold]
+fn refill(cache: &mut Cache, who: For) -> Result<(), OutOfMemory> {
+    let mut buddy = BUDDY.lock();
+    if who == For::User && buddy.free_frames() < RESERVE.load(Ordering::Relaxed) {
+        return Err(OutOfMemory);
+    }
+    while cache.len < CACHE / 2 {
+        let Some(pfn) = buddy.alloc(0) else { break };
+        cache.frames[cache.len] = pfn;
+        cache.len += 1;
+    }
+    CACHED.fetch_add(cache.len, Ordering::Relaxed);
+    if cache.len == 0 {
+        Err(OutOfMemory)
+    } else {
+        Ok(())
+    }
+}
+
+#[inline]
+fn give_back(pfn: usize) {
+    let cache = CACHES.get(local::id());
+    // SAFETY: the cache is this CPU's own, and kernel code isn't interrupted.
+    let cache = unsafe { &mut *cache };
+    if cache.len == CACHE {
+        let mut buddy = BUDDY.lock();
+        for &pfn in &cache.frames[CACHE / 2..] {
+            buddy.free(pfn, 0);
+        }
+        cache.len = CACHE / 2;
+        CACHED.fetch_sub(CACHE / 2, Ordering::Relaxed);
+    }
+    cache.frames[cache.len] = pfn;
+    cache.len += 1;
+}
+
+/// A zeroed frame for a page table or a kernel stack; its address.
+pub(crate) fn alloc_table() -> Result<u64, OutOfMemory> {
+    let phys = (take(For::Kernel)? * PAGE_SIZE) as u64;
+    // SAFETY: the frame was free and is now the caller's.
+    unsafe { mem::zero(direct(phys), PAGE_SIZE) };
+    Ok(phys)
+}
+
+/// # Safety
+/// `phys` came from [`alloc_table`] and is in use nowhere.
+pub(crate) unsafe fn free_table(phys: u64) {
+    give_back(phys as usize / PAGE_SIZE);
+}
+
+/// A block of 2^`order` frames for the heap; its address.
+pub(crate) fn alloc_block(order: usize) -> Option<u64> {
+    let pfn = if order == 0 {
+        take(For::Kernel).ok()?
+    } else if order <= MAX_ORDER {
+        BUDDY.lock().alloc(order)?
+    } else {
+        return None;
+    };
+    Some((pfn * PAGE_SIZE) as u64)
+}
+
+/// # Safety
+/// The block came from [`alloc_block`] with the same order and is in use nowhere.
+pub(crate) unsafe fn free_block(phys: u64, order: usize) {
+    let pfn = phys as usize / PAGE_SIZE;
+    if order == 0 {
+        give_back(pfn);
+    } else {
+        BUDDY.lock().free(pfn, order);
+    }
+}
+
+/// Marks pages that were never the allocator's as frames with one owner each: the boot archive's.
+///
+/// # Safety
+/// The pages are RAM inside the table, in use by the caller alone.
+pub(crate) unsafe fn adopt(phys: u64, pages: usize) {
+    for pfn in phys as usize / PAGE_SIZE..phys as usize / PAGE_SIZE + pages {
+        let meta = meta::of(pfn);
+        meta.state.store(state::PLAIN, Ordering::Relaxed);
+        meta.owners.store(1, Ordering::Relaxed);
+    }
+    BUDDY.lock().adopt(pages);
+}
+
+impl Frame {
+    fn new_small(pfn: usize) -> Frame {
+        meta::of(pfn).owners.store(1, Ordering::Relaxed);
+        let phys = NonZeroU64::new((pfn * PAGE_SIZE) as u64).expect("frame 0 is never free");
+        Frame(phys)
+    }
+
+    /// A 4 KiB frame with whatever it held before: the caller overwrites all of it before user
+    /// space can see it.
+    pub fn alloc() -> Result<Frame, OutOfMemory> {
+        take(For::User).map(Frame::new_small)
+    }
+
+    pub fn alloc_zeroed() -> Result<Frame, OutOfMemory> {
+        let frame = Frame::alloc()?;
+        // SAFETY: the frame is new, so nobody else reads or writes it.
+        unsafe { mem::zero(frame.pointer(), PAGE_SIZE) };
+        Ok(frame)
+    }
+
+    /// A 2 MiB frame. Callers fall back to small ones.
+    pub fn alloc_huge_zeroed() -> Result<Frame, OutOfMemory> {
+        let pfn = {
+            let mut buddy = BUDDY.lock();
+            if buddy.free_frames() < RESERVE.load(Ordering::Relaxed) + HUGE_PARTS {
+                return Err(OutOfMemory);
+            }
+            buddy.alloc(HUGE_ORDER).ok_or(OutOfMemory)?
+        };
+        for part in pfn + 1..pfn + HUGE_PARTS {
+            meta::of(part).state.store(state::PART, Ordering::Relaxed);
+        }
+        meta::of(pfn).state.store(state::HUGE, Ordering::Relaxed);
+        meta::of(pfn).owners.store(1, Ordering::Relaxed);
+        let phys = (pfn * PAGE_SIZE) as u64 | HUGE;
+        let frame = Frame(NonZeroU64::new(phys).expect("the bit is set"));
+        // SAFETY: the frame is new, so nobody else reads or writes it.
+        unsafe { mem::zero(frame.pointer(), HUGE_SIZE) };
+        Ok(frame)
+    }
+
+    #[inline]
+    #[must_use]
+    pub fn addr(&self) -> PhysAddr {
+        PhysAddr(self.0.get() & !HUGE)
+    }
+
+    #[inline]
+    #[must_use]
+    pub fn size(&self) -> usize {
+        if self.0.get() & HUGE != 0 {
+            HUGE_SIZE
+        } else {
+            PAGE_SIZE
+        }
+    }
+
+    #[inline]
+    pub(crate) fn pointer(&self) -> *mut u8 {
+        direct(self.addr().0)
+    }
+
+    /// The frame's metadata; that of the whole for a part of a huge frame.
+    #[inline]
+    fn meta(&self) -> &'static Meta {
+        let pfn = self.0.get() as usize / PAGE_SIZE;
+        let meta = meta::of(pfn);
+        if meta.state.load(Ordering::Relaxed) == state::PART {
+            meta::of(pfn & !(HUGE_PARTS - 1))
+        } else {
+            meta
+        }
+    }
+
+    /// Whether this is the only owner.
+    #[must_use]
+    pub fn is_unique(&self) -> bool {
+        self.meta().owners.load(Ordering::Acquire) == 1
+    }
+
+    /// A 4 KiB part of a huge frame (or the frame itself); it shares the whole's ownership, so
+    /// the memory is freed when all parts are gone.
+    #[must_use]
+    pub fn part(&self, index: usize) -> Frame {
+        assert!(index < self.size() / PAGE_SIZE);
+        let whole = ManuallyDrop::new(self.clone());
+        let phys = (whole.0.get() & !HUGE) + (index * PAGE_SIZE) as u64;
+        Frame(NonZeroU64::new(phys).expect("frame 0 is never free"))
+    }
+
+    /// Whether both own the same memory.
+    #[must_use]
+    pub fn same(&self, other: &Frame) -> bool {
+        self.addr() == other.addr()
+    }
+
+    /// The pointer to `[off, off+len)`, which is checked to lie inside.
+    #[inline]
+    pub(crate) fn range(&self, off: usize, len: usize) -> *mut u8 {
+        let end = off.checked_add(len).expect("a range inside a frame");
+        assert!(end <= self.size(), "{off}+{len} is outside of the frame");
+        // SAFETY: the offset is inside the frame, which the direct map holds in one piece.
+        unsafe { self.pointer().add(off) }
+    }
+
+    pub fn read(&self, off: usize, dst: &mut [u8]) {
+        let from = self.range(off, dst.len());
+        // SAFETY: the range is inside the frame, and `dst` is kernel memory apart from it. User
+        // space may write meanwhile: then the bytes are some mix, which nothing relies on.
+        unsafe { mem::copy(dst.as_mut_ptr(), from, dst.len()) };
+    }
+
+    pub fn write(&self, off: usize, src: &[u8]) {
+        let to = self.range(off, src.len());
+        // SAFETY: as in `read`; no reference to a frame's bytes ever exists.
+        unsafe { mem::copy(to, src.as_ptr(), src.len()) };
+    }
+
+    pub fn zero(&self, off: usize, len: usize) {
+        let to = self.range(off, len);
+        // SAFETY: as in `write`.
+        unsafe { mem::zero(to, len) };
+    }
+
+    /// Overwrites all of this frame by `src`, which has the same size.
+    pub fn copy_from(&self, src: &Frame) {
+        assert_eq!(self.size(), src.size());
+        // SAFETY: as in `write`; equal frames are copied onto themselves, word by word.
+        unsafe { mem::copy(self.pointer(), src.pointer(), self.size()) };
+    }
+
+    #[must_use]
+    pub fn atomic_u32(&self, off: usize) -> &AtomicU32 {
+        assert!(off.is_multiple_of(4));
+        // SAFETY: inside the frame and aligned; everybody else copies or uses atomics too.
+        unsafe { AtomicU32::from_ptr(self.range(off, 4).cast()) }
+    }
+
+    #[must_use]
+    pub fn atomic_u64(&self, off: usize) -> &AtomicU64 {
+        assert!(off.is_multiple_of(8));
+        // SAFETY: as in `atomic_u32`.
+        unsafe { AtomicU64::from_ptr(self.range(off, 8).cast()) }
+    }
+
+    /// Gives the reference to whoever keeps the address, size and this promise.
+    #[inline]
+    pub(crate) fn into_raw(self) -> u64 {
+        ManuallyDrop::new(self).0.get() & !HUGE
+    }
+
+    /// # Safety
+    /// One reference of the frame, by [`Self::into_raw`], becomes the result's.
+    #[inline]
+    pub(crate) unsafe fn from_raw(phys: u64, huge: bool) -> Frame {
+        Frame(NonZeroU64::new(phys | u64::from(huge)).expect("frame 0 is never owned"))
+    }
+}
+
+impl Clone for Frame {
+    #[inline]
+    fn clone(&self) -> Frame {
+        let owners = self.meta().owners.fetch_add(1, Ordering::Relaxed);
+        // 2^31 owners are more than page tables of all memory can name; past it, a leak.
+        assert!(owners < i32::MAX as u32, "a frame's owners overflow");
+        Frame(self.0)
+    }
+}
+
+impl Drop for Frame {
+    #[inline]
+    fn drop(&mut self) {
+        let meta = self.meta();
+        if meta.owners.fetch_sub(1, Ordering::Release) == 1 {
+            core::sync::atomic::fence(Ordering::Acquire);
+            self.free();
+        }
+    }
+}
+
+impl Frame {
+    fn free(&self) {
+        let pfn = self.0.get() as usize / PAGE_SIZE;
+        match meta::of(pfn).state.load(Ordering::Relaxed) {
+            state::HUGE | state::PART => {
+                let head = pfn & !(HUGE_PARTS - 1);
+                for part in head..head + HUGE_PARTS {
+                    meta::of(part).state.store(state::PLAIN, Ordering::Relaxed);
+                }
+                BUDDY.lock().free(head, HUGE_ORDER);
+            }
+            _ => give_back(pfn),
+        }
+    }
+}
+
+impl core::fmt::Debug for Frame {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "frame {:#x}", self.addr().0)
+    }
+}
+
+/// Physically consecutive zeroed frames for DMA, all below `below` if given.
+pub fn alloc_contiguous(pages: usize, below: Option<PhysAddr>) -> Result<Vec<Frame>, OutOfMemory> {
+    let order = pages.max(1).next_power_of_two().ilog2() as usize;
+    if order > MAX_ORDER {
+        return Err(OutOfMemory);
+    }
+    let mut frames = Vec::new();
+    frames.try_reserve_exact(pages).map_err(|_| OutOfMemory)?;
+    let first = {
+        let mut buddy = BUDDY.lock();
+        if buddy.free_frames() < RESERVE.load(Ordering::Relaxed) + (1 << order) {
+            return Err(OutOfMemory);
+        }
+        let limit = below.map_or(usize::MAX, |b| b.0 as usize / PAGE_SIZE);
+        let first = buddy.alloc_below(order, limit).ok_or(OutOfMemory)?;
+        for surplus in first + pages..first + (1 << order) {
+            buddy.free(surplus, 0);
+        }
+        first
+    };
+    for pfn in first..first + pages {
+        let frame = Frame::new_small(pfn);
+        frame.zero(0, PAGE_SIZE);
+        frames.push(frame);
+    }
+    Ok(frames)
+}
+
+#[must_use]
+pub fn stats() -> FrameStats {
+    let buddy = BUDDY.lock();
+    FrameStats {
+        total: buddy.total_frames(),
+        free: buddy.free_frames() + CACHED.load(Ordering::Relaxed),
+    }
+}

@@ -1,0 +1,395 @@
+//! The user half of an address space, as the CPU sees it.
+//!
+//! Each present entry owns a [`Frame`] (or names device memory). Methods that take `&mut self`
+//! are called with the space's lock held. Changes that take rights away flush the TLBs of all
+//! CPUs where the space is active before frames are released. Tables live as long as the space:
+//! they are freed when it is dropped, after every CPU has left it.
+
+pub(crate) mod entry;
+mod gather;
+pub(crate) mod kernel;
+pub(crate) mod tlb;
+mod walk;
+
+pub(crate) use tlb::Root;
+pub use tlb::deactivate;
+
+use crate::addr::{HUGE_SIZE, PAGE_SIZE, PhysAddr, USER_END};
+use crate::frame::{self, Frame, OutOfMemory};
+use crate::memory;
+use alloc::boxed::Box;
+use bitflags::bitflags;
+use core::mem::ManuallyDrop;
+use core::ops::Range;
+use core::sync::atomic::{AtomicU64, Ordering};
+use entry::Pte;
+use gather::Gather;
+use walk::{ENTRIES, Slot, Tables};
+
+bitflags! {
+    /// What a mapping allows. Empty: the entry keeps its frame, and every access faults.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct Perms: u8 {
+        const READ = 1;
+        const WRITE = 2;
+        const EXEC = 4;
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cache {
+    WriteBack,
+    WriteCombining,
+    Uncached,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MapError {
+    OutOfMemory,
+    /// The address is RAM of the frame allocator.
+    IsRam,
+}
+
+impl From<OutOfMemory> for MapError {
+    fn from(_: OutOfMemory) -> MapError {
+        MapError::OutOfMemory
+    }
+}
+
+/// One present mapping.
+pub struct Entry {
+    /// A new owner of the frame; none for device memory.
+    pub frame: Option<Frame>,
+    pub phys: PhysAddr,
+    pub perms: Perms,
+    pub accessed: bool,
+    pub dirty: bool,
+    /// 4 KiB or 2 MiB.
+    pub size: usize,
+}
+
+impl Entry {
+    fn of(pte: Pte) -> Entry {
+        let size = if pte.is_huge() { HUGE_SIZE } else { PAGE_SIZE };
+        Entry {
+            frame: borrowed(pte).map(|frame| Frame::clone(&frame)),
+            phys: PhysAddr(pte.phys()),
+            perms: pte.perms(),
+            accessed: pte.accessed(),
+            dirty: pte.dirty(),
+            size,
+        }
+    }
+}
+
+/// The frame that an entry owns, without taking it.
+fn borrowed(pte: Pte) -> Option<ManuallyDrop<Frame>> {
+    // SAFETY: the entry owns a reference, which stays its own as the copy is never dropped.
+    pte.is_owned()
+        .then(|| ManuallyDrop::new(unsafe { Frame::from_raw(pte.phys(), pte.is_huge()) }))
+}
+
+pub struct PageTable {
+    root: Box<Root>,
+    tables: Tables,
+}
+
+// SAFETY: tables are plain memory that this value owns; CPUs that walk them are told of changes.
+unsafe impl Send for PageTable {}
+// SAFETY: methods on `&self` only read entries, atomically.
+unsafe impl Sync for PageTable {}
+
+/// Panics on an address that the kernel's own arithmetic should have kept out.
+fn check(range: &Range<usize>) {
+    assert!(
+        range.start <= range.end
+            && range.end <= USER_END
+            && range.start.is_multiple_of(PAGE_SIZE)
+            && range.end.is_multiple_of(PAGE_SIZE),
+        "not a range of user pages: {range:x?}"
+    );
+}
+
+impl PageTable {
+    pub fn new() -> Result<PageTable, OutOfMemory> {
+        let tables = Tables::new()?;
+        let root = Box::new(Root {
+            table: tables.root(),
+            cpus: AtomicU64::new(0),
+        });
+        Ok(PageTable { root, tables })
+    }
+
+    /// Maps `frame` at `va`, whose slot is empty. A huge frame needs a 2 MiB aligned address with
+    /// no small pages in its 2 MiB.
+    pub fn map(&mut self, va: usize, frame: Frame, perms: Perms) -> Result<(), OutOfMemory> {
+        let size = frame.size();
+        assert!(
+            va.is_multiple_of(size) && va < USER_END,
+            "unaligned mapping"
+        );
+        let huge = size == HUGE_SIZE;
+        let slot = if huge {
+            self.huge_slot(va)?
+        } else {
+            self.tables.make_slot(va)?
+        };
+        assert!(slot.load().is_empty(), "mapped over a mapping at {va:#x}");
+        slot.store(Pte::user(
+            frame.into_raw(),
+            perms,
+            Cache::WriteBack,
+            huge,
+            true,
+        ));
+        Ok(())
+    }
+
+    /// The empty second-level slot for a huge page, with the table that a later split needs put
+    /// aside. An empty table in the way becomes that spare.
+    fn huge_slot(&mut self, va: usize) -> Result<Slot<'_>, OutOfMemory> {
+        if let Some(table) = self.tables.take_empty_table(va) {
+            self.root.flush(va..va + HUGE_SIZE);
+            self.tables.put_spare(table);
+        } else {
+            self.tables.put_spare(frame::alloc_table()?);
+        }
+        self.tables.make_huge_slot(va)
+    }
+
+    /// Whether a huge frame can be mapped at `va`: aligned and nothing below it.
+    #[must_use]
+    pub fn can_map_huge(&self, va: usize) -> bool {
+        va.is_multiple_of(HUGE_SIZE)
+            && va.checked_add(HUGE_SIZE).is_some_and(|end| end <= USER_END)
+            && self.tables.is_vacant(va)
+    }
+
+    /// Maps one page of device memory.
+    pub fn map_device(
+        &mut self,
+        va: usize,
+        phys: PhysAddr,
+        perms: Perms,
+        cache: Cache,
+    ) -> Result<(), MapError> {
+        check(&(va..va + PAGE_SIZE));
+        if memory::is_ram(phys.page()) {
+            return Err(MapError::IsRam);
+        }
+        let slot = self.tables.make_slot(va)?;
+        assert!(slot.load().is_empty(), "mapped over a mapping at {va:#x}");
+        slot.store(Pte::user(phys.page().0, perms, cache, false, false));
+        Ok(())
+    }
+
+    #[must_use]
+    pub fn get(&self, va: usize) -> Option<Entry> {
+        if va >= USER_END {
+            return None;
+        }
+        let pte = self.tables.find(va)?.load();
+        (!pte.is_empty()).then(|| Entry::of(pte))
+    }
+
+    /// Puts `frame` in the place of the 4 KiB page at `va` (splitting a huge one).
+    pub fn replace(&mut self, va: usize, frame: Frame, perms: Perms) -> Result<(), OutOfMemory> {
+        check(&(va..va + PAGE_SIZE));
+        assert_eq!(frame.size(), PAGE_SIZE);
+        self.tables.split(va);
+        let slot = self.tables.make_slot(va)?;
+        let new = Pte::user(frame.into_raw(), perms, Cache::WriteBack, false, true);
+        let old = slot.swap(new);
+        let mut gather = Gather::new(&self.root);
+        gather.add(va, old);
+        Ok(())
+    }
+
+    /// Gives the page at `va` new permissions without a remote flush: for faults that only add
+    /// rights.
+    pub fn raise(&mut self, va: usize, perms: Perms) {
+        if let Some(slot) = self.tables.find(va) {
+            let pte = slot.load();
+            if !pte.is_empty() {
+                slot.update(|pte| pte.with_perms(perms));
+                crate::x86::invlpg(va);
+            }
+        }
+    }
+
+    /// Sets the permissions of all present entries of the range.
+    pub fn protect(&mut self, range: Range<usize>, perms: Perms) {
+        self.protect_with(range, |_, _| perms);
+    }
+
+    /// Sets the permissions of each present entry to what `choose` says for its frame (none:
+    /// device memory) and its old permissions.
+    pub fn protect_with(
+        &mut self,
+        range: Range<usize>,
+        mut choose: impl FnMut(Option<&Frame>, Perms) -> Perms,
+    ) {
+        check(&range);
+        self.tables.split_ends(&range);
+        let mut gather = Gather::new(&self.root);
+        self.tables.visit(range, |va, slot| {
+            let old = slot.load();
+            let perms = choose(borrowed(old).as_deref(), old.perms());
+            if perms != old.perms() {
+                slot.update(|pte| pte.with_perms(perms));
+                if !perms.contains(old.perms()) {
+                    gather.touch(va, old.size());
+                }
+            }
+        });
+    }
+
+    pub fn unmap(&mut self, range: Range<usize>) {
+        check(&range);
+        self.tables.split_ends(&range);
+        let mut gather = Gather::new(&self.root);
+        self.tables
+            .visit(range, |va, slot| gather.add(va, slot.swap(Pte::EMPTY)));
+    }
+
+    /// Shares the range's entries with `child`, at the same addresses; with `write_protect`, both
+    /// lose WRITE. On failure the child keeps what it got.
+    pub fn fork_into(
+        &mut self,
+        child: &mut PageTable,
+        range: Range<usize>,
+        write_protect: bool,
+    ) -> Result<(), OutOfMemory> {
+        check(&range);
+        self.tables.split_ends(&range);
+        let mut gather = Gather::new(&self.root);
+        let mut result = Ok(());
+        let mut run = walk::Run::default();
+        self.tables.visit(range, |va, slot| {
+            if result.is_err() {
+                return;
+            }
+            let mut pte = slot.load();
+            let made = if pte.is_huge() {
+                child.huge_slot(va)
+            } else {
+                child.tables.make_slot_in_run(va, &mut run)
+            };
+            let target = match made {
+                Ok(target) => target,
+                Err(error) => {
+                    result = Err(error);
+                    return;
+                }
+            };
+            if write_protect && pte.perms().contains(Perms::WRITE) {
+                pte = slot.update(|pte| pte.with_perms(pte.perms() - Perms::WRITE));
+                gather.touch(va, pte.size());
+            }
+            if let Some(frame) = borrowed(pte) {
+                core::mem::forget(Frame::clone(&frame));
+            }
+            target.store(pte.clean());
+        });
+        result
+    }
+
+    /// Moves the entries of `[from, from+len)` to `to`; the target is empty and doesn't overlap.
+    /// A failure moves nothing.
+    pub fn move_range(&mut self, from: usize, to: usize, len: usize) -> Result<(), OutOfMemory> {
+        check(&(from..from + len));
+        check(&(to..to + len));
+        let range = from..from + len;
+        self.tables.split_ends(&range);
+        let whole = from % HUGE_SIZE == to % HUGE_SIZE;
+        let mut pages = alloc::vec::Vec::new();
+        let mut failed = false;
+        self.tables.visit(range.clone(), |va, slot| {
+            failed |= pages.try_reserve(1).is_err();
+            if !failed {
+                pages.push((va, slot.load().is_huge()));
+            }
+        });
+        if failed {
+            return Err(OutOfMemory);
+        }
+        // Everything that can fail comes first.
+        for &(va, huge) in &pages {
+            let target = va - from + to;
+            if huge && !(whole && self.tables.is_vacant(target)) {
+                self.tables.split(va);
+                for part in (target..target + HUGE_SIZE).step_by(PAGE_SIZE) {
+                    self.tables.make_slot(part)?;
+                }
+            } else if huge {
+                // The split table that was put aside for the old place serves the new one.
+                if let Some(table) = self.tables.take_empty_table(target) {
+                    self.root.flush(target..target + HUGE_SIZE);
+                    self.tables.put_spare(table);
+                }
+                self.tables.make_huge_slot(target)?;
+            } else {
+                self.tables.make_slot(target)?;
+            }
+        }
+        let mut gather = Gather::new(&self.root);
+        let tables = &self.tables;
+        tables.visit(range, |va, slot| {
+            let pte = slot.swap(Pte::EMPTY);
+            let target = va - from + to;
+            let new = if pte.is_huge() {
+                tables.huge(target)
+            } else {
+                tables.find(target)
+            };
+            new.expect("made above").store(pte);
+            gather.touch(va, pte.size());
+        });
+        Ok(())
+    }
+
+    /// Visits the present entries of the range in order.
+    pub fn for_each(&self, range: Range<usize>, mut visit: impl FnMut(usize, &Entry)) {
+        check(&range);
+        self.tables
+            .visit(range, |va, slot| visit(va, &Entry::of(slot.load())));
+    }
+
+    /// Clears the dirty bits of the range, reporting the pages that had it.
+    pub fn clear_dirty(&mut self, range: Range<usize>, mut visit: impl FnMut(usize, &Frame)) {
+        check(&range);
+        let mut gather = Gather::new(&self.root);
+        self.tables.visit(range, |va, slot| {
+            let old = slot.load();
+            if old.dirty() {
+                slot.update(Pte::clean);
+                gather.touch(va, old.size());
+                if let Some(frame) = borrowed(old) {
+                    visit(va, &frame);
+                }
+            }
+        });
+    }
+
+    /// Makes this the space that user addresses mean on this CPU.
+    #[inline]
+    pub fn activate(&self) {
+        self.root.activate();
+    }
+}
+
+impl Drop for PageTable {
+    fn drop(&mut self) {
+        self.root.evict();
+        debug_assert_eq!(self.root.cpus.load(Ordering::Relaxed), 0);
+        let release = |pte: Pte| {
+            if let Some(frame) = borrowed(pte) {
+                drop(ManuallyDrop::into_inner(frame));
+            }
+        };
+        // SAFETY: no CPU walks these tables any more, and nobody else names them.
+        unsafe { self.tables.free(release) };
+    }
+}
+
+const _: () = assert!(ENTRIES * PAGE_SIZE == HUGE_SIZE);

@@ -1,0 +1,315 @@
+//! The tables of a user space: finding, making and visiting slots.
+//!
+//! Slots are read and written as atomics, as the CPU sets accessed and dirty bits meanwhile.
+
+use super::entry::Pte;
+use super::kernel;
+use crate::addr::{HUGE_SIZE, PAGE_SIZE};
+use crate::frame::{self, Frame, OutOfMemory};
+use crate::memory::direct;
+use core::marker::PhantomData;
+use core::mem::ManuallyDrop;
+use core::ops::Range;
+use core::sync::atomic::{AtomicU64, Ordering};
+
+pub const ENTRIES: usize = 512;
+const TOP_USER: usize = ENTRIES / 2;
+
+/// One entry's place.
+#[derive(Clone, Copy)]
+pub struct Slot<'a> {
+    at: *const AtomicU64,
+    _table: PhantomData<&'a ()>,
+}
+
+impl Slot<'_> {
+    #[inline]
+    fn atomic(&self) -> &AtomicU64 {
+        // SAFETY: slots are made from live tables only, and borrow the `Tables` that own them.
+        unsafe { &*self.at }
+    }
+
+    #[inline]
+    pub fn load(&self) -> Pte {
+        Pte(self.atomic().load(Ordering::Relaxed))
+    }
+
+    #[inline]
+    pub fn store(&self, pte: Pte) {
+        self.atomic().store(pte.0, Ordering::Release);
+    }
+
+    #[inline]
+    pub fn swap(&self, pte: Pte) -> Pte {
+        Pte(self.atomic().swap(pte.0, Ordering::AcqRel))
+    }
+
+    /// Changes the entry without losing a bit the CPU sets meanwhile; returns the new one.
+    pub fn update(&self, change: impl Fn(Pte) -> Pte) -> Pte {
+        let mut old = self.load();
+        loop {
+            let new = change(old);
+            match self
+                .atomic()
+                .compare_exchange(old.0, new.0, Ordering::AcqRel, Ordering::Relaxed)
+            {
+                Ok(_) => return new,
+                Err(seen) => old = Pte(seen),
+            }
+        }
+    }
+}
+
+/// Remembers the table of the last slot, as neighbours mostly share it.
+#[derive(Default)]
+pub struct Run {
+    huge_page: usize,
+    table: Option<u64>,
+}
+
+pub struct Tables {
+    root: u64,
+    /// Tables put aside, one for each huge page, so that splitting one cannot fail; linked by
+    /// their first word.
+    spares: u64,
+}
+
+fn slot<'a>(table: u64, index: usize) -> Slot<'a> {
+    debug_assert!(index < ENTRIES);
+    // SAFETY: a table is a frame of 512 entries in the direct map.
+    Slot {
+        at: unsafe { direct(table).cast::<AtomicU64>().add(index) },
+        _table: PhantomData,
+    }
+}
+
+#[inline]
+fn index(va: usize, level: usize) -> usize {
+    va >> (12 + 9 * (level - 1)) & (ENTRIES - 1)
+}
+
+impl Tables {
+    /// Empty tables, with the kernel's half in place.
+    pub fn new() -> Result<Tables, OutOfMemory> {
+        let root = frame::alloc_table()?;
+        for index in TOP_USER..ENTRIES {
+            slot(root, index).store(slot(kernel::root(), index).load());
+        }
+        Ok(Tables { root, spares: 0 })
+    }
+
+    pub fn root(&self) -> u64 {
+        self.root
+    }
+
+    /// The slot whose entry translates `va`: in a last-level table, or a huge leaf.
+    #[inline]
+    pub fn find(&self, va: usize) -> Option<Slot<'_>> {
+        let mut table = self.root;
+        for level in (2..=4).rev() {
+            let slot = slot(table, index(va, level));
+            let pte = slot.load();
+            if pte.is_leaf() {
+                return Some(slot);
+            }
+            if !pte.is_present() {
+                return None;
+            }
+            table = pte.phys();
+        }
+        Some(slot(table, index(va, 1)))
+    }
+
+    /// The second-level slot of `va`, if there is a table for it.
+    pub fn huge(&self, va: usize) -> Option<Slot<'_>> {
+        let mut table = self.root;
+        for level in (3..=4).rev() {
+            let pte = slot(table, index(va, level)).load();
+            if !pte.is_present() {
+                return None;
+            }
+            table = pte.phys();
+        }
+        Some(slot(table, index(va, 2)))
+    }
+
+    fn next_table(&mut self, at: Slot<'_>) -> Result<u64, OutOfMemory> {
+        let pte = at.load();
+        assert!(!pte.is_leaf(), "a huge page is in the way");
+        if pte.is_present() {
+            return Ok(pte.phys());
+        }
+        let new = frame::alloc_table()?;
+        at.store(Pte::table(new));
+        Ok(new)
+    }
+
+    /// The second-level slot of `va`, with the tables above it.
+    pub fn make_huge_slot(&mut self, va: usize) -> Result<Slot<'_>, OutOfMemory> {
+        let mut table = self.root;
+        for level in (3..=4).rev() {
+            table = self.next_table(slot(table, index(va, level)))?;
+        }
+        Ok(slot(table, index(va, 2)))
+    }
+
+    /// The last-level slot of `va`, with the tables above it. Huge pages there are split before.
+    pub fn make_slot(&mut self, va: usize) -> Result<Slot<'_>, OutOfMemory> {
+        let mut table = self.root;
+        for level in (2..=4).rev() {
+            table = self.next_table(slot(table, index(va, level)))?;
+        }
+        Ok(slot(table, index(va, 1)))
+    }
+
+    /// As [`Self::make_slot`], quicker for neighbours.
+    pub fn make_slot_in_run(&mut self, va: usize, run: &mut Run) -> Result<Slot<'_>, OutOfMemory> {
+        if let Some(table) = run.table
+            && run.huge_page == va / HUGE_SIZE
+        {
+            return Ok(slot(table, index(va, 1)));
+        }
+        let at = self.make_huge_slot(va)?;
+        let at: Slot<'static> = Slot {
+            at: at.at,
+            _table: PhantomData,
+        };
+        let table = self.next_table(at)?;
+        *run = Run {
+            huge_page: va / HUGE_SIZE,
+            table: Some(table),
+        };
+        Ok(slot(table, index(va, 1)))
+    }
+
+    /// Whether nothing is mapped in the 2 MiB of `va`.
+    pub fn is_vacant(&self, va: usize) -> bool {
+        let Some(pte) = self.huge(va).map(|slot| slot.load()) else {
+            return true;
+        };
+        pte.is_empty() || (!pte.is_leaf() && is_empty_table(pte.phys()))
+    }
+
+    /// Takes an empty last-level table out. The caller flushes before it is used again.
+    pub fn take_empty_table(&mut self, va: usize) -> Option<u64> {
+        let slot = self.huge(va)?;
+        let pte = slot.load();
+        if pte.is_empty() || pte.is_leaf() || !is_empty_table(pte.phys()) {
+            return None;
+        }
+        slot.store(Pte::EMPTY);
+        Some(pte.phys())
+    }
+
+    pub fn put_spare(&mut self, table: u64) {
+        slot(table, 0).store(Pte(self.spares));
+        self.spares = table;
+    }
+
+    fn take_spare(&mut self) -> u64 {
+        let table = self.spares;
+        assert_ne!(table, 0, "each huge page has put a table aside");
+        self.spares = slot(table, 0).load().0;
+        table
+    }
+
+    /// Turns the huge page that holds `va`, if there is one, into 512 small ones. All translate
+    /// as before, so no TLB needs to know.
+    pub fn split(&mut self, va: usize) {
+        let Some(at) = self.huge(va) else { return };
+        let at: Slot<'static> = Slot {
+            at: at.at,
+            _table: PhantomData,
+        };
+        let pte = at.load();
+        if !pte.is_leaf() {
+            return;
+        }
+        let table = self.take_spare();
+        for part in 0..ENTRIES {
+            slot(table, part).store(pte.part(part));
+        }
+        if pte.is_owned() {
+            // SAFETY: the entry's own reference goes to the first part, each other part gets one.
+            let frame = ManuallyDrop::new(unsafe { Frame::from_raw(pte.phys(), true) });
+            for _ in 1..ENTRIES {
+                core::mem::forget(Frame::clone(&frame));
+            }
+        }
+        // The CPU may set the huge leaf's dirty bit until here; the parts of a page that can be
+        // written are dirty in any case as far as their owner is concerned.
+        at.store(Pte::table(table));
+    }
+
+    /// Splits huge pages that `range` covers in part.
+    pub fn split_ends(&mut self, range: &Range<usize>) {
+        for end in [range.start, range.end] {
+            if !end.is_multiple_of(HUGE_SIZE) {
+                self.split(end);
+            }
+        }
+    }
+
+    /// Visits the occupied slots of the range in order.
+    pub fn visit(&self, range: Range<usize>, mut visit: impl FnMut(usize, Slot<'_>)) {
+        self.visit_table(self.root, 4, range, &mut visit);
+    }
+
+    fn visit_table(
+        &self,
+        table: u64,
+        level: usize,
+        range: Range<usize>,
+        visit: &mut impl FnMut(usize, Slot<'_>),
+    ) {
+        let size = PAGE_SIZE << (9 * (level - 1));
+        let mut va = range.start;
+        while va < range.end {
+            let start = va & !(size - 1);
+            let slot = slot(table, index(va, level));
+            let pte = slot.load();
+            if pte.is_leaf() {
+                visit(start, slot);
+            } else if pte.is_present() {
+                let end = (start + size).min(range.end);
+                self.visit_table(pte.phys(), level - 1, va..end, visit);
+            }
+            va = start + size;
+        }
+    }
+
+    /// Frees all tables and gives each leaf to `release`.
+    ///
+    /// # Safety
+    /// No CPU walks the tables, and they are not used again.
+    pub unsafe fn free(&mut self, mut release: impl FnMut(Pte)) {
+        // SAFETY: by the caller's promise.
+        unsafe { free_tables(self.root, 4, &mut release) };
+        while self.spares != 0 {
+            let spare = self.take_spare();
+            // SAFETY: a spare is in no tree.
+            unsafe { frame::free_table(spare) };
+        }
+    }
+}
+
+/// # Safety
+/// As for [`Tables::free`].
+unsafe fn free_tables(table: u64, level: usize, release: &mut impl FnMut(Pte)) {
+    let entries = if level == 4 { TOP_USER } else { ENTRIES };
+    for index in 0..entries {
+        let pte = slot(table, index).load();
+        if pte.is_leaf() {
+            release(pte);
+        } else if pte.is_present() {
+            // SAFETY: each table is in the tree once.
+            unsafe { free_tables(pte.phys(), level - 1, release) };
+        }
+    }
+    // SAFETY: the table came from `alloc_table`, and its parent is freed too.
+    unsafe { frame::free_table(table) };
+}
+
+fn is_empty_table(table: u64) -> bool {
+    (0..ENTRIES).all(|index| slot(table, index).load().is_empty())
+}
