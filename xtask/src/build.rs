@@ -7,6 +7,7 @@ use crate::paths;
 use crate::process;
 use crate::programs;
 use crate::relibc;
+use crate::setup::{self, Purpose};
 use crate::sysroot;
 use crate::toolchain::{HOST, KERNEL, Toolchain, UEFI, USER};
 use anyhow::{Context, Result};
@@ -58,6 +59,7 @@ pub enum Libc {
 
 /// `./x build`.
 pub fn command(arguments: &Arguments) -> Result<()> {
+    setup::ensure(&[Purpose::Build])?;
     let builder = Builder::new(arguments.debug)?;
     let wants = |part| arguments.part == part || arguments.part == Part::All;
     if wants(Part::Kernel) {

@@ -11,6 +11,7 @@ use crate::linux;
 use crate::paths;
 use crate::process;
 use crate::qemu::{Machine, Size};
+use crate::setup::{self, Purpose};
 use crate::tree::Tree;
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
@@ -102,6 +103,7 @@ enum Event {
 
 /// `./x exec`.
 pub fn command(arguments: &Arguments) -> Result<ExitCode> {
+    setup::ensure(&[Purpose::Build, Purpose::Run])?;
     let builder = Builder::new(false)?;
     let recipe = Recipe::load(&arguments.guest.image)?;
     let mut tree = recipe.build(&builder, arguments.guest.libc, &arguments.guest.add)?;

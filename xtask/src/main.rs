@@ -5,6 +5,7 @@
 
 mod archive;
 mod build;
+mod doctor;
 mod exec;
 mod image;
 mod linux;
@@ -13,6 +14,7 @@ mod process;
 mod programs;
 mod qemu;
 mod relibc;
+mod setup;
 mod sysroot;
 mod toolchain;
 mod tree;
@@ -32,6 +34,8 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Verb {
     Build(build::Arguments),
+    /// Say what is here, what is missing, and what was chosen and why.
+    Doctor,
     Exec(exec::Arguments),
     /// List the images that can be booted.
     Images,
@@ -52,17 +56,13 @@ fn main() -> ExitCode {
 impl Verb {
     fn run(self) -> Result<ExitCode> {
         match self {
+            Verb::Doctor => return Ok(doctor::command()),
             Verb::Exec(arguments) => return exec::command(&arguments),
             Verb::Build(arguments) => build::command(&arguments)?,
             Verb::Images => image::list()?,
             Verb::Sysroot => {
                 let toolchain = toolchain::Toolchain::choose()?;
-                eprintln!(
-                    "{} ({}): {}",
-                    toolchain.version.lines().next().unwrap_or_default(),
-                    toolchain.rustc.display(),
-                    toolchain.why
-                );
+                eprintln!("{}", toolchain.describe());
                 println!("{}", sysroot::ready(&toolchain)?.display());
             }
         }

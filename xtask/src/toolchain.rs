@@ -131,6 +131,12 @@ impl Toolchain {
         command
     }
 
+    /// Which it is, where, and why.
+    pub fn describe(&self) -> String {
+        let name = self.version.lines().next().unwrap_or_default();
+        format!("{name} at {}: {}", self.rustc.display(), self.why)
+    }
+
     fn because(mut self, why: &'static str) -> Toolchain {
         self.why = why;
         self
