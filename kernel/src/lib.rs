@@ -15,6 +15,7 @@ pub mod fs;
 pub mod ipc;
 pub mod lock_order;
 pub mod mm;
+pub mod random;
 pub mod sched;
 pub mod scheme;
 pub mod syscall;

@@ -1,6 +1,25 @@
-//! The calls that change mappings.
+//! The system calls of this room: which number goes where.
+
+use super::{advise, brk, map, remap};
+use crate::linux::general as nr;
 use crate::syscall::table::{Answer, Args, SyscallCtx};
 
-pub fn dispatch(_ctx: &mut SyscallCtx<'_>, _number: u32, _args: Args) -> Answer {
-    None
+pub fn dispatch(ctx: &mut SyscallCtx<'_>, number: u32, args: Args) -> Answer {
+    let [a, b, c, d, e, _] = args;
+    Some(match number {
+        nr::__NR_mmap => map::mmap(ctx, args),
+        nr::__NR_munmap => map::munmap(ctx, a, b),
+        nr::__NR_mprotect => map::mprotect(ctx, a, b, c as u32),
+        nr::__NR_brk => brk::brk(ctx, a),
+        nr::__NR_mremap => remap::mremap(ctx, a, b, c, d as u32, e),
+        nr::__NR_madvise => advise::madvise(ctx, a, b, c as u32),
+        nr::__NR_msync => advise::msync(ctx, a, b, c as u32),
+        nr::__NR_mincore => advise::mincore(ctx, a, b, c),
+        nr::__NR_mlock => advise::mlock(ctx, a, b, true),
+        nr::__NR_mlock2 if c & !1 == 0 => advise::mlock(ctx, a, b, c == 0),
+        nr::__NR_munlock => advise::munlock(ctx, a, b),
+        nr::__NR_mlockall => advise::mlockall(ctx, a as u32),
+        nr::__NR_munlockall => advise::munlockall(ctx),
+        _ => return None,
+    })
 }

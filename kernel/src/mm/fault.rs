@@ -71,11 +71,9 @@ pub fn handle(space: &Arc<AddressSpace>, addr: usize, wish: Perms) -> Result<(),
                     && table.can_map_huge(huge)
                     && let Ok(frame) = Frame::alloc_huge_zeroed()
                 {
-                    let pages = frame.size() / PAGE_SIZE;
                     table
                         .map(huge, frame, mapping.perms)
                         .map_err(|_| Denied::OutOfMemory)?;
-                    inner.add_resident(pages);
                     return Ok(());
                 }
                 let (frame, perms) = if write {
@@ -87,7 +85,6 @@ pub fn handle(space: &Arc<AddressSpace>, addr: usize, wish: Perms) -> Result<(),
                 table
                     .map(page, frame, perms)
                     .map_err(|_| Denied::OutOfMemory)?;
-                inner.add_resident(1);
                 return Ok(());
             }
             Backing::Object(object, offset) => {
@@ -102,9 +99,7 @@ pub fn handle(space: &Arc<AddressSpace>, addr: usize, wish: Perms) -> Result<(),
                         .map_err(|_| Denied::OutOfMemory);
                 }
                 if let Some(frame) = object.resident_frame(index) {
-                    let mapped = map_object_page(mapping, table, &object, page, frame, write)?;
-                    inner.add_resident(mapped);
-                    return Ok(());
+                    return map_object_page(mapping, table, &object, page, frame, write);
                 }
                 drop(inner);
                 bring_in(&object, index)?;
@@ -184,7 +179,7 @@ fn make_writable(
         .map_err(|_| Denied::OutOfMemory)
 }
 
-/// Maps a page of an object that is in memory, and on reads its neighbours too. Returns how many.
+/// Maps a page of an object that is in memory, and on reads its neighbours too.
 fn map_object_page(
     mapping: &mut Mapping,
     table: &mut ochre_hal::paging::PageTable,
@@ -192,7 +187,7 @@ fn map_object_page(
     page: usize,
     frame: Frame,
     write: bool,
-) -> Result<usize, Denied> {
+) -> Result<(), Denied> {
     let no_memory = |_| Denied::OutOfMemory;
     if mapping.shared {
         let index = mapping.object_page(page).map_or(0, |(_, index)| index);
@@ -206,20 +201,22 @@ fn map_object_page(
         }
         table.map(page, frame, perms).map_err(no_memory)?;
         if write && object.tracks_writes() {
-            return Ok(1);
+            return Ok(());
         }
-        return Ok(1 + map_around(mapping, table, object, page, perms));
+        map_around(mapping, table, object, page, perms);
+        return Ok(());
     }
     if write {
         mapping.flags |= Flags::COPIED;
         let copy = Frame::alloc().map_err(no_memory)?;
         copy.copy_from(&frame);
         table.map(page, copy, mapping.perms).map_err(no_memory)?;
-        return Ok(1);
+        return Ok(());
     }
     let perms = mapping.perms - Perms::WRITE;
     table.map(page, frame, perms).map_err(no_memory)?;
-    Ok(1 + map_around(mapping, table, object, page, perms))
+    map_around(mapping, table, object, page, perms);
+    Ok(())
 }
 
 /// Maps the resident neighbours of `page`.
@@ -229,14 +226,14 @@ fn map_around(
     object: &MemoryObject,
     page: usize,
     perms: Perms,
-) -> usize {
+) {
     let window = FAULT_AROUND * PAGE_SIZE;
     let start = (page & !(window - 1)).max(mapping.start);
     let end = ((page & !(window - 1)) + window).min(mapping.end);
     let mut taken = 0u32;
     table.for_each(start..end, |va, _| taken |= 1 << ((va - start) / PAGE_SIZE));
     let Some((_, first)) = mapping.object_page(start) else {
-        return 0;
+        return;
     };
     let mut frames: [Option<Frame>; FAULT_AROUND] = [const { None }; FAULT_AROUND];
     object.for_resident(first, ((end - start) / PAGE_SIZE) as u64, |index, frame| {
@@ -245,15 +242,12 @@ fn map_around(
             frames[at] = Some(frame.clone());
         }
     });
-    let mut mapped = 0;
     for (at, frame) in frames.into_iter().enumerate() {
         let Some(frame) = frame else { continue };
         if table.map(start + at * PAGE_SIZE, frame, perms).is_err() {
             break;
         }
-        mapped += 1;
     }
-    mapped
 }
 
 /// Extends a growing mapping down to `addr`, if the one above `addr` is such and the stack limit and

@@ -1,9 +1,13 @@
 //! Memory: what can be mapped ([`object`]), where it is mapped ([`space`]), how faults bring the two
 //! together ([`fault`]), the calls that change mappings, and pointers from user space ([`uptr`]).
 
+mod advise;
+mod brk;
 pub mod calls;
 pub mod fault;
+mod map;
 pub mod mapping;
 pub mod object;
+mod remap;
 pub mod space;
 pub mod uptr;

@@ -58,8 +58,6 @@ pub struct Inner {
     hint: usize,
     /// Pages of all mappings together.
     pub total: usize,
-    pub resident: usize,
-    pub max_resident: usize,
 }
 
 impl AddressSpace {
@@ -73,8 +71,6 @@ impl AddressSpace {
             base,
             hint: base,
             total: 0,
-            resident: 0,
-            max_resident: 0,
         };
         Ok(Arc::new(AddressSpace {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
@@ -140,7 +136,6 @@ impl AddressSpace {
                     table.fork_into(&mut inner.table, start..mapping.end, true)?;
                 }
             }
-            inner.resident = parent.resident;
         }
         let auxv = self.auxv.lock().clone();
         *child.auxv.lock() = auxv;
@@ -153,7 +148,6 @@ impl AddressSpace {
         let maps = core::mem::take(&mut inner.maps);
         inner.table.unmap(0..USER_END);
         inner.total = 0;
-        inner.resident = 0;
         drop(inner);
         drop(maps);
     }
@@ -421,9 +415,12 @@ impl Inner {
         result
     }
 
-    /// Counts pages that came in.
-    pub fn add_resident(&mut self, pages: usize) {
-        self.resident += pages;
-        self.max_resident = self.max_resident.max(self.resident);
+    /// Pages in memory, in the page table's eyes. Walks it.
+    #[must_use]
+    pub fn resident(&self) -> usize {
+        let mut pages = 0;
+        self.table
+            .for_each(0..USER_END, |_, entry| pages += entry.size / PAGE_SIZE);
+        pages
     }
 }

@@ -10,3 +10,9 @@ pub mod timer;
 pub mod wait;
 
 pub use cpu::{current, idle_loop, yield_now};
+
+/// How long equal threads run in turn, in nanoseconds.
+#[must_use]
+pub fn slice() -> u64 {
+    queue::SLICE
+}

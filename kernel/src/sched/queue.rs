@@ -143,10 +143,6 @@ impl RunQueue {
         }
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.heap.is_empty()
-    }
-
     pub fn len(&self) -> usize {
         self.heap.len()
     }

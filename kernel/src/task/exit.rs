@@ -46,7 +46,7 @@ fn is_shared(process: &Process) -> bool {
 fn end(process: &Arc<Process>) {
     process.timers.clear();
     if let Some(space) = process.space() {
-        let peak = space.lock().max_resident as u64;
+        let peak = space.lock().resident() as u64;
         let mut usage = process.usage.lock();
         usage.max_resident = usage.max_resident.max(peak);
     }

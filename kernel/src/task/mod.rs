@@ -2,17 +2,26 @@
 //! they may do ([`credentials`], [`limits`]), and what is done to them ([`signal`]).
 
 pub mod calls;
+pub mod clock;
+mod clone;
 pub mod credentials;
+pub mod exec;
 pub mod exit;
 pub mod futex;
+mod identity;
 pub mod limits;
+pub mod misc;
+pub mod pidfd;
 pub mod process;
+pub mod resources;
 mod run;
+mod scheduling;
 pub mod session;
 pub mod signal;
 pub mod thread;
 pub mod timers;
 pub mod tree;
+mod wait;
 
 /// A process, thread, group or session number.
 pub type Pid = u32;

@@ -41,6 +41,14 @@ pub struct ThreadSignals {
     pub alt_stack: AltStack,
 }
 
+/// A sleep to be gone on with by restart_syscall.
+#[derive(Clone, Copy, Debug)]
+pub struct Restart {
+    pub deadline: u64,
+    /// Where to say what is left, if interrupted again.
+    pub remaining: usize,
+}
+
 pub struct Thread {
     tid: AtomicU32,
     process: Arc<Process>,
@@ -65,6 +73,8 @@ pub struct Thread {
     pub parent_death_signal: AtomicU32,
     /// prctl(PR_SET_TIMERSLACK), in nanoseconds.
     pub timer_slack: AtomicU64,
+    /// A relative sleep that is to go on.
+    restart: SpinLock<Option<Restart>>,
     /// It left the process's list of threads.
     pub exited: AtomicBool,
 }
@@ -105,6 +115,7 @@ impl Thread {
             major_faults: AtomicU64::new(0),
             parent_death_signal: AtomicU32::new(0),
             timer_slack: AtomicU64::new(50_000),
+            restart: SpinLock::new(lock_order::CELL, None),
             exited: AtomicBool::new(false),
         }))
     }
@@ -203,12 +214,20 @@ impl Thread {
         self.attention.fetch_or(bits.bits(), Ordering::SeqCst);
     }
 
+    pub fn set_restart(&self, restart: Option<Restart>) {
+        *self.restart.lock() = restart;
+    }
+
+    pub fn take_restart(&self) -> Option<Restart> {
+        self.restart.lock().take()
+    }
+
     /// Whether a wait of the given kind has to end.
     #[must_use]
     pub fn is_interrupted(&self, interrupt: Interrupt) -> bool {
         let attention = self.attention();
         match interrupt {
-            Interrupt::Signals => !attention.is_empty(),
+            Interrupt::Signals => !(attention - Attention::MASK).is_empty(),
             Interrupt::Kill => attention.contains(Attention::EXIT),
             Interrupt::Never => false,
         }

@@ -61,7 +61,12 @@ pub fn run(thread: &Arc<Thread>, user: &mut UserContext, mut restart: Restart) -
                 }
             },
             _ => {
-                settle(user, &mut restart, Some(action.has(raw::SA_RESTART)));
+                settle(
+                    thread,
+                    user,
+                    &mut restart,
+                    Some(action.has(raw::SA_RESTART)),
+                );
                 let blocked = {
                     let mut mine = thread.signals.lock();
                     let old = mine.saved.take().unwrap_or(mine.blocked);
@@ -85,7 +90,8 @@ pub fn run(thread: &Arc<Thread>, user: &mut UserContext, mut restart: Restart) -
             }
         }
     }
-    settle(user, &mut restart, None);
+    settle(thread, user, &mut restart, None);
+    thread.clear_attention(Attention::MASK);
     let saved = thread.signals.lock().saved.take();
     if let Some(mask) = saved {
         send::set_mask(thread, mask);
@@ -98,16 +104,22 @@ pub fn run(thread: &Arc<Thread>, user: &mut UserContext, mut restart: Restart) -
 
 /// Decides about the interrupted call: run it again, or let it return EINTR. `handler` is None when
 /// none runs, else whether its action has SA_RESTART.
-fn settle(user: &mut UserContext, restart: &mut Restart, handler: Option<bool>) {
+fn settle(thread: &Thread, user: &mut UserContext, restart: &mut Restart, handler: Option<bool>) {
     let again = match (*restart, handler) {
         (Restart::No, _) => return,
         (_, None) | (Restart::IfAllowed, Some(true)) => true,
         _ => false,
     };
     *restart = Restart::No;
+    let sleep = thread.take_restart();
     let regs = &mut user.regs;
     if again {
-        regs.rax = regs.orig_rax;
+        regs.rax = if sleep.is_some() {
+            raw::__NR_restart_syscall as usize
+        } else {
+            regs.orig_rax
+        };
+        thread.set_restart(sleep);
         // Back over `syscall`, which is two bytes.
         regs.rip = regs.rip.wrapping_sub(2);
     } else {

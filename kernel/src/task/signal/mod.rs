@@ -9,6 +9,7 @@
 //! memory is touched.
 
 pub mod action;
+pub mod calls;
 pub mod deliver;
 pub mod frame;
 pub mod info;
@@ -130,5 +131,7 @@ bitflags! {
         const EXIT = 2;
         /// The process is stopped: the thread waits.
         const STOP = 4;
+        /// A mask that a call had replaced for its own time must be put back.
+        const MASK = 8;
     }
 }

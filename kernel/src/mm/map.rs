@@ -1,0 +1,274 @@
+//! mmap, munmap, mprotect.
+
+use super::fault;
+use super::mapping::{Backing, Flags, Mapping, Name, ObjectRef};
+use super::object::MemoryObject;
+use super::space::{AddressSpace, MIN_ADDR};
+use crate::errno::{Errno, Result};
+use crate::linux::general as raw;
+use crate::syscall::table::{Args, SyscallCtx};
+use crate::task::limits::Resource;
+use crate::task::process::Process;
+use alloc::sync::Arc;
+use core::ops::Range;
+use ochre_hal::paging::Perms;
+use ochre_hal::{PAGE_SIZE, USER_END};
+
+/// The caller's address space.
+pub(super) fn space_of(ctx: &SyscallCtx<'_>) -> Result<Arc<AddressSpace>> {
+    ctx.process.space().ok_or(Errno::ESRCH)
+}
+
+/// PROT_* as permissions. The hardware can't write or execute without reading.
+fn perms_of(prot: u32) -> Perms {
+    let mut perms = Perms::empty();
+    if prot & (raw::PROT_READ | raw::PROT_WRITE | raw::PROT_EXEC) != 0 {
+        perms |= Perms::READ;
+    }
+    if prot & raw::PROT_WRITE != 0 {
+        perms |= Perms::WRITE;
+    }
+    if prot & raw::PROT_EXEC != 0 {
+        perms |= Perms::EXEC;
+    }
+    perms
+}
+
+/// The page range of `[addr, addr + len)`; `error` when it leaves the user half.
+pub(super) fn page_range(addr: usize, len: usize, error: Errno) -> Result<Range<usize>> {
+    if !addr.is_multiple_of(PAGE_SIZE) {
+        return Err(Errno::EINVAL);
+    }
+    let len = len.checked_next_multiple_of(PAGE_SIZE).ok_or(error)?;
+    match addr.checked_add(len) {
+        Some(end) if end <= USER_END => Ok(addr..end),
+        _ => Err(error),
+    }
+}
+
+/// What stands behind a new mapping.
+struct What {
+    backing: Backing,
+    max: Perms,
+    name: Name,
+}
+
+fn anonymous(shared: bool, len: usize) -> Result<What> {
+    let backing = if shared {
+        Backing::Object(
+            ObjectRef::new(MemoryObject::anonymous(len as u64), true)?,
+            0,
+        )
+    } else {
+        Backing::Anonymous
+    };
+    Ok(What {
+        backing,
+        max: Perms::all(),
+        name: Name::None,
+    })
+}
+
+fn file(
+    process: &Process,
+    fd: i32,
+    offset: u64,
+    len: usize,
+    perms: Perms,
+    shared: bool,
+) -> Result<What> {
+    let open = process.files().get_io(fd)?;
+    if !open.readable() {
+        return Err(Errno::EACCES);
+    }
+    let writes = shared && perms.contains(Perms::WRITE);
+    if writes && !open.writable() {
+        return Err(Errno::EACCES);
+    }
+    if offset.checked_add(len as u64).is_none() {
+        return Err(Errno::EOVERFLOW);
+    }
+    let (object, offset) = open.file().memory(offset, len, writes)?;
+    let mut max = Perms::all();
+    let mut writer = shared && open.writable();
+    if shared && !open.writable() {
+        max -= Perms::WRITE;
+    }
+    if writer && !writes && object.add_writer().is_ok() {
+        // Only asked whether one may be; the reference below counts.
+        object.remove_writer();
+    } else if writer && !writes {
+        writer = false;
+        max -= Perms::WRITE;
+    }
+    let name = open
+        .path()
+        .map_or(Name::None, |path| Name::File(path.clone()));
+    Ok(What {
+        backing: Backing::Object(ObjectRef::new(object, writer)?, offset),
+        max,
+        name,
+    })
+}
+
+pub fn mmap(ctx: &mut SyscallCtx<'_>, args: Args) -> Result<usize> {
+    let [addr, len, prot, flags, fd, offset] = args;
+    let (prot, flags) = (prot as u32, flags as u32);
+    if len == 0 || !offset.is_multiple_of(PAGE_SIZE) {
+        return Err(Errno::EINVAL);
+    }
+    let len = len
+        .checked_next_multiple_of(PAGE_SIZE)
+        .ok_or(Errno::ENOMEM)?;
+    if len > USER_END {
+        return Err(Errno::ENOMEM);
+    }
+    let shared = match flags & raw::MAP_TYPE {
+        raw::MAP_PRIVATE => false,
+        raw::MAP_SHARED | raw::MAP_SHARED_VALIDATE => true,
+        _ => return Err(Errno::EINVAL),
+    };
+    if flags & raw::MAP_HUGETLB != 0 {
+        // No reserved huge pages, as on a Linux that set none aside.
+        return Err(Errno::ENOMEM);
+    }
+    let perms = perms_of(prot);
+    let what = if flags & raw::MAP_ANONYMOUS != 0 {
+        anonymous(shared, len)?
+    } else {
+        file(ctx.process, fd as i32, offset as u64, len, perms, shared)?
+    };
+    let mut kept = Flags::empty();
+    if flags & raw::MAP_GROWSDOWN != 0 && matches!(what.backing, Backing::Anonymous) {
+        kept |= Flags::GROWS_DOWN;
+    }
+    if flags & raw::MAP_NORESERVE != 0 {
+        kept |= Flags::NO_RESERVE;
+    }
+    if flags & raw::MAP_LOCKED != 0 {
+        kept |= Flags::LOCKED;
+    }
+    // A single private request beyond all memory is a mistake, as Linux's heuristic has it.
+    let private = matches!(what.backing, Backing::Anonymous);
+    if private
+        && perms.contains(Perms::WRITE)
+        && !kept.contains(Flags::NO_RESERVE)
+        && len / PAGE_SIZE > ochre_hal::frame::stats().total
+    {
+        return Err(Errno::ENOMEM);
+    }
+    let space = space_of(ctx)?;
+    let limit = ctx.process.limit(Resource::AddressSpace);
+    let start = {
+        let mut inner = space.lock();
+        if (inner.total as u64)
+            .saturating_mul(PAGE_SIZE as u64)
+            .saturating_add(len as u64)
+            > limit
+        {
+            return Err(Errno::ENOMEM);
+        }
+        let exclusive = flags & raw::MAP_FIXED_NOREPLACE != 0;
+        let start = if exclusive || flags & raw::MAP_FIXED != 0 {
+            let range = page_range(addr, len, Errno::ENOMEM)?;
+            if addr < MIN_ADDR {
+                return Err(Errno::EPERM);
+            }
+            if exclusive && !inner.is_free(range.clone()) {
+                return Err(Errno::EEXIST);
+            }
+            inner.unmap(range)?;
+            addr
+        } else {
+            let wish = (addr != 0).then(|| addr & !(PAGE_SIZE - 1));
+            inner.find_free(len, wish).ok_or(Errno::ENOMEM)?
+        };
+        let mapping = Mapping {
+            start,
+            end: start + len,
+            perms,
+            max: what.max,
+            shared,
+            backing: what.backing,
+            flags: kept,
+            name: what.name,
+        };
+        space.attach(&mapping);
+        inner.insert(mapping)?;
+        start
+    };
+    if flags & (raw::MAP_POPULATE | raw::MAP_LOCKED) != 0 && flags & raw::MAP_NONBLOCK == 0 {
+        populate(&space, start..start + len);
+    }
+    Ok(start)
+}
+
+/// Brings the pages of a range in, as far as that goes.
+pub(super) fn populate(space: &Arc<AddressSpace>, range: Range<usize>) {
+    let mut at = range.start;
+    while at < range.end {
+        let perms = match space.lock().find(at) {
+            Some(mapping) => mapping.perms,
+            None => return,
+        };
+        let wish = if perms.contains(Perms::WRITE) {
+            Perms::WRITE
+        } else {
+            perms & Perms::READ
+        };
+        if wish.is_empty() || fault::handle(space, at, wish).is_err() {
+            return;
+        }
+        at += PAGE_SIZE;
+    }
+}
+
+pub fn munmap(ctx: &mut SyscallCtx<'_>, addr: usize, len: usize) -> Result<usize> {
+    if len == 0 {
+        return Err(Errno::EINVAL);
+    }
+    let range = page_range(addr, len, Errno::EINVAL)?;
+    space_of(ctx)?.lock().unmap(range)?;
+    Ok(0)
+}
+
+pub fn mprotect(ctx: &mut SyscallCtx<'_>, addr: usize, len: usize, prot: u32) -> Result<usize> {
+    let grows = raw::PROT_GROWSDOWN | raw::PROT_GROWSUP;
+    let known = raw::PROT_READ | raw::PROT_WRITE | raw::PROT_EXEC | raw::PROT_SEM;
+    if prot & !(known | grows) != 0 || prot & grows == grows {
+        return Err(Errno::EINVAL);
+    }
+    let mut range = page_range(addr, len, Errno::ENOMEM)?;
+    if range.is_empty() {
+        return Ok(0);
+    }
+    let perms = perms_of(prot);
+    let space = space_of(ctx)?;
+    let mut inner = space.lock();
+    if prot & raw::PROT_GROWSDOWN != 0 {
+        let mapping = inner.find(range.start).ok_or(Errno::ENOMEM)?;
+        if !mapping.flags.contains(Flags::GROWS_DOWN) {
+            return Err(Errno::EINVAL);
+        }
+        range.start = mapping.start;
+    }
+    inner.change(range, |mapping, table| {
+        if !mapping.max.contains(perms) {
+            return Err(Errno::EACCES);
+        }
+        if mapping.perms == perms {
+            return Ok(());
+        }
+        mapping.perms = perms;
+        // The right to write comes back page by page, by faults that look at what is shared.
+        table.protect_with(mapping.start..mapping.end, |_, old| {
+            if old.contains(Perms::WRITE) {
+                perms
+            } else {
+                perms - Perms::WRITE
+            }
+        });
+        Ok(())
+    })?;
+    Ok(0)
+}

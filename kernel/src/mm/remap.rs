@@ -1,0 +1,124 @@
+//! mremap.
+
+use super::map::{page_range, populate, space_of};
+use super::mapping::Flags;
+use super::space::Inner;
+use crate::errno::{Errno, Result};
+use crate::linux::general as raw;
+use crate::syscall::table::SyscallCtx;
+use crate::task::limits::Resource;
+use core::ops::Range;
+use ochre_hal::PAGE_SIZE;
+
+pub fn mremap(
+    ctx: &mut SyscallCtx<'_>,
+    addr: usize,
+    old_len: usize,
+    new_len: usize,
+    flags: u32,
+    new_addr: usize,
+) -> Result<usize> {
+    let (may_move, fixed) = (
+        flags & raw::MREMAP_MAYMOVE != 0,
+        flags & raw::MREMAP_FIXED != 0,
+    );
+    if flags & !(raw::MREMAP_MAYMOVE | raw::MREMAP_FIXED) != 0 || (fixed && !may_move) {
+        return Err(Errno::EINVAL);
+    }
+    if new_len == 0 || old_len == 0 {
+        return Err(Errno::EINVAL);
+    }
+    let old = page_range(addr, old_len, Errno::EINVAL)?;
+    let new_len = new_len
+        .checked_next_multiple_of(PAGE_SIZE)
+        .ok_or(Errno::ENOMEM)?;
+    let limit = ctx.process.limit(Resource::AddressSpace);
+    let space = space_of(ctx)?;
+    let mut inner = space.lock();
+    let target = if fixed {
+        let target = page_range(new_addr, new_len, Errno::EINVAL)?;
+        if target.start < old.end && old.start < target.end {
+            return Err(Errno::EINVAL);
+        }
+        Some(target)
+    } else {
+        None
+    };
+    // One mapping must hold all of it.
+    if inner.find(old.start).ok_or(Errno::EFAULT)?.end < old.end {
+        return Err(Errno::EFAULT);
+    }
+    let grown = (new_len.saturating_sub(old.len())) as u64;
+    if (inner.total as u64 * PAGE_SIZE as u64).saturating_add(grown) > limit {
+        return Err(Errno::ENOMEM);
+    }
+    if new_len < old.len() {
+        inner.unmap(old.start + new_len..old.end)?;
+    }
+    let keep = old.start..old.start + old.len().min(new_len);
+    let locked;
+    let start = match target {
+        Some(target) => {
+            inner.unmap(target.clone())?;
+            locked = relocate(&mut inner, keep, target)?;
+            new_addr
+        }
+        None if new_len <= old.len() => return Ok(addr),
+        None => {
+            let in_place = extend(&mut inner, &keep, new_len)?;
+            match in_place {
+                Some(is_locked) => {
+                    locked = is_locked;
+                    addr
+                }
+                None if may_move => {
+                    let start = inner.find_free(new_len, None).ok_or(Errno::ENOMEM)?;
+                    locked = relocate(&mut inner, keep, start..start + new_len)?;
+                    start
+                }
+                None => return Err(Errno::ENOMEM),
+            }
+        }
+    };
+    drop(inner);
+    if locked {
+        populate(&space, start..start + new_len);
+    }
+    Ok(start)
+}
+
+/// Lets the mapping that ends at `old.end` grow to `new_len` bytes from `old.start`, if the place
+/// behind it is free. Says whether the mapping is locked in memory.
+fn extend(inner: &mut Inner, old: &Range<usize>, new_len: usize) -> Result<Option<bool>> {
+    let Some(new_end) = old.start.checked_add(new_len) else {
+        return Ok(None);
+    };
+    let ends_here = inner.find(old.start).is_some_and(|m| m.end == old.end);
+    if !ends_here || new_end > ochre_hal::USER_END || !inner.is_free(old.end..new_end) {
+        return Ok(None);
+    }
+    let Some((_, mapping)) = inner.maps.range_mut(..=old.start).next_back() else {
+        return Ok(None);
+    };
+    mapping.end = new_end;
+    let (start, locked) = (mapping.start, mapping.flags.contains(Flags::LOCKED));
+    inner.total += (new_end - old.end) / PAGE_SIZE;
+    inner.merge_around(start..new_end);
+    Ok(Some(locked))
+}
+
+/// Moves the mapping at `from` to `to`, which is free and at least as long.
+fn relocate(inner: &mut Inner, from: Range<usize>, to: Range<usize>) -> Result<bool> {
+    inner.split_at(from.start)?;
+    inner.split_at(from.end)?;
+    inner.table.move_range(from.start, to.start, from.len())?;
+    let Some(mut mapping) = inner.maps.remove(&from.start) else {
+        return Err(Errno::EFAULT);
+    };
+    inner.total -= mapping.len() / PAGE_SIZE;
+    mapping.start = to.start;
+    mapping.end = to.end;
+    let locked = mapping.flags.contains(Flags::LOCKED);
+    inner.insert(mapping)?;
+    Ok(locked)
+}

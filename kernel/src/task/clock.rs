@@ -1,0 +1,332 @@
+//! Clocks, sleeping, and timers that signal: the calls.
+
+use super::credentials::Capabilities;
+use super::process::thread_usage;
+use super::thread::{Restart, Thread};
+use super::timers::{MAX_TIMERS, Notify, SignalTimer};
+use super::{Pid, signal, tree};
+use crate::errno::{Errno, Result};
+use crate::linux::general as raw;
+use crate::mm::uptr::{Timespec, Timeval, UserPtr};
+use crate::sched::wait::{Interrupt, sleep_until};
+use crate::syscall::table::SyscallCtx;
+use crate::time;
+use alloc::sync::Arc;
+use bytemuck::{Pod, Zeroable};
+
+/// The value of a clock; None when there is no such clock.
+pub fn read(thread: &Arc<Thread>, clock: u32) -> Option<u64> {
+    Some(match clock {
+        raw::CLOCK_REALTIME
+        | raw::CLOCK_REALTIME_COARSE
+        | raw::CLOCK_REALTIME_ALARM
+        | raw::CLOCK_TAI => time::realtime(),
+        raw::CLOCK_MONOTONIC
+        | raw::CLOCK_MONOTONIC_RAW
+        | raw::CLOCK_MONOTONIC_COARSE
+        | raw::CLOCK_BOOTTIME
+        | raw::CLOCK_BOOTTIME_ALARM => time::monotonic(),
+        raw::CLOCK_PROCESS_CPUTIME_ID => thread.process().total_usage().runtime,
+        raw::CLOCK_THREAD_CPUTIME_ID => thread_usage(thread).runtime,
+        // Negative: the CPU clock of a process or thread, its number inverted above three bits.
+        n if n >> 31 != 0 => {
+            let id = !(n >> 3) & 0x1fff_ffff;
+            if n & 4 != 0 {
+                let other = if id == 0 {
+                    thread.clone()
+                } else {
+                    tree::thread(id as Pid)?
+                };
+                thread_usage(&other).runtime
+            } else if id == 0 {
+                thread.process().total_usage().runtime
+            } else {
+                tree::process(id as Pid)?.total_usage().runtime
+            }
+        }
+        _ => return None,
+    })
+}
+
+pub fn gettime(ctx: &SyscallCtx<'_>, clock: usize, out: usize) -> Result<usize> {
+    let now = read(ctx.thread, clock as u32).ok_or(Errno::EINVAL)?;
+    UserPtr::<Timespec>::new(out).write(&Timespec::from_nanos(now))?;
+    Ok(0)
+}
+
+pub fn getres(ctx: &SyscallCtx<'_>, clock: usize, out: usize) -> Result<usize> {
+    read(ctx.thread, clock as u32).ok_or(Errno::EINVAL)?;
+    UserPtr::<Timespec>::new(out).write_if(&Timespec { sec: 0, nsec: 1 })?;
+    Ok(0)
+}
+
+pub fn settime(ctx: &SyscallCtx<'_>, clock: usize, value: usize) -> Result<usize> {
+    let value = UserPtr::<Timespec>::new(value).read()?.to_nanos()?;
+    if clock as u32 != raw::CLOCK_REALTIME {
+        return Err(Errno::EINVAL);
+    }
+    if !ctx.process.credentials().can(Capabilities::SYS_TIME) {
+        return Err(Errno::EPERM);
+    }
+    time::set_realtime(value);
+    Ok(0)
+}
+
+pub fn gettimeofday(value: usize, zone: usize) -> Result<usize> {
+    UserPtr::<Timeval>::new(value).write_if(&Timeval::from_nanos(time::realtime()))?;
+    UserPtr::<[u32; 2]>::new(zone).write_if(&[0; 2])?;
+    Ok(0)
+}
+
+pub fn time(out: usize) -> Result<usize> {
+    let seconds = time::realtime() / time::NANOS_PER_SECOND;
+    UserPtr::<u64>::new(out).write_if(&seconds)?;
+    Ok(seconds as usize)
+}
+
+/// Monotonic time of a point on a clock that sleeps and timers can be set by.
+fn to_monotonic(clock: u32, nanos: u64) -> Result<u64> {
+    match clock {
+        raw::CLOCK_REALTIME | raw::CLOCK_REALTIME_ALARM | raw::CLOCK_TAI => {
+            Ok(time::from_realtime(nanos))
+        }
+        raw::CLOCK_MONOTONIC | raw::CLOCK_BOOTTIME | raw::CLOCK_BOOTTIME_ALARM => Ok(nanos),
+        _ => Err(Errno::EINVAL),
+    }
+}
+
+pub fn nanosleep(
+    ctx: &SyscallCtx<'_>,
+    clock: usize,
+    flags: usize,
+    request: usize,
+    remaining: usize,
+) -> Result<usize> {
+    let clock = clock as u32;
+    let absolute = flags as u32 & raw::TIMER_ABSTIME != 0;
+    let request = UserPtr::<Timespec>::new(request).read()?.to_nanos()?;
+    if matches!(clock, raw::CLOCK_PROCESS_CPUTIME_ID) {
+        return Err(Errno::EOPNOTSUPP);
+    }
+    if absolute {
+        let deadline = to_monotonic(clock, request)?;
+        sleep_until(deadline, Interrupt::Signals).map_err(signal::calls::no_handler)?;
+        return Ok(0);
+    }
+    to_monotonic(clock, 0)?;
+    sleep_for(ctx, time::monotonic().saturating_add(request), remaining)
+}
+
+/// A relative sleep that, when a stop interrupts it, goes on to the same end.
+fn sleep_for(ctx: &SyscallCtx<'_>, deadline: u64, remaining: usize) -> Result<usize> {
+    if sleep_until(deadline, Interrupt::Signals).is_ok() {
+        return Ok(0);
+    }
+    let left = deadline.saturating_sub(time::monotonic());
+    UserPtr::<Timespec>::new(remaining).write_if(&Timespec::from_nanos(left))?;
+    ctx.thread.set_restart(Some(Restart {
+        deadline,
+        remaining,
+    }));
+    Err(Errno::RESTART_NO_HANDLER)
+}
+
+/// Goes on with a sleep that a stop interrupted.
+pub fn restart(ctx: &SyscallCtx<'_>) -> Result<usize> {
+    let Restart {
+        deadline,
+        remaining,
+    } = ctx.thread.take_restart().ok_or(Errno::EINTR)?;
+    sleep_for(ctx, deadline, remaining)
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct Itimerval {
+    interval: Timeval,
+    value: Timeval,
+}
+
+fn itimerval((left, interval): (u64, u64)) -> Itimerval {
+    let round = |nanos: u64| Timeval::from_nanos(nanos.next_multiple_of(1000));
+    Itimerval {
+        interval: round(interval),
+        value: round(left),
+    }
+}
+
+fn real_timer(ctx: &SyscallCtx<'_>) -> Arc<SignalTimer> {
+    let mut slot = ctx.process.timers.real.lock();
+    slot.get_or_insert_with(|| {
+        let notify = Notify::Process(signal::SIGALRM);
+        SignalTimer::new(ctx.process, notify, None, raw::CLOCK_MONOTONIC)
+    })
+    .clone()
+}
+
+pub fn setitimer(ctx: &SyscallCtx<'_>, which: usize, new: usize, old: usize) -> Result<usize> {
+    let value = match UserPtr::<Itimerval>::new(new).non_null() {
+        Some(new) => new.read()?,
+        None => Itimerval::zeroed(),
+    };
+    let (first, interval) = (value.value.to_nanos()?, value.interval.to_nanos()?);
+    match which as u32 {
+        raw::ITIMER_REAL => {}
+        // CPU-time interval timers are not offered.
+        raw::ITIMER_VIRTUAL | raw::ITIMER_PROF if first == 0 => return Ok(0),
+        _ => return Err(Errno::EINVAL),
+    }
+    let next = if first == 0 {
+        0
+    } else {
+        time::monotonic().saturating_add(first)
+    };
+    let previous = real_timer(ctx).set(next, interval);
+    UserPtr::new(old).write_if(&itimerval(previous))?;
+    Ok(0)
+}
+
+pub fn getitimer(ctx: &SyscallCtx<'_>, which: usize, out: usize) -> Result<usize> {
+    let value = match which as u32 {
+        raw::ITIMER_REAL => real_timer(ctx).get(),
+        raw::ITIMER_VIRTUAL | raw::ITIMER_PROF => (0, 0),
+        _ => return Err(Errno::EINVAL),
+    };
+    UserPtr::new(out).write(&itimerval(value))?;
+    Ok(0)
+}
+
+pub fn alarm(ctx: &SyscallCtx<'_>, seconds: usize) -> Result<usize> {
+    let seconds = u64::from(seconds as u32);
+    let next = match seconds {
+        0 => 0,
+        n => time::monotonic().saturating_add(n * time::NANOS_PER_SECOND),
+    };
+    let (left, _) = real_timer(ctx).set(next, 0);
+    // Rounded to the nearest second, but never to 0.
+    let whole = (left + time::NANOS_PER_SECOND / 2) / time::NANOS_PER_SECOND;
+    Ok(if left == 0 { 0 } else { whole.max(1) as usize })
+}
+
+/// `struct sigevent`, its fixed part.
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct SigEvent {
+    value: u64,
+    signal: i32,
+    notify: u32,
+    tid: u32,
+    _rest: [u32; 11],
+}
+
+pub fn timer_create(ctx: &SyscallCtx<'_>, clock: usize, event: usize, out: usize) -> Result<usize> {
+    let clock = clock as u32;
+    to_monotonic(clock, 0)?;
+    let event = UserPtr::<SigEvent>::new(event)
+        .non_null()
+        .map(UserPtr::read)
+        .transpose()?;
+    let mut timers = ctx.process.timers.posix.lock();
+    if timers.len() >= MAX_TIMERS {
+        return Err(Errno::EAGAIN);
+    }
+    let id = (0..)
+        .find(|id| !timers.contains_key(id))
+        .ok_or(Errno::EAGAIN)?;
+    let (notify, value) = match event {
+        None => (Notify::Process(signal::SIGALRM), id as u64),
+        Some(event) => {
+            let number = || {
+                let valid = signal::is_valid(event.signal as usize);
+                if valid {
+                    Ok(event.signal as u32)
+                } else {
+                    Err(Errno::EINVAL)
+                }
+            };
+            let notify = match event.notify {
+                raw::SIGEV_NONE => Notify::Nothing,
+                raw::SIGEV_SIGNAL => Notify::Process(number()?),
+                raw::SIGEV_THREAD_ID => {
+                    let mine = ctx.process.threads();
+                    let thread = mine
+                        .iter()
+                        .find(|t| t.tid() == event.tid)
+                        .ok_or(Errno::EINVAL)?;
+                    Notify::Thread(Arc::downgrade(thread), number()?)
+                }
+                _ => return Err(Errno::EINVAL),
+            };
+            (notify, event.value)
+        }
+    };
+    timers.insert(
+        id,
+        SignalTimer::new(ctx.process, notify, Some((id, value)), clock),
+    );
+    drop(timers);
+    if let Err(error) = UserPtr::<i32>::new(out).write(&id) {
+        ctx.process.timers.posix.lock().remove(&id);
+        return Err(error);
+    }
+    Ok(0)
+}
+
+fn timer_of(ctx: &SyscallCtx<'_>, id: usize) -> Result<Arc<SignalTimer>> {
+    ctx.process
+        .timers
+        .posix
+        .lock()
+        .get(&(id as i32))
+        .cloned()
+        .ok_or(Errno::EINVAL)
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct Itimerspec {
+    interval: Timespec,
+    value: Timespec,
+}
+
+fn itimerspec((left, interval): (u64, u64)) -> Itimerspec {
+    Itimerspec {
+        interval: Timespec::from_nanos(interval),
+        value: Timespec::from_nanos(left),
+    }
+}
+
+pub fn timer_settime(ctx: &SyscallCtx<'_>, args: [usize; 4]) -> Result<usize> {
+    let [id, flags, new, old] = args;
+    let timer = timer_of(ctx, id)?;
+    let new = UserPtr::<Itimerspec>::new(new)
+        .non_null()
+        .ok_or(Errno::EINVAL)?
+        .read()?;
+    let (first, interval) = (new.value.to_nanos()?, new.interval.to_nanos()?);
+    let next = if first == 0 {
+        0
+    } else if flags as u32 & raw::TIMER_ABSTIME != 0 {
+        to_monotonic(timer.clock, first)?.max(1)
+    } else {
+        time::monotonic().saturating_add(first)
+    };
+    let previous = timer.set(next, interval);
+    UserPtr::new(old).write_if(&itimerspec(previous))?;
+    Ok(0)
+}
+
+pub fn timer_gettime(ctx: &SyscallCtx<'_>, id: usize, out: usize) -> Result<usize> {
+    UserPtr::new(out).write(&itimerspec(timer_of(ctx, id)?.get()))?;
+    Ok(0)
+}
+
+pub fn timer_getoverrun(ctx: &SyscallCtx<'_>, id: usize) -> Result<usize> {
+    Ok(timer_of(ctx, id)?.overrun() as usize)
+}
+
+pub fn timer_delete(ctx: &SyscallCtx<'_>, id: usize) -> Result<usize> {
+    let removed = ctx.process.timers.posix.lock().remove(&(id as i32));
+    removed.ok_or(Errno::EINVAL)?.set(0, 0);
+    Ok(0)
+}

@@ -1,0 +1,164 @@
+//! execve: another program in the same process.
+//!
+//! Up to the point of no return everything is prepared beside the running program (arguments read,
+//! the new address space built), so that an error leaves it as it was. After it, failing means
+//! SIGKILL, as on Linux.
+
+mod arguments;
+pub mod calls;
+mod elf;
+mod load;
+mod script;
+mod stack;
+
+use super::process::Program;
+use super::thread::{AltStack, Thread};
+use super::{futex, tree};
+use crate::errno::{Errno, Result};
+use crate::file::Events;
+use crate::fs::namespace::Path;
+use crate::mm::object::MemoryObject;
+use crate::sched::cpu;
+use crate::sched::wait::{Interrupt, wait_until};
+use crate::task::signal::{Attention, SIGCHLD};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::sync::atomic::Ordering;
+use ochre_hal::user::{UserContext, UserRegs};
+
+/// personality(2): ADDR_NO_RANDOMIZE.
+const NO_RANDOMIZE: u32 = 0x0004_0000;
+
+pub use arguments::{Strings, read_strings};
+
+/// A file to be executed, open and checked.
+#[derive(Clone)]
+pub struct Executable {
+    pub object: Arc<MemoryObject>,
+    /// Its place; none for a file from the boot module.
+    pub path: Option<Path>,
+    /// Owners to become, where the mode has the set-id bits.
+    pub set_uid: Option<u32>,
+    pub set_gid: Option<u32>,
+}
+
+/// Finds executables by name: the interpreter of a script, the loader of a dynamic program.
+pub type Opener<'a> = dyn FnMut(&[u8]) -> Result<Executable> + 'a;
+
+/// What to run, and how.
+pub struct Request {
+    pub file: Executable,
+    /// The name it was asked for by (AT_EXECFN, and argv[1] of scripts).
+    pub name: Vec<u8>,
+    pub args: Strings,
+    pub env: Strings,
+}
+
+/// Replaces the program of the current thread's process.
+pub fn execute(
+    thread: &Arc<Thread>,
+    user: &mut UserContext,
+    mut request: Request,
+    open: &mut Opener<'_>,
+) -> Result {
+    let process = thread.process().clone();
+    script::resolve(&mut request, open)?;
+    let credentials = process
+        .credentials()
+        .for_exec(request.file.set_uid, request.file.set_gid);
+    let randomize = process.personality.load(Ordering::Relaxed) & NO_RANDOMIZE == 0;
+    let loaded = load::load(&request.file, open, &process.limits(), randomize)?;
+    let image = stack::build(&loaded, &request, &credentials)?;
+    end_other_threads(thread)?;
+
+    // No return from here on.
+    futex::exit_robust_list(thread);
+    let clear = thread.clear_tid.swap(0, Ordering::Relaxed);
+    if clear != 0 {
+        futex::clear_and_wake(&process, clear);
+    }
+    take_leaders_number(thread);
+    let old = process.replace_space(Some(loaded.space.clone()));
+    cpu::reload_space();
+    if let Some(old) = old {
+        old.leave();
+    }
+    unshare_files(thread)?;
+    process.files().close_on_exec();
+    {
+        let mut signals = process.signals.lock();
+        signals.actions.reset_for_exec();
+        let mut mine = thread.signals.lock();
+        mine.alt_stack = AltStack::default();
+    }
+    process.timers.clear_posix();
+    let raised = request.file.set_uid.is_some() || request.file.set_gid.is_some();
+    process.dumpable.store(!raised, Ordering::Relaxed);
+    if raised {
+        thread.parent_death_signal.store(0, Ordering::Relaxed);
+    }
+    process.set_credentials(credentials);
+    process.exit_signal.store(SIGCHLD as i32, Ordering::Relaxed);
+    process.set_program(Program {
+        path: request.file.path.clone(),
+    });
+    let name = request.name.rsplit(|&b| b == b'/').next().unwrap_or(&[]);
+    thread.set_name(name);
+    thread.robust_list.store(0, Ordering::Relaxed);
+
+    let finished = loaded.zero_tails().and_then(|()| image.write());
+    user.regs = UserRegs {
+        rip: loaded.entry,
+        rsp: image.stack_pointer(),
+        ..UserRegs::default()
+    };
+    user.regs.rflags = 0x202;
+    user.regs.orig_rax = usize::MAX;
+    user.fs_base = 0;
+    user.gs_base = 0;
+    user.reset_fpu();
+    process.set_executed();
+    process.changed.wake_all(Events::all());
+    if finished.is_err() {
+        super::exit::group(thread, super::signal::SIGKILL);
+    }
+    Ok(())
+}
+
+/// execve leaves one thread: the others end, and are waited for.
+fn end_other_threads(thread: &Arc<Thread>) -> Result {
+    let process = thread.process();
+    if process.thread_count() == 1 {
+        return Ok(());
+    }
+    for other in process.threads() {
+        if !Arc::ptr_eq(&other, thread) {
+            other.notify(Attention::EXIT);
+        }
+    }
+    wait_until(&[&process.changed], None, Interrupt::Kill, || {
+        (process.thread_count() == 1).then_some(())
+    })
+    .map_err(|_| Errno::EINTR)
+}
+
+/// The process keeps its number, so the remaining thread gets the leader's.
+fn take_leaders_number(thread: &Arc<Thread>) {
+    let (old, new) = (thread.tid(), thread.process().pid);
+    if old != new {
+        thread.set_tid(new);
+        tree::renumber_thread(thread, old, new);
+    }
+}
+
+/// A descriptor table shared by CLONE_FILES is not changed under the other's feet.
+fn unshare_files(thread: &Arc<Thread>) -> Result {
+    let process = thread.process();
+    let files = process.files();
+    // One in the process, one here.
+    if Arc::strong_count(&files) > 2 {
+        let own = files.fork()?;
+        drop(process.replace_files(Arc::new(own)));
+    }
+    Ok(())
+}

@@ -1,0 +1,362 @@
+//! Calls that tell of the machine and the program, and small switches: uname, sysinfo, getrandom,
+//! prctl, arch_prctl, membarrier, reboot.
+
+use super::credentials::{Capabilities, LAST_CAPABILITY, SECURE_KEEP_CAPS};
+use super::signal::is_valid;
+use super::tree;
+use crate::errno::{Errno, Result};
+use crate::linux::general as raw;
+use crate::linux::prctl as pr;
+use crate::mm::uptr::{self, UserPtr};
+use crate::sched::cpu;
+use crate::syscall::table::SyscallCtx;
+use bytemuck::{Pod, Zeroable};
+use core::sync::atomic::Ordering::Relaxed;
+use ochre_hal::USER_END;
+use ochre_hal::frame;
+use ochre_hal::sync::SpinLock;
+
+/// What uname's release says: the Linux whose interface this is.
+pub const RELEASE: &str = "6.1.0-ochre";
+pub const VERSION: &str = "#1 SMP PREEMPT Ochre";
+
+const FIELD: usize = 65;
+
+/// The names that sethostname and setdomainname change.
+static NAMES: SpinLock<[[u8; FIELD]; 2]> = SpinLock::new(
+    crate::lock_order::CELL,
+    [padded(b"ochre"), padded(b"(none)")],
+);
+
+const fn padded(text: &[u8]) -> [u8; FIELD] {
+    let mut out = [0; FIELD];
+    let mut i = 0;
+    while i < text.len() {
+        out[i] = text[i];
+        i += 1;
+    }
+    out
+}
+
+/// The host's name, for /proc.
+#[must_use]
+pub fn host_name() -> [u8; FIELD] {
+    NAMES.lock()[0]
+}
+
+pub fn uname(out: usize) -> Result<usize> {
+    let [node, domain] = *NAMES.lock();
+    let fields = [
+        padded(b"Linux"),
+        node,
+        padded(RELEASE.as_bytes()),
+        padded(VERSION.as_bytes()),
+        padded(b"x86_64"),
+        domain,
+    ];
+    UserPtr::<u8>::new(out).write_slice(fields.as_flattened())?;
+    Ok(0)
+}
+
+/// sethostname (0) and setdomainname (1).
+pub fn set_name(ctx: &SyscallCtx<'_>, which: usize, name: usize, len: usize) -> Result<usize> {
+    if !ctx.process.credentials().can(Capabilities::SYS_ADMIN) {
+        return Err(Errno::EPERM);
+    }
+    let bytes = UserPtr::<u8>::new(name).read_vec(len, FIELD - 1)?;
+    let mut field = [0; FIELD];
+    field[..bytes.len()].copy_from_slice(&bytes);
+    NAMES.lock()[which] = field;
+    Ok(0)
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct SysInfo {
+    uptime: u64,
+    loads: [u64; 3],
+    total_ram: u64,
+    free_ram: u64,
+    shared_ram: u64,
+    buffer_ram: u64,
+    total_swap: u64,
+    free_swap: u64,
+    procs: u16,
+    _pad: u16,
+    _pad2: u32,
+    total_high: u64,
+    free_high: u64,
+    unit: u32,
+    _end: u32,
+}
+
+pub fn sysinfo(out: usize) -> Result<usize> {
+    let stats = frame::stats();
+    let load = (cpu::load() as u64) << 16;
+    UserPtr::<SysInfo>::new(out).write(&SysInfo {
+        uptime: crate::time::monotonic() / crate::time::NANOS_PER_SECOND,
+        loads: [load; 3],
+        total_ram: stats.total as u64 * 4096,
+        free_ram: stats.free as u64 * 4096,
+        procs: u16::try_from(tree::thread_count()).unwrap_or(u16::MAX),
+        unit: 1,
+        ..SysInfo::zeroed()
+    })?;
+    Ok(0)
+}
+
+pub fn getrandom(out: usize, len: usize, flags: u32) -> Result<usize> {
+    let known = raw::GRND_NONBLOCK | raw::GRND_RANDOM | raw::GRND_INSECURE;
+    let exclusive = raw::GRND_RANDOM | raw::GRND_INSECURE;
+    if flags & !known != 0 || flags & exclusive == exclusive {
+        return Err(Errno::EINVAL);
+    }
+    let len = len.min(i32::MAX as usize);
+    let mut done = 0;
+    while done < len {
+        let mut block = [0u8; 256];
+        crate::random::fill(&mut block);
+        let n = block.len().min(len - done);
+        let copied = ochre_hal::uaccess::copy_out(out.wrapping_add(done), &block[..n]);
+        if copied.is_err() {
+            return if done == 0 {
+                Err(Errno::EFAULT)
+            } else {
+                Ok(done)
+            };
+        }
+        done += n;
+    }
+    Ok(done)
+}
+
+pub fn arch_prctl(ctx: &mut SyscallCtx<'_>, code: usize, addr: usize) -> Result<usize> {
+    match code as u32 {
+        0x1001 | 0x1002 if addr >= USER_END => return Err(Errno::EPERM),
+        0x1001 => ctx.user.gs_base = addr,
+        0x1002 => ctx.user.fs_base = addr,
+        0x1003 => UserPtr::<usize>::new(addr).write(&ctx.user.fs_base)?,
+        0x1004 => UserPtr::<usize>::new(addr).write(&ctx.user.gs_base)?,
+        _ => return Err(Errno::EINVAL),
+    }
+    Ok(0)
+}
+
+/// Bytes of a name with its NUL (TASK_COMM_LEN).
+const NAME: usize = 16;
+
+pub fn prctl(ctx: &mut SyscallCtx<'_>, args: [usize; 6]) -> Result<usize> {
+    let [option, a, b, c, d, _] = args;
+    let (thread, process) = (ctx.thread, ctx.process);
+    let flag = |on: bool| Ok(usize::from(on));
+    match option as u32 {
+        pr::PR_SET_NAME => {
+            let mut name = [0; NAME - 1];
+            let len = match ochre_hal::uaccess::copy_in_str(&mut name, a) {
+                Ok(len) => len,
+                Err(fault) => return Err(fault.into()),
+            };
+            thread.set_name(&name[..len]);
+            Ok(0)
+        }
+        pr::PR_GET_NAME => {
+            UserPtr::<[u8; NAME]>::new(a).write(&thread.name())?;
+            Ok(0)
+        }
+        pr::PR_SET_PDEATHSIG => {
+            if a != 0 && !is_valid(a) {
+                return Err(Errno::EINVAL);
+            }
+            thread.parent_death_signal.store(a as u32, Relaxed);
+            Ok(0)
+        }
+        pr::PR_GET_PDEATHSIG => {
+            UserPtr::<u32>::new(a).write(&thread.parent_death_signal.load(Relaxed))?;
+            Ok(0)
+        }
+        pr::PR_GET_DUMPABLE => flag(process.dumpable.load(Relaxed)),
+        pr::PR_SET_DUMPABLE if a <= 1 => {
+            process.dumpable.store(a == 1, Relaxed);
+            Ok(0)
+        }
+        pr::PR_GET_KEEPCAPS => flag(process.credentials().secure_bits & SECURE_KEEP_CAPS != 0),
+        pr::PR_SET_KEEPCAPS if a <= 1 => {
+            let mut new = (*process.credentials()).clone();
+            new.secure_bits &= !SECURE_KEEP_CAPS;
+            if a == 1 {
+                new.secure_bits |= SECURE_KEEP_CAPS;
+            }
+            process.set_credentials(new);
+            Ok(0)
+        }
+        pr::PR_GET_SECUREBITS => Ok(process.credentials().secure_bits as usize),
+        pr::PR_SET_SECUREBITS => {
+            let mut new = (*process.credentials()).clone();
+            if !new.can(Capabilities::SETPCAP) {
+                return Err(Errno::EPERM);
+            }
+            new.secure_bits = a as u32;
+            process.set_credentials(new);
+            Ok(0)
+        }
+        pr::PR_SET_NO_NEW_PRIVS => {
+            if a != 1 || b != 0 || c != 0 || d != 0 {
+                return Err(Errno::EINVAL);
+            }
+            let mut new = (*process.credentials()).clone();
+            new.no_new_privileges = true;
+            process.set_credentials(new);
+            Ok(0)
+        }
+        pr::PR_GET_NO_NEW_PRIVS => flag(process.credentials().no_new_privileges),
+        pr::PR_CAPBSET_READ if a as u32 <= LAST_CAPABILITY => {
+            flag(process.credentials().bounding.bits() & 1 << a != 0)
+        }
+        pr::PR_CAPBSET_DROP if a as u32 <= LAST_CAPABILITY => {
+            let mut new = (*process.credentials()).clone();
+            if !new.can(Capabilities::SETPCAP) {
+                return Err(Errno::EPERM);
+            }
+            new.bounding -= Capabilities::from_bits_truncate(1 << a);
+            process.set_credentials(new);
+            Ok(0)
+        }
+        pr::PR_CAP_AMBIENT => ambient(ctx, a as u32, b),
+        pr::PR_SET_CHILD_SUBREAPER => {
+            process.set_subreaper(a != 0);
+            Ok(0)
+        }
+        pr::PR_GET_CHILD_SUBREAPER => {
+            UserPtr::<u32>::new(a).write(&u32::from(process.is_subreaper()))?;
+            Ok(0)
+        }
+        pr::PR_SET_TIMERSLACK => {
+            thread
+                .timer_slack
+                .store(if a == 0 { 50_000 } else { a as u64 }, Relaxed);
+            Ok(0)
+        }
+        pr::PR_GET_TIMERSLACK => Ok(thread.timer_slack.load(Relaxed) as usize),
+        pr::PR_GET_SECCOMP => Ok(0),
+        pr::PR_GET_TSC => {
+            UserPtr::<u32>::new(a).write(&pr::PR_TSC_ENABLE)?;
+            Ok(0)
+        }
+        pr::PR_SET_THP_DISABLE => Ok(0),
+        pr::PR_GET_THP_DISABLE => Ok(0),
+        // Names for anonymous memory and the layout of /proc are taken and forgotten.
+        pr::PR_SET_VMA => Ok(0),
+        pr::PR_SET_PTRACER => Ok(0),
+        pr::PR_MCE_KILL | pr::PR_MCE_KILL_GET => Ok(0),
+        _ => Err(Errno::EINVAL),
+    }
+}
+
+fn ambient(ctx: &SyscallCtx<'_>, action: u32, number: usize) -> Result<usize> {
+    let mut new = (*ctx.process.credentials()).clone();
+    if action == pr::PR_CAP_AMBIENT_CLEAR_ALL {
+        new.ambient = Capabilities::empty();
+        ctx.process.set_credentials(new);
+        return Ok(0);
+    }
+    if number as u32 > LAST_CAPABILITY {
+        return Err(Errno::EINVAL);
+    }
+    let one = Capabilities::from_bits_truncate(1 << number);
+    match action {
+        pr::PR_CAP_AMBIENT_IS_SET => return Ok(usize::from(new.ambient.contains(one))),
+        pr::PR_CAP_AMBIENT_LOWER => new.ambient -= one,
+        pr::PR_CAP_AMBIENT_RAISE => {
+            if !(new.permitted & new.inheritable).contains(one) {
+                return Err(Errno::EPERM);
+            }
+            new.ambient |= one;
+        }
+        _ => return Err(Errno::EINVAL),
+    }
+    ctx.process.set_credentials(new);
+    Ok(0)
+}
+
+/// Every return to user mode orders memory on x86, and kicking makes the others return: the
+/// expedited commands need nothing more.
+pub fn membarrier(ctx: &SyscallCtx<'_>, command: u32, flags: u32) -> Result<usize> {
+    const GLOBAL: u32 = 1;
+    const GLOBAL_EXPEDITED: u32 = 2;
+    const REGISTER_GLOBAL: u32 = 4;
+    const PRIVATE: u32 = 8;
+    const REGISTER_PRIVATE: u32 = 16;
+    if flags != 0 {
+        return Err(Errno::EINVAL);
+    }
+    match command {
+        0 => {
+            Ok((GLOBAL | GLOBAL_EXPEDITED | REGISTER_GLOBAL | PRIVATE | REGISTER_PRIVATE) as usize)
+        }
+        REGISTER_GLOBAL | REGISTER_PRIVATE => Ok(0),
+        GLOBAL | GLOBAL_EXPEDITED | PRIVATE => {
+            cpu::barrier(ctx.thread);
+            Ok(0)
+        }
+        _ => Err(Errno::EINVAL),
+    }
+}
+
+pub fn reboot(ctx: &SyscallCtx<'_>, magic: usize, magic2: usize, command: u32) -> Result<usize> {
+    const MAGIC: u32 = 0xfee1_dead;
+    const MAGIC2: [u32; 4] = [672_274_793, 85_072_278, 369_367_448, 537_993_216];
+    if !ctx.process.credentials().can(Capabilities::SYS_BOOT) {
+        return Err(Errno::EPERM);
+    }
+    if magic as u32 != MAGIC || !MAGIC2.contains(&(magic2 as u32)) {
+        return Err(Errno::EINVAL);
+    }
+    match command {
+        // RESTART, RESTART2
+        0x0123_4567 | 0xa1b2_c3d4 => ochre_hal::cpu::reboot(),
+        // HALT, POWER_OFF
+        0xcdef_0123 | 0x4321_fedc => ochre_hal::cpu::power_off(),
+        // CAD_ON, CAD_OFF: the keyboard is not the kernel's.
+        0x89ab_cdef | 0 => Ok(0),
+        _ => Err(Errno::EINVAL),
+    }
+}
+
+pub fn personality(ctx: &SyscallCtx<'_>, new: usize) -> Result<usize> {
+    let old = ctx.process.personality.load(Relaxed);
+    if new as u32 != u32::MAX {
+        ctx.process.personality.store(new as u32, Relaxed);
+    }
+    Ok(old as usize)
+}
+
+/// syslog(2): the kernel's log.
+pub fn syslog(ctx: &SyscallCtx<'_>, action: usize, buffer: usize, len: usize) -> Result<usize> {
+    const READ_ALL: usize = 3;
+    const SIZE_BUFFER: usize = 10;
+    if !ctx.process.credentials().can(Capabilities::SYSLOG) {
+        return Err(Errno::EPERM);
+    }
+    match action {
+        READ_ALL => {
+            let range = uptr::user_range(buffer, len)?;
+            let mut at = 0;
+            let mut done = 0;
+            let mut block = [0u8; 512];
+            loop {
+                let room = block.len().min(range.len - done);
+                let (next, n) = ochre_hal::log::read(at, &mut block[..room]);
+                if n == 0 {
+                    return Ok(done);
+                }
+                ochre_hal::uaccess::copy_out(range.addr + done, &block[..n])?;
+                at = next;
+                done += n;
+            }
+        }
+        SIZE_BUFFER => Ok(1 << 16),
+        0 | 1 | 6 | 7 | 8 => Ok(0),
+        9 => Ok(0),
+        _ => Err(Errno::EINVAL),
+    }
+}

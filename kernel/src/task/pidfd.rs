@@ -1,0 +1,136 @@
+//! Process descriptors: pidfd_open, pidfd_send_signal, pidfd_getfd, and what poll says of them.
+
+use super::process::Process;
+use super::signal::{self, SigInfo, info};
+use super::tree;
+use crate::errno::{Errno, Result};
+use crate::file::{Events, File};
+use crate::fs::node::OpenFlags;
+use crate::fs::open::OpenFile;
+use crate::linux::general as raw;
+use crate::mm::uptr::UserPtr;
+use crate::sched::wait::WaitQueue;
+use crate::syscall::table::SyscallCtx;
+use crate::task::limits::Resource;
+use alloc::sync::Arc;
+use core::any::Any;
+
+/// Readable once the process has ended.
+pub struct PidFd {
+    process: Arc<Process>,
+}
+
+impl PidFd {
+    #[must_use]
+    pub fn new(process: Arc<Process>) -> PidFd {
+        PidFd { process }
+    }
+
+    #[must_use]
+    pub fn process(&self) -> &Arc<Process> {
+        &self.process
+    }
+}
+
+impl File for PidFd {
+    fn poll(&self) -> Events {
+        if self.process.is_zombie() {
+            Events::READABLE
+        } else {
+            Events::empty()
+        }
+    }
+
+    fn wait_queue(&self) -> Option<&WaitQueue> {
+        Some(&self.process.changed)
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+/// The process that descriptor `fd` means.
+pub fn process_of(ctx: &SyscallCtx<'_>, fd: i32) -> Result<Arc<Process>> {
+    let open = ctx.process.files().get(fd)?;
+    let pidfd = open.downcast::<PidFd>().ok_or(Errno::EBADF)?;
+    Ok(pidfd.process.clone())
+}
+
+pub fn open(ctx: &mut SyscallCtx<'_>, pid: usize, flags: u32) -> Result<usize> {
+    if flags & !raw::O_NONBLOCK != 0 || pid as i32 <= 0 {
+        return Err(Errno::EINVAL);
+    }
+    let process = tree::process(pid as u32).ok_or_else(|| {
+        // A thread that leads no process has no such descriptor.
+        if tree::thread(pid as u32).is_some() {
+            Errno::EINVAL
+        } else {
+            Errno::ESRCH
+        }
+    })?;
+    let status = OpenFlags::from_bits_truncate(flags) | OpenFlags::READ_WRITE;
+    let open = OpenFile::unnamed(Arc::new(PidFd::new(process)), status);
+    let fd = ctx
+        .process
+        .files()
+        .insert(open, true, ctx.process.limit(Resource::Files))?;
+    Ok(fd as usize)
+}
+
+pub fn send_signal(
+    ctx: &mut SyscallCtx<'_>,
+    fd: i32,
+    number: usize,
+    siginfo: usize,
+    flags: usize,
+) -> Result<usize> {
+    if flags != 0 || number > signal::SIGRTMAX as usize {
+        return Err(Errno::EINVAL);
+    }
+    let process = process_of(ctx, fd)?;
+    if process.is_zombie() && tree::process(process.pid).is_none() {
+        return Err(Errno::ESRCH);
+    }
+    signal::calls::check_permission(ctx.process, &process, number as u32)?;
+    if number == 0 {
+        return Ok(0);
+    }
+    let mine = ctx.process;
+    let info = if siginfo == 0 {
+        SigInfo::user(number as u32, mine.pid, mine.credentials().uid.real)
+    } else {
+        let bytes = UserPtr::<[u8; info::SIZE]>::new(siginfo).read()?;
+        let info = SigInfo::from_bytes(number as u32, &bytes);
+        if bytes[..4] != (number as u32).to_ne_bytes() {
+            return Err(Errno::EINVAL);
+        }
+        if process.pid != mine.pid && (info.code >= 0 || info.code == raw::SI_TKILL) {
+            return Err(Errno::EPERM);
+        }
+        info
+    };
+    signal::send::queue_to_process(&process, info)?;
+    Ok(0)
+}
+
+pub fn get_fd(ctx: &mut SyscallCtx<'_>, pidfd: i32, fd: i32, flags: usize) -> Result<usize> {
+    if flags != 0 {
+        return Err(Errno::EINVAL);
+    }
+    let process = process_of(ctx, pidfd)?;
+    if process.is_zombie() {
+        return Err(Errno::ESRCH);
+    }
+    let (mine, theirs) = (ctx.process.credentials(), process.credentials());
+    let same = mine.uid.real == theirs.uid.real && mine.uid.real == theirs.uid.saved;
+    if !same && !mine.can(super::credentials::Capabilities::SYS_PTRACE) {
+        return Err(Errno::EPERM);
+    }
+    let open = process.files().get(fd)?;
+    let fd = ctx
+        .process
+        .files()
+        .insert(open, true, ctx.process.limit(Resource::Files))?;
+    Ok(fd as usize)
+}

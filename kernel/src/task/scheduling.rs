@@ -1,0 +1,268 @@
+//! sched_* and priorities: the calls.
+
+use super::credentials::Capabilities;
+use super::limits::Resource;
+use super::thread::Thread;
+use super::{Pid, tree};
+use crate::errno::{Errno, Result};
+use crate::linux::general as raw;
+use crate::mm::uptr::{Timespec, UserPtr};
+use crate::sched::cpu;
+use crate::sched::entity::{SCHED_BATCH, SCHED_FIFO, SCHED_IDLE, SCHED_OTHER, SCHED_RR};
+use crate::syscall::table::SyscallCtx;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use bytemuck::{Pod, Zeroable};
+use core::sync::atomic::Ordering::Relaxed;
+
+const RESET_ON_FORK: u32 = 0x4000_0000;
+
+fn thread_of(ctx: &SyscallCtx<'_>, tid: usize) -> Result<Arc<Thread>> {
+    match tid as i32 {
+        0 => Ok(ctx.thread.clone()),
+        n if n > 0 => tree::thread(n as Pid).ok_or(Errno::ESRCH),
+        _ => Err(Errno::EINVAL),
+    }
+}
+
+/// EPERM unless the caller may change how `thread` is scheduled.
+fn check_owner(ctx: &SyscallCtx<'_>, thread: &Thread) -> Result {
+    let (mine, theirs) = (ctx.process.credentials(), thread.process().credentials());
+    let owner = mine.uid.effective == theirs.uid.effective || mine.uid.effective == theirs.uid.real;
+    if owner || mine.can(Capabilities::SYS_NICE) {
+        Ok(())
+    } else {
+        Err(Errno::EPERM)
+    }
+}
+
+pub fn get_scheduler(ctx: &SyscallCtx<'_>, tid: usize) -> Result<usize> {
+    let thread = thread_of(ctx, tid)?;
+    let reset = if thread.sched.reset_on_fork.load(Relaxed) {
+        RESET_ON_FORK
+    } else {
+        0
+    };
+    Ok((u32::from(thread.sched.policy.load(Relaxed)) | reset) as usize)
+}
+
+fn apply(ctx: &SyscallCtx<'_>, thread: &Thread, policy: u32, priority: u32) -> Result {
+    let reset = policy & RESET_ON_FORK != 0;
+    let policy = u8::try_from(policy & !RESET_ON_FORK).map_err(|_| Errno::EINVAL)?;
+    let realtime = matches!(policy, SCHED_FIFO | SCHED_RR);
+    let known = realtime || matches!(policy, SCHED_OTHER | SCHED_BATCH | SCHED_IDLE);
+    if !known || (realtime && !(1..=99).contains(&priority)) || (!realtime && priority != 0) {
+        return Err(Errno::EINVAL);
+    }
+    check_owner(ctx, thread)?;
+    let limit = thread.process().limit(Resource::RealtimePriority);
+    let raises =
+        u64::from(priority) > limit && priority > u32::from(thread.sched.rt_priority.load(Relaxed));
+    if realtime && raises && !ctx.process.credentials().can(Capabilities::SYS_NICE) {
+        return Err(Errno::EPERM);
+    }
+    thread.sched.policy.store(policy, Relaxed);
+    thread.sched.rt_priority.store(priority as u8, Relaxed);
+    thread.sched.reset_on_fork.store(reset, Relaxed);
+    Ok(())
+}
+
+pub fn set_scheduler(
+    ctx: &SyscallCtx<'_>,
+    tid: usize,
+    policy: Option<usize>,
+    param: usize,
+) -> Result<usize> {
+    let priority = UserPtr::<u32>::new(param)
+        .read()
+        .map_err(|_| Errno::EINVAL)?;
+    let thread = thread_of(ctx, tid)?;
+    let policy = policy.map_or_else(
+        || u32::from(thread.sched.policy.load(Relaxed)),
+        |p| p as u32,
+    );
+    apply(ctx, &thread, policy, priority)?;
+    Ok(0)
+}
+
+pub fn get_param(ctx: &SyscallCtx<'_>, tid: usize, out: usize) -> Result<usize> {
+    let thread = thread_of(ctx, tid)?;
+    UserPtr::<u32>::new(out).write(&u32::from(thread.sched.realtime()))?;
+    Ok(0)
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct SchedAttr {
+    size: u32,
+    policy: u32,
+    flags: u64,
+    nice: i32,
+    priority: u32,
+    runtime: u64,
+    deadline: u64,
+    period: u64,
+}
+
+pub fn set_attr(ctx: &SyscallCtx<'_>, tid: usize, attr: usize, flags: usize) -> Result<usize> {
+    if flags != 0 {
+        return Err(Errno::EINVAL);
+    }
+    let size = UserPtr::<u32>::new(attr).read()?;
+    if size != 0 && size < 48 {
+        return Err(Errno::E2BIG);
+    }
+    let attr = UserPtr::<SchedAttr>::new(attr).read()?;
+    let thread = thread_of(ctx, tid)?;
+    let reset = if attr.flags & 1 != 0 {
+        RESET_ON_FORK
+    } else {
+        0
+    };
+    apply(ctx, &thread, attr.policy | reset, attr.priority)?;
+    if matches!(attr.policy as u8, SCHED_OTHER | SCHED_BATCH) {
+        renice(ctx, &thread, attr.nice)?;
+    }
+    Ok(0)
+}
+
+pub fn get_attr(
+    ctx: &SyscallCtx<'_>,
+    tid: usize,
+    out: usize,
+    size: usize,
+    flags: usize,
+) -> Result<usize> {
+    const SIZE: usize = size_of::<SchedAttr>();
+    if flags != 0 || !(48..=4096).contains(&size) {
+        return Err(Errno::EINVAL);
+    }
+    let thread = thread_of(ctx, tid)?;
+    let attr = SchedAttr {
+        size: SIZE as u32,
+        policy: u32::from(thread.sched.policy.load(Relaxed)),
+        flags: u64::from(thread.sched.reset_on_fork.load(Relaxed)),
+        nice: thread.sched.nice.load(Relaxed),
+        priority: u32::from(thread.sched.realtime()),
+        runtime: 0,
+        deadline: 0,
+        period: 0,
+    };
+    UserPtr::<u8>::new(out).write_slice(&bytemuck::bytes_of(&attr)[..SIZE.min(size)])?;
+    Ok(0)
+}
+
+/// sched_get_priority_min and _max.
+pub fn priority_bound(policy: usize, max: bool) -> Result<usize> {
+    match policy as u8 {
+        SCHED_FIFO | SCHED_RR => Ok(if max { 99 } else { 1 }),
+        SCHED_OTHER | SCHED_BATCH | SCHED_IDLE => Ok(0),
+        _ => Err(Errno::EINVAL),
+    }
+}
+
+pub fn rr_interval(ctx: &SyscallCtx<'_>, tid: usize, out: usize) -> Result<usize> {
+    let thread = thread_of(ctx, tid)?;
+    let fifo = thread.sched.policy.load(Relaxed) == SCHED_FIFO;
+    let slice = if fifo { 0 } else { crate::sched::slice() };
+    UserPtr::<Timespec>::new(out).write(&Timespec::from_nanos(slice))?;
+    Ok(0)
+}
+
+pub fn set_affinity(ctx: &SyscallCtx<'_>, tid: usize, len: usize, mask: usize) -> Result<usize> {
+    let mut bytes = [0; 8];
+    let len = len.min(8);
+    ochre_hal::uaccess::copy_in(&mut bytes[..len], mask)?;
+    let mask = u64::from_ne_bytes(bytes);
+    if mask & cpu::online() == 0 {
+        return Err(Errno::EINVAL);
+    }
+    let thread = thread_of(ctx, tid)?;
+    check_owner(ctx, &thread)?;
+    thread.sched.affinity.store(mask, Relaxed);
+    if Arc::ptr_eq(&thread, ctx.thread) {
+        cpu::leave_forbidden();
+    } else {
+        cpu::nudge(&thread);
+    }
+    Ok(0)
+}
+
+pub fn get_affinity(ctx: &SyscallCtx<'_>, tid: usize, len: usize, out: usize) -> Result<usize> {
+    if len < 8 || !len.is_multiple_of(8) {
+        return Err(Errno::EINVAL);
+    }
+    let thread = thread_of(ctx, tid)?;
+    let mask = thread.sched.affinity.load(Relaxed) & cpu::online();
+    UserPtr::<u64>::new(out).write(&mask)?;
+    Ok(8)
+}
+
+pub fn getcpu(out_cpu: usize, out_node: usize) -> Result<usize> {
+    let id = ochre_hal::cpu::id() as u32;
+    UserPtr::<u32>::new(out_cpu).write_if(&id)?;
+    UserPtr::<u32>::new(out_node).write_if(&0)?;
+    Ok(0)
+}
+
+/// The threads that getpriority and setpriority mean.
+fn threads_of(ctx: &SyscallCtx<'_>, which: usize, who: usize) -> Result<Vec<Arc<Thread>>> {
+    let who = who as u32;
+    let all = |processes: Vec<Arc<super::process::Process>>| {
+        processes.iter().flat_map(|p| p.threads()).collect()
+    };
+    Ok(match which as u32 {
+        raw::PRIO_PROCESS => alloc::vec![thread_of(ctx, who as usize)?],
+        raw::PRIO_PGRP => {
+            let group = match who {
+                0 => tree::group_of(ctx.process.pid).map_or(0, |g| g.id),
+                n => n,
+            };
+            all(tree::group_members(group))
+        }
+        raw::PRIO_USER => {
+            let uid = if who == 0 {
+                ctx.process.credentials().uid.real
+            } else {
+                who
+            };
+            let mut processes = tree::processes();
+            processes.retain(|p| p.credentials().uid.real == uid);
+            all(processes)
+        }
+        _ => return Err(Errno::EINVAL),
+    })
+}
+
+pub fn get_priority(ctx: &SyscallCtx<'_>, which: usize, who: usize) -> Result<usize> {
+    let threads = threads_of(ctx, which, who)?;
+    // 1 … 40 instead of 19 … −20, so that no answer looks like an error.
+    let best = threads
+        .iter()
+        .map(|t| 20 - t.sched.nice.load(Relaxed))
+        .max();
+    Ok(best.ok_or(Errno::ESRCH)? as usize)
+}
+
+fn renice(ctx: &SyscallCtx<'_>, thread: &Thread, nice: i32) -> Result {
+    let nice = nice.clamp(-20, 19);
+    check_owner(ctx, thread)?;
+    let lowers = nice < thread.sched.nice.load(Relaxed);
+    let allowed = (20 - nice) as u64 <= thread.process().limit(Resource::Nice);
+    if lowers && !allowed && !ctx.process.credentials().can(Capabilities::SYS_NICE) {
+        return Err(Errno::EACCES);
+    }
+    thread.sched.nice.store(nice, Relaxed);
+    Ok(())
+}
+
+pub fn set_priority(ctx: &SyscallCtx<'_>, which: usize, who: usize, nice: usize) -> Result<usize> {
+    let threads = threads_of(ctx, which, who)?;
+    if threads.is_empty() {
+        return Err(Errno::ESRCH);
+    }
+    for thread in threads {
+        renice(ctx, &thread, nice as i32)?;
+    }
+    Ok(0)
+}
