@@ -114,7 +114,7 @@ pub fn command(arguments: &Arguments) -> Result<ExitCode> {
     )?;
     let archive = Archive::write(&tree)?;
     let (kernel, command_line) = match arguments.kernel {
-        Kernel::Ochre => (builder.kernel()?, "panic=exit"),
+        Kernel::Ochre => (builder.kernel()?, "panic=exit debug_exit"),
         Kernel::Linux => (linux::kernel()?, linux::COMMAND_LINE),
     };
     let memory = arguments

@@ -16,6 +16,7 @@ mod qemu;
 mod relibc;
 mod setup;
 mod sysroot;
+mod test;
 mod toolchain;
 mod tree;
 
@@ -39,6 +40,7 @@ enum Verb {
     Exec(exec::Arguments),
     /// List the images that can be booted.
     Images,
+    Test(test::Arguments),
     /// Prepare Rust's library for the guest's targets, and print the sysroot's path.
     Sysroot,
 }
@@ -60,6 +62,7 @@ impl Verb {
             Verb::Exec(arguments) => return exec::command(&arguments),
             Verb::Build(arguments) => build::command(&arguments)?,
             Verb::Images => image::list()?,
+            Verb::Test(arguments) => return test::command(&arguments),
             Verb::Sysroot => {
                 let toolchain = toolchain::Toolchain::choose()?;
                 eprintln!("{}", toolchain.describe());

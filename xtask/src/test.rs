@@ -1,0 +1,128 @@
+//! `./x test`: the suites, and their count.
+//!
+//! A suite runs to its end whatever fails in it, and ends with `SUITE: N passed, N failed`; the
+//! last line of all has the sums. What failed is said where it failed.
+
+mod boot;
+mod guest;
+mod libc;
+mod source;
+
+use crate::build::Builder;
+use crate::process;
+use crate::setup::{self, Purpose};
+use anyhow::Result;
+use clap::ValueEnum;
+use std::ops::AddAssign;
+use std::process::ExitCode;
+use std::time::Instant;
+
+/// Run the tests: all suites, or those named.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Which suites [default: all].
+    #[arg(value_enum)]
+    suites: Vec<Suite>,
+}
+
+/// A suite.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum Suite {
+    /// The source is formatted.
+    Fmt,
+    /// Clippy has nothing to say.
+    Clippy,
+    /// Unit tests of all crates, on the host.
+    Unit,
+    /// No program of an image contains another C library than relibc.
+    Libc,
+    /// The guest boots, runs commands, and reports how they end.
+    Boot,
+    /// What programs see on Ochre is what they see on Linux.
+    Abi,
+}
+
+/// How many tests passed and failed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    passed: usize,
+    failed: usize,
+}
+
+impl Tally {
+    /// Counts one test; says what is wrong with a failed one.
+    pub fn test(&mut self, name: &str, result: Result<()>) {
+        match result {
+            Ok(()) => self.passed += 1,
+            Err(error) => {
+                self.failed += 1;
+                println!("FAILED {name}: {error:#}");
+            }
+        }
+    }
+}
+
+impl AddAssign for Tally {
+    fn add_assign(&mut self, other: Tally) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+    }
+}
+
+impl std::fmt::Display for Tally {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{} passed, {} failed", self.passed, self.failed)
+    }
+}
+
+impl Suite {
+    fn run(self, builder: &Builder) -> Result<Tally> {
+        match self {
+            Suite::Fmt => source::fmt(),
+            Suite::Clippy => source::clippy(),
+            Suite::Unit => source::unit(),
+            Suite::Libc => libc::run(builder),
+            Suite::Boot => Ok(boot::run()),
+            Suite::Abi => guest::compare(),
+        }
+    }
+}
+
+/// `./x test`.
+pub fn command(arguments: &Arguments) -> Result<ExitCode> {
+    setup::ensure(&[
+        Purpose::Build,
+        Purpose::Run,
+        Purpose::Firmware,
+        Purpose::Test,
+    ])?;
+    let builder = Builder::new(false)?;
+    let suites = match &arguments.suites[..] {
+        [] => Suite::value_variants(),
+        named => named,
+    };
+    let mut total = Tally::default();
+    for suite in suites {
+        let start = Instant::now();
+        let name = format!("{suite:?}").to_lowercase();
+        process::say(format_args!("== {name}"));
+        let tally = suite.run(&builder).unwrap_or_else(|error| {
+            println!("FAILED {name}: {error:#}");
+            Tally {
+                passed: 0,
+                failed: 1,
+            }
+        });
+        process::say(format_args!("   {:.1} s", start.elapsed().as_secs_f32()));
+        println!("{name}: {tally}");
+        total += tally;
+    }
+    if suites.len() > 1 {
+        println!("{total}");
+    }
+    Ok(if total.failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
