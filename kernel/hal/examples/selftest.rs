@@ -74,7 +74,7 @@ mod tests {
     global_asm!(
         r#"
         .section .rodata
-        .globl selftest_calls, selftest_spin, selftest_fault, selftest_fpu, selftest_end
+        .globl selftest_calls, selftest_spin, selftest_fault, selftest_fpu, selftest_vdso, selftest_end
         selftest_calls:
             mov eax, 39
             syscall
@@ -96,6 +96,10 @@ mod tests {
             movq rbx, xmm3
             mov eax, 2
             syscall
+        selftest_vdso:
+            call rbx
+            mov eax, 3
+            syscall
         selftest_end:
         "#
     );
@@ -105,6 +109,7 @@ mod tests {
         static selftest_spin: u8;
         static selftest_fault: u8;
         static selftest_fpu: u8;
+        static selftest_vdso: u8;
         static selftest_end: u8;
     }
 
@@ -156,6 +161,7 @@ mod tests {
         user_access();
         fpu();
         timer();
+        vdso();
         contexts();
         if cpu::count() > 1 {
             shootdowns();
@@ -478,6 +484,78 @@ mod tests {
             cpu::poll_interrupts();
         }
         log!("timer ok");
+    }
+
+    /// Finds a function in the vDSO by its symbol table.
+    fn vdso_function(code: &Frame, wanted: &str) -> usize {
+        let mut page = alloc::vec![0; PAGE_SIZE];
+        code.read(0, &mut page);
+        let word = |at: usize| {
+            u64::from_le_bytes(page[at..at + 8].try_into().expect("eight bytes")) as usize
+        };
+        let tag = |wanted: usize| {
+            let entries = (word(64 + 56 + 8)..).step_by(16);
+            entries
+                .take(16)
+                .find(|&at| word(at) == wanted)
+                .map(|at| word(at + 8))
+                .expect("tag")
+        };
+        let (symbols, strings) = (tag(6), tag(5));
+        (1..6)
+            .map(|index| symbols + index * 24)
+            .find(|&at| {
+                let name = strings + word(at) as u32 as usize;
+                page[name..].starts_with(wanted.as_bytes()) && page[name + wanted.len()] == 0
+            })
+            .map(|at| word(at + 8))
+            .expect("a function of the vDSO")
+    }
+
+    fn vdso() {
+        const AT: usize = 0x50_0000;
+        const STACK: usize = 0x51_0000;
+        let image = ochre_hal::vdso::image();
+        let mut table = space();
+        table
+            .map(AT - PAGE_SIZE, image.data.clone(), Perms::READ)
+            .expect("memory");
+        table
+            .map(AT, image.code.clone(), Perms::READ | Perms::EXEC)
+            .expect("memory");
+        let stack = Frame::alloc_zeroed().expect("memory");
+        table
+            .map(STACK, stack.clone(), Perms::READ | Perms::WRITE)
+            .expect("memory");
+        table.activate();
+        let call = |function: &str, rdi: usize| {
+            let mut user = user(code(&raw const selftest_vdso));
+            user.regs.rbx = AT + vdso_function(&image.code, function);
+            user.regs.rsp = STACK + 2048;
+            user.regs.rdi = rdi;
+            user.regs.rsi = STACK;
+            assert_eq!(user.run(), Trap::Syscall);
+            assert_eq!(user.regs.orig_rax, 3, "went to the kernel");
+            let word = |at| stack.atomic_u64(at).load(Ordering::Relaxed);
+            word(0) * 1_000_000_000 + word(8)
+        };
+        let before = time::now();
+        let between = call("__vdso_clock_gettime", 1);
+        assert!(
+            (before..=time::now()).contains(&between),
+            "{before} {between}"
+        );
+        let unix = call("__vdso_clock_gettime", 0);
+        assert!(unix >= time::wall_offset() + before);
+        ochre_hal::vdso::set_realtime_offset(7_000_000_000_000_000_000);
+        assert!(call("__vdso_clock_gettime", 0) > 7_000_000_000_000_000_000);
+        assert_eq!(call("__vdso_clock_getres", 1), 1);
+        assert!(call("__vdso_getcpu", STACK + 64) < u64::MAX);
+        assert_eq!(
+            stack.atomic_u32(64).load(Ordering::Relaxed) as usize,
+            cpu::id()
+        );
+        log!("vdso ok");
     }
 
     fn contexts() {

@@ -20,7 +20,7 @@ pub mod cpu;
 mod fpu;
 pub mod frame;
 mod gdt;
-mod heap;
+pub mod heap;
 pub mod irq;
 mod local;
 pub mod log;
@@ -46,6 +46,6 @@ mod x86;
 pub use addr::{HUGE_SIZE, PAGE_SIZE, PhysAddr, USER_END, VirtAddr};
 pub use percpu::PerCpu;
 
-#[cfg(target_os = "none")]
-#[global_allocator]
-static HEAP: heap::Heap = heap::Heap;
+/// The kernel's allocator; on a host, where unit tests run, the host's own serves.
+#[cfg_attr(target_os = "none", global_allocator)]
+pub static HEAP: heap::Heap = heap::Heap;

@@ -81,9 +81,7 @@ impl Regions {
     /// which costs memory, not correctness.
     pub fn add(&mut self, start: u64, end: u64) {
         let page = PAGE_SIZE as u64;
-        let mut start = start
-            .checked_next_multiple_of(page)
-            .unwrap_or(u64::MAX & !(page - 1));
+        let mut start = start.checked_next_multiple_of(page).unwrap_or(!(page - 1));
         let mut end = end & !(page - 1);
         if start >= end {
             return;

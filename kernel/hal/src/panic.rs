@@ -97,7 +97,7 @@ fn trace(out: &mut LastWords, rsp: usize) {
     let mut at = rsp & !7;
     let mut shown = 0;
     // A kernel stack ends at a multiple of its size; boot stacks end earlier.
-    while shown < 24 && at % crate::context::STACK_SIZE != 0 {
+    while shown < 24 && !at.is_multiple_of(crate::context::STACK_SIZE) {
         // SAFETY: from a valid stack pointer up to the end of its stack all is mapped.
         let word = unsafe { (at as *const usize).read() };
         if crate::paging::kernel::is_kernel_code(word) {
@@ -110,7 +110,9 @@ fn trace(out: &mut LastWords, rsp: usize) {
 }
 
 /// The panic of Rust code.
-pub fn rust(info: &core::panic::PanicInfo<'_>) -> ! {
+#[cfg(target_os = "none")]
+#[panic_handler]
+fn on_panic(info: &core::panic::PanicInfo<'_>) -> ! {
     begin();
     let mut out = LastWords;
     let _ = writeln!(out, "\nkernel panic on CPU {}: {info}", local::id());
@@ -125,10 +127,4 @@ pub fn boot_failure(why: fmt::Arguments<'_>) -> ! {
     begin();
     let _ = writeln!(LastWords, "\nOchre cannot start: {why}");
     finish()
-}
-
-#[cfg(target_os = "none")]
-#[panic_handler]
-fn on_panic(info: &core::panic::PanicInfo<'_>) -> ! {
-    rust(info)
 }

@@ -5,6 +5,7 @@ use crate::sync::Rank;
 /// Free kernel stacks.
 pub const STACKS: Rank = 230;
 pub const IRQ: Rank = 232;
+pub const VDSO: Rank = 234;
 pub const KERNEL_TABLES: Rank = 236;
 pub const HEAP: Rank = 240;
 pub const FRAMES: Rank = 244;

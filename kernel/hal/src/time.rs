@@ -31,7 +31,7 @@ static WALL: AtomicU64 = AtomicU64::new(0);
 
 #[inline]
 fn scaled(value: u64, mult: u64) -> u64 {
-    (u128::from(value) * u128::from(mult) >> 32) as u64
+    ((u128::from(value) * u128::from(mult)) >> 32) as u64
 }
 
 /// Nanoseconds since boot; never goes back, same on all CPUs.
@@ -102,11 +102,16 @@ enum Reference {
     Pit,
 }
 
-struct Begin {
-    reference: Reference,
+/// One moment on all clocks.
+struct Sample {
     counter: u64,
     tsc: u64,
     countdown: u32,
+}
+
+struct Begin {
+    reference: Reference,
+    sample: Sample,
 }
 
 static BEGIN: Once<Begin> = Once::new();
@@ -150,14 +155,40 @@ impl Reference {
         }
     }
 
-    /// Nanoseconds from `start` until now.
-    fn nanos_since(&self, start: u64) -> u64 {
+    /// Reads all clocks: of several tries the one that was least disturbed.
+    fn sample(&self) -> Sample {
+        const TRIES: usize = 8;
+        let attempt = || {
+            let before = x86::rdtsc();
+            let counter = self.read();
+            let countdown = apic::countdown();
+            let after = x86::rdtsc();
+            (
+                after - before,
+                Sample {
+                    counter,
+                    tsc: before + (after - before) / 2,
+                    countdown,
+                },
+            )
+        };
+        let mut best = attempt();
+        for _ in 1..TRIES {
+            let next = attempt();
+            if next.0 < best.0 {
+                best = next;
+            }
+        }
+        best.1
+    }
+
+    /// Nanoseconds between two readings.
+    fn nanos_between(&self, start: u64, end: u64) -> u64 {
         match *self {
             Reference::Hpet(_, period) => {
-                (u128::from(self.read().wrapping_sub(start)) * u128::from(period) / 1_000_000)
-                    as u64
+                (u128::from(end.wrapping_sub(start)) * u128::from(period) / 1_000_000) as u64
             }
-            Reference::Pit => u64::from(start.wrapping_sub(self.read()) as u16) * NANOS / 1_193_182,
+            Reference::Pit => u64::from(start.wrapping_sub(end) as u16) * NANOS / 1_193_182,
         }
     }
 }
@@ -188,25 +219,23 @@ pub fn start() {
 pub fn begin() {
     apic::set_countdown(u32::MAX);
     let reference = Reference::choose();
-    let counter = reference.read();
-    BEGIN.set(Begin {
-        reference,
-        counter,
-        tsc: x86::rdtsc(),
-        countdown: apic::countdown(),
-    });
+    let sample = reference.sample();
+    BEGIN.set(Begin { reference, sample });
 }
 
 /// Ends the comparison: from here on, time is right.
 pub fn finish() {
-    let begin = BEGIN.get().expect("begun");
-    let mut nanos = begin.reference.nanos_since(begin.counter);
-    while nanos < CALIBRATION {
+    let Begin {
+        reference,
+        sample: start,
+    } = BEGIN.get().expect("begun");
+    while reference.nanos_between(start.counter, reference.read()) < CALIBRATION {
         core::hint::spin_loop();
-        nanos = begin.reference.nanos_since(begin.counter);
     }
-    let tsc = x86::rdtsc() - begin.tsc;
-    let countdown = u64::from(begin.countdown - apic::countdown());
+    let end = reference.sample();
+    let nanos = reference.nanos_between(start.counter, end.counter);
+    let tsc = end.tsc - start.tsc;
+    let countdown = u64::from(start.countdown - end.countdown);
     apic::set_countdown(0);
     let measured = (u128::from(tsc) * 1_000_000 / u128::from(nanos)) as u64;
     let khz = told_khz().unwrap_or(measured).max(1);

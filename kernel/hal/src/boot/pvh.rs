@@ -54,7 +54,7 @@ unsafe fn read<T: Copy>(phys: u64) -> Option<T> {
 
 /// Reads what the loader left at `info`.
 pub fn read_start_info(info: u64) -> Option<Told> {
-    // SAFETY (this function): the structures consist of integers.
+    // SAFETY: the structure consists of integers.
     let info: StartInfo = unsafe { read(info) }?;
     if info.magic != MAGIC || info.version < 1 {
         return None;
@@ -62,7 +62,7 @@ pub fn read_start_info(info: u64) -> Option<Told> {
     let mut ram = Regions::new();
     for index in 0..info.memory_entries.min(MAX_ENTRIES) {
         let at = info.memory_map + u64::from(index) * size_of::<MemoryEntry>() as u64;
-        // SAFETY: see above.
+        // SAFETY: the structure consists of integers.
         let entry: MemoryEntry = unsafe { read(at) }?;
         if entry.kind == RAM {
             ram.add(entry.start, entry.start.saturating_add(entry.len));
@@ -70,11 +70,11 @@ pub fn read_start_info(info: u64) -> Option<Told> {
     }
     let mut cmdline = Cmdline::new();
     if info.cmdline != 0 {
-        // SAFETY: see above; the iterator ends at a NUL or the end of what is mapped.
+        // SAFETY: bytes are integers; the iterator ends at a NUL or the end of what is mapped.
         cmdline.set((info.cmdline..).map_while(|at| unsafe { read::<u8>(at) }));
     }
     let module: Option<Module> = if info.modules > 0 {
-        // SAFETY: see above.
+        // SAFETY: the structure consists of integers.
         unsafe { read(info.module_list) }
     } else {
         None

@@ -147,7 +147,7 @@ pub fn init(ram: &Regions, free: &mut Regions) -> Result<(), OutOfMemory> {
         let mut at = region.start & !(huge - 1);
         while at < region.end {
             let virt = memory::DIRECT_MAP + at as usize;
-            let whole_gib = at % GIB == 0 && at + GIB <= region.end;
+            let whole_gib = at.is_multiple_of(GIB) && at + GIB <= region.end;
             let (level, size) = if gib_pages && whole_gib {
                 (3, GIB)
             } else {

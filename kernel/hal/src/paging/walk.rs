@@ -77,8 +77,9 @@ pub struct Tables {
 fn slot<'a>(table: u64, index: usize) -> Slot<'a> {
     debug_assert!(index < ENTRIES);
     // SAFETY: a table is a frame of 512 entries in the direct map.
+    let at = unsafe { direct(table).cast::<AtomicU64>().add(index) };
     Slot {
-        at: unsafe { direct(table).cast::<AtomicU64>().add(index) },
+        at,
         _table: PhantomData,
     }
 }
