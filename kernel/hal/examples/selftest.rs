@@ -225,41 +225,51 @@ mod tests {
             before.abs_diff(after) <= 130,
             "frames leak: {before} {after}"
         );
-        let start = time::now();
-        for _ in 0..1000 {
-            drop(Frame::alloc_zeroed());
-        }
-        log!(
-            "frames ok; zeroed frame {} ns",
-            (time::now() - start) / 1000
-        );
+        let nanos = shortest(|| {
+            for _ in 0..100 {
+                drop(Frame::alloc_zeroed());
+            }
+        });
+        log!("frames ok; a zeroed frame takes {} ns", nanos / 100);
+    }
+
+    /// The shortest of many runs, as the host may have other things to do.
+    fn shortest(mut run: impl FnMut()) -> u64 {
+        let time = |_| {
+            let start = time::now();
+            run();
+            time::now() - start
+        };
+        (0..50).map(time).min().expect("fifty runs")
     }
 
     fn system_calls() {
-        const CALLS: usize = 1_000_000;
+        const CALLS: usize = 10_000;
         let table = space();
         table.activate();
-        let mut user = user(code(&raw const selftest_calls));
-        user.regs.rbx = CALLS;
-        user.fs_base = 0x1234_5000;
-        let start = time::now();
-        let mut calls = 0;
-        loop {
-            match user.run() {
-                Trap::Syscall if user.regs.orig_rax == 39 => {
-                    calls += 1;
-                    user.regs.rax = 4711;
+        let nanos = shortest(|| {
+            let mut user = user(code(&raw const selftest_calls));
+            user.regs.rbx = CALLS;
+            user.fs_base = 0x1234_5000;
+            user.gs_base = 0x6000;
+            let mut calls = 0;
+            loop {
+                match user.run() {
+                    Trap::Syscall if user.regs.orig_rax == 39 => {
+                        calls += 1;
+                        user.regs.rax = 4711;
+                    }
+                    Trap::Syscall => break,
+                    Trap::Interrupt => {}
+                    other => panic!("unexpected {other:?} {:x?}", user.regs),
                 }
-                Trap::Syscall => break,
-                Trap::Interrupt => {}
-                other => panic!("unexpected {other:?} {:x?}", user.regs),
             }
-        }
-        let nanos = time::now() - start;
-        assert_eq!(
-            (calls, user.regs.orig_rax, user.fs_base),
-            (CALLS, 60, 0x1234_5000)
-        );
+            assert_eq!((calls, user.regs.orig_rax), (CALLS, 60));
+            assert_eq!(
+                (user.fs_base, user.current_gs_base()),
+                (0x1234_5000, 0x6000)
+            );
+        });
         log!("system calls ok; one takes {} ns", nanos / CALLS as u64);
     }
 
@@ -408,16 +418,16 @@ mod tests {
             uaccess::copy_in_str(&mut text, 0x200_0000),
             Err(uaccess::Fault)
         );
-        let start = time::now();
-        for _ in 0..1000 {
-            uaccess::copy_in(&mut back[..4096], 0x60_1000).expect("mapped");
-        }
-        let copy = (time::now() - start) / 1000;
-        let start = time::now();
-        for _ in 0..1000 {
-            uaccess::load_u32(0x60_1000).expect("mapped");
-        }
-        let load = (time::now() - start) / 1000;
+        let copy = shortest(|| {
+            for _ in 0..100 {
+                uaccess::copy_in(&mut back[..4096], 0x60_1000).expect("mapped");
+            }
+        }) / 100;
+        let load = shortest(|| {
+            for _ in 0..100 {
+                uaccess::load_u32(0x60_1000).expect("mapped");
+            }
+        }) / 100;
         log!("user access ok; 4 KiB in {copy} ns, a word in {load} ns");
         ochre_hal::paging::deactivate();
     }
@@ -469,7 +479,7 @@ mod tests {
         table.activate();
         let mut user = user(code(&raw const selftest_spin));
         let fired = TIMER_FIRED.load(Ordering::SeqCst);
-        let deadline = time::now() + 2_000_000;
+        let deadline = time::now() + 20_000_000;
         time::set_deadline(Some(deadline));
         assert_eq!(user.run(), Trap::Interrupt);
         assert!(time::now() >= deadline && user.regs.rbx > 0);
@@ -559,7 +569,7 @@ mod tests {
     }
 
     fn contexts() {
-        const ROUNDS: usize = 100_000;
+        const ROUNDS: usize = 1000;
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         fn other(_: usize) -> ! {
             loop {
@@ -568,14 +578,15 @@ mod tests {
             }
         }
         let context = Context::new(other, 0).expect("memory");
-        let start = time::now();
-        for _ in 0..ROUNDS {
-            context::switch_to(&context);
-        }
-        assert_eq!(COUNT.load(Ordering::Relaxed), ROUNDS);
+        let nanos = shortest(|| {
+            for _ in 0..ROUNDS {
+                context::switch_to(&context);
+            }
+        });
+        assert_eq!(COUNT.load(Ordering::Relaxed), 50 * ROUNDS);
         log!(
             "contexts ok; a switch takes {} ns",
-            (time::now() - start) / (2 * ROUNDS as u64)
+            nanos / (2 * ROUNDS as u64)
         );
     }
 
@@ -620,7 +631,7 @@ mod tests {
     }
 
     fn shootdowns() {
-        const ROUNDS: u64 = 3000;
+        const ROUNDS: u64 = 300;
         *SHARED.lock() = Some(space());
         JOB.store(1, Ordering::SeqCst);
         for cpu in 1..cpu::count() {
@@ -653,7 +664,7 @@ mod tests {
     }
 
     fn ping_pong() {
-        const ROUNDS: usize = 2000;
+        const ROUNDS: usize = 500;
         JOB.store(2, Ordering::SeqCst);
         cpu::kick(1);
         let start = time::now();

@@ -7,7 +7,7 @@
 use crate::cpu::{self, Features};
 use crate::frame::OutOfMemory;
 use crate::local::{self, CpuLocal};
-use crate::x86::{self, cr0, cr4};
+use crate::x86::{self, cr0, cr4, msr};
 use alloc::alloc::{alloc, dealloc};
 use core::alloc::Layout;
 use core::arch::asm;
@@ -38,6 +38,10 @@ static MXCSR_MASK: AtomicU32 = AtomicU32::new(0xffbf);
 pub struct FpuState {
     /// The CPU whose registers held this last.
     last_cpu: Cell<usize>,
+    /// The user's GS base as it was loaded, and as it was found when the thread left the CPU:
+    /// user code can change it by itself.
+    gs_loaded: Cell<usize>,
+    gs_left: Cell<usize>,
 }
 
 const NO_CPU: usize = usize::MAX;
@@ -133,7 +137,12 @@ pub fn save_live(local: &CpuLocal) {
     if !live.is_null() {
         // SAFETY: `fpu_live` names the state that the registers are of; a state that is freed is
         // taken out of it first.
-        unsafe { save(live) };
+        unsafe {
+            save(live);
+            if cpu::features().contains(Features::FSGSBASE) {
+                (*live).gs_left.set(user_gs_base());
+            }
+        }
     }
 }
 
@@ -154,11 +163,29 @@ impl Fpu {
         unsafe {
             state.write(FpuState {
                 last_cpu: Cell::new(NO_CPU),
+                gs_loaded: Cell::new(0),
+                gs_left: Cell::new(0),
             })
         };
         let mut fpu = Fpu { state };
         fpu.reset();
         Ok(fpu)
+    }
+
+    /// The user's GS base, which `known` was before user code ran.
+    pub fn gs_base(&self, known: usize) -> usize {
+        let state = self.state.as_ptr();
+        // SAFETY: the state is ours.
+        let (loaded, left) = unsafe { ((*state).gs_loaded.get(), (*state).gs_left.get()) };
+        if known != loaded {
+            known
+        } else if local::this().fpu_live.get() != state {
+            left
+        } else if cpu::features().contains(Features::FSGSBASE) {
+            user_gs_base()
+        } else {
+            known
+        }
     }
 
     pub fn try_clone(&mut self) -> Result<Fpu, OutOfMemory> {
@@ -169,13 +196,37 @@ impl Fpu {
         Ok(copy)
     }
 
-    /// Loads the registers for user mode.
+    /// Loads the registers for user mode, and the bases of FS and GS (`fs_loaded` is what FS's
+    /// was when it was known last).
     #[inline]
-    pub fn load(&mut self, local: &CpuLocal) {
+    pub fn load(
+        &mut self,
+        local: &CpuLocal,
+        fs_base: usize,
+        fs_loaded: usize,
+        gs_base: &mut usize,
+    ) {
         let state = self.state.as_ptr();
+        // SAFETY: the state is ours.
+        let (gs_loaded, gs_left) = unsafe { (&(*state).gs_loaded, &(*state).gs_left) };
         if local.fpu_live.get() == state {
+            if fs_base != fs_loaded || *gs_base != gs_loaded.get() {
+                load_bases(fs_base, *gs_base);
+                gs_loaded.set(*gs_base);
+            }
             return;
         }
+        if *gs_base == gs_loaded.get() {
+            *gs_base = gs_left.get();
+        }
+        gs_loaded.set(*gs_base);
+        gs_left.set(*gs_base);
+        load_bases(fs_base, *gs_base);
+        self.load_registers(local);
+    }
+
+    fn load_registers(&mut self, local: &CpuLocal) {
+        let state = self.state.as_ptr();
         debug_assert!(
             local.fpu_live.get().is_null(),
             "another thread's registers are unsaved"
@@ -264,6 +315,44 @@ impl Fpu {
             image.add(MXCSR).cast::<u32>().write(INITIAL_MXCSR);
         }
     }
+}
+
+/// Bases are canonical user addresses or the CPU would refuse them.
+fn canonical(base: usize) -> usize {
+    if base < 1 << 47 { base } else { 0 }
+}
+
+fn load_bases(fs: usize, gs: usize) {
+    let (fs, gs) = (canonical(fs), canonical(gs));
+    // SAFETY: FS is unused by the kernel; the user's GS base is the swapped-out one, and nothing
+    // uses GS between the two swaps, as interrupts are off (NMIs find their block elsewhere).
+    unsafe {
+        if cpu::features().contains(Features::FSGSBASE) {
+            asm!("wrfsbase {fs}", "swapgs", "wrgsbase {gs}", "swapgs", fs = in(reg) fs,
+                gs = in(reg) gs, options(nostack, preserves_flags));
+        } else {
+            x86::wrmsr(msr::FS_BASE, fs as u64);
+            x86::wrmsr(msr::KERNEL_GS_BASE, gs as u64);
+        }
+    }
+}
+
+/// What user code made of its FS base.
+#[inline]
+pub fn user_fs_base() -> usize {
+    let fs;
+    // SAFETY: called on CPUs with FSGSBASE; reading changes nothing.
+    unsafe { asm!("rdfsbase {}", out(reg) fs, options(nomem, nostack, preserves_flags)) };
+    fs
+}
+
+fn user_gs_base() -> usize {
+    let gs;
+    // SAFETY: as in `load_bases`.
+    unsafe {
+        asm!("swapgs", "rdgsbase {}", "swapgs", out(reg) gs, options(nostack, preserves_flags));
+    }
+    gs
 }
 
 /// XSAVEOPT leaves the memory of components in their initial state as it was: says what is meant.

@@ -64,6 +64,8 @@ pub struct CpuLocal {
 
     /// Ranks of the spinlocks held, for the check of their order.
     pub held_ranks: Cell<[u64; 4]>,
+    /// When `KernelUpcalls::timer` is to be called; `u64::MAX`: never.
+    pub deadline: Cell<u64>,
     /// Feeds `cpu::random_u64` where the CPU has no generator.
     pub jitter: Cell<u64>,
 }
@@ -101,6 +103,7 @@ impl CpuLocal {
             flush_late: AtomicBool::new(false),
             online: AtomicBool::new(false),
             held_ranks: Cell::new([0; 4]),
+            deadline: Cell::new(u64::MAX),
             jitter: Cell::new(0),
         }
     }

@@ -215,6 +215,14 @@ impl<T> Once<T> {
 
     /// The value, made by `make` when there is none yet. Others wait.
     pub fn get_or_init(&self, make: impl FnOnce() -> T) -> &T {
+        match self.get() {
+            Some(value) => value,
+            None => self.init(make),
+        }
+    }
+
+    #[cold]
+    fn init(&self, make: impl FnOnce() -> T) -> &T {
         if self
             .state
             .compare_exchange(EMPTY, BUSY, Ordering::Acquire, Ordering::Relaxed)

@@ -7,7 +7,7 @@
 use crate::cpu::Features;
 use crate::sync::Once;
 use crate::x86::{self, inb, outb};
-use crate::{acpi, apic, cpu};
+use crate::{acpi, apic, cpu, local};
 use core::sync::atomic::{AtomicU64, Ordering};
 
 const NANOS: u64 = 1_000_000_000;
@@ -64,6 +64,30 @@ pub fn tsc_khz() -> u64 {
 /// Calls `KernelUpcalls::timer` on this CPU once `now()` has reached `deadline`; a past deadline
 /// fires at once. None stops the timer.
 pub fn set_deadline(deadline: Option<u64>) {
+    local::this().deadline.set(deadline.unwrap_or(NEVER));
+    arm(deadline);
+}
+
+const NEVER: u64 = u64::MAX;
+
+/// The timer's interrupt: whether the deadline has passed. The timer and the clock are different
+/// oscillators to a hypervisor, so it may be a little early; then it is armed again.
+pub(crate) fn deadline_passed() -> bool {
+    let local = local::this();
+    let deadline = local.deadline.get();
+    if deadline == NEVER {
+        return false;
+    }
+    let passed = now() >= deadline;
+    if passed {
+        local.deadline.set(NEVER);
+    } else {
+        arm(Some(deadline));
+    }
+    passed
+}
+
+fn arm(deadline: Option<u64>) {
     if apic::has_tsc_deadline() {
         apic::set_tsc_deadline(deadline.map_or(0, tsc_at));
         return;

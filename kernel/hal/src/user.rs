@@ -6,9 +6,8 @@ use crate::fpu::Fpu;
 use crate::frame::OutOfMemory;
 use crate::gdt::{USER_CS, USER_DS};
 use crate::traps::{self, vector};
-use crate::x86::{self, msr, rflags};
-use crate::{cpu, local};
-use core::arch::asm;
+use crate::x86::{self, rflags};
+use crate::{cpu, fpu, local};
 
 pub use crate::fpu::{BadFpuState, size as fpu_size, xfeatures};
 
@@ -68,7 +67,10 @@ pub struct UserContext {
     _align: usize,
     pub regs: UserRegs,
     pub fs_base: usize,
+    /// The GS base as the kernel set it last; [`UserContext::current_gs_base`] is the newest.
     pub gs_base: usize,
+    /// What the FS base was when user code came back last.
+    fs_loaded: usize,
     fpu: Fpu,
 }
 
@@ -86,6 +88,7 @@ impl UserContext {
             regs,
             fs_base: 0,
             gs_base: 0,
+            fs_loaded: 0,
             fpu: Fpu::new()?,
         })
     }
@@ -96,9 +99,16 @@ impl UserContext {
             _align: 0,
             regs: self.regs,
             fs_base: self.fs_base,
-            gs_base: self.gs_base,
+            gs_base: self.current_gs_base(),
+            fs_loaded: self.fs_loaded,
             fpu: self.fpu.try_clone()?,
         })
+    }
+
+    /// The GS base, with what user code made of it by itself.
+    #[must_use]
+    pub fn current_gs_base(&self) -> usize {
+        self.fpu.gs_base(self.gs_base)
     }
 
     /// Runs user code in the active address space until it traps. Registers that user code can't
@@ -117,17 +127,17 @@ impl UserContext {
             regs.cs = usize::from(USER_CS);
             regs.ss = usize::from(USER_DS);
             let local = local::this();
-            self.fpu.load(local);
-            let fsgsbase = cpu::features().contains(Features::FSGSBASE);
-            load_bases(fsgsbase, self.fs_base, self.gs_base);
+            self.fpu
+                .load(local, self.fs_base, self.fs_loaded, &mut self.gs_base);
             // What `syscall` leaves and `sysret` needs: rip in rcx, rflags in r11.
             let fast = regs.rcx == regs.rip && regs.r11 == regs.rflags;
             // SAFETY: the registers are valid for user mode, and this struct stays where it is
             // while it is borrowed.
             let (vector, error) = unsafe { traps::enter_user(&raw mut self.regs, fast) };
-            if fsgsbase {
-                (self.fs_base, self.gs_base) = read_bases();
+            if cpu::features().contains(Features::FSGSBASE) {
+                self.fs_base = fpu::user_fs_base();
             }
+            self.fs_loaded = self.fs_base;
             match vector as u8 {
                 traps::SYSCALL => return Trap::Syscall,
                 vector::PAGE_FAULT => {
@@ -163,36 +173,4 @@ impl UserContext {
     pub fn reset_fpu(&mut self) {
         self.fpu.reset();
     }
-}
-
-/// Bases are canonical user addresses or the CPU would refuse them.
-fn canonical(base: usize) -> usize {
-    if base < 1 << 47 { base } else { 0 }
-}
-
-#[inline]
-fn load_bases(fsgsbase: bool, fs: usize, gs: usize) {
-    let (fs, gs) = (canonical(fs), canonical(gs));
-    // SAFETY: FS is unused by the kernel; the user's GS base is the swapped-out one, and nothing
-    // uses GS between the two swaps, as interrupts are off (NMIs find their block elsewhere).
-    unsafe {
-        if fsgsbase {
-            asm!("wrfsbase {fs}", "swapgs", "wrgsbase {gs}", "swapgs", fs = in(reg) fs,
-                gs = in(reg) gs, options(nostack, preserves_flags));
-        } else {
-            x86::wrmsr(msr::FS_BASE, fs as u64);
-            x86::wrmsr(msr::KERNEL_GS_BASE, gs as u64);
-        }
-    }
-}
-
-#[inline]
-fn read_bases() -> (usize, usize) {
-    let (fs, gs);
-    // SAFETY: as in `load_bases`.
-    unsafe {
-        asm!("rdfsbase {fs}", "swapgs", "rdgsbase {gs}", "swapgs", fs = out(reg) fs,
-            gs = out(reg) gs, options(nostack, preserves_flags));
-    }
-    (fs, gs)
 }

@@ -15,7 +15,7 @@ use crate::paging::{kernel, tlb};
 use crate::upcalls::upcalls;
 use crate::user::UserRegs;
 use crate::x86::{self, msr, rflags};
-use crate::{apic, context, cpu, panic, uaccess};
+use crate::{apic, context, cpu, panic, time, uaccess};
 
 /// Vectors by number.
 pub mod vector {
@@ -72,6 +72,9 @@ pub fn interrupt(number: u8) -> bool {
         }
         vector::TIMER => {
             apic::end_of_interrupt();
+            if !time::deadline_passed() {
+                return false;
+            }
             (upcalls().timer)();
         }
         vector::SERIAL => {
