@@ -22,6 +22,8 @@ pub const MAX_COMMANDS: usize = 256;
 /// The size and direction part of an ioctl number is ignored in matching this entry, so that a
 /// command with a variable size (EVIOCGNAME) has one entry.
 pub const MATCH_ANY_SIZE: u32 = 1;
+/// The argument is an integer whatever the number says (EVIOCGRAB).
+pub const BY_VALUE: u32 = 2;
 
 /// No field.
 pub const NONE: u16 = 0xffff;
@@ -63,7 +65,7 @@ pub struct Array {
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 pub struct Command {
     pub number: u32,
-    /// [`MATCH_ANY_SIZE`] or 0.
+    /// [`MATCH_ANY_SIZE`], [`BY_VALUE`].
     pub flags: u32,
     pub arrays: [Array; MAX_ARRAYS],
     /// Offset of an i32 descriptor that the client passes in, or [`NONE`]. The server takes it by
@@ -166,6 +168,12 @@ impl Command {
             fd_out: NONE,
             _reserved: 0,
         }
+    }
+
+    #[must_use]
+    pub const fn flags(mut self, flags: u32) -> Command {
+        self.flags = flags;
+        self
     }
 
     #[must_use]

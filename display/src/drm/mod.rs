@@ -12,6 +12,7 @@ pub mod card;
 mod commit;
 mod events;
 mod legacy;
+pub mod linear;
 pub mod mode;
 mod objects;
 mod properties;

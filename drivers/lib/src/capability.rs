@@ -170,6 +170,19 @@ impl DeviceMemory {
         }
     }
 
+    /// Copies `len` bytes from `offset` to `to_offset` of other memory.
+    pub fn copy_to(&self, offset: usize, to: &DeviceMemory, to_offset: usize, len: usize) {
+        assert!(offset.checked_add(len).is_some_and(|end| end <= self.len));
+        assert!(to_offset.checked_add(len).is_some_and(|end| end <= to.len));
+        // SAFETY: bounds of both checked; `copy` allows the two to be the same memory.
+        unsafe {
+            to.base
+                .as_ptr()
+                .add(to_offset)
+                .copy_from(self.base.as_ptr().add(offset), len)
+        };
+    }
+
     /// Copies from `offset` into `bytes`.
     pub fn copy_out(&self, offset: usize, bytes: &mut [u8]) {
         assert!(

@@ -16,7 +16,7 @@ pub mod scheme;
 mod server;
 
 pub use scheme::{Caller, Mapping, Opened, Scheme};
-pub use server::{Levels, serve};
+pub use server::{Levels, Server, serve};
 
 /// Linux's error numbers, which every handler answers with.
 pub use rustix::io::Errno;

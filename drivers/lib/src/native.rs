@@ -201,6 +201,22 @@ pub fn inherited(name: &str) -> Option<OwnedFd> {
     rustix::io::fcntl_getfd(&fd).is_ok().then_some(fd)
 }
 
+/// Where the supervisor mounted this process's scheme `name`, from `OCHRE_MOUNTS` (`name=path,…`).
+pub fn mount_of(name: &str) -> Option<String> {
+    let list = std::env::var("OCHRE_MOUNTS").ok()?;
+    list.split(',').find_map(|entry| {
+        let (entry_name, path) = entry.split_once('=')?;
+        (entry_name == name).then(|| path.to_string())
+    })
+}
+
+/// The number at the end of that path (`/dev/input/event3`), 0 if there is none.
+pub fn mount_number(name: &str) -> u32 {
+    let path = mount_of(name).unwrap_or_default();
+    let digits = path.len() - path.trim_end_matches(|c: char| c.is_ascii_digit()).len();
+    path[path.len() - digits..].parse().unwrap_or(0)
+}
+
 /// Lends a descriptor number for one poll(2), which answers POLLNVAL if it has been closed.
 pub(crate) fn borrow<'a>(raw: i32) -> BorrowedFd<'a> {
     // SAFETY: only passed to poll(2) right away, which reads no state through the number; −1 is

@@ -10,16 +10,33 @@ use ochre_abi::ioctl::Command;
 use ochre_abi::scheme::{Attr, COMPLETE, Completion, DirEntry, LEVEL, Op, PAYLOAD, Request};
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::pin::pin;
 use std::rc::Rc;
+use std::task::{Poll, Waker};
 
 /// Answers that wait to be put into the ring, with the descriptors they pass: those stay open until
 /// the kernel has taken them over.
-type Outbox = Rc<RefCell<VecDeque<(Completion, Option<OwnedFd>)>>>;
+#[derive(Default)]
+struct Outbox {
+    queue: VecDeque<(Completion, Option<OwnedFd>)>,
+    /// Who hands them over.
+    sender: Option<Waker>,
+}
+
+impl Outbox {
+    fn push(&mut self, completion: Completion, fd: Option<OwnedFd>) {
+        self.queue.push_back((completion, fd));
+        if let Some(sender) = self.sender.take() {
+            sender.wake();
+        }
+    }
+}
 
 /// Tells the kernel the readiness of open files. Clones share one outbox.
 #[derive(Clone, Default)]
-pub struct Levels(Outbox);
+pub struct Levels(Rc<RefCell<Outbox>>);
 
 impl Levels {
     /// Sets the readiness of an open file, in poll(2) bits. It takes effect at the loop's next turn.
@@ -31,7 +48,7 @@ impl Levels {
             fd: -1,
             ..Completion::zeroed()
         };
-        self.0.borrow_mut().push_back((completion, None));
+        self.0.borrow_mut().push(completion, None);
     }
 }
 
@@ -53,51 +70,108 @@ pub fn serve<S: Scheme>(
     levels: &Levels,
     executor: &Executor,
 ) -> Result<()> {
-    native::scheme_ioctls(server.as_fd(), ioctls)?;
-    let ring = Rc::new(Ring::map(server.as_fd())?);
-    let server = Rc::new(server);
+    let server = Server::new(server, scheme, ioctls, levels, executor)?;
     loop {
-        while let Some(request) = ring.next_request() {
-            let (ring, scheme) = (ring.clone(), scheme.clone());
-            let (outbox, server) = (levels.0.clone(), server.clone());
-            executor.spawn(async move {
-                let answer = handle(&*scheme, &ring, &server, &request).await;
-                if request.id != 0 {
-                    outbox.borrow_mut().push_back(completion(&request, answer));
-                }
-            });
-        }
+        server.accept();
         executor.run_ready();
         let idle = executor.is_idle();
-        if flush(&ring, &levels.0, &server, idle)? == 0 && !idle {
-            executor.wait(server.as_fd());
+        if server.flush(idle)? == 0 && !idle {
+            executor.wait(server.fd.as_fd());
             executor.run_ready();
         }
     }
 }
 
-/// Hands answers to the kernel; returns how many requests wait. With nothing else to wait for, it
-/// sleeps for a request in the same call.
-fn flush(ring: &Ring, outbox: &Outbox, server: &OwnedFd, sleep: bool) -> Result<usize> {
-    let mut passed = Vec::new();
-    loop {
-        let mut queue = outbox.borrow_mut();
-        while !ring.is_full() {
-            let Some((completion, fd)) = queue.pop_front() else {
-                break;
-            };
-            ring.complete(&completion);
-            passed.extend(fd);
+/// A scheme being served, for a process that serves several.
+pub struct Server<S> {
+    fd: Rc<OwnedFd>,
+    ring: Rc<Ring>,
+    scheme: Rc<S>,
+    levels: Levels,
+    executor: Executor,
+}
+
+impl<S: Scheme> Server<S> {
+    /// See [`serve`].
+    pub fn new(
+        server: OwnedFd,
+        scheme: Rc<S>,
+        ioctls: &[Command],
+        levels: &Levels,
+        executor: &Executor,
+    ) -> Result<Server<S>> {
+        native::scheme_ioctls(server.as_fd(), ioctls)?;
+        let ring = Rc::new(Ring::map(server.as_fd())?);
+        let (levels, executor) = (levels.clone(), executor.clone());
+        Ok(Server {
+            fd: Rc::new(server),
+            ring,
+            scheme,
+            levels,
+            executor,
+        })
+    }
+
+    /// Serves as a task of the executor, beside another scheme's [`serve`].
+    pub async fn serve(self) {
+        loop {
+            self.accept();
+            if let Err(error) = self.flush(false) {
+                eprintln!("serving a scheme: {error}");
+                return;
+            }
+            let mut readable = pin!(self.executor.readable(&self.fd));
+            poll_fn(|cx| {
+                let mut outbox = self.levels.0.borrow_mut();
+                if !outbox.queue.is_empty() {
+                    return Poll::Ready(());
+                }
+                outbox.sender = Some(cx.waker().clone());
+                drop(outbox);
+                readable.as_mut().poll(cx)
+            })
+            .await;
         }
-        let more = !queue.is_empty();
-        drop(queue);
-        if !more && !sleep && !ring.has_completions() {
-            return Ok(0);
+    }
+
+    /// Starts a task for each request in the ring.
+    fn accept(&self) {
+        while let Some(request) = self.ring.next_request() {
+            let (ring, scheme) = (self.ring.clone(), self.scheme.clone());
+            let (outbox, fd) = (self.levels.0.clone(), self.fd.clone());
+            self.executor.spawn(async move {
+                let answer = handle(&*scheme, &ring, &fd, &request).await;
+                if request.id != 0 {
+                    let (completion, passed) = completion(&request, answer);
+                    outbox.borrow_mut().push(completion, passed);
+                }
+            });
         }
-        match native::scheme_enter(server.as_fd(), sleep && !more) {
-            Ok(waiting) if !more => return Ok(waiting),
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(error) => return Err(error),
+    }
+
+    /// Hands answers to the kernel; returns how many requests wait. With nothing else to wait for,
+    /// it sleeps for a request in the same call.
+    fn flush(&self, sleep: bool) -> Result<usize> {
+        let mut passed = Vec::new();
+        loop {
+            let mut outbox = self.levels.0.borrow_mut();
+            while !self.ring.is_full() {
+                let Some((completion, fd)) = outbox.queue.pop_front() else {
+                    break;
+                };
+                self.ring.complete(&completion);
+                passed.extend(fd);
+            }
+            let more = !outbox.queue.is_empty();
+            drop(outbox);
+            if !more && !sleep && !self.ring.has_completions() {
+                return Ok(0);
+            }
+            match native::scheme_enter(self.fd.as_fd(), sleep && !more) {
+                Ok(waiting) if !more => return Ok(waiting),
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => return Err(error),
+            }
         }
     }
 }

@@ -13,7 +13,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use bytemuck::Zeroable;
 use ochre_abi::ioctl::{
-    ArgHeader, Array, Command, Count, DIR_IN, DIR_OUT, MATCH_ANY_SIZE, MAX_ARRAYS, MAX_COMMANDS,
+    ArgHeader, Array, BY_VALUE, Command, Count, DIR_IN, DIR_OUT, MATCH_ANY_SIZE, MAX_ARRAYS, MAX_COMMANDS,
     MAX_STRUCT, NONE, Number,
 };
 use ochre_abi::scheme::{Op, PAYLOAD, Request};
@@ -85,7 +85,7 @@ pub fn perform(file: &SchemeFile, number: u32, argument: usize) -> Result<usize>
     request.args = [u64::from(number), argument as u64, 0, 0];
     let number = Number(number);
     let size = number.size();
-    if size == 0 {
+    if size == 0 || command.flags & BY_VALUE != 0 {
         let reply = file.life().call(request, None, |_, _, _| Ok(()))?;
         return Ok(reply.result() as usize);
     }

@@ -1,7 +1,7 @@
 //! Starting a unit's process.
 
 use crate::boot::ENVIRONMENT;
-use crate::capability::Named;
+use crate::capability::{HeldScheme, Named};
 use crate::unit::Unit;
 use anyhow::Context;
 use rustix::io::{FdFlags, fcntl_setfd};
@@ -17,7 +17,12 @@ pub struct Started {
 /// Starts the unit with these descriptors, and no others of this process: all of ours are
 /// close-on-exec, and these are not for the moment of the spawn. Nobody else spawns meanwhile, as
 /// this process spawns from one thread only.
-pub fn spawn(unit: &Unit, device: Option<&str>, handed: &[Named]) -> anyhow::Result<Started> {
+pub fn spawn(
+    unit: &Unit,
+    device: Option<&str>,
+    handed: &[Named],
+    schemes: &[HeldScheme],
+) -> anyhow::Result<Started> {
     let mut command = Command::new(&unit.exec[0]);
     command
         .args(&unit.exec[1..])
@@ -29,6 +34,11 @@ pub fn spawn(unit: &Unit, device: Option<&str>, handed: &[Named]) -> anyhow::Res
         .map(|h| format!("{}:{}", h.name, h.fd.as_raw_fd()))
         .collect();
     command.env("OCHRE_FDS", list.join(","));
+    let mounts: Vec<String> = schemes
+        .iter()
+        .map(|s| format!("{}={}", s.name, s.mount))
+        .collect();
+    command.env("OCHRE_MOUNTS", mounts.join(","));
     if let Some(device) = device {
         command.env("OCHRE_DEVICE", device);
     }

@@ -187,17 +187,20 @@ impl Supervisor {
     }
 
     fn add_devices(&mut self, devices: &[Device]) {
-        for unit in std::mem::take(&mut self.drivers) {
-            let patterns = unit
-                .matches
-                .as_ref()
-                .map(|m| m.pci.clone())
-                .unwrap_or_default();
-            for device in devices {
-                if patterns
+        let mut drivers = std::mem::take(&mut self.drivers);
+        drivers.sort_by_key(|u| u.matches.as_ref().is_some_and(|m| m.fallback));
+        let mut served = vec![false; devices.len()];
+        for unit in drivers {
+            let Some(matches) = &unit.matches else {
+                continue;
+            };
+            for (device, served) in devices.iter().zip(&mut served) {
+                let fits = matches
+                    .pci
                     .iter()
-                    .any(|p| *p == device.id || *p == device.class)
-                {
+                    .any(|p| *p == device.id || *p == device.class);
+                if fits && !(matches.fallback && *served) {
+                    *served = true;
                     self.services
                         .push(Service::new(unit.clone(), Some(device.clone())));
                 }
@@ -408,7 +411,7 @@ fn start(service: &mut Service, machine: &OwnedFd) -> anyhow::Result<Started> {
         handed.push(open_device(device)?);
     }
     let device = service.device.as_ref().map(|d| d.path.as_str());
-    spawn::spawn(&service.unit, device, &handed)
+    spawn::spawn(&service.unit, device, &handed, &service.schemes)
 }
 
 fn open_device(device: &Device) -> anyhow::Result<Named> {

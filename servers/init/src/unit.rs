@@ -101,6 +101,9 @@ pub struct Range {
 pub struct Match {
     /// `vendor:device` in hexadecimal, or `class:CCSS` for a class and subclass.
     pub pci: Vec<String>,
+    /// Only devices that no other unit is for.
+    #[serde(default)]
+    pub fallback: bool,
 }
 
 /// Why a unit file cannot be used.

@@ -1,0 +1,154 @@
+//! A backend for devices that are a linear framebuffer: dumb buffers are ordinary memory, and a
+//! commit copies what changed.
+
+use crate::drm::backend::{Backend, Buffer, Commit, Output, Rect};
+use ochre_driver::capability::DeviceMemory;
+use ochre_driver::{Errno, Result};
+use rustix::fs::{MemfdFlags, memfd_create};
+use std::cell::{Cell, RefCell};
+use std::os::fd::AsFd;
+
+/// What a driver of such a device does itself.
+pub trait Screen: 'static {
+    fn name(&self) -> &'static str;
+
+    fn output(&self) -> Output;
+
+    /// Switches to a mode; the bytes from one row of the framebuffer to the next.
+    fn set_mode(&self, width: u32, height: u32) -> Result<usize>;
+
+    /// Stops showing anything.
+    fn turn_off(&self) -> Result<()>;
+
+    /// The framebuffer.
+    fn memory(&self) -> &DeviceMemory;
+}
+
+/// See the module's header.
+pub struct Linear<S> {
+    screen: S,
+    /// Bytes from row to row, and rows, in the present mode.
+    mode: Cell<(usize, u32)>,
+    shown: RefCell<Option<(u32, u32)>>,
+}
+
+impl<S: Screen> Linear<S> {
+    #[must_use]
+    pub fn new(screen: S) -> Linear<S> {
+        Linear {
+            screen,
+            mode: Cell::new((0, 0)),
+            shown: RefCell::new(None),
+        }
+    }
+
+    fn set_mode(&self, width: u32, height: u32) -> Result<()> {
+        if *self.shown.borrow() == Some((width, height)) {
+            return Ok(());
+        }
+        let stride = self.screen.set_mode(width, height)?;
+        let needed = stride.checked_mul(height as usize).ok_or(Errno::INVAL)?;
+        if needed > self.screen.memory().len() || stride < width as usize * 4 {
+            return Err(Errno::NOSPC);
+        }
+        self.mode.set((stride, height));
+        *self.shown.borrow_mut() = Some((width, height));
+        Ok(())
+    }
+
+    /// Copies a part of the source to where it is shown.
+    fn copy(&self, commit: &Commit<DeviceMemory>, from: &DeviceMemory, source: Rect, part: Rect) {
+        let (stride, _) = self.mode.get();
+        let len = part.width as usize * 4;
+        for row in part.y..part.y + part.height {
+            let from_offset =
+                commit.offset as usize + row as usize * commit.pitch as usize + part.x as usize * 4;
+            let to_offset = (row - source.y) as usize * stride + (part.x - source.x) as usize * 4;
+            from.copy_to(from_offset, self.screen.memory(), to_offset, len);
+        }
+    }
+}
+
+/// What two rectangles share.
+fn intersection(a: Rect, b: Rect) -> Option<Rect> {
+    let (x, y) = (a.x.max(b.x), a.y.max(b.y));
+    let right = (a.x + a.width).min(b.x + b.width);
+    let bottom = (a.y + a.height).min(b.y + b.height);
+    let (width, height) = (right.checked_sub(x)?, bottom.checked_sub(y)?);
+    (width > 0 && height > 0).then_some(Rect {
+        x,
+        y,
+        width,
+        height,
+    })
+}
+
+impl<S: Screen> Backend for Linear<S> {
+    type Driver = DeviceMemory;
+
+    fn name(&self) -> &'static str {
+        self.screen.name()
+    }
+
+    fn outputs(&self) -> Vec<Output> {
+        vec![self.screen.output()]
+    }
+
+    async fn create_buffer(&self, pitch: u32, height: u32) -> Result<Buffer<DeviceMemory>> {
+        let size = u64::from(pitch) * u64::from(height);
+        let memory = memfd_create("dumb-buffer", MemfdFlags::CLOEXEC)?;
+        rustix::fs::ftruncate(&memory, size.next_multiple_of(4096))?;
+        let driver = DeviceMemory::map(memory.as_fd(), 0, size.next_multiple_of(4096) as usize)?;
+        Ok(Buffer {
+            memory,
+            size,
+            pitch,
+            driver,
+        })
+    }
+
+    async fn commit(&self, commit: Commit<DeviceMemory>) -> Result<()> {
+        let Some((buffer, source)) = &commit.scanout else {
+            *self.shown.borrow_mut() = None;
+            return self.screen.turn_off();
+        };
+        self.set_mode(source.width, source.height)?;
+        for rect in &commit.damage {
+            if let Some(part) = intersection(*rect, *source) {
+                self.copy(&commit, &buffer.driver, *source, part);
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rectangles_that_only_touch_share_nothing() {
+        let a = Rect {
+            x: 0,
+            y: 0,
+            width: 10,
+            height: 10,
+        };
+        assert_eq!(intersection(a, Rect { x: 10, ..a }), None);
+        let b = Rect {
+            x: 5,
+            y: 5,
+            width: 10,
+            height: 10,
+        };
+        assert_eq!(
+            intersection(a, b),
+            Some(Rect {
+                x: 5,
+                y: 5,
+                width: 5,
+                height: 5
+            })
+        );
+    }
+}

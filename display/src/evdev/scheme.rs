@@ -1,0 +1,200 @@
+//! The device node of an input device.
+
+use crate::evdev::abi::{
+    EV_COUNT, EVIOCGID, EVIOCGRAB, EVIOCGREP, EVIOCGVERSION, EVIOCREVOKE, EVIOCSCLOCKID, EVIOCSREP,
+    NR_ABS, NR_BIT, NR_KEY, NR_LED, NR_NAME, NR_PHYS, NR_PROP, NR_SND, NR_SW, NR_UNIQ, VERSION,
+    sized,
+};
+use crate::evdev::device::{Device, bit_set};
+use ochre_abi::ioctl::{BY_VALUE, Command, MATCH_ANY_SIZE};
+use ochre_abi::scheme::{Attr, ROOT};
+use ochre_driver::ioctl::Argument;
+use ochre_driver::scheme::char_device;
+use ochre_driver::{Caller, Errno, Opened, Result, Scheme};
+use rustix::time::ClockId;
+use std::rc::Rc;
+
+/// The major number of input devices, and the minor of event0.
+const MAJOR: u32 = 13;
+const FIRST_MINOR: u32 = 64;
+const POLLOUT: u32 = 0x4;
+/// Delay and period of key repeat in milliseconds, as Linux sets them: clients repeat by
+/// themselves.
+const REPEAT: [u32; 2] = [250, 33];
+
+/// The ioctl table of an input device.
+#[must_use]
+pub fn ioctls() -> Vec<Command> {
+    let any = |nr: u32| Command::new(sized(nr), &[]).flags(MATCH_ANY_SIZE);
+    let by_value = |number: u32| Command::new(number, &[]).flags(BY_VALUE);
+    let mut table = vec![by_value(EVIOCGRAB), by_value(EVIOCREVOKE)];
+    table.extend(
+        [
+            NR_NAME, NR_PHYS, NR_UNIQ, NR_PROP, NR_KEY, NR_LED, NR_SND, NR_SW,
+        ]
+        .into_iter()
+        .map(any),
+    );
+    table.extend((NR_BIT..NR_BIT + EV_COUNT as u32).map(any));
+    table
+}
+
+/// The scheme of one `/dev/input/eventN`.
+pub struct Evdev {
+    device: Rc<Device>,
+    /// N.
+    number: u32,
+}
+
+impl Evdev {
+    #[must_use]
+    pub fn new(device: Rc<Device>, number: u32) -> Evdev {
+        Evdev { device, number }
+    }
+
+    /// Answers a command of varying size: as much as the caller has room for, and its length.
+    fn put(argument: &mut Argument<'_>, answer: &[u8]) -> Result<u32> {
+        let bytes = argument.bytes()?;
+        let len = answer.len().min(bytes.len());
+        bytes[..len].copy_from_slice(&answer[..len]);
+        Ok(len as u32)
+    }
+
+    /// A bit set, filled with zeroes up to the caller's room within `max` codes.
+    fn put_bits(argument: &mut Argument<'_>, mut bits: Vec<u8>, max: usize) -> Result<u32> {
+        bits.resize(max.div_ceil(64) * 8, 0);
+        Evdev::put(argument, &bits)
+    }
+
+    fn put_text(argument: &mut Argument<'_>, text: &str) -> Result<u32> {
+        if text.is_empty() {
+            return Err(Errno::NOENT);
+        }
+        Evdev::put(argument, &[text.as_bytes(), &[0]].concat())
+    }
+
+    fn set_clock(&self, file: u64, clock: i32) -> Result<u32> {
+        let clock = match clock {
+            0 => ClockId::Realtime,
+            1 => ClockId::Monotonic,
+            7 => ClockId::Boottime,
+            _ => return Err(Errno::INVAL),
+        };
+        let mut state = self.device.state.borrow_mut();
+        let client = state.clients.get_mut(&file).ok_or(Errno::BADF)?;
+        if client.clock != clock {
+            client.clock = clock;
+            client.clear();
+        }
+        Ok(0)
+    }
+
+    fn grab(&self, file: u64, on: bool) -> Result<u32> {
+        let mut state = self.device.state.borrow_mut();
+        match (on, state.grabbed) {
+            (true, Some(_)) => return Err(Errno::BUSY),
+            (true, None) => state.grabbed = Some(file),
+            (false, Some(other)) if other == file => state.grabbed = None,
+            (false, _) => return Err(Errno::INVAL),
+        }
+        Ok(0)
+    }
+
+    fn revoke(&self, file: u64) -> Result<u32> {
+        let mut state = self.device.state.borrow_mut();
+        if state.grabbed == Some(file) {
+            state.grabbed = None;
+        }
+        let client = state.clients.get_mut(&file).ok_or(Errno::BADF)?;
+        client.revoked = true;
+        client.clear();
+        Ok(0)
+    }
+
+    fn varying(&self, argument: &mut Argument<'_>) -> Result<u32> {
+        let description = &self.device.description;
+        let state = self.device.state.borrow();
+        match argument.command().0 & 0xff {
+            NR_NAME => Evdev::put_text(argument, &description.name),
+            NR_PHYS => Evdev::put_text(argument, &description.phys),
+            NR_UNIQ => Evdev::put_text(argument, &description.uniq),
+            NR_PROP => {
+                let bits = bit_set(description.properties.iter().copied());
+                Evdev::put_bits(argument, bits, 0x20)
+            }
+            NR_KEY => Evdev::put_bits(argument, bit_set(state.pressed.iter().copied()), 0x300),
+            NR_LED => Evdev::put_bits(argument, bit_set(state.leds.iter().copied()), 0x10),
+            NR_SND => Evdev::put_bits(argument, Vec::new(), 0x08),
+            NR_SW => Evdev::put_bits(argument, bit_set(state.switches.iter().copied()), 0x11),
+            nr @ NR_BIT..NR_ABS => {
+                let kind = (nr - NR_BIT) as u16;
+                Evdev::put_bits(argument, description.bits(kind), codes(kind))
+            }
+            nr @ NR_ABS..0x80 => {
+                let axis = state
+                    .axes
+                    .get(&((nr - NR_ABS) as u16))
+                    .ok_or(Errno::INVAL)?;
+                Evdev::put(argument, bytemuck::bytes_of(axis)).map(|_| 0)
+            }
+            _ => Err(Errno::INVAL),
+        }
+    }
+}
+
+/// How many codes an event type has (KEY_CNT and its like).
+fn codes(kind: u16) -> usize {
+    match kind {
+        0x00 => 0x20,
+        0x01 => 0x300,
+        0x02 | 0x11 => 0x10,
+        0x03 => 0x40,
+        0x05 => 0x11,
+        0x15 => 0x80,
+        _ => 0x08,
+    }
+}
+
+impl Scheme for Evdev {
+    async fn getattr(&self, node: u64) -> Result<Attr> {
+        if node != ROOT {
+            return Err(Errno::NOENT);
+        }
+        Ok(char_device(ROOT, MAJOR, FIRST_MINOR + self.number, 0o660))
+    }
+
+    async fn open(&self, _caller: Caller, _node: u64, _flags: u32) -> Result<Opened> {
+        Ok(Opened {
+            file: self.device.open(),
+            level: POLLOUT,
+        })
+    }
+
+    fn close(&self, file: u64) {
+        self.device.close(file);
+    }
+
+    async fn read(&self, file: u64, _offset: u64, buffer: &mut [u8]) -> Result<usize> {
+        let mut state = self.device.state.borrow_mut();
+        let client = state.clients.get_mut(&file).ok_or(Errno::BADF)?;
+        let len = client.read(buffer)?;
+        self.device.levels.set(file, client.level());
+        Ok(len)
+    }
+
+    async fn ioctl(&self, file: u64, argument: &mut Argument<'_>) -> Result<u32> {
+        match argument.command().0 {
+            EVIOCGVERSION => argument.set(&VERSION).map(|()| 0),
+            EVIOCGID => argument.set(&self.device.description.id).map(|()| 0),
+            EVIOCGREP => argument.set(&REPEAT).map(|()| 0),
+            EVIOCSREP => Ok(0),
+            EVIOCGRAB => self.grab(file, argument.integer() != 0),
+            EVIOCREVOKE if argument.integer() == 0 => self.revoke(file),
+            EVIOCSCLOCKID => {
+                let clock = argument.get()?;
+                self.set_clock(file, clock)
+            }
+            _ => self.varying(argument),
+        }
+    }
+}

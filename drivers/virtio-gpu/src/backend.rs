@@ -1,0 +1,240 @@
+//! The device as a KMS backend: damage-only transfers, the cursor on its own queue.
+
+use crate::gpu::Gpu;
+use crate::protocol::{
+    CursorPos, Flush, MOVE_CURSOR, RESOURCE_FLUSH, Rect as WireRect, SET_SCANOUT, SetScanout,
+    TRANSFER_TO_HOST_2D, Transfer, UPDATE_CURSOR, UpdateCursor, header,
+};
+use ochre_display::drm::card::Shared;
+use ochre_display::drm::{Backend, Buffer, Commit, Cursor, Output, Rect};
+use ochre_driver::capability::DmaBuffer;
+use ochre_driver::{Errno, Result};
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// Rectangles transferred one by one; more are joined to one.
+const RECTS: usize = 16;
+
+/// See the module's header.
+pub struct VirtioGpu {
+    gpu: Rc<Gpu>,
+    outputs: RefCell<Vec<Output>>,
+}
+
+/// A host resource over guest memory. Its memory is given back after the host has let it go.
+pub struct Resource {
+    id: u32,
+    memory: Option<DmaBuffer>,
+    gpu: Rc<Gpu>,
+}
+
+impl Drop for Resource {
+    fn drop(&mut self) {
+        let (gpu, id, memory) = (self.gpu.clone(), self.id, self.memory.take());
+        self.gpu.executor.spawn(async move {
+            gpu.destroy_resource(id).await;
+            drop(memory);
+        });
+    }
+}
+
+impl VirtioGpu {
+    #[must_use]
+    pub fn new(gpu: Rc<Gpu>, outputs: Vec<Output>) -> VirtioGpu {
+        VirtioGpu {
+            gpu,
+            outputs: RefCell::new(outputs),
+        }
+    }
+
+    /// Brings parts of a buffer to the host's copy of it.
+    async fn transfer(&self, resource_id: u32, pitch: u32, rect: Rect) -> Result<()> {
+        let offset = u64::from(rect.y) * u64::from(pitch) + u64::from(rect.x) * 4;
+        let transfer = Transfer {
+            header: header(TRANSFER_TO_HOST_2D),
+            rect: wire(rect),
+            offset,
+            resource_id,
+            padding: 0,
+        };
+        self.gpu.command(&transfer).await
+    }
+}
+
+/// Takes over what the host changes, for ever.
+pub async fn follow_display(card: Rc<Shared<VirtioGpu>>) {
+    loop {
+        card.backend.gpu.display_change().await;
+        match card.backend.gpu.describe().await {
+            Ok(outputs) => {
+                *card.backend.outputs.borrow_mut() = outputs;
+                card.refresh();
+            }
+            Err(error) => eprintln!("virtio-gpu: asking for the outputs: {error}"),
+        }
+    }
+}
+
+fn wire(rect: Rect) -> WireRect {
+    WireRect {
+        x: rect.x,
+        y: rect.y,
+        width: rect.width,
+        height: rect.height,
+    }
+}
+
+/// At most [`RECTS`] rectangles that cover all of `rects`.
+fn joined(rects: Vec<Rect>) -> Vec<Rect> {
+    if rects.len() <= RECTS {
+        return rects;
+    }
+    let left = rects.iter().map(|r| r.x).min().unwrap_or(0);
+    let top = rects.iter().map(|r| r.y).min().unwrap_or(0);
+    let right = rects.iter().map(|r| r.x + r.width).max().unwrap_or(0);
+    let bottom = rects.iter().map(|r| r.y + r.height).max().unwrap_or(0);
+    vec![Rect {
+        x: left,
+        y: top,
+        width: right - left,
+        height: bottom - top,
+    }]
+}
+
+impl Backend for VirtioGpu {
+    type Driver = Resource;
+
+    fn name(&self) -> &'static str {
+        "virtio_gpu"
+    }
+
+    fn outputs(&self) -> Vec<Output> {
+        self.outputs.borrow().clone()
+    }
+
+    fn has_cursor(&self) -> bool {
+        true
+    }
+
+    async fn create_buffer(&self, pitch: u32, height: u32) -> Result<Buffer<Resource>> {
+        let size = u64::from(pitch) * u64::from(height);
+        let memory = self
+            .gpu
+            .dma()
+            .alloc(usize::try_from(size).map_err(|_| Errno::NOMEM)?)?;
+        let id = self.gpu.create_resource(pitch / 4, height, &memory).await?;
+        let shared = memory.fd.try_clone().map_err(|_| Errno::MFILE)?;
+        let driver = Resource {
+            id,
+            memory: Some(memory),
+            gpu: self.gpu.clone(),
+        };
+        Ok(Buffer {
+            memory: shared,
+            size,
+            pitch,
+            driver,
+        })
+    }
+
+    async fn commit(&self, commit: Commit<Resource>) -> Result<()> {
+        let scanout_id = commit.output as u32;
+        let Some((buffer, source)) = &commit.scanout else {
+            let off = SetScanout {
+                header: header(SET_SCANOUT),
+                scanout_id,
+                ..SetScanout::default()
+            };
+            return self.gpu.command(&off).await;
+        };
+        // A resource's rows have its buffer's pitch, and it begins where the buffer does.
+        if commit.pitch != buffer.pitch || commit.offset != 0 {
+            return Err(Errno::INVAL);
+        }
+        let resource_id = buffer.driver.id;
+        let damage = joined(commit.damage);
+        for rect in &damage {
+            self.transfer(resource_id, buffer.pitch, *rect).await?;
+        }
+        if commit.changed {
+            let scanout = SetScanout {
+                header: header(SET_SCANOUT),
+                rect: wire(*source),
+                scanout_id,
+                resource_id,
+            };
+            self.gpu.command(&scanout).await?;
+        }
+        for rect in &damage {
+            let flush = Flush {
+                header: header(RESOURCE_FLUSH),
+                rect: wire(*rect),
+                resource_id,
+                padding: 0,
+            };
+            self.gpu.command(&flush).await?;
+        }
+        Ok(())
+    }
+
+    async fn cursor(&self, cursor: Cursor<Resource>) -> Result<()> {
+        let pos = CursorPos {
+            scanout_id: cursor.output as u32,
+            x: cursor.x.max(0) as u32,
+            y: cursor.y.max(0) as u32,
+            padding: 0,
+        };
+        if !cursor.image_changed {
+            let moved = UpdateCursor {
+                header: header(MOVE_CURSOR),
+                pos,
+                ..UpdateCursor::default()
+            };
+            return self.gpu.cursor_command(&moved).await;
+        }
+        let mut resource_id = 0;
+        if let Some(image) = &cursor.image {
+            resource_id = image.driver.id;
+            let whole = Rect {
+                x: 0,
+                y: 0,
+                width: 64,
+                height: 64,
+            };
+            self.transfer(resource_id, image.pitch, whole).await?;
+        }
+        let update = UpdateCursor {
+            header: header(UPDATE_CURSOR),
+            pos,
+            resource_id,
+            hot_x: cursor.hot_x,
+            hot_y: cursor.hot_y,
+            padding: 0,
+        };
+        self.gpu.cursor_command(&update).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_rectangles_become_their_bounds() {
+        let rects: Vec<Rect> = (0..40)
+            .map(|n| Rect {
+                x: n * 10,
+                y: n,
+                width: 5,
+                height: 2,
+            })
+            .collect();
+        let bounds = Rect {
+            x: 0,
+            y: 0,
+            width: 395,
+            height: 41,
+        };
+        assert_eq!(joined(rects), [bounds]);
+    }
+}
