@@ -136,6 +136,11 @@ pub trait File: Any + Send + Sync {
     /// fcntl(F_SETFL) changed the status flags.
     fn status_changed(&self, _nonblock: bool) {}
 
+    /// A further queue, of objects that announce room for output apart from input.
+    fn second_wait_queue(&self) -> Option<&WaitQueue> {
+        None
+    }
+
     /// Device control; `arg` is the caller's untouched third argument.
     fn ioctl(&self, _cmd: u32, _arg: usize) -> Result<usize> {
         Err(Errno::ENOTTY)

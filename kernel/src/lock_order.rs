@@ -24,6 +24,9 @@ pub const SOCKET: Rank = 34;
 pub const SOCKET_PEER: Rank = 35;
 /// Pipes, ttys, eventfds: leaf stream objects.
 pub const PIPE: Rank = 40;
+/// A terminal, and the screen it writes to while its lock is held.
+pub const TTY: Rank = 42;
+pub const TTY_SCREEN: Rank = 43;
 /// Parents, children, process groups, sessions, and the table of process numbers.
 pub const PROCESS_TREE: Rank = 50;
 /// The fields of one process.

@@ -15,7 +15,7 @@ pub trait Device: Send + Sync {
 }
 
 static DEVICES: SpinLock<BTreeMap<DeviceNumber, Arc<dyn Device>>> =
-    SpinLock::new(lock_order::CELL, BTreeMap::new());
+    SpinLock::new(lock_order::FS_NAMES, BTreeMap::new());
 
 /// Makes `device` answer for the character device `number`.
 pub fn register(number: DeviceNumber, device: Arc<dyn Device>) {

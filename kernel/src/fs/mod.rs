@@ -4,6 +4,8 @@
 //! every file system). [`tmpfs`] is the built-in file system; [`archive`] fills it at boot.
 
 pub mod access;
+pub mod archive;
+pub mod boot;
 pub mod calls;
 pub mod context;
 pub mod dentry;
@@ -12,12 +14,14 @@ pub mod directory;
 pub mod fd_table;
 pub mod flock;
 pub mod inotify;
+pub mod memory_devices;
 pub mod names;
 pub mod namespace;
 pub mod node;
 pub mod open;
 pub mod opening;
 pub mod path;
+pub mod proc;
 pub mod tmpfs;
 pub mod unnamed;
 

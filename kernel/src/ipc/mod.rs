@@ -4,8 +4,10 @@
 
 pub mod calls;
 pub mod pipe;
+pub mod pty;
 pub mod ring;
 pub mod socket;
+pub mod tty;
 
 pub use calls::dispatch;
 

@@ -9,5 +9,6 @@ mod map;
 pub mod mapping;
 pub mod object;
 mod remap;
+pub mod remote;
 pub mod space;
 pub mod uptr;

@@ -84,7 +84,8 @@ fn mount(ctx: &SyscallCtx<'_>, a: Args) -> Result<usize> {
                 .transpose()?;
             Tmpfs::root(mode.unwrap_or(0o1777) & 0o7777)
         }
-        //PROC
+        "proc" => crate::fs::proc::root(),
+        "sysfs" => crate::fs::proc::sys_root(),
         _ => return Err(Errno::ENODEV),
     };
     namespace.mount_node(point, root, &kind, &source, flags)?;

@@ -1,0 +1,193 @@
+//! The devices that are no hardware: null, zero, full, random, urandom, kmsg.
+
+use crate::errno::{Errno, Result};
+use crate::file::{File, Io};
+use crate::fs::device::{self, Device};
+use crate::fs::node::{DeviceNumber, Node, OpenFlags};
+use crate::mm::object::MemoryObject;
+use crate::uio::{Dest, Source};
+use alloc::sync::Arc;
+use core::any::Any;
+use core::sync::atomic::{AtomicU64, Ordering};
+
+/// Major number of this family.
+const MAJOR: u32 = 1;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Null,
+    Zero,
+    Full,
+    Random,
+}
+
+struct MemoryDevice {
+    kind: Kind,
+    node: Arc<Node>,
+}
+
+impl File for MemoryDevice {
+    fn read(&self, _io: Io, dst: &mut Dest<'_>) -> Result<usize> {
+        match self.kind {
+            Kind::Null => Ok(0),
+            Kind::Zero | Kind::Full => {
+                let before = dst.done();
+                let result = dst.put_zeroes(dst.remaining());
+                if dst.done() > before {
+                    Ok(dst.done() - before)
+                } else {
+                    result.map(|()| 0)
+                }
+            }
+            Kind::Random => fill_random(dst),
+        }
+    }
+
+    fn write(&self, _io: Io, src: &mut Source<'_>) -> Result<usize> {
+        if self.kind == Kind::Full {
+            return Err(Errno::ENOSPC);
+        }
+        let len = src.remaining();
+        src.skip(len);
+        Ok(len)
+    }
+
+    fn is_seekable(&self) -> bool {
+        true
+    }
+
+    fn memory(&self, _offset: u64, len: usize, _write: bool) -> Result<(Arc<MemoryObject>, u64)> {
+        match self.kind {
+            Kind::Zero => Ok((MemoryObject::anonymous(len as u64), 0)),
+            _ => Err(Errno::ENODEV),
+        }
+    }
+
+    fn node(&self) -> Option<Arc<Node>> {
+        Some(self.node.clone())
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+/// Random bytes; a signal is looked at between chunks, as a read may be long.
+fn fill_random(dst: &mut Dest<'_>) -> Result<usize> {
+    let before = dst.done();
+    while !dst.is_full() {
+        let mut chunk = [0; 256];
+        let n = chunk.len().min(dst.remaining());
+        for word in chunk[..n].chunks_mut(8) {
+            let random = ochre_hal::cpu::random_u64().to_ne_bytes();
+            word.copy_from_slice(&random[..word.len()]);
+        }
+        let moved = dst.put(&chunk[..n]);
+        let done = dst.done() - before;
+        match moved {
+            Err(_) if done > 0 => break,
+            Err(error) => return Err(error),
+            Ok(()) if done >= 1 << 20 && crate::sched::current().has_signal() => break,
+            Ok(()) => {}
+        }
+    }
+    Ok(dst.done() - before)
+}
+
+struct MemoryDriver(Kind);
+
+impl Device for MemoryDriver {
+    fn open(&self, node: &Arc<Node>, _flags: OpenFlags) -> Result<Arc<dyn File>> {
+        Ok(Arc::new(MemoryDevice {
+            kind: self.0,
+            node: node.clone(),
+        }))
+    }
+}
+
+/// The kernel's log: a write is a line of it, a read goes on where this description's last ended.
+struct KernelLog {
+    at: AtomicU64,
+    node: Arc<Node>,
+}
+
+/// The longest line a program may write.
+const LINE_MAX: usize = 1024;
+
+impl File for KernelLog {
+    fn read(&self, _io: Io, dst: &mut Dest<'_>) -> Result<usize> {
+        let mut chunk = [0; 1024];
+        let n = chunk.len().min(dst.remaining());
+        let (next, read) = ochre_hal::log::read(self.at.load(Ordering::Relaxed), &mut chunk[..n]);
+        if read == 0 {
+            return Err(Errno::EAGAIN);
+        }
+        dst.put(&chunk[..read.min(n)])?;
+        self.at.store(next, Ordering::Relaxed);
+        Ok(read.min(n))
+    }
+
+    fn write(&self, _io: Io, src: &mut Source<'_>) -> Result<usize> {
+        let len = src.remaining();
+        if len > LINE_MAX {
+            return Err(Errno::EINVAL);
+        }
+        let mut line = [0; LINE_MAX];
+        src.take(&mut line[..len])?;
+        let text = alloc::string::String::from_utf8_lossy(&line[..len]);
+        // The level in front ("<6>") is for readers that filter; here all go one way.
+        let text = text.trim_end();
+        let text = match text.strip_prefix('<').and_then(|rest| rest.split_once('>')) {
+            Some((level, rest)) if level.bytes().all(|b| b.is_ascii_digit()) => rest,
+            _ => text,
+        };
+        ochre_hal::log::write_line(format_args!("{text}"));
+        Ok(len)
+    }
+
+    fn node(&self) -> Option<Arc<Node>> {
+        Some(self.node.clone())
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+struct LogDriver;
+
+impl Device for LogDriver {
+    fn open(&self, node: &Arc<Node>, _flags: OpenFlags) -> Result<Arc<dyn File>> {
+        Ok(Arc::new(KernelLog {
+            at: AtomicU64::new(0),
+            node: node.clone(),
+        }))
+    }
+}
+
+/// Name, number and mode of each node to be made in /dev.
+pub const NODES: [(&str, DeviceNumber, u32); 6] = [
+    ("null", DeviceNumber::new(MAJOR, 3), 0o666),
+    ("zero", DeviceNumber::new(MAJOR, 5), 0o666),
+    ("full", DeviceNumber::new(MAJOR, 7), 0o666),
+    ("random", DeviceNumber::new(MAJOR, 8), 0o666),
+    ("urandom", DeviceNumber::new(MAJOR, 9), 0o666),
+    ("kmsg", DeviceNumber::new(MAJOR, 11), 0o644),
+];
+
+/// Registers the drivers.
+pub fn register() {
+    for (minor, kind) in [
+        (3, Kind::Null),
+        (5, Kind::Zero),
+        (7, Kind::Full),
+        (8, Kind::Random),
+        (9, Kind::Random),
+    ] {
+        device::register(
+            DeviceNumber::new(MAJOR, minor),
+            Arc::new(MemoryDriver(kind)),
+        );
+    }
+    device::register(DeviceNumber::new(MAJOR, 11), Arc::new(LogDriver));
+}

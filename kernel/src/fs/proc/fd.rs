@@ -1,0 +1,163 @@
+//! /proc/PID/fd and fdinfo: a process's descriptors as links and texts.
+
+use super::text::Text;
+use super::{attributes, number};
+use crate::errno::{Errno, Result};
+use crate::fs::namespace::Path;
+use crate::fs::node::{Attributes, DirEntry, Inode, Node, NodeKind};
+use crate::fs::open::OpenFile;
+use crate::fs::opening;
+use crate::sched;
+use crate::task::process::Process;
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::any::Any;
+
+/// Which of the two directories.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Shows {
+    Links,
+    Infos,
+}
+
+pub struct Descriptors {
+    pub process: Arc<Process>,
+    pub shows: Shows,
+}
+
+impl Descriptors {
+    fn owner(&self) -> (u32, u32) {
+        let credentials = self.process.credentials();
+        (credentials.uid.effective, credentials.gid.effective)
+    }
+
+    fn ino(&self, fd: u32) -> u64 {
+        super::process::ino(
+            self.process.pid,
+            if self.shows == Shows::Links { 100 } else { 200 },
+        ) + (u64::from(fd) << 40)
+    }
+}
+
+impl Inode for Descriptors {
+    fn attributes(&self) -> Result<Attributes> {
+        let (uid, gid) = self.owner();
+        let index = if self.shows == Shows::Links { 98 } else { 99 };
+        let ino = super::process::ino(self.process.pid, index);
+        Ok(attributes(ino, NodeKind::Directory, 0o500, uid, gid))
+    }
+
+    fn lookup(&self, name: &[u8]) -> Result<Arc<Node>> {
+        let fd = number(name).ok_or(Errno::ENOENT)?;
+        let fd_index = i32::try_from(fd).map_err(|_| Errno::ENOENT)?;
+        let open = self
+            .process
+            .files()
+            .get(fd_index)
+            .map_err(|_| Errno::ENOENT)?;
+        let ino = self.ino(fd);
+        if self.shows == Shows::Infos {
+            let make = Box::new(move || Ok(info(&open)));
+            let text = Text {
+                ino,
+                mode: 0o400,
+                owner: self.owner(),
+                make,
+                take: None,
+            };
+            return Ok(text.node());
+        }
+        Ok(Node::new(
+            NodeKind::Symlink,
+            Descriptor {
+                open,
+                ino,
+                owner: self.owner(),
+            },
+        ))
+    }
+
+    fn read_dir(&self, from: u64, emit: &mut dyn FnMut(DirEntry<'_>) -> bool) -> Result {
+        let kind = match self.shows {
+            Shows::Links => NodeKind::Symlink,
+            Shows::Infos => NodeKind::Regular,
+        };
+        // Position 3 is descriptor 0.
+        let mut next = usize::try_from(from.saturating_sub(3)).unwrap_or(usize::MAX);
+        let files = self.process.files();
+        while let Some(fd) = files.next_used(next) {
+            let name = format!("{fd}");
+            let entry = DirEntry {
+                ino: self.ino(fd as u32),
+                kind,
+                name: name.as_bytes(),
+                next: fd as u64 + 4,
+            };
+            if !emit(entry) {
+                break;
+            }
+            next = fd as usize + 1;
+        }
+        Ok(())
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+fn info(open: &OpenFile) -> Vec<u8> {
+    let mount = open.path().map_or(0, |path| path.mount.id);
+    let ino = open.attributes().map_or(0, |a| a.ino);
+    let position = open.cursor().try_lock().map_or(0, |cursor| *cursor);
+    let flags = open.flags().bits();
+    format!("pos:\t{position}\nflags:\t0{flags:o}\nmnt_id:\t{mount}\nino:\t{ino}\n").into_bytes()
+}
+
+/// The text of a link to `path`, as the caller sees names.
+pub fn text_of(path: &Path) -> Vec<u8> {
+    let root = sched::current().process().fs().view().root;
+    let (mut name, _) = path.name_from(&root);
+    if path.dentry.is_removed() {
+        name.extend_from_slice(b" (deleted)");
+    }
+    name
+}
+
+struct Descriptor {
+    open: Arc<OpenFile>,
+    ino: u64,
+    owner: (u32, u32),
+}
+
+impl Inode for Descriptor {
+    fn attributes(&self) -> Result<Attributes> {
+        let mut mode = 0;
+        if self.open.readable() {
+            mode |= 0o500;
+        }
+        if self.open.writable() {
+            mode |= 0o300;
+        }
+        let (uid, gid) = self.owner;
+        let base = attributes(self.ino, NodeKind::Symlink, mode, uid, gid);
+        Ok(Attributes { size: 64, ..base })
+    }
+
+    fn read_link(&self) -> Result<Vec<u8>> {
+        Ok(match self.open.path() {
+            Some(path) => text_of(path),
+            None => self.open.description(),
+        })
+    }
+
+    fn magic_link(&self) -> Option<Result<Path>> {
+        Some(Ok(opening::place_of(&self.open)))
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}

@@ -1,0 +1,428 @@
+//! /proc/PID: the files about one process, and /proc/PID/task/TID about one of its threads.
+
+use super::fd::{Descriptors, Shows};
+use super::text::{Make, Take, Text};
+use super::{attributes, maps, mounts, number, status};
+use crate::errno::{Errno, Result};
+use crate::fs::namespace::Path;
+use crate::fs::node::{Attributes, DirEntry, Inode, Node, NodeKind, StatFs};
+use crate::task::process::Process;
+use crate::task::thread::Thread;
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::any::Any;
+use core::sync::atomic::Ordering;
+
+/// The inode number of item `index` of a process.
+pub fn ino(pid: u32, index: u64) -> u64 {
+    (u64::from(pid) + 1) << 10 | index
+}
+
+/// What stands behind a name.
+#[derive(Clone, Copy)]
+enum Item {
+    /// A text that reveals nothing others may not know.
+    Public(fn(&Subject) -> Result<Vec<u8>>),
+    /// For the owner alone.
+    Private(fn(&Subject) -> Result<Vec<u8>>),
+    /// As Public, and writable by the owner.
+    Writable(
+        fn(&Subject) -> Result<Vec<u8>>,
+        fn(&Subject, &[u8]) -> Result,
+    ),
+    /// A link straight to a place.
+    Place(fn(&Subject) -> Result<Path>),
+    /// A link that names a namespace.
+    Namespace,
+    Fds(Shows),
+    Tasks,
+    /// A directory of further items.
+    Folder(&'static [(&'static str, Item)]),
+}
+
+/// Whom the files are about.
+#[derive(Clone)]
+struct Subject {
+    process: Arc<Process>,
+    thread: Option<Arc<Thread>>,
+}
+
+impl Subject {
+    fn owner(&self) -> (u32, u32) {
+        let credentials = self.process.credentials();
+        (credentials.uid.effective, credentials.gid.effective)
+    }
+
+    /// Bytes of the process's own memory.
+    fn memory(&self, (start, end): (usize, usize)) -> Result<Vec<u8>> {
+        let space = self.process.space().ok_or(Errno::ESRCH)?;
+        let mut bytes = Vec::new();
+        let len = end.saturating_sub(start).min(1 << 20);
+        bytes.try_reserve_exact(len)?;
+        bytes.resize(len, 0);
+        let read = crate::mm::remote::read(&space, start, &mut bytes)?;
+        bytes.truncate(read);
+        Ok(bytes)
+    }
+}
+
+fn layout(subject: &Subject) -> Result<crate::mm::space::Layout> {
+    Ok(subject.process.space().ok_or(Errno::ESRCH)?.lock().layout)
+}
+
+const NAMESPACES: &[(&str, Item)] = &[
+    ("cgroup", Item::Namespace),
+    ("ipc", Item::Namespace),
+    ("mnt", Item::Namespace),
+    ("net", Item::Namespace),
+    ("pid", Item::Namespace),
+    ("time", Item::Namespace),
+    ("user", Item::Namespace),
+    ("uts", Item::Namespace),
+];
+
+const NET: &[(&str, Item)] = &[("unix", Item::Public(|_| Ok(Vec::new())))];
+
+/// What a process and a thread both have.
+const COMMON: &[(&str, Item)] = &[
+    (
+        "auxv",
+        Item::Private(|s| Ok(s.process.space().ok_or(Errno::ESRCH)?.auxv.lock().clone())),
+    ),
+    ("cgroup", Item::Public(|_| Ok(b"0::/\n".to_vec()))),
+    (
+        "cmdline",
+        Item::Public(|s| match layout(s) {
+            Ok(layout) => s.memory(layout.args),
+            // A zombie has none.
+            Err(_) => Ok(Vec::new()),
+        }),
+    ),
+    ("comm", Item::Writable(comm, set_comm)),
+    ("cwd", Item::Place(|s| Ok(s.process.fs().view().cwd))),
+    ("environ", Item::Private(|s| s.memory(layout(s)?.env))),
+    (
+        "exe",
+        Item::Place(|s| s.process.program().path.ok_or(Errno::ENOENT)),
+    ),
+    ("fd", Item::Fds(Shows::Links)),
+    ("fdinfo", Item::Fds(Shows::Infos)),
+    (
+        "gid_map",
+        Item::Public(|_| Ok(b"         0          0 4294967295\n".to_vec())),
+    ),
+    (
+        "io",
+        Item::Private(|_| {
+            Ok(
+                b"rchar: 0\nwchar: 0\nsyscr: 0\nsyscw: 0\nread_bytes: 0\nwrite_bytes: 0\n\
+             cancelled_write_bytes: 0\n"
+                    .to_vec(),
+            )
+        }),
+    ),
+    ("limits", Item::Public(|s| status::limits(&s.process))),
+    ("loginuid", Item::Public(|_| Ok(b"4294967295".to_vec()))),
+    ("maps", Item::Public(|s| maps::maps(&s.process))),
+    (
+        "mountinfo",
+        Item::Public(|s| Ok(mounts::mountinfo(&s.process.fs().view()))),
+    ),
+    (
+        "mounts",
+        Item::Public(|s| Ok(mounts::mounts(&s.process.fs().view()))),
+    ),
+    ("net", Item::Folder(NET)),
+    ("ns", Item::Folder(NAMESPACES)),
+    ("oom_score", Item::Public(|_| Ok(b"0\n".to_vec()))),
+    ("oom_score_adj", Item::Writable(oom_adjust, set_oom_adjust)),
+    ("root", Item::Place(|s| Ok(s.process.fs().view().root))),
+    ("sessionid", Item::Public(|_| Ok(b"4294967295".to_vec()))),
+    ("setgroups", Item::Public(|_| Ok(b"allow\n".to_vec()))),
+    ("smaps", Item::Public(|s| maps::smaps(&s.process))),
+    (
+        "stat",
+        Item::Public(|s| Ok(status::stat(&s.process, s.thread.as_ref()))),
+    ),
+    ("statm", Item::Public(|s| Ok(status::statm(&s.process)))),
+    (
+        "status",
+        Item::Public(|s| Ok(status::status(&s.process, s.thread.as_ref()))),
+    ),
+    ("task", Item::Tasks),
+    (
+        "uid_map",
+        Item::Public(|_| Ok(b"         0          0 4294967295\n".to_vec())),
+    ),
+    ("wchan", Item::Public(|_| Ok(b"0".to_vec()))),
+];
+
+fn comm(subject: &Subject) -> Result<Vec<u8>> {
+    let name = match &subject.thread {
+        Some(thread) => thread.name(),
+        None => subject.process.name(),
+    };
+    let len = name.iter().position(|&b| b == 0).unwrap_or(name.len());
+    let mut text = name[..len].to_vec();
+    text.push(b'\n');
+    Ok(text)
+}
+
+fn set_comm(subject: &Subject, bytes: &[u8]) -> Result {
+    let thread = subject
+        .thread
+        .clone()
+        .or_else(|| subject.process.threads().first().cloned());
+    let name = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    thread.ok_or(Errno::ESRCH)?.set_name(name);
+    Ok(())
+}
+
+fn oom_adjust(subject: &Subject) -> Result<Vec<u8>> {
+    Ok(format!("{}\n", subject.process.oom_adjust.load(Ordering::Relaxed)).into_bytes())
+}
+
+fn set_oom_adjust(subject: &Subject, bytes: &[u8]) -> Result {
+    let text = core::str::from_utf8(bytes).map_err(|_| Errno::EINVAL)?;
+    let value: i32 = text.trim().parse().map_err(|_| Errno::EINVAL)?;
+    if !(-1000..=1000).contains(&value) {
+        return Err(Errno::EINVAL);
+    }
+    subject.process.oom_adjust.store(value, Ordering::Relaxed);
+    Ok(())
+}
+
+/// A directory of items.
+struct Folder {
+    subject: Subject,
+    items: &'static [(&'static str, Item)],
+    ino: u64,
+}
+
+/// /proc/PID, or /proc/PID/task/TID.
+pub fn directory(process: &Arc<Process>, thread: Option<Arc<Thread>>) -> Result<Arc<Node>> {
+    let id = thread.as_ref().map_or(process.pid, |thread| thread.tid());
+    let subject = Subject {
+        process: process.clone(),
+        thread,
+    };
+    Ok(Node::new(
+        NodeKind::Directory,
+        Folder {
+            subject,
+            items: COMMON,
+            ino: ino(id, 0),
+        },
+    ))
+}
+
+impl Folder {
+    /// Threads have no threads.
+    fn has(&self, item: Item) -> bool {
+        self.subject.thread.is_none() || !matches!(item, Item::Tasks)
+    }
+
+    fn make(&self, at: usize) -> Arc<Node> {
+        let (name, item) = self.items[at];
+        let subject = self.subject.clone();
+        let ino = self.ino + 1 + at as u64;
+        let owner = subject.owner();
+        let text = |mode, make: fn(&Subject) -> Result<Vec<u8>>, take: Option<Box<Take>>| {
+            let subject = subject.clone();
+            let make: Box<Make> = Box::new(move || make(&subject));
+            Text {
+                ino,
+                mode,
+                owner,
+                make,
+                take,
+            }
+            .node()
+        };
+        match item {
+            Item::Public(make) => text(0o444, make, None),
+            Item::Private(make) => text(0o400, make, None),
+            Item::Writable(make, take) => {
+                let subject = subject.clone();
+                text(
+                    0o644,
+                    make,
+                    Some(Box::new(move |bytes| take(&subject, bytes))),
+                )
+            }
+            Item::Place(place) => Node::new(
+                NodeKind::Symlink,
+                Link {
+                    subject,
+                    place: Some(place),
+                    name,
+                    ino,
+                },
+            ),
+            Item::Namespace => Node::new(
+                NodeKind::Symlink,
+                Link {
+                    subject,
+                    place: None,
+                    name,
+                    ino,
+                },
+            ),
+            Item::Fds(shows) => {
+                let process = subject.process;
+                Node::new(NodeKind::Directory, Descriptors { process, shows })
+            }
+            Item::Tasks => Node::new(NodeKind::Directory, Tasks(subject.process)),
+            Item::Folder(items) => {
+                let ino = self.ino + 300 + at as u64 * 16;
+                Node::new(
+                    NodeKind::Directory,
+                    Folder {
+                        subject,
+                        items,
+                        ino,
+                    },
+                )
+            }
+        }
+    }
+
+    fn kind(item: Item) -> NodeKind {
+        match item {
+            Item::Public(_) | Item::Private(_) | Item::Writable(..) => NodeKind::Regular,
+            Item::Place(_) | Item::Namespace => NodeKind::Symlink,
+            Item::Fds(_) | Item::Tasks | Item::Folder(_) => NodeKind::Directory,
+        }
+    }
+}
+
+impl Inode for Folder {
+    fn attributes(&self) -> Result<Attributes> {
+        let (uid, gid) = self.subject.owner();
+        Ok(attributes(self.ino, NodeKind::Directory, 0o555, uid, gid))
+    }
+
+    fn lookup(&self, name: &[u8]) -> Result<Arc<Node>> {
+        let found = self
+            .items
+            .iter()
+            .position(|(known, _)| known.as_bytes() == name);
+        match found {
+            Some(at) if self.has(self.items[at].1) => Ok(self.make(at)),
+            _ => Err(Errno::ENOENT),
+        }
+    }
+
+    fn read_dir(&self, from: u64, emit: &mut dyn FnMut(DirEntry<'_>) -> bool) -> Result {
+        let first = usize::try_from(from.saturating_sub(3)).unwrap_or(usize::MAX);
+        for (at, (name, item)) in self.items.iter().enumerate().skip(first) {
+            let entry = DirEntry {
+                ino: self.ino + 1 + at as u64,
+                kind: Folder::kind(*item),
+                name: name.as_bytes(),
+                next: at as u64 + 4,
+            };
+            if self.has(*item) && !emit(entry) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn stat_fs(&self) -> Result<StatFs> {
+        Ok(super::stat_fs())
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+struct Link {
+    subject: Subject,
+    place: Option<fn(&Subject) -> Result<Path>>,
+    name: &'static str,
+    ino: u64,
+}
+
+impl Inode for Link {
+    fn attributes(&self) -> Result<Attributes> {
+        let (uid, gid) = self.subject.owner();
+        Ok(attributes(self.ino, NodeKind::Symlink, 0o777, uid, gid))
+    }
+
+    fn read_link(&self) -> Result<Vec<u8>> {
+        match self.place {
+            Some(place) => Ok(super::fd::text_of(&place(&self.subject)?)),
+            // Every process is in the one namespace of each kind that there is.
+            None => Ok(format!("{}:[4026531840]", self.name).into_bytes()),
+        }
+    }
+
+    fn magic_link(&self) -> Option<Result<Path>> {
+        Some(match self.place {
+            Some(place) => place(&self.subject),
+            None => Err(Errno::EACCES),
+        })
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+/// /proc/PID/task.
+struct Tasks(Arc<Process>);
+
+impl Inode for Tasks {
+    fn attributes(&self) -> Result<Attributes> {
+        let credentials = self.0.credentials();
+        let (uid, gid) = (credentials.uid.effective, credentials.gid.effective);
+        Ok(attributes(
+            ino(self.0.pid, 97),
+            NodeKind::Directory,
+            0o555,
+            uid,
+            gid,
+        ))
+    }
+
+    fn lookup(&self, name: &[u8]) -> Result<Arc<Node>> {
+        let tid = number(name).ok_or(Errno::ENOENT)?;
+        let thread = self
+            .0
+            .threads()
+            .into_iter()
+            .find(|thread| thread.tid() == tid);
+        directory(&self.0, Some(thread.ok_or(Errno::ENOENT)?))
+    }
+
+    fn read_dir(&self, from: u64, emit: &mut dyn FnMut(DirEntry<'_>) -> bool) -> Result {
+        let mut tids: Vec<u32> = self.0.threads().iter().map(|thread| thread.tid()).collect();
+        tids.sort_unstable();
+        for tid in tids {
+            // A thread's position is its number, past those that are reserved.
+            if u64::from(tid) + 3 < from {
+                continue;
+            }
+            let name = format!("{tid}");
+            let next = u64::from(tid) + 4;
+            let kind = NodeKind::Directory;
+            if !emit(DirEntry {
+                ino: ino(tid, 0),
+                kind,
+                name: name.as_bytes(),
+                next,
+            }) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}

@@ -1,0 +1,217 @@
+//! /proc/PID/stat, statm, status and limits.
+
+use crate::errno::Result;
+use crate::mm::space::Layout;
+use crate::sched::entity;
+use crate::task::process::Process;
+use crate::task::thread::Thread;
+use crate::task::{limits, tree};
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt::Write;
+use core::sync::atomic::Ordering;
+
+/// One process, or one of its threads: (`comm`, state letter).
+fn name_and_state(process: &Process, thread: Option<&Thread>) -> (Vec<u8>, char) {
+    let name = thread.map_or_else(|| process.name(), Thread::name);
+    let len = name.iter().position(|&b| b == 0).unwrap_or(name.len());
+    let of = |thread: &Thread| match thread.sched.state.load(Ordering::Relaxed) {
+        entity::RUNNING | entity::READY => 'R',
+        entity::DEAD => 'X',
+        _ => 'S',
+    };
+    let state = if process.is_zombie() {
+        'Z'
+    } else if process.is_stopped() {
+        'T'
+    } else {
+        match thread {
+            Some(thread) => of(thread),
+            None => process.threads().first().map_or('Z', |thread| of(thread)),
+        }
+    };
+    (name[..len].to_vec(), state)
+}
+
+/// (all pages, resident pages, layout) of the address space.
+fn memory(process: &Process) -> (usize, usize, Layout) {
+    match process.space() {
+        Some(space) => {
+            let inner = space.lock();
+            (inner.total, inner.resident(), inner.layout)
+        }
+        None => (0, 0, Layout::default()),
+    }
+}
+
+pub fn stat(process: &Arc<Process>, thread: Option<&Arc<Thread>>) -> Vec<u8> {
+    let (name, state) = name_and_state(process, thread.map(|t| &**t));
+    let id = thread.map_or(process.pid, |thread| thread.tid());
+    let group = tree::group_of(process.pid);
+    let (pgrp, session) = group
+        .as_ref()
+        .map_or((0, 0), |group| (group.id, group.session.id));
+    let tty = group
+        .as_ref()
+        .and_then(|group| crate::ipc::tty::job::terminal_of(&group.session));
+    let (tty_number, foreground) = tty.map_or((0, -1), |tty| {
+        (tty.number().0 as i64, i64::from(tty.foreground()))
+    });
+    let usage = process.total_usage();
+    let ticks = usage.runtime / 10_000_000;
+    let (total, resident, layout) = memory(process);
+    let threads = process.thread_count();
+    let started = process.started / 10_000_000;
+    let mut out = format!("{id} (").into_bytes();
+    out.extend_from_slice(&name);
+    let rest = format!(
+        ") {state} {} {pgrp} {session} {tty_number} {foreground} 0 {} 0 {} 0 {ticks} 0 0 0 20 0 \
+         {threads} 0 {started} {} {resident} 18446744073709551615 {} {} {} 0 0 0 0 0 0 0 0 0 17 0 \
+         0 0 0 0 0 {} {} {} {} {} {} {} {}\n",
+        tree::parent_of(process.pid),
+        usage.minor_faults,
+        usage.major_faults,
+        total * 4096,
+        layout.code.0,
+        layout.code.1,
+        layout.stack,
+        layout.data.0,
+        layout.data.1,
+        layout.brk_start,
+        layout.args.0,
+        layout.args.1,
+        layout.env.0,
+        layout.env.1,
+        process.exit_status(),
+    );
+    out.extend_from_slice(rest.as_bytes());
+    out
+}
+
+pub fn statm(process: &Process) -> Vec<u8> {
+    let (total, resident, layout) = memory(process);
+    let text = (layout.code.1 - layout.code.0).div_ceil(4096);
+    format!("{total} {resident} 0 {text} 0 {resident} 0\n").into_bytes()
+}
+
+pub fn status(process: &Arc<Process>, thread: Option<&Arc<Thread>>) -> Vec<u8> {
+    let (name, state) = name_and_state(process, thread.map(|t| &**t));
+    let credentials = process.credentials();
+    let (total, resident, _) = memory(process);
+    let id = thread.map_or(process.pid, |thread| thread.tid());
+    let mut out = b"Name:\t".to_vec();
+    out.extend_from_slice(&name);
+    let long = match state {
+        'R' => "running",
+        'T' => "stopped",
+        'Z' => "zombie",
+        'X' => "dead",
+        _ => "sleeping",
+    };
+    let mut text = String::new();
+    let ids = |ids: &crate::task::credentials::Ids| {
+        format!("{}\t{}\t{}\t{}", ids.real, ids.effective, ids.saved, ids.fs)
+    };
+    let _ = write!(
+        text,
+        "\nUmask:\t{:04o}\nState:\t{state} ({long})\nTgid:\t{}\nNgid:\t0\nPid:\t{id}\nPPid:\t{}\n\
+         TracerPid:\t0\nUid:\t{}\nGid:\t{}\nFDSize:\t{}\nGroups:\t",
+        process.fs().umask(),
+        process.pid,
+        tree::parent_of(process.pid),
+        ids(&credentials.uid),
+        ids(&credentials.gid),
+        process.files().capacity().next_power_of_two().max(64),
+    );
+    for group in credentials.groups.iter() {
+        let _ = write!(text, "{group} ");
+    }
+    let kib = |pages: usize| pages * 4;
+    let _ = write!(
+        text,
+        "\nVmPeak:\t{0:>8} kB\nVmSize:\t{0:>8} kB\nVmHWM:\t{1:>8} kB\nVmRSS:\t{1:>8} kB\n\
+         Threads:\t{2}\n",
+        kib(total),
+        kib(resident),
+        process.thread_count(),
+    );
+    let (shared, ignored, caught) = {
+        let signals = process.signals.lock();
+        let (mut ignored, mut caught) = (0u64, 0u64);
+        for signal in 1..=64 {
+            match signals.actions.get(signal).handler {
+                0 => {}
+                1 => ignored |= 1 << (signal - 1),
+                _ => caught |= 1 << (signal - 1),
+            }
+        }
+        (signals.pending.set().0, ignored, caught)
+    };
+    let leader = process.threads().first().cloned();
+    let (pending, blocked) = thread.or(leader.as_ref()).map_or((0, 0), |thread| {
+        let signals = thread.signals.lock();
+        (signals.pending.set().0, signals.blocked.0)
+    });
+    let _ = write!(
+        text,
+        "SigQ:\t0/32768\nSigPnd:\t{pending:016x}\nShdPnd:\t{shared:016x}\nSigBlk:\t{blocked:016x}\n\
+         SigIgn:\t{ignored:016x}\nSigCgt:\t{caught:016x}\nCapInh:\t{:016x}\nCapPrm:\t{:016x}\n\
+         CapEff:\t{:016x}\nCapBnd:\t{:016x}\nCapAmb:\t{:016x}\nNoNewPrivs:\t{}\nSeccomp:\t0\n",
+        credentials.inheritable.bits(),
+        credentials.permitted.bits(),
+        credentials.effective.bits(),
+        credentials.bounding.bits(),
+        credentials.ambient.bits(),
+        u32::from(credentials.no_new_privileges),
+    );
+    let online = crate::sched::cpu::online();
+    let usage = process.total_usage();
+    let _ = write!(
+        text,
+        "Cpus_allowed:\t{online:x}\nMems_allowed:\t1\nvoluntary_ctxt_switches:\t{}\n\
+         nonvoluntary_ctxt_switches:\t{}\n",
+        usage.switches, usage.preemptions,
+    );
+    out.extend_from_slice(text.as_bytes());
+    out
+}
+
+/// Names and units of /proc/PID/limits, by resource number.
+const LIMITS: [(&str, &str); 16] = [
+    ("Max cpu time", "seconds"),
+    ("Max file size", "bytes"),
+    ("Max data size", "bytes"),
+    ("Max stack size", "bytes"),
+    ("Max core file size", "bytes"),
+    ("Max resident set", "bytes"),
+    ("Max processes", "processes"),
+    ("Max open files", "files"),
+    ("Max locked memory", "bytes"),
+    ("Max address space", "bytes"),
+    ("Max file locks", "locks"),
+    ("Max pending signals", "signals"),
+    ("Max msgqueue size", "bytes"),
+    ("Max nice priority", ""),
+    ("Max realtime priority", ""),
+    ("Max realtime timeout", "us"),
+];
+
+pub fn limits(process: &Process) -> Result<Vec<u8>> {
+    let of = process.limits();
+    let mut text = format!(
+        "{:<25} {:<20} {:<20} {:<10}\n",
+        "Limit", "Soft Limit", "Hard Limit", "Units"
+    );
+    let value = |limit: u64| match limit {
+        limits::INFINITY => String::from("unlimited"),
+        limit => format!("{limit}"),
+    };
+    for (resource, (name, unit)) in LIMITS.iter().enumerate() {
+        let limit = of.get(resource as u32)?;
+        let (soft, hard) = (value(limit.soft), value(limit.hard));
+        let _ = writeln!(text, "{name:<25} {soft:<20} {hard:<20} {unit:<10}");
+    }
+    Ok(text.into_bytes())
+}

@@ -1,0 +1,135 @@
+//! Files whose contents are made when they are read.
+
+use super::attributes;
+use crate::errno::{Errno, Result};
+use crate::file::{File, Io};
+use crate::fs::node::{AttributeChange, Attributes, Inode, Node, NodeKind, OpenFlags, StatFs};
+use crate::sched::mutex::Mutex;
+use crate::uio::{Dest, Source};
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::any::Any;
+
+pub type Make = dyn Fn() -> Result<Vec<u8>> + Send + Sync;
+pub type Take = dyn Fn(&[u8]) -> Result + Send + Sync;
+
+/// A file's making: what it says, and what a write does.
+pub struct Text {
+    pub ino: u64,
+    pub mode: u32,
+    pub owner: (u32, u32),
+    pub make: Box<Make>,
+    pub take: Option<Box<Take>>,
+}
+
+impl Text {
+    /// A file of the system's, for everybody to read.
+    #[must_use]
+    pub fn new(ino: u64, make: Box<Make>) -> Text {
+        Text {
+            ino,
+            mode: 0o444,
+            owner: (0, 0),
+            make,
+            take: None,
+        }
+    }
+
+    #[must_use]
+    pub fn node(self) -> Arc<Node> {
+        Node::new(NodeKind::Regular, self)
+    }
+}
+
+impl Inode for Text {
+    fn attributes(&self) -> Result<Attributes> {
+        let (uid, gid) = self.owner;
+        Ok(attributes(self.ino, NodeKind::Regular, self.mode, uid, gid))
+    }
+
+    fn set_attributes(&self, change: &AttributeChange) -> Result {
+        // Shells open with O_TRUNC what they write to.
+        if change.size == Some(0) {
+            Ok(())
+        } else {
+            Err(Errno::EPERM)
+        }
+    }
+
+    fn open(&self, node: &Arc<Node>, _flags: OpenFlags) -> Result<Arc<dyn File>> {
+        Ok(Arc::new(TextFile {
+            node: node.clone(),
+            contents: Mutex::new(None),
+        }))
+    }
+
+    fn stat_fs(&self) -> Result<StatFs> {
+        Ok(super::stat_fs())
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+struct TextFile {
+    node: Arc<Node>,
+    /// Made by the last read from the start.
+    contents: Mutex<Option<Vec<u8>>>,
+}
+
+/// The longest write any of these files understands.
+const WRITE_MAX: usize = 4096;
+
+impl TextFile {
+    fn text(&self) -> Result<&Text> {
+        self.node.downcast().ok_or(Errno::EIO)
+    }
+}
+
+impl File for TextFile {
+    fn read(&self, io: Io, dst: &mut Dest<'_>) -> Result<usize> {
+        let mut contents = self.contents.lock();
+        let bytes = match &mut *contents {
+            Some(bytes) if io.offset > 0 => bytes,
+            slot => slot.insert((self.text()?.make)()?),
+        };
+        let start = usize::try_from(io.offset)
+            .unwrap_or(usize::MAX)
+            .min(bytes.len());
+        let n = (bytes.len() - start).min(dst.remaining());
+        dst.put(&bytes[start..start + n])?;
+        Ok(n)
+    }
+
+    fn write(&self, _io: Io, src: &mut Source<'_>) -> Result<usize> {
+        let take = self.text()?.take.as_ref().ok_or(Errno::EINVAL)?;
+        let len = src.remaining();
+        if len > WRITE_MAX {
+            return Err(Errno::EINVAL);
+        }
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(len)?;
+        bytes.resize(len, 0);
+        src.take(&mut bytes)?;
+        take(&bytes)?;
+        Ok(len)
+    }
+
+    fn is_seekable(&self) -> bool {
+        true
+    }
+
+    fn truncate(&self, _size: u64) -> Result {
+        Ok(())
+    }
+
+    fn node(&self) -> Option<Arc<Node>> {
+        Some(self.node.clone())
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
