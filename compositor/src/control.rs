@@ -279,6 +279,10 @@ impl Compositor {
                     return None;
                 };
                 let now = self.clock.now();
+                if self.control.idle.is_empty() {
+                    // Nobody watched until now, so what was before counts as just happened.
+                    self.control.last_activity = now;
+                }
                 self.control.idle.push(IdleWaiter {
                     stream,
                     quiet: Duration::from_millis(quiet.unwrap_or(QUIET)),
