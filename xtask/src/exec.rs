@@ -5,22 +5,15 @@
 //! as soon as the report of the command's end is here and its output is complete. A machine that
 //! ends before has panicked.
 
-use crate::build::{Builder, Libc};
-use crate::image::{Addition, Recipe};
-use crate::linux;
-use crate::paths;
-use crate::process;
-use crate::qemu::{Machine, Size};
+use crate::guest::{Guest, Request};
+use crate::image::Recipe;
+use crate::qemu::Machine;
+use crate::reports::{self, Ending, Report};
 use crate::setup::{self, Purpose};
-use crate::tree::Tree;
-use anyhow::{Context, Result, bail};
-use clap::ValueEnum;
+use anyhow::{Result, bail};
 use std::ffi::OsString;
-use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Read, Write};
-use std::os::unix::ffi::OsStrExt;
+use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
@@ -40,11 +33,12 @@ const CONSOLE_KEPT: usize = 64 << 10;
 /// panicked (its words are on standard error).
 #[derive(clap::Args)]
 pub struct Arguments {
+    /// The image to boot, a recipe of images/. In one with a desktop, the command runs in its
+    /// session.
+    #[arg(long, default_value = "minimal", value_name = "NAME")]
+    image: String,
     #[command(flatten)]
     guest: Guest,
-    /// Which kernel to boot: ochre, or Debian's to compare with.
-    #[arg(long, value_enum, default_value = "ochre")]
-    kernel: Kernel,
     /// Give up after so many seconds.
     #[arg(long, value_name = "S")]
     timeout: Option<u64>,
@@ -59,38 +53,6 @@ pub struct Arguments {
     words: Vec<OsString>,
 }
 
-/// What a guest is made of, for every command that boots one.
-#[derive(clap::Args)]
-pub struct Guest {
-    /// The image to boot, a recipe of images/.
-    #[arg(long, default_value = "minimal", value_name = "NAME")]
-    pub image: String,
-    /// Put a host file or a whole folder into the guest (may be repeated).
-    #[arg(long, value_name = "HOST:GUEST")]
-    pub add: Vec<Addition>,
-    #[command(flatten)]
-    pub size: Size,
-    /// The C library under the native programs.
-    #[arg(long, value_enum, default_value = "host", hide = true)]
-    pub libc: Libc,
-}
-
-/// Whose kernel.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Kernel {
-    /// Ochre's.
-    Ochre,
-    /// Debian's.
-    Linux,
-}
-
-/// How the command ended.
-#[derive(Debug, PartialEq, Eq)]
-enum Ending {
-    Exit(u8),
-    Signal(u8),
-}
-
 /// What is heard from the machine.
 enum Event {
     /// A line of the report port.
@@ -102,30 +64,23 @@ enum Event {
 }
 
 /// `./x exec`.
-pub fn command(arguments: &Arguments) -> Result<ExitCode> {
+pub fn command(arguments: Arguments) -> Result<ExitCode> {
     setup::ensure(&[Purpose::Build, Purpose::Run])?;
-    let builder = Builder::new(false)?;
-    let recipe = Recipe::load(&arguments.guest.image)?;
-    let mut tree = recipe.build(&builder, arguments.guest.libc, &arguments.guest.add)?;
-    tree.bytes(
-        "/ochre/etc/boot-command",
-        0o644,
-        request(&arguments.words, &arguments.env),
-    )?;
-    let archive = Archive::write(&tree)?;
-    let (kernel, command_line) = match arguments.kernel {
-        Kernel::Ochre => (builder.kernel()?, "panic=exit debug_exit"),
-        Kernel::Linux => (linux::kernel()?, linux::COMMAND_LINE),
+    let recipe = Recipe::load(&arguments.image)?;
+    setup::ensure(recipe.purposes())?;
+    let guest = &arguments.guest;
+    let request = Request {
+        words: arguments.words,
+        environment: arguments.env,
+        wait: Vec::new(),
     };
-    let memory = arguments
-        .guest
-        .size
-        .memory
-        .unwrap_or_else(|| archive.memory(arguments.kernel));
-    let mut machine = Machine::new(arguments.guest.size.smp, memory)?;
-    machine
-        .boot(&kernel, archive.path(), command_line)
-        .without_display();
+    let built = guest.build(&recipe, Some(&request))?;
+    let mut machine = Machine::new(guest.size.smp, built.memory)?;
+    machine.boot(&built.kernel, built.archive.path(), &built.command_line);
+    if recipe.session {
+        machine.desktop(None);
+    }
+    machine.without_display();
     let timeout = arguments.timeout.map(Duration::from_secs);
     watch(machine, timeout, arguments.console)
 }
@@ -196,11 +151,10 @@ fn follow(events: &Receiver<Event>, deadline: Option<Instant>) -> Result<Outcome
     let mut copied = [0; 2];
     let mut ended: Option<(Ending, [u64; 2])> = None;
     loop {
-        if let Some((ending, announced)) = ended.take() {
-            if copied == announced {
-                return Ok(Outcome::Ended(ending));
-            }
-            ended = Some((ending, announced));
+        if let Some((ending, announced)) = ended
+            && copied == announced
+        {
+            return Ok(Outcome::Ended(ending));
         }
         let event = match deadline {
             Some(deadline) => {
@@ -218,35 +172,13 @@ fn follow(events: &Receiver<Event>, deadline: Option<Instant>) -> Result<Outcome
         };
         match event {
             Event::Copied(port, bytes) => copied[port] = bytes,
-            Event::Report(line) => ended = parse(&line)?.or(ended),
+            Event::Report(line) => match Report::parse(&line)? {
+                Report::Ended(ending, announced) => ended = Some((ending, announced)),
+                Report::Started => {}
+            },
             Event::Gone => return Ok(Outcome::Gone),
         }
     }
-}
-
-/// `ended exit|signal NUMBER OUT_BYTES ERR_BYTES`, or another report.
-fn parse(line: &str) -> Result<Option<(Ending, [u64; 2])>> {
-    let words: Vec<&str> = line.split_whitespace().collect();
-    let (how, rest) = match words[..] {
-        ["started"] => return Ok(None),
-        ["ended", how, ref rest @ ..] => (how, rest),
-        _ => bail!("the guest reports something unknown: {line:?}"),
-    };
-    let numbers: Vec<u64> = rest
-        .iter()
-        .map(|word| word.parse())
-        .collect::<Result<_, _>>()
-        .with_context(|| format!("the guest reports no number: {line:?}"))?;
-    let &[number, out, err] = &numbers[..] else {
-        bail!("the guest's report is cut: {line:?}")
-    };
-    let number = u8::try_from(number)?;
-    let ending = match how {
-        "exit" => Ending::Exit(number),
-        "signal" => Ending::Signal(number & 127),
-        _ => bail!("the guest reports an unknown ending: {line:?}"),
-    };
-    Ok(Some((ending, [out, err])))
 }
 
 /// Copies an output port to a stream of ours, as it comes.
@@ -269,12 +201,7 @@ fn copy(mut from: UnixStream, mut to: impl Write, port: usize, tell: &Sender<Eve
 }
 
 fn listen(from: UnixStream, tell: &Sender<Event>) {
-    for line in BufReader::new(from).lines() {
-        let Ok(line) = line else { break };
-        if tell.send(Event::Report(line)).is_err() {
-            return;
-        }
-    }
+    reports::each_line(from, |line| tell.send(Event::Report(line)).is_ok());
     let _ = tell.send(Event::Gone);
 }
 
@@ -294,101 +221,9 @@ fn keep(mut from: UnixStream, show: bool) -> Vec<u8> {
     kept
 }
 
-/// The request that `boot-command` reads.
-fn request(words: &[OsString], variables: &[String]) -> Vec<u8> {
-    let standard = [
-        "PATH=/ochre/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
-        "HOME=/root",
-        "USER=root",
-        "SHELL=/bin/sh",
-        "LANG=C.UTF-8",
-        "TERM=dumb",
-    ];
-    let mut request = Vec::new();
-    let mut record = |key: &str, value: &[u8]| {
-        request.extend_from_slice(key.as_bytes());
-        request.push(b'=');
-        request.extend_from_slice(value);
-        request.push(0);
-    };
-    for variable in standard
-        .into_iter()
-        .chain(variables.iter().map(String::as_str))
-    {
-        record("env", variable.as_bytes());
-    }
-    for word in words {
-        record("arg", word.as_bytes());
-    }
-    request
-}
-
-/// A boot archive in a file that goes when this does.
-pub struct Archive {
-    path: PathBuf,
-    bytes: u64,
-}
-
-impl Archive {
-    /// Writes the archive of a tree.
-    pub fn write(tree: &Tree) -> Result<Archive> {
-        let folder = paths::target().join("archives");
-        fs::create_dir_all(&folder)?;
-        let path = folder.join(format!("{}.cpio", std::process::id()));
-        let file =
-            File::create(&path).with_context(|| format!("cannot make {}", path.display()))?;
-        let mut archive = Archive { path, bytes: 0 };
-        process::step("writing the boot archive", || tree.write(file))?;
-        archive.bytes = fs::metadata(&archive.path)?.len();
-        Ok(archive)
-    }
-
-    /// Where it is.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// MiB of memory that a machine needs to boot from it. Linux unpacks into a second copy.
-    pub fn memory(&self, kernel: Kernel) -> u64 {
-        let archive = self.bytes >> 20;
-        512 + match kernel {
-            Kernel::Ochre => archive,
-            Kernel::Linux => archive * 2,
-        }
-    }
-}
-
-impl Drop for Archive {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.path);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn reports_are_read() {
-        assert!(parse("started").unwrap().is_none());
-        assert_eq!(
-            parse("ended exit 3 10 0").unwrap(),
-            Some((Ending::Exit(3), [10, 0]))
-        );
-        assert_eq!(
-            parse("ended signal 9 0 1").unwrap(),
-            Some((Ending::Signal(9), [0, 1]))
-        );
-        for wrong in [
-            "",
-            "ended",
-            "ended exit x 0 0",
-            "ended exit 1 2",
-            "ended exit 300 0 0",
-        ] {
-            assert!(parse(wrong).is_err(), "{wrong:?}");
-        }
-    }
 
     #[test]
     fn the_end_waits_for_the_output_that_it_announces() {
@@ -405,14 +240,5 @@ mod tests {
             .unwrap();
         tell.send(Event::Gone).unwrap();
         assert!(matches!(follow(&events, None), Ok(Outcome::Gone)));
-    }
-
-    #[test]
-    fn a_request_holds_the_words_as_they_are() {
-        let request = request(
-            &["sh".into(), "-c".into(), "a b".into()],
-            &["X=1".to_owned()],
-        );
-        assert!(request.ends_with(b"\0env=X=1\0arg=sh\0arg=-c\0arg=a b\0"));
     }
 }

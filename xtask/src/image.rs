@@ -6,6 +6,7 @@
 use crate::build::{Builder, Libc};
 use crate::paths;
 use crate::programs;
+use crate::setup::Purpose;
 use crate::tree::Tree;
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
@@ -21,6 +22,12 @@ pub struct Recipe {
     pub description: String,
     /// Packages of the workspace.
     pub packages: Vec<String>,
+    /// Whether it starts a desktop session.
+    #[serde(default)]
+    pub session: bool,
+    /// MiB of memory that the system wants besides its archive.
+    #[serde(default = "default_memory")]
+    pub memory: u64,
     /// The program that becomes `/ochre/bin/init`, where it isn't init itself.
     pub init: Option<String>,
     /// Text files by their paths.
@@ -32,6 +39,10 @@ pub struct Recipe {
     /// Links that are made where nothing has the name yet: link to target.
     #[serde(default)]
     pub links: BTreeMap<PathBuf, String>,
+}
+
+fn default_memory() -> u64 {
+    512
 }
 
 /// A file or folder to put into the guest: `HOST:GUEST`.
@@ -79,6 +90,15 @@ impl Recipe {
         toml::from_str(&text).with_context(|| format!("{} is no recipe", path.display()))
     }
 
+    /// What its build needs on the host.
+    pub fn purposes(&self) -> &'static [Purpose] {
+        if self.session {
+            &[Purpose::Desktop]
+        } else {
+            &[]
+        }
+    }
+
     /// Builds everything in it, and lays it out.
     pub fn build(&self, builder: &Builder, libc: Libc, additions: &[Addition]) -> Result<Tree> {
         let programs = programs::of_packages(&self.packages)?;
@@ -120,7 +140,7 @@ impl Recipe {
     }
 }
 
-/// `./x images`: what there is.
+/// Prints what there is.
 pub fn list() -> Result<()> {
     for name in names()? {
         println!("{name:10} {}", Recipe::load(&name)?.description);

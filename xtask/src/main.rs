@@ -5,15 +5,21 @@
 
 mod archive;
 mod build;
+mod disk;
 mod doctor;
 mod exec;
+mod guest;
 mod image;
 mod linux;
 mod paths;
 mod process;
 mod programs;
 mod qemu;
+mod qmp;
 mod relibc;
+mod reports;
+mod run;
+mod screenshot;
 mod setup;
 mod sysroot;
 mod test;
@@ -38,8 +44,9 @@ enum Verb {
     /// Say what is here, what is missing, and what was chosen and why.
     Doctor,
     Exec(exec::Arguments),
-    /// List the images that can be booted.
-    Images,
+    Image(disk::Arguments),
+    Run(run::Arguments),
+    Screenshot(screenshot::Arguments),
     Test(test::Arguments),
     /// Prepare Rust's library for the guest's targets, and print the sysroot's path.
     Sysroot,
@@ -59,9 +66,11 @@ impl Verb {
     fn run(self) -> Result<ExitCode> {
         match self {
             Verb::Doctor => return Ok(doctor::command()),
-            Verb::Exec(arguments) => return exec::command(&arguments),
+            Verb::Exec(arguments) => return exec::command(arguments),
             Verb::Build(arguments) => build::command(&arguments)?,
-            Verb::Images => image::list()?,
+            Verb::Image(arguments) => disk::command(&arguments)?,
+            Verb::Run(arguments) => return run::command(arguments),
+            Verb::Screenshot(arguments) => return screenshot::command(arguments),
             Verb::Test(arguments) => return test::command(&arguments),
             Verb::Sysroot => {
                 let toolchain = toolchain::Toolchain::choose()?;

@@ -2,6 +2,7 @@
 
 use crate::process;
 use anyhow::{Context, Result};
+use std::ffi::OsString;
 use std::io::Read;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -73,9 +74,21 @@ impl Machine {
         self
     }
 
-    /// Has no screen at all.
+    /// Shows nothing on the host. What is on the screen can still be asked for.
     pub fn without_display(&mut self) -> &mut Machine {
-        self.command.args(["-display", "none", "-vga", "none"]);
+        self.command.args(["-display", "none"]);
+        self
+    }
+
+    /// Has a screen, a keyboard and a pointer. Without a size the display's own default counts.
+    pub fn desktop(&mut self, size: Option<(u32, u32)>) -> &mut Machine {
+        let screen = match size {
+            Some((width, height)) => format!("virtio-vga,xres={width},yres={height}"),
+            None => "virtio-vga".to_owned(),
+        };
+        for device in [&screen, "virtio-keyboard-pci", "virtio-tablet-pci"] {
+            self.command.args(["-device", device]);
+        }
         self
     }
 
@@ -91,11 +104,41 @@ impl Machine {
         Ok(host)
     }
 
+    /// Adds the next serial port, on the terminal, where Ctrl-A C leads to QEMU's monitor and
+    /// Ctrl-A X ends the machine.
+    pub fn serial_on_terminal(&mut self) -> &mut Machine {
+        let name = format!("serial{}", self.serial_ports);
+        self.command.stdin(Stdio::inherit());
+        self.serial_on(&format!("stdio,mux=on,signal=off,id={name}"), &name);
+        self.command.args(["-mon", &format!("chardev={name},mode=readline")]);
+        self
+    }
+
     fn serial_on(&mut self, chardev: &str, name: &str) {
         let (address, interrupt) = SERIAL_PORTS[self.serial_ports];
         self.serial_ports += 1;
         let device = format!("isa-serial,chardev={name},iobase={address:#x},irq={interrupt}");
         self.command.args(["-chardev", chardev, "-device", &device]);
+    }
+
+    /// Further arguments of QEMU's.
+    pub fn arguments<I: IntoIterator<Item: Into<OsString>>>(&mut self, more: I) -> &mut Machine {
+        for argument in more {
+            self.command.arg(argument.into());
+        }
+        self
+    }
+
+    /// Adds a control socket (QMP) and returns the host's end.
+    pub fn control(&mut self) -> Result<UnixStream> {
+        let (host, guest) = UnixStream::pair().context("cannot make a socket pair")?;
+        let guest = OwnedFd::from(guest);
+        rustix::io::fcntl_setfd(&guest, rustix::io::FdFlags::empty())?;
+        let chardev = format!("socket,id=qmp,fd={}", guest.as_raw_fd());
+        self.command
+            .args(["-chardev", &chardev, "-mon", "chardev=qmp,mode=control"]);
+        self.inherited.push(guest);
+        Ok(host)
     }
 
     /// Starts it, with its complaints piped to us.
@@ -106,6 +149,14 @@ impl Machine {
             .spawn()
             .with_context(|| format!("cannot start {}", process::shown(&self.command)))?;
         Ok(Running(child))
+    }
+
+    /// Runs it in the foreground to its end.
+    pub fn run(mut self) -> Result<std::process::ExitStatus> {
+        let line = process::shown(&self.command);
+        self.command
+            .status()
+            .with_context(|| format!("cannot start {line}"))
     }
 }
 
@@ -127,6 +178,18 @@ impl Drop for Running {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+/// A screen's size, of `WIDTHxHEIGHT`.
+pub fn size_of(text: &str) -> Result<(u32, u32), String> {
+    let (width, height) = text.split_once('x').ok_or("expected WIDTHxHEIGHT")?;
+    let number = |text: &str| match text.parse() {
+        Ok(number @ 64..=16384) => Ok(number),
+        _ => Err(format!(
+            "{text} is no number of pixels between 64 and 16384"
+        )),
+    };
+    Ok((number(width)?, number(height)?))
 }
 
 /// Whether KVM really works here: a device node alone doesn't say so, the processor's flag does.

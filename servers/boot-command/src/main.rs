@@ -46,12 +46,15 @@ fn main() -> ExitCode {
 fn work() -> Result<()> {
     let request = Request::read()?;
     let mut report = Report::open()?;
-    report.started()?;
     for path in &request.wait {
         // A socket that another unit makes: there is nothing to wait on before it exists.
         while !path.exists() {
             std::thread::sleep(Duration::from_millis(10));
         }
+    }
+    report.started()?;
+    if request.arguments.is_empty() {
+        return Ok(());
     }
     let (out, out_writer) = pipe().context("cannot make a pipe")?;
     let (err, mut err_writer) = pipe().context("cannot make a pipe")?;

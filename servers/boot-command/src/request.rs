@@ -14,7 +14,7 @@ pub const PATH: &str = "/ochre/etc/boot-command";
 /// A command to run.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Request {
-    /// The program and its arguments: at least one.
+    /// The program and its arguments; empty, where only the report that the system is up counts.
     pub arguments: Vec<OsString>,
     /// The whole environment of the command.
     pub environment: Vec<(OsString, OsString)>,
@@ -46,9 +46,6 @@ impl Request {
                 _ => bail!("unknown record {}", String::from_utf8_lossy(key)),
             }
         }
-        if request.arguments.is_empty() {
-            bail!("it names no program");
-        }
         Ok(request)
     }
 }
@@ -79,8 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_without_a_program_is_an_error() {
-        assert!(Request::parse(b"env=A=b\0").is_err());
+    fn what_is_no_record_is_an_error() {
         assert!(Request::parse(b"arg\0").is_err());
         assert!(Request::parse(b"what=now\0arg=sh\0").is_err());
     }

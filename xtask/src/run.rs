@@ -1,0 +1,93 @@
+//! `./x run`: boots an image to use it.
+
+use crate::disk::Scratch;
+use crate::guest::{Guest, Kernel};
+use crate::image::Recipe;
+use crate::process;
+use crate::qemu::{Machine, size_of};
+use crate::setup::{self, Purpose};
+use anyhow::{Result, ensure};
+use clap::ValueEnum;
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+/// Boot an image into the desktop; the terminal is the serial console.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// The image to boot, a recipe of images/.
+    #[arg(long, default_value = "desktop", value_name = "NAME")]
+    image: String,
+    #[command(flatten)]
+    guest: Guest,
+    /// Where the screen appears [default: gtk where there is a display, else vnc].
+    #[arg(long, value_enum)]
+    display: Option<Display>,
+    /// The screen's size in pixels.
+    #[arg(long, value_name = "WxH", value_parser = size_of)]
+    size: Option<(u32, u32)>,
+    /// Boot a disk image through UEFI firmware, rather than the kernel directly.
+    #[arg(long)]
+    uefi: bool,
+    /// Further arguments for QEMU.
+    #[arg(last = true, value_name = "QEMU ARGS")]
+    qemu: Vec<OsString>,
+}
+
+/// Where the screen appears.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Display {
+    /// In a window.
+    Gtk,
+    /// For a VNC viewer.
+    Vnc,
+    /// Nowhere; the machine has no screen.
+    None,
+}
+
+/// `./x run`.
+pub fn command(arguments: Arguments) -> Result<ExitCode> {
+    setup::ensure(&[Purpose::Build, Purpose::Run])?;
+    let recipe = Recipe::load(&arguments.image)?;
+    setup::ensure(recipe.purposes())?;
+    let guest = &arguments.guest;
+    ensure!(
+        !arguments.uefi || guest.kernel == Kernel::Ochre,
+        "--uefi boots Ochre only"
+    );
+    let built = guest.build(&recipe, None)?;
+    let mut machine = Machine::new(guest.size.smp, built.memory)?;
+    let disk;
+    if arguments.uefi {
+        setup::ensure(&[Purpose::Firmware])?;
+        disk = Scratch::new(&built)?;
+        disk.boot(&mut machine);
+    } else {
+        machine.boot(&built.kernel, built.archive.path(), &built.command_line);
+    }
+    let windows = ["DISPLAY", "WAYLAND_DISPLAY"]
+        .iter()
+        .any(|name| std::env::var_os(name).is_some());
+    match arguments
+        .display
+        .unwrap_or(if windows { Display::Gtk } else { Display::Vnc })
+    {
+        Display::None => machine.arguments(["-display", "none"]),
+        Display::Gtk => machine
+            .desktop(arguments.size)
+            .arguments(["-display", "gtk"]),
+        Display::Vnc => {
+            process::say("   the screen is on VNC, localhost:5900");
+            machine
+                .desktop(arguments.size)
+                .arguments(["-display", "vnc=localhost:0"])
+        }
+    };
+    machine.serial_on_terminal();
+    machine.arguments(arguments.qemu);
+    let status = machine.run()?;
+    Ok(if status.success() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
