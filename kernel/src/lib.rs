@@ -9,6 +9,7 @@
 
 extern crate alloc;
 
+mod boot;
 pub mod errno;
 pub mod file;
 pub mod fs;
@@ -22,6 +23,8 @@ pub mod syscall;
 pub mod task;
 pub mod time;
 pub mod uio;
+
+pub use boot::Kernel;
 
 /// Linux's numbers, structs and flags.
 pub use linux_raw_sys as linux;

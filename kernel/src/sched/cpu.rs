@@ -78,6 +78,14 @@ pub fn try_current() -> Option<Arc<Thread>> {
     this().current.lock().clone()
 }
 
+/// Process, thread and name of what runs here, for a panic: takes no lock that may be held.
+#[must_use]
+pub fn describe_current() -> Option<(u32, u32, [u8; 16])> {
+    let current = this().current.try_lock()?;
+    let thread = current.as_ref()?;
+    Some((thread.process().pid, thread.tid(), thread.try_name()))
+}
+
 /// The CPUs that take threads, as a mask.
 #[must_use]
 pub fn online() -> u64 {

@@ -13,8 +13,8 @@ use alloc::vec;
 use alloc::vec::Vec;
 use bytemuck::Zeroable;
 use ochre_abi::ioctl::{
-    ArgHeader, Array, BY_VALUE, Command, Count, DIR_IN, DIR_OUT, MATCH_ANY_SIZE, MAX_ARRAYS, MAX_COMMANDS,
-    MAX_STRUCT, NONE, Number,
+    ArgHeader, Array, BY_VALUE, Command, Count, DIR_IN, DIR_OUT, MATCH_ANY_SIZE, MAX_ARRAYS,
+    MAX_COMMANDS, MAX_STRUCT, NONE, Number,
 };
 use ochre_abi::scheme::{Op, PAYLOAD, Request};
 use ochre_hal::uaccess;

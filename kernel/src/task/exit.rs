@@ -56,6 +56,10 @@ fn end(process: &Arc<Process>) {
     let files = process.replace_files(Arc::new(FdTable::new()));
     drop_files(files);
     let status = process.signals.lock().exiting.unwrap_or(0);
+    if process.pid == INIT {
+        let (_, value) = describe(status);
+        panic!("process 1 ended (wait status {status:#x}, value {value})");
+    }
 
     let session = tree::session_of(process.pid);
     if let Some(session) = session.filter(|s| s.id == process.pid)

@@ -247,6 +247,11 @@ impl Process {
         self.threads.lock().len()
     }
 
+    /// Enters the thread that process 1 starts with.
+    pub fn add_first_thread(&self, thread: Arc<Thread>) {
+        self.add_thread(thread);
+    }
+
     pub(super) fn add_thread(&self, thread: Arc<Thread>) {
         self.threads.lock().push(thread);
     }

@@ -29,6 +29,13 @@ pub(super) fn entry(_: usize) -> ! {
 }
 
 fn run(thread: &Arc<Thread>, mut user: Box<UserContext>) {
+    if let Some(prelude) = thread.take_prelude()
+        && let Err(error) = prelude(thread, &mut user)
+    {
+        ochre_hal::log!("thread {} can't start: {error:?}", thread.tid());
+        super::exit::group(thread, super::exit::exited(127));
+        return;
+    }
     let set_tid = thread.set_tid.load(Ordering::Relaxed);
     if set_tid != 0 {
         // A bad address is the program's own affair, as on Linux.

@@ -4,6 +4,7 @@ use super::Pid;
 use super::process::Process;
 use super::signal::SigInfo;
 use super::{signal, tree};
+use crate::errno::Result;
 use crate::lock_order;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -60,6 +61,11 @@ impl Group {
             orphaned: AtomicBool::new(false),
         }
     }
+}
+
+/// Makes a process the leader of a session of its own.
+pub fn lead(pid: Pid) -> Result {
+    tree::new_session(pid).map(|_| ())
 }
 
 /// Sends a signal from the kernel (a terminal) to all members of a group.

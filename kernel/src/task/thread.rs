@@ -49,6 +49,9 @@ pub struct Restart {
     pub remaining: usize,
 }
 
+/// What a thread does in the kernel before its first user instruction; without success it ends.
+pub type Prelude = Box<dyn FnOnce(&Arc<Thread>, &mut UserContext) -> Result + Send>;
+
 pub struct Thread {
     tid: AtomicU32,
     process: Arc<Process>,
@@ -59,6 +62,7 @@ pub struct Thread {
     pub signals: SpinLock<ThreadSignals>,
     /// The user registers it starts with; its own kernel half takes them.
     start: SpinLock<Option<Box<UserContext>>>,
+    prelude: SpinLock<Option<Prelude>>,
     name: SpinLock<[u8; NAME_LEN]>,
     /// Zeroed and woken as a futex when the thread ends (set_tid_address, CLONE_CHILD_CLEARTID).
     pub clear_tid: AtomicUsize,
@@ -107,6 +111,7 @@ impl Thread {
                 },
             ),
             start: SpinLock::new(lock_order::CELL, Some(Box::new(start))),
+            prelude: SpinLock::new(lock_order::CELL, None),
             name: SpinLock::new(lock_order::CELL, name),
             clear_tid: AtomicUsize::new(0),
             robust_list: AtomicUsize::new(0),
@@ -144,9 +149,23 @@ impl Thread {
         self.start.lock().take()
     }
 
+    pub(super) fn take_prelude(&self) -> Option<Prelude> {
+        self.prelude.lock().take()
+    }
+
+    pub fn set_prelude(&self, prelude: Prelude) {
+        *self.prelude.lock() = Some(prelude);
+    }
+
     #[must_use]
     pub fn name(&self) -> [u8; NAME_LEN] {
         *self.name.lock()
+    }
+
+    /// The name, or nothing while it is being changed: for a panic.
+    #[must_use]
+    pub fn try_name(&self) -> [u8; NAME_LEN] {
+        self.name.try_lock().map_or([0; NAME_LEN], |name| *name)
     }
 
     /// Sets the name, cut to 15 bytes.
