@@ -3,6 +3,7 @@
 //! A recipe names packages of the workspace. A package brings its programs to `/ochre/bin` and the
 //! unit files of its `units/` folder to `/ochre/units`; everything else is listed in the recipe.
 
+use crate::assets::Asset;
 use crate::build::{Builder, Libc};
 use crate::paths;
 use crate::programs;
@@ -36,6 +37,9 @@ pub struct Recipe {
     /// Files and folders of the checkout, by their paths in the guest.
     #[serde(default)]
     pub copy: BTreeMap<PathBuf, PathBuf>,
+    /// Files of other people's packages.
+    #[serde(default, rename = "package")]
+    pub assets: Vec<Asset>,
     /// Links that are made where nothing has the name yet: link to target.
     #[serde(default)]
     pub links: BTreeMap<PathBuf, String>,
@@ -129,6 +133,9 @@ impl Recipe {
         }
         for (guest, host) in &self.copy {
             tree.host(&paths::root().join(host), guest)?;
+        }
+        for asset in &self.assets {
+            asset.add(&mut tree)?;
         }
         for addition in additions {
             tree.host(&addition.host, &addition.guest)?;

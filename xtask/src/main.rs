@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod archive;
+mod assets;
 mod build;
 mod disk;
 mod doctor;

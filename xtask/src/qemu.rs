@@ -110,7 +110,8 @@ impl Machine {
         let name = format!("serial{}", self.serial_ports);
         self.command.stdin(Stdio::inherit());
         self.serial_on(&format!("stdio,mux=on,signal=off,id={name}"), &name);
-        self.command.args(["-mon", &format!("chardev={name},mode=readline")]);
+        self.command
+            .args(["-mon", &format!("chardev={name},mode=readline")]);
         self
     }
 

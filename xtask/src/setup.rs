@@ -42,7 +42,7 @@ pub struct Need {
 }
 
 /// Everything.
-pub const NEEDS: [Need; 12] = [
+pub const NEEDS: [Need; 13] = [
     Need {
         what: "a Rust compiler for the guest",
         why: "builds kernel, loader and programs",
@@ -86,23 +86,30 @@ pub const NEEDS: [Need; 12] = [
         find: || file("/usr/share/OVMF/OVMF_CODE_4M.fd"),
     },
     Need {
-        what: "keyboard layouts",
-        why: "go into images with a desktop",
+        what: "npm",
+        why: "fetches the desktop's icons",
         purpose: Purpose::Desktop,
+        packages: &[&["npm"]],
+        find: || program("npm"),
+    },
+    Need {
+        what: "the keyboard layouts' description",
+        why: "is read by programs that run on the host",
+        purpose: Purpose::Test,
         packages: &[&["xkb-data"]],
         find: || file("/usr/share/X11/xkb/rules/evdev"),
     },
     Need {
         what: "the interface font, Inter",
-        why: "goes into images with a desktop",
-        purpose: Purpose::Desktop,
+        why: "is drawn by tests on the host",
+        purpose: Purpose::Test,
         packages: &[&["fonts-inter"]],
         find: || file("/usr/share/fonts/opentype/inter/Inter-Regular.otf"),
     },
     Need {
         what: "the terminal's font, JetBrains Mono",
-        why: "goes into images with a desktop",
-        purpose: Purpose::Desktop,
+        why: "is drawn by tests on the host",
+        purpose: Purpose::Test,
         packages: &[&["fonts-jetbrains-mono"]],
         find: || file("/usr/share/fonts/truetype/jetbrains-mono/JetBrainsMono-Regular.ttf"),
     },
