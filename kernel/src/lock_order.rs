@@ -46,6 +46,8 @@ pub const FUTEX: Rank = 72;
 pub const FUTEX_SECOND: Rank = 73;
 /// Wait queues. Waking happens outside their lock.
 pub const WAIT_QUEUE: Rank = 80;
+/// Ready lists of epoll sets: wakers add to them.
+pub const READY_LIST: Rank = 85;
 /// Run queues.
 pub const RUN_QUEUE: Rank = 90;
 /// Timer queues.

@@ -9,11 +9,14 @@ use crate::file::{File, Io};
 use crate::fs::inotify;
 use crate::fs::namespace::Path;
 use crate::fs::node::{Attributes, Node, OpenFlags};
+use crate::ipc::epoll::Item;
+use crate::lock_order;
 use crate::sched::mutex::Mutex;
 use crate::uio::{Dest, Source};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use ochre_hal::sync::SpinLock;
 
 /// One open file description.
 pub struct OpenFile {
@@ -26,6 +29,8 @@ pub struct OpenFile {
     /// F_SETOWN and F_SETSIG.
     owner: AtomicU32,
     signal: AtomicU32,
+    /// The items of epoll sets that watch this description.
+    watchers: SpinLock<Vec<Arc<Item>>>,
 }
 
 /// What fcntl(F_SETFL) may change.
@@ -60,6 +65,7 @@ impl OpenFile {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             owner: AtomicU32::new(0),
             signal: AtomicU32::new(0),
+            watchers: SpinLock::new(lock_order::FILE, Vec::new()),
         })
     }
 
@@ -260,6 +266,19 @@ impl OpenFile {
         self.file.description()
     }
 
+    /// An epoll set watches this description: its item ends with it.
+    pub fn watched_by(&self, item: Arc<Item>) {
+        self.watchers.lock().push(item);
+    }
+
+    pub fn not_watched_by(&self, item: &Arc<Item>) {
+        let mut watchers = self.watchers.lock();
+        let at = watchers.iter().position(|known| Arc::ptr_eq(known, item));
+        let gone = at.map(|at| watchers.swap_remove(at));
+        drop(watchers);
+        drop(gone);
+    }
+
     /// The last descriptor of one process on this description was closed.
     pub fn closed_by(&self, process: u64) {
         self.file.flush();
@@ -271,6 +290,9 @@ impl OpenFile {
 
 impl Drop for OpenFile {
     fn drop(&mut self) {
+        for item in core::mem::take(self.watchers.get_mut()) {
+            item.file_closed(&*self.file);
+        }
         if let Some(path) = &self.path {
             path.node().locks.release_open(self.id);
             if !self.flags().contains(OpenFlags::PATH) {

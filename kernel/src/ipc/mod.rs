@@ -3,10 +3,15 @@
 //! [`poll`](crate::file::File::poll).
 
 pub mod calls;
+pub mod epoll;
+pub mod eventfd;
 pub mod pipe;
+pub mod poll;
 pub mod pty;
 pub mod ring;
+pub mod signalfd;
 pub mod socket;
+pub mod timerfd;
 pub mod tty;
 
 pub use calls::dispatch;

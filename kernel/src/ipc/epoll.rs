@@ -1,0 +1,394 @@
+//! epoll(7): sets of watched files, and a list of those that became ready.
+//!
+//! An [`Item`] sits in the wait queues of its file; a wake-up puts it on the set's ready list, so
+//! that epoll_wait looks at what happened only, however many files are watched. Whether a file is
+//! really ready is always asked of the file itself ([`File::poll`]).
+//!
+//! Life times: queues own items, items refer weakly to their file and their set. A file that ends
+//! takes its items with it ([`OpenFile`]'s drop calls [`Item::file_closed`]).
+//!
+//! Locks: a set's table of items; inside no other lock. The ready list is a leaf that wakers take
+//! from anywhere. Neither is held while a file is polled.
+
+use crate::errno::{Errno, Result};
+use crate::file::{Events, File};
+use crate::fs::open::OpenFile;
+use crate::lock_order;
+use crate::sched::mutex::Mutex;
+use crate::sched::wait::{self, Entry, Interrupt, WaitQueue, Wake};
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::sync::{Arc, Weak};
+use alloc::vec::Vec;
+use bytemuck::{Pod, Zeroable};
+use core::any::Any;
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use ochre_hal::sync::SpinLock;
+
+/// Flags beside the events of a request.
+pub const EXCLUSIVE: u32 = 1 << 28;
+pub const WAKEUP: u32 = 1 << 29;
+pub const ONESHOT: u32 = 1 << 30;
+pub const EDGE: u32 = 1 << 31;
+const PRIVATE: u32 = EXCLUSIVE | WAKEUP | ONESHOT | EDGE;
+
+/// How deep sets may watch sets.
+const DEPTH_MAX: usize = 5;
+/// Files in one set: a bound on what one process can pin.
+const ITEMS_MAX: usize = 1 << 20;
+
+/// `struct epoll_event`, which is packed on x86-64.
+#[repr(C, packed)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+pub struct EpollEvent {
+    pub events: u32,
+    pub data: u64,
+}
+
+/// One watched file in one set.
+pub struct Item {
+    set: Weak<Epoll>,
+    open: Weak<OpenFile>,
+    key: Key,
+    /// Wanted events and flags; without wanted events the item is disarmed (ONESHOT).
+    mask: AtomicU32,
+    data: AtomicU64,
+    /// On the ready list.
+    queued: AtomicBool,
+    entries: SpinLock<[Option<Entry>; 2]>,
+}
+
+/// A descriptor and the description that it meant when it was added.
+type Key = (i32, u64);
+
+pub struct Epoll {
+    items: SpinLock<BTreeMap<Key, Arc<Item>>>,
+    ready: SpinLock<VecDeque<Arc<Item>>>,
+    queue: WaitQueue,
+}
+
+/// The open file of a set.
+pub struct EpollFile(Arc<Epoll>);
+
+/// Held while a set is put into another: circles are looked for.
+static NESTING: Mutex<()> = Mutex::new(());
+
+impl Wake for Item {
+    fn wake(self: Arc<Self>, events: Events) -> bool {
+        let wanted = self.mask.load(Ordering::Relaxed);
+        let wanted_events = Events::from_bits_truncate(wanted);
+        if wanted_events.is_empty() {
+            return false;
+        }
+        let always = Events::ERR | Events::HUP;
+        if !events.is_empty() && !events.intersects(wanted_events | always) {
+            return false;
+        }
+        let exclusive = wanted & EXCLUSIVE != 0;
+        let Some(set) = self.set.upgrade() else {
+            return false;
+        };
+        let woken = set.push(self);
+        woken && exclusive
+    }
+}
+
+impl Item {
+    /// The events and the flags the poller asked for.
+    fn interest(&self) -> (Events, u32) {
+        let mask = self.mask.load(Ordering::Relaxed);
+        (Events::from_bits_truncate(mask), mask & PRIVATE)
+    }
+
+    /// What of its interest holds now.
+    fn poll(&self, file: &dyn File) -> Events {
+        let (wanted, _) = self.interest();
+        if wanted.is_empty() {
+            return Events::empty();
+        }
+        file.poll() & (wanted | Events::ERR | Events::HUP)
+    }
+
+    fn attach(self: &Arc<Self>, file: &dyn File) {
+        let queues = [file.wait_queue(), file.second_wait_queue()];
+        let entries = queues.map(|queue| queue.map(|queue| queue.add(self.clone())));
+        *self.entries.lock() = entries;
+    }
+
+    fn detach(&self, file: &dyn File) {
+        let entries = core::mem::take(&mut *self.entries.lock());
+        for (queue, entry) in [file.wait_queue(), file.second_wait_queue()]
+            .iter()
+            .zip(entries)
+        {
+            if let (Some(queue), Some(entry)) = (queue, entry) {
+                queue.remove(entry);
+            }
+        }
+    }
+
+    /// The file ends: called from its drop.
+    pub fn file_closed(&self, file: &dyn File) {
+        self.detach(file);
+        self.mask.store(0, Ordering::Relaxed);
+        if let Some(set) = self.set.upgrade() {
+            let gone = set.items.lock().remove(&self.key);
+            drop(gone);
+        }
+    }
+}
+
+impl Epoll {
+    /// Puts an item on the ready list. Whether a sleeper was woken.
+    fn push(&self, item: Arc<Item>) -> bool {
+        if item.queued.swap(true, Ordering::SeqCst) {
+            return false;
+        }
+        self.ready.lock().push_back(item);
+        self.queue.wake_one(Events::READABLE)
+    }
+
+    /// Items whose file is ready, `max` at most, as what epoll_wait hands out.
+    fn collect(&self, max: usize, out: &mut Vec<EpollEvent>) {
+        let mut again: Vec<Arc<Item>> = Vec::new();
+        let rounds = self.ready.lock().len();
+        for _ in 0..rounds {
+            if out.len() >= max {
+                break;
+            }
+            let Some(item) = self.ready.lock().pop_front() else {
+                break;
+            };
+            // From here on a new wake-up queues it again.
+            item.queued.store(false, Ordering::SeqCst);
+            let Some(open) = item.open.upgrade() else {
+                continue;
+            };
+            let events = item.poll(&**open.file());
+            if events.is_empty() {
+                continue;
+            }
+            out.push(EpollEvent {
+                events: events.bits(),
+                data: item.data.load(Ordering::Relaxed),
+            });
+            let flags = item.interest().1;
+            if flags & ONESHOT != 0 {
+                item.mask.fetch_and(PRIVATE, Ordering::Relaxed);
+            } else if flags & EDGE == 0 {
+                again.push(item);
+            }
+        }
+        let mut ready = self.ready.lock();
+        for item in again {
+            if !item.queued.swap(true, Ordering::SeqCst) {
+                ready.push_back(item);
+            }
+        }
+        let more = ready.len() > out.len();
+        drop(ready);
+        if more {
+            self.queue.wake_one(Events::READABLE);
+        }
+    }
+
+    fn has_ready(&self) -> bool {
+        !self.ready.lock().is_empty()
+    }
+
+    /// Whether some item's file is really ready; others leave the list.
+    fn is_ready(&self) -> bool {
+        let rounds = self.ready.lock().len();
+        for _ in 0..rounds {
+            let Some(item) = self.ready.lock().pop_front() else {
+                return false;
+            };
+            item.queued.store(false, Ordering::SeqCst);
+            let Some(open) = item.open.upgrade() else {
+                continue;
+            };
+            if !item.poll(&**open.file()).is_empty() {
+                if !item.queued.swap(true, Ordering::SeqCst) {
+                    self.ready.lock().push_front(item);
+                }
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Whether `other` can be reached from here within `depth` steps, or there are more steps.
+    fn reaches(&self, other: &Epoll, depth: usize) -> Result {
+        if core::ptr::eq(self, other) || depth == 0 {
+            return Err(Errno::ELOOP);
+        }
+        let inner: Vec<Arc<OpenFile>> = self
+            .items
+            .lock()
+            .values()
+            .filter_map(|item| item.open.upgrade())
+            .collect();
+        for open in inner {
+            if let Some(file) = open.downcast::<EpollFile>() {
+                file.0.reaches(other, depth - 1)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl EpollFile {
+    #[must_use]
+    pub fn new() -> EpollFile {
+        EpollFile(Arc::new(Epoll {
+            items: SpinLock::new(lock_order::EPOLL, BTreeMap::new()),
+            ready: SpinLock::new(lock_order::READY_LIST, VecDeque::new()),
+            queue: WaitQueue::new(),
+        }))
+    }
+
+    /// EPOLL_CTL_ADD.
+    pub fn add(&self, fd: i32, open: &Arc<OpenFile>, event: EpollEvent) -> Result {
+        let set = &self.0;
+        let file = &**open.file();
+        if file.wait_queue().is_none() {
+            return Err(Errno::EPERM);
+        }
+        let inner = open.downcast::<EpollFile>();
+        let mask = event.events;
+        let allowed_exclusive =
+            PRIVATE | (Events::READABLE | Events::WRITABLE | Events::ERR | Events::HUP).bits();
+        if mask & EXCLUSIVE != 0 && (inner.is_some() || mask & !allowed_exclusive != 0) {
+            return Err(Errno::EINVAL);
+        }
+        let _nesting = inner.map(|_| NESTING.lock());
+        if let Some(inner) = inner {
+            inner.0.reaches(set, DEPTH_MAX)?;
+        }
+        let key = (fd, open.id());
+        let item = Arc::new(Item {
+            set: Arc::downgrade(set),
+            open: Arc::downgrade(open),
+            key,
+            mask: AtomicU32::new(armed(mask)),
+            data: AtomicU64::new(event.data),
+            queued: AtomicBool::new(false),
+            entries: SpinLock::new(lock_order::CELL, [None; 2]),
+        });
+        {
+            let mut items = set.items.lock();
+            if items.contains_key(&key) {
+                return Err(Errno::EEXIST);
+            }
+            if items.len() >= ITEMS_MAX {
+                return Err(Errno::ENOSPC);
+            }
+            items.insert(key, item.clone());
+        }
+        item.attach(file);
+        open.watched_by(item.clone());
+        if !item.poll(file).is_empty() {
+            set.push(item);
+        }
+        Ok(())
+    }
+
+    fn find(&self, fd: i32, open: &OpenFile) -> Result<Arc<Item>> {
+        self.0
+            .items
+            .lock()
+            .get(&(fd, open.id()))
+            .cloned()
+            .ok_or(Errno::ENOENT)
+    }
+
+    /// EPOLL_CTL_MOD.
+    pub fn modify(&self, fd: i32, open: &OpenFile, event: EpollEvent) -> Result {
+        let item = self.find(fd, open)?;
+        if event.events & EXCLUSIVE != 0 || item.interest().1 & EXCLUSIVE != 0 {
+            return Err(Errno::EINVAL);
+        }
+        item.data.store(event.data, Ordering::Relaxed);
+        item.mask.store(armed(event.events), Ordering::SeqCst);
+        if !item.poll(&**open.file()).is_empty() {
+            self.0.push(item);
+        }
+        Ok(())
+    }
+
+    /// EPOLL_CTL_DEL.
+    pub fn delete(&self, fd: i32, open: &OpenFile) -> Result {
+        let item = self.find(fd, open)?;
+        item.detach(&**open.file());
+        item.mask.store(0, Ordering::SeqCst);
+        open.not_watched_by(&item);
+        let gone = self.0.items.lock().remove(&item.key);
+        drop(gone);
+        Ok(())
+    }
+
+    /// Waits until something is ready or the deadline passes (then the list is empty).
+    pub fn wait(&self, max: usize, deadline: Option<u64>) -> Result<Vec<EpollEvent>> {
+        let set = &self.0;
+        let mut events = Vec::new();
+        events.try_reserve(max.min(64))?;
+        loop {
+            set.collect(max, &mut events);
+            if !events.is_empty() {
+                return Ok(events);
+            }
+            let ready = || set.has_ready().then_some(());
+            match wait::wait_until(&[&set.queue], deadline, Interrupt::Signals, ready) {
+                Ok(()) => {}
+                Err(Errno::ETIMEDOUT) => return Ok(events),
+                Err(_) => return Err(Errno::EINTR),
+            }
+        }
+    }
+}
+
+/// What is kept of a request's mask: at least ERR and HUP are always wanted, unless disarmed.
+fn armed(mask: u32) -> u32 {
+    mask & (Events::all().bits() | PRIVATE) | (Events::ERR | Events::HUP).bits()
+}
+
+impl Default for EpollFile {
+    fn default() -> EpollFile {
+        EpollFile::new()
+    }
+}
+
+impl Drop for EpollFile {
+    fn drop(&mut self) {
+        let items = core::mem::take(&mut *self.0.items.lock());
+        for item in items.into_values() {
+            if let Some(open) = item.open.upgrade() {
+                item.detach(&**open.file());
+                open.not_watched_by(&item);
+            }
+        }
+        let ready = core::mem::take(&mut *self.0.ready.lock());
+        drop(ready);
+    }
+}
+
+impl File for EpollFile {
+    fn poll(&self) -> Events {
+        if self.0.is_ready() {
+            Events::READABLE
+        } else {
+            Events::empty()
+        }
+    }
+
+    fn wait_queue(&self) -> Option<&WaitQueue> {
+        Some(&self.0.queue)
+    }
+
+    fn description(&self) -> Vec<u8> {
+        b"anon_inode:[eventpoll]".to_vec()
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}

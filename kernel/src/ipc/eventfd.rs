@@ -1,0 +1,115 @@
+//! eventfd(2): a counter that can be waited for.
+
+use crate::errno::{Errno, Result};
+use crate::file::{Events, File, Io};
+use crate::ipc::wait_for;
+use crate::sched::wait::WaitQueue;
+use crate::uio::{Dest, Source};
+use alloc::vec::Vec;
+use core::any::Any;
+use core::sync::atomic::{AtomicU64, Ordering};
+
+/// The counter's largest value.
+const MAX: u64 = u64::MAX - 1;
+
+pub struct EventFd {
+    count: AtomicU64,
+    /// Reads take one instead of all.
+    semaphore: bool,
+    queue: WaitQueue,
+}
+
+impl EventFd {
+    #[must_use]
+    pub fn new(count: u64, semaphore: bool) -> EventFd {
+        EventFd {
+            count: AtomicU64::new(count),
+            semaphore,
+            queue: WaitQueue::new(),
+        }
+    }
+
+    /// Takes the count, or one of it; None while it is zero.
+    fn take(&self) -> Option<u64> {
+        let rest = |count| match count {
+            0 => None,
+            _ if self.semaphore => Some(count - 1),
+            _ => Some(0),
+        };
+        let taken = self
+            .count
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, rest)
+            .ok()?;
+        Some(if self.semaphore { 1 } else { taken })
+    }
+
+    /// Adds; None while that would overflow.
+    fn give(&self, value: u64) -> Option<()> {
+        let sum = |count: u64| count.checked_add(value).filter(|&sum| sum <= MAX);
+        self.count
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, sum)
+            .ok()
+            .map(|_| ())
+    }
+
+    /// Adds from within the kernel: stops at the largest value.
+    pub fn signal(&self, value: u64) {
+        let sum = |count: u64| Some(count.saturating_add(value).min(MAX));
+        // The closure always gives a value.
+        let _ = self
+            .count
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, sum);
+        self.queue.wake_all(Events::READABLE);
+    }
+}
+
+impl File for EventFd {
+    fn read(&self, io: Io, dst: &mut Dest<'_>) -> Result<usize> {
+        if dst.remaining() < 8 {
+            return Err(Errno::EINVAL);
+        }
+        let value = wait_for(io.nonblock, &self.queue, || self.take())?;
+        self.queue.wake_all(Events::WRITABLE);
+        dst.put(&value.to_ne_bytes())?;
+        Ok(8)
+    }
+
+    fn write(&self, io: Io, src: &mut Source<'_>) -> Result<usize> {
+        if src.remaining() < 8 {
+            return Err(Errno::EINVAL);
+        }
+        let mut bytes = [0; 8];
+        src.take(&mut bytes)?;
+        let value = u64::from_ne_bytes(bytes);
+        if value == u64::MAX {
+            return Err(Errno::EINVAL);
+        }
+        wait_for(io.nonblock, &self.queue, || self.give(value))?;
+        self.queue.wake_all(Events::READABLE);
+        Ok(8)
+    }
+
+    fn poll(&self) -> Events {
+        let count = self.count.load(Ordering::SeqCst);
+        let mut events = Events::empty();
+        if count > 0 {
+            events |= Events::READABLE;
+        }
+        if count < MAX {
+            events |= Events::WRITABLE;
+        }
+        events
+    }
+
+    fn wait_queue(&self) -> Option<&WaitQueue> {
+        Some(&self.queue)
+    }
+
+    fn description(&self) -> Vec<u8> {
+        b"anon_inode:[eventfd]".to_vec()
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
