@@ -1,11 +1,19 @@
 //! `ochre-compositor`: starts a backend, the session, and the event loop.
 
-use std::{ffi::OsString, process::ExitCode};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::{Context, bail};
 use ochre_compositor::{
-    Compositor, backend::headless::Headless, clock::Clock, render::Extent,
-    session::runtime_directory, state::Options,
+    Compositor,
+    backend::{drm::Drm, headless::Headless},
+    clock::Clock,
+    render::Extent,
+    session::runtime_directory,
+    state::Options,
 };
 use smithay::reexports::calloop::EventLoop;
 
@@ -15,6 +23,7 @@ Usage: ochre-compositor [OPTIONS] [-- COMMAND ARGUMENT…]
 Starts the desktop. With a COMMAND, runs it as a client and ends when it ends.
 
   --backend NAME           drm (the machine's display), headless (in memory)
+  --card FILE              the display card (/dev/dri/card0)
   --size WIDTHxHEIGHT      size of the headless output (1280x800)
   --scale NUMBER           scale of outputs (1)
   --socket NAME            name of the Wayland socket (the first free wayland-N)
@@ -25,9 +34,13 @@ Starts the desktop. With a COMMAND, runs it as a client and ends when it ends.
   --xkb-options NAMES      xkb options, such as caps:escape
   --allow-input-injection  let the control socket send input";
 
+/// The card that machines have.
+const CARD: &str = "/dev/dri/card0";
+
 /// What the command line asks for.
 struct Arguments {
     backend: String,
+    card: PathBuf,
     size: Extent,
     socket: Option<String>,
     panel: Option<OsString>,
@@ -57,6 +70,7 @@ fn run() -> anyhow::Result<i32> {
     let mut compositor = Compositor::new(&event_loop, Clock::Real, arguments.options)?;
     match arguments.backend.as_str() {
         "headless" => _ = Headless::start(&mut compositor, arguments.size, 60_000),
+        "drm" => Drm::start(&mut compositor, &arguments.card)?,
         other => bail!("there is no backend {other}"),
     }
     let socket = compositor.listen(&runtime, arguments.socket.as_deref())?;
@@ -79,7 +93,13 @@ fn run() -> anyhow::Result<i32> {
 
 fn parse(arguments: impl Iterator<Item = OsString>) -> anyhow::Result<Arguments> {
     let mut parsed = Arguments {
-        backend: "headless".into(),
+        backend: if Path::new(CARD).exists() {
+            "drm"
+        } else {
+            "headless"
+        }
+        .into(),
+        card: CARD.into(),
         size: Extent::new(1280, 800).context("a sane size")?,
         socket: None,
         panel: None,
@@ -105,6 +125,7 @@ fn parse(arguments: impl Iterator<Item = OsString>) -> anyhow::Result<Arguments>
                 break;
             }
             "--backend" => parsed.backend = text()?,
+            "--card" => parsed.card = text()?.into(),
             "--size" => parsed.size = size(&text()?)?,
             "--scale" => {
                 let scale: f64 = text()?.parse().context("--scale")?;

@@ -20,7 +20,7 @@ use smithay::{
     output::{Mode as OutputMode, Output, PhysicalProperties, Scale, Subpixel},
     reexports::{
         wayland_protocols::wp::presentation_time::server::wp_presentation_feedback::Kind,
-        wayland_server::protocol::wl_surface::WlSurface,
+        wayland_server::{backend::GlobalId, protocol::wl_surface::WlSurface},
     },
     utils::{Logical, Physical, Point, Rectangle, Size, Transform},
     wayland::{compositor::SurfaceData, presentation::Refresh},
@@ -28,7 +28,7 @@ use smithay::{
 
 use crate::{
     Error,
-    backend::{Backend, Presented},
+    backend::{Backend, Presented, drm::LOST_FLIP},
     clock::Due,
     render::{Extent, Target},
     state::Compositor,
@@ -61,6 +61,7 @@ pub struct Screen {
     pub id: OutputId,
     /// Smithay's handle.
     pub output: Output,
+    global: GlobalId,
     damage: OutputDamageTracker,
     pacing: Pacing,
     feedback: Option<OutputPresentationFeedback>,
@@ -283,7 +284,7 @@ impl Compositor {
             .iter()
             .map(|s| s.rect().loc.x + s.rect().size.w)
             .max();
-        output.create_global::<Compositor>(&self.display);
+        let global = output.create_global::<Compositor>(&self.display);
         output.change_current_state(
             Some(mode),
             Some(Transform::Normal),
@@ -296,6 +297,7 @@ impl Compositor {
             id,
             damage: OutputDamageTracker::from_output(&output),
             output,
+            global,
             pacing: Pacing::Queued,
             feedback: None,
             last_vblank: self.clock.now(),
@@ -359,6 +361,7 @@ impl Compositor {
                 if let Some(screen) = self.outputs.get_mut(id) {
                     screen.pacing = Pacing::Idle;
                 }
+                self.present_failed();
             }
         }
     }
@@ -395,10 +398,11 @@ impl Compositor {
             return Ok(());
         };
         screen.pacing = Pacing::Waiting { again: false };
-        if presented != Presented::AtFlip {
-            let vblank = screen.next_vblank(now);
-            self.deadlines.set(vblank, Due::Vblank(id));
-        }
+        let vblank = match presented {
+            Presented::AtFlip => now + LOST_FLIP,
+            Presented::AtTimer | Presented::Nothing => screen.next_vblank(now),
+        };
+        self.deadlines.set(vblank, Due::Vblank(id));
         if presented != Presented::Nothing {
             self.serve_captures(id);
         }
@@ -427,6 +431,44 @@ impl Compositor {
             self.session.announce_first_frame();
         }
         self.send_frame_callbacks(&output, at);
+    }
+
+    /// A card says that a frame is on screen. Cards without vblank say so at once: those are held
+    /// to their refresh rate.
+    pub(crate) fn flip_done(&mut self, id: OutputId) {
+        let now = self.clock.now();
+        let Some(screen) = self.outputs.get(id) else {
+            return;
+        };
+        let earliest = screen.last_vblank + screen.refresh() * 3 / 4;
+        if now < earliest {
+            self.deadlines
+                .set(screen.last_vblank + screen.refresh(), Due::Vblank(id));
+        } else {
+            self.vblank(id, now);
+        }
+    }
+
+    /// A display is gone; what was on it moves to the others.
+    pub(crate) fn remove_output(&mut self, id: OutputId) {
+        let Some(place) = self
+            .outputs
+            .screens
+            .iter()
+            .position(|screen| screen.id == id)
+        else {
+            return;
+        };
+        let screen = self.outputs.screens.remove(place);
+        self.deadlines.cancel(Due::Vblank(id));
+        for layer in layer_map_for_output(&screen.output).layers() {
+            layer.layer_surface().send_close();
+        }
+        self.display.remove_global::<Compositor>(screen.global);
+        if let Some(pointer) = self.seat.get_pointer() {
+            pointer.set_location(self.outputs.clamp(pointer.current_location()));
+        }
+        self.work_area_changed();
     }
 
     /// Tells surfaces which output they are on.

@@ -30,7 +30,7 @@ use smithay::{
 
 use crate::{
     Error,
-    backend::Backend,
+    backend::{Backend, Devices},
     clock::{Clock, Deadlines, Due},
     handlers::Protocols,
     output::Outputs,
@@ -114,6 +114,8 @@ pub struct Compositor {
     pub look: Look,
     /// Where frames go.
     pub backend: Backend,
+    /// Input devices that are open.
+    pub(crate) devices: Devices,
     /// What the client under the pointer wants it to look like.
     pub cursor: CursorImageStatus,
     /// The surface that is dragged with the pointer, and its offset.
@@ -177,6 +179,7 @@ impl Compositor {
             painter: Painter::new(),
             look: Look::active(),
             backend: Backend::None,
+            devices: Devices::default(),
             cursor: CursorImageStatus::default_named(),
             drag_icon: None,
             swallowed_keys: HashSet::new(),

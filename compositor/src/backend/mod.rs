@@ -1,6 +1,12 @@
 //! Where frames go and input comes from. The core sees only [`Backend`].
 
+pub mod drm;
+mod dumb;
+mod evdev;
 pub mod headless;
+mod uevent;
+
+pub use evdev::Devices;
 
 use smithay::utils::{Physical, Rectangle};
 
@@ -36,6 +42,8 @@ pub enum Backend {
     None,
     /// Into memory.
     Headless(headless::Headless),
+    /// To a display card.
+    Drm(drm::Drm),
 }
 
 impl Backend {
@@ -44,6 +52,7 @@ impl Backend {
         match self {
             Backend::None => Ok(Presented::Nothing),
             Backend::Headless(headless) => headless.present(output, draw),
+            Backend::Drm(drm) => drm.present(output, draw),
         }
     }
 }
@@ -51,8 +60,14 @@ impl Backend {
 impl Compositor {
     /// Looks for devices that were away.
     pub(crate) fn rescan_devices(&mut self) {
-        match self.backend {
-            Backend::None | Backend::Headless(_) => {}
+        self.look_for_card();
+        self.look_for_input();
+    }
+
+    /// A frame could not be shown. If the card is gone, waits for it to come back.
+    pub(crate) fn present_failed(&mut self) {
+        if matches!(self.backend, Backend::Drm(_)) {
+            self.card_lost();
         }
     }
 }

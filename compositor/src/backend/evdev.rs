@@ -1,0 +1,420 @@
+//! Keyboards, mice and tablets through /dev/input, without libinput.
+//!
+//! A device may vanish at any time (its driver died, its cable came out): what it held down is let
+//! go, and /dev/input is looked through again until it is back.
+
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    fs, io,
+    os::fd::AsFd,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use evdev::{
+    AbsoluteAxisCode, EventSummary, InputEvent as RawEvent, KeyCode, RelativeAxisCode,
+    raw_stream::RawDevice,
+};
+use rustix::fs::OFlags;
+use smithay::reexports::calloop::{
+    Interest, Mode, PostAction, RegistrationToken, generic::Generic,
+};
+
+use crate::{clock::Due, input::InputEvent, state::Compositor};
+
+/// Where devices are.
+const DEVICES: &str = "/dev/input";
+/// How long after a device vanished to look for it, at first.
+const FIRST_LOOK: Duration = Duration::from_millis(50);
+/// How many times to look before waiting for a device event only.
+const LOOKS: u32 = 40;
+
+/// The devices that are open.
+#[derive(Debug, Default)]
+pub struct Devices {
+    open: BTreeMap<PathBuf, RegistrationToken>,
+    looks_left: u32,
+}
+
+/// One axis of a tablet: its range.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Range {
+    low: i32,
+    high: i32,
+}
+
+impl Range {
+    fn share(self, value: i32) -> f64 {
+        let length = f64::from(self.high) - f64::from(self.low);
+        let from_low = f64::from(value) - f64::from(self.low);
+        if length > 0.0 {
+            (from_low / length).clamp(0.0, 1.0)
+        } else {
+            0.5
+        }
+    }
+}
+
+/// Gathers a device's events until they are complete (SYN_REPORT).
+#[derive(Debug)]
+struct Gather {
+    x: Option<Range>,
+    y: Option<Range>,
+    /// The last share of each axis: a report names only what changed.
+    at: (f64, f64),
+    moved: bool,
+    relative: (i32, i32),
+    wheel: (i32, i32),
+    fine_wheel: (i32, i32),
+    presses: Vec<InputEvent>,
+    /// Events were lost: nothing counts until the next report.
+    dropped: bool,
+}
+
+impl Gather {
+    fn new(x: Option<Range>, y: Option<Range>) -> Self {
+        Self {
+            x,
+            y,
+            at: (0.5, 0.5),
+            moved: false,
+            relative: (0, 0),
+            wheel: (0, 0),
+            fine_wheel: (0, 0),
+            presses: Vec::new(),
+            dropped: false,
+        }
+    }
+
+    /// Takes an event; at the end of a report gives what it amounts to.
+    fn take(&mut self, event: RawEvent, out: &mut Vec<InputEvent>) {
+        match event.destructure() {
+            EventSummary::Synchronization(_, evdev::SynchronizationCode::SYN_DROPPED, _) => {
+                *self = Self {
+                    at: self.at,
+                    dropped: true,
+                    ..Self::new(self.x, self.y)
+                };
+            }
+            EventSummary::Synchronization(_, evdev::SynchronizationCode::SYN_REPORT, _) => {
+                if !std::mem::take(&mut self.dropped) {
+                    self.report(out);
+                }
+            }
+            _ if self.dropped => {}
+            EventSummary::Key(_, key, value) => self.press(key, value),
+            EventSummary::RelativeAxis(_, axis, value) => match axis {
+                RelativeAxisCode::REL_X => self.relative.0 = self.relative.0.saturating_add(value),
+                RelativeAxisCode::REL_Y => self.relative.1 = self.relative.1.saturating_add(value),
+                RelativeAxisCode::REL_HWHEEL => self.wheel.0 = value.saturating_mul(120),
+                RelativeAxisCode::REL_WHEEL => self.wheel.1 = value.saturating_mul(-120),
+                RelativeAxisCode::REL_HWHEEL_HI_RES => self.fine_wheel.0 = value,
+                RelativeAxisCode::REL_WHEEL_HI_RES => self.fine_wheel.1 = value.saturating_neg(),
+                _ => {}
+            },
+            EventSummary::AbsoluteAxis(_, axis, value) => match (axis, self.x, self.y) {
+                (AbsoluteAxisCode::ABS_X, Some(range), _) => {
+                    (self.at.0, self.moved) = (range.share(value), true);
+                }
+                (AbsoluteAxisCode::ABS_Y, _, Some(range)) => {
+                    (self.at.1, self.moved) = (range.share(value), true);
+                }
+                _ => {}
+            },
+            _ => {}
+        }
+    }
+
+    fn press(&mut self, key: KeyCode, value: i32) {
+        let pressed = match value {
+            0 => false,
+            1 => true,
+            _ => return, // repeats are the clients' own
+        };
+        let code = u32::from(key.code());
+        match key {
+            // A touch screen's or pen's contact is its left button.
+            KeyCode::BTN_TOUCH => self.presses.push(InputEvent::Button {
+                button: crate::input::BTN_LEFT,
+                pressed,
+            }),
+            _ if (0x110..0x118).contains(&code) => {
+                self.presses.push(InputEvent::Button {
+                    button: code,
+                    pressed,
+                });
+            }
+            // Other buttons (0x100 to 0x15f) are of devices that nobody listens to.
+            _ if !(0x100..0x160).contains(&code) => {
+                self.presses.push(InputEvent::Key { code, pressed });
+            }
+            _ => {}
+        }
+    }
+
+    fn report(&mut self, out: &mut Vec<InputEvent>) {
+        if std::mem::take(&mut self.moved) {
+            out.push(InputEvent::MotionAbsolute {
+                x: self.at.0,
+                y: self.at.1,
+            });
+        }
+        let (dx, dy) = std::mem::take(&mut self.relative);
+        if (dx, dy) != (0, 0) {
+            out.push(InputEvent::Motion {
+                dx: f64::from(dx),
+                dy: f64::from(dy),
+            });
+        }
+        out.append(&mut self.presses);
+        // A wheel that reports fine steps reports the coarse ones too.
+        let coarse = std::mem::take(&mut self.wheel);
+        let fine = std::mem::take(&mut self.fine_wheel);
+        let (horizontal, vertical) = if fine == (0, 0) { coarse } else { fine };
+        if (horizontal, vertical) != (0, 0) {
+            out.push(InputEvent::Wheel {
+                horizontal,
+                vertical,
+            });
+        }
+    }
+}
+
+impl Compositor {
+    /// Opens the devices that there are and are not open yet.
+    pub(crate) fn rescan_input(&mut self) {
+        let Ok(entries) = fs::read_dir(DEVICES) else {
+            return;
+        };
+        let is_event = |path: &Path| {
+            path.file_name()
+                .and_then(|name| name.to_str())
+                .is_some_and(|name| {
+                    name.strip_prefix("event")
+                        .is_some_and(|rest| rest.parse::<u32>().is_ok())
+                })
+        };
+        let paths = entries
+            .flatten()
+            .map(|entry| entry.path())
+            .filter(|path| is_event(path));
+        for path in paths.collect::<Vec<_>>() {
+            if self.devices.open.contains_key(&path) {
+                continue;
+            }
+            match self.open_input(&path) {
+                Ok(()) => {}
+                // It vanished again, or is not ready: the next look finds it.
+                Err(err) if err.kind() == io::ErrorKind::NotFound => {}
+                Err(err) if err.raw_os_error() == Some(NODEV) => {}
+                Err(err) => eprintln!("ochre-compositor: {}: {err}", path.display()),
+            }
+        }
+    }
+
+    fn open_input(&mut self, path: &Path) -> io::Result<()> {
+        let mut device = RawDevice::open(path)?;
+        let flags = rustix::fs::fcntl_getfl(&device)?;
+        rustix::fs::fcntl_setfl(&device, flags | OFlags::NONBLOCK)?;
+        let has = |axis| {
+            device
+                .supported_absolute_axes()
+                .is_some_and(|axes| axes.contains(axis))
+        };
+        let (mut x, mut y) = (None, None);
+        if has(AbsoluteAxisCode::ABS_X) && has(AbsoluteAxisCode::ABS_Y) {
+            for (axis, info) in device.get_absinfo()? {
+                let range = Range {
+                    low: info.minimum(),
+                    high: info.maximum(),
+                };
+                match axis {
+                    AbsoluteAxisCode::ABS_X => x = Some(range),
+                    AbsoluteAxisCode::ABS_Y => y = Some(range),
+                    _ => {}
+                }
+            }
+        }
+        let mut gather = Gather::new(x, y);
+        let name = path.to_path_buf();
+        let readable = device.as_fd().try_clone_to_owned()?;
+        let source = Generic::new(readable, Interest::READ, Mode::Level);
+        let token = self
+            .events
+            .insert_source(source, move |_, _, state| {
+                let mut events = Vec::new();
+                let gone = match device.fetch_events() {
+                    Ok(raw) => {
+                        raw.for_each(|event| gather.take(event, &mut events));
+                        false
+                    }
+                    Err(err) => !matches!(
+                        err.kind(),
+                        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+                    ),
+                };
+                let time = state.clock.millis();
+                for event in events {
+                    state.input(event, time);
+                }
+                if gone {
+                    state.input_vanished(&name);
+                    return Ok(PostAction::Remove);
+                }
+                Ok(PostAction::Continue)
+            })
+            .map_err(|err| io::Error::other(err.error))?;
+        match self.devices.open.entry(path.to_path_buf()) {
+            Entry::Vacant(entry) => _ = entry.insert(token),
+            Entry::Occupied(mut entry) => self.events.remove(entry.insert(token)),
+        }
+        Ok(())
+    }
+
+    fn input_vanished(&mut self, path: &Path) {
+        self.devices.open.remove(path);
+        self.release_all();
+        self.devices.looks_left = LOOKS;
+        self.deadlines
+            .set(self.clock.now() + FIRST_LOOK, Due::Rescan);
+    }
+
+    /// Looks for vanished devices, for a while.
+    pub(super) fn look_for_input(&mut self) {
+        if self.devices.looks_left == 0 {
+            return;
+        }
+        self.devices.looks_left -= 1;
+        self.rescan_input();
+        self.deadlines
+            .set(self.clock.now() + FIRST_LOOK, Due::Rescan);
+    }
+}
+
+/// ENODEV: the device is gone.
+const NODEV: i32 = 19;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use evdev::EventType;
+
+    fn gathered(gather: &mut Gather, events: &[(EventType, u16, i32)]) -> Vec<InputEvent> {
+        let mut out = Vec::new();
+        for (kind, code, value) in events {
+            gather.take(RawEvent::new(kind.0, *code, *value), &mut out);
+        }
+        out
+    }
+
+    const SYN: (EventType, u16, i32) = (EventType::SYNCHRONIZATION, 0, 0);
+
+    #[test]
+    fn a_report_is_one_motion_and_then_its_buttons() {
+        let mut gather = Gather::new(None, None);
+        let out = gathered(
+            &mut gather,
+            &[
+                (EventType::KEY, 0x110, 1),
+                (EventType::RELATIVE, 0, 3),
+                (EventType::RELATIVE, 1, -2),
+                SYN,
+            ],
+        );
+        assert_eq!(
+            out,
+            [
+                InputEvent::Motion { dx: 3.0, dy: -2.0 },
+                InputEvent::Button {
+                    button: 0x110,
+                    pressed: true
+                }
+            ]
+        );
+        assert!(gathered(&mut gather, &[SYN]).is_empty());
+    }
+
+    #[test]
+    fn a_tablet_s_place_is_a_share_of_its_range() {
+        let range = Range {
+            low: 0,
+            high: 32767,
+        };
+        let mut gather = Gather::new(Some(range), Some(range));
+        let out = gathered(
+            &mut gather,
+            &[
+                (EventType::ABSOLUTE, 0, 32767),
+                (EventType::ABSOLUTE, 1, 0),
+                SYN,
+            ],
+        );
+        assert_eq!(out, [InputEvent::MotionAbsolute { x: 1.0, y: 0.0 }]);
+        let out = gathered(&mut gather, &[(EventType::ABSOLUTE, 1, 32767), SYN]);
+        assert_eq!(
+            out,
+            [InputEvent::MotionAbsolute { x: 1.0, y: 1.0 }],
+            "x is remembered"
+        );
+        assert_eq!(Range { low: 5, high: 5 }.share(9), 0.5);
+    }
+
+    #[test]
+    fn repeats_and_foreign_buttons_are_nobody_s() {
+        let mut gather = Gather::new(None, None);
+        let out = gathered(
+            &mut gather,
+            &[
+                (EventType::KEY, 30, 1),
+                (EventType::KEY, 30, 2),
+                (EventType::KEY, 0x130, 1),
+                SYN,
+            ],
+        );
+        assert_eq!(
+            out,
+            [InputEvent::Key {
+                code: 30,
+                pressed: true
+            }]
+        );
+    }
+
+    #[test]
+    fn a_wheel_counts_once() {
+        let mut gather = Gather::new(None, None);
+        let out = gathered(
+            &mut gather,
+            &[
+                (EventType::RELATIVE, 8, 1),
+                (EventType::RELATIVE, 11, 120),
+                SYN,
+            ],
+        );
+        assert_eq!(
+            out,
+            [InputEvent::Wheel {
+                horizontal: 0,
+                vertical: -120
+            }]
+        );
+    }
+
+    #[test]
+    fn what_came_before_a_loss_does_not_count() {
+        let mut gather = Gather::new(None, None);
+        let dropped = (EventType::SYNCHRONIZATION, 3, 0);
+        let out = gathered(
+            &mut gather,
+            &[
+                (EventType::RELATIVE, 0, 3),
+                dropped,
+                (EventType::RELATIVE, 0, 5),
+                SYN,
+            ],
+        );
+        assert!(out.is_empty());
+        let out = gathered(&mut gather, &[(EventType::RELATIVE, 0, 7), SYN]);
+        assert_eq!(out, [InputEvent::Motion { dx: 7.0, dy: 0.0 }]);
+    }
+}
