@@ -51,6 +51,9 @@ pub enum Request {
         /// How long nothing may happen, in milliseconds.
         #[serde(default)]
         quiet: Option<u64>,
+        /// How many windows there must be.
+        #[serde(default)]
+        windows: usize,
         /// When to give up, in milliseconds.
         #[serde(default)]
         timeout: Option<u64>,
@@ -176,6 +179,7 @@ pub struct Waiters {
 struct IdleWaiter {
     stream: UnixStream,
     quiet: Duration,
+    windows: usize,
     until: Option<Duration>,
 }
 
@@ -274,7 +278,11 @@ impl Compositor {
                 Ok(()) => done,
                 Err(err) => refused(&err.to_string()),
             },
-            Request::IdleWait { quiet, timeout } => {
+            Request::IdleWait {
+                quiet,
+                windows,
+                timeout,
+            } => {
                 let Ok(stream) = stream.try_clone() else {
                     return None;
                 };
@@ -286,6 +294,7 @@ impl Compositor {
                 self.control.idle.push(IdleWaiter {
                     stream,
                     quiet: Duration::from_millis(quiet.unwrap_or(QUIET)),
+                    windows,
                     until: timeout.map(|timeout| now + Duration::from_millis(timeout)),
                 });
                 return None;
@@ -417,12 +426,14 @@ impl Compositor {
             self.control.last_activity = now;
         }
         let since = now.saturating_sub(self.control.last_activity);
+        let windows = self.shell.iter().filter(|window| window.mapped).count();
         let waiting = std::mem::take(&mut self.control.idle);
         let mut next: Option<Duration> = None;
         for waiter in waiting {
             let given_up = waiter.until.is_some_and(|until| now >= until);
-            if since >= waiter.quiet || given_up {
-                let reply = if since >= waiter.quiet {
+            let quiet = since >= waiter.quiet && windows >= waiter.windows;
+            if quiet || given_up {
+                let reply = if quiet {
                     Reply {
                         ok: true,
                         ..Reply::default()
@@ -433,9 +444,10 @@ impl Compositor {
                 send(&waiter.stream, &reply);
                 continue;
             }
+            // Without its windows nothing but a new one, or giving up, is worth a look.
             let quiet_at = self.control.last_activity + waiter.quiet;
-            let at = waiter.until.map_or(quiet_at, |until| until.min(quiet_at));
-            next = Some(next.map_or(at, |next| next.min(at)));
+            let quiet_at = (windows >= waiter.windows).then_some(quiet_at);
+            next = [next, quiet_at, waiter.until].into_iter().flatten().min();
             self.control.idle.push(waiter);
         }
         match next {
@@ -481,6 +493,7 @@ mod tests {
             read(r#"{"cmd":"idle-wait"}"#),
             Request::IdleWait {
                 quiet: None,
+                windows: 0,
                 timeout: None
             }
         ));

@@ -5,10 +5,11 @@
 //! draws the outputs that asked for it, and flushes what clients are to be told.
 
 use std::{
-    cell::RefCell, collections::HashSet, ffi::OsString, path::Path, rc::Rc, sync::Arc,
-    time::Duration,
+    cell::RefCell, collections::HashSet, ffi::OsString, os::fd::AsFd, path::Path, rc::Rc,
+    sync::Arc, time::Duration,
 };
 
+use ochre_theme::{Store, ThemeWatcher};
 use smithay::{
     desktop::PopupManager,
     input::{Seat, SeatState, keyboard::XkbConfig, pointer::CursorImageStatus},
@@ -164,6 +165,7 @@ impl Compositor {
         let protocols = Protocols::new(&handle, &events);
 
         watch_clients(&events, display)?;
+        watch_theme(&events)?;
 
         Ok(Self {
             display: handle,
@@ -291,11 +293,13 @@ impl Compositor {
 
     /// Reads the theme again and draws everything in it.
     pub fn reload_look(&mut self) {
-        let look = Look::active();
-        if look == self.look {
-            return;
+        match Store::new().active() {
+            Ok(theme) => self.look = Look::of(theme),
+            Err(err) => {
+                eprintln!("ochre-compositor: the theme stays as it was: {err}");
+                return;
+            }
         }
-        self.look = look;
         self.painter.forget_look();
         self.work_area_changed();
         self.outputs.damage_all();
@@ -307,12 +311,30 @@ impl Compositor {
     }
 }
 
+/// Changes the look when its user chooses another theme.
+fn watch_theme(events: &LoopHandle<'static, Compositor>) -> Result<(), Error> {
+    // Without it (no home, no inotify) a theme is only read at the start.
+    let Ok(mut watcher) = ThemeWatcher::new(&Store::new()) else {
+        return Ok(());
+    };
+    let Ok(readable) = watcher.as_fd().try_clone_to_owned() else {
+        return Ok(());
+    };
+    let source = Generic::new(readable, Interest::READ, Mode::Level);
+    events.insert_source(source, move |_, _, state| {
+        if watcher.changed() {
+            state.reload_look();
+        }
+        Ok(PostAction::Continue)
+    })?;
+    Ok(())
+}
+
 /// Reads clients' requests whenever there are some.
 fn watch_clients(
     events: &LoopHandle<'static, Compositor>,
     mut display: Display<Compositor>,
 ) -> Result<(), Error> {
-    use std::os::fd::AsFd;
     let poll_fd = display
         .backend()
         .poll_fd()

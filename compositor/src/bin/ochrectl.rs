@@ -86,10 +86,12 @@ fn request(arguments: &[String]) -> anyhow::Result<String> {
         }
         ["idle-wait"] => Request::IdleWait {
             quiet: None,
+            windows: 0,
             timeout: None,
         },
         ["idle-wait", quiet] => Request::IdleWait {
             quiet: Some(quiet.parse()?),
+            windows: 0,
             timeout: None,
         },
         ["action", name] => Request::Action {

@@ -295,15 +295,18 @@ pub struct ShadowElement {
     pub id: Id,
     /// The window's frame, which casts it.
     pub frame: Rectangle<i32, Physical>,
-    /// How far down it falls.
-    pub drop: i32,
-    pub shadow: Shadow,
+    /// The layers of the shadow, and how far down each falls.
+    pub layers: [(Shadow, i32); 2],
     pub outline: Color,
+    /// Radius of the frame's corners.
+    pub radius: u32,
+    /// Whether its window has the keyboard: all that changes how it looks.
+    pub active: bool,
 }
 
 impl ShadowElement {
-    fn caster(&self) -> Rect {
-        rect(self.frame).translate(0, self.drop)
+    fn caster(&self, drop: i32) -> Rect {
+        rect(self.frame).translate(0, drop)
     }
 }
 
@@ -313,8 +316,7 @@ impl Element for ShadowElement {
     }
 
     fn current_commit(&self) -> CommitCounter {
-        // Besides its place only its colour changes, when its window gains or loses the keyboard.
-        CommitCounter::from(self.shadow.color.0 as usize)
+        CommitCounter::from(usize::from(self.active))
     }
 
     fn src(&self) -> Rectangle<f64, BufferCoord> {
@@ -322,10 +324,13 @@ impl Element for ShadowElement {
     }
 
     fn geometry(&self, _scale: Scale<f64>) -> Rectangle<i32, Physical> {
+        let line = rect(self.frame).inset(-1);
+        let reach = |(shadow, drop): &(Shadow, i32)| shadow.bounds(self.caster(*drop));
         let around = self
-            .shadow
-            .bounds(self.caster())
-            .union(&rect(self.frame).inset(-1));
+            .layers
+            .iter()
+            .map(reach)
+            .fold(line, |all, one| all.union(&one));
         Rectangle::new(
             (around.x, around.y).into(),
             (around.width, around.height).into(),
@@ -360,9 +365,11 @@ impl RenderElement<SoftRenderer> for ShadowElement {
         for part in damage {
             let part = Rectangle::new(part.loc + dst.loc, part.size);
             let mut canvas = frame.canvas().clipped(rect(part));
-            canvas.shadow(self.caster(), &self.shadow);
+            for (shadow, drop) in &self.layers {
+                canvas.shadow(self.caster(*drop), shadow);
+            }
             let line = rect(self.frame).inset(-1);
-            canvas.outline(line, self.shadow.radius + 1, 1, self.outline);
+            canvas.outline(line, self.radius + 1, 1, self.outline);
         }
         Ok(())
     }

@@ -1,24 +1,21 @@
 //! What the theme means for the compositor: colours and measures, ready to draw with.
 
 use ochre_raster::Color;
+use ochre_theme::{Elevation, Store, Theme, WindowButton};
 
 use crate::shell::FrameButton;
 
-/// The active theme's colours (premultiplied ARGB) and measures (logical pixels).
-#[derive(Debug, Clone, PartialEq)]
+/// The active theme's colours and measures (logical pixels).
+#[derive(Debug, Clone)]
 pub struct Look {
+    /// The theme itself, for the wallpaper.
+    pub theme: Theme,
     /// Behind everything.
     pub background: Color,
-    /// Title bar of the active window.
-    pub title_active: Color,
-    /// Title bar of the others.
-    pub title_inactive: Color,
-    /// Title of the active window.
-    pub text_active: Color,
-    /// Title of the others.
-    pub text_inactive: Color,
-    /// The line around windows.
-    pub outline: Color,
+    /// Title bars and titles: of the active window, and of the others.
+    pub active: Bar,
+    /// Title bars and titles of the others.
+    pub inactive: Bar,
     /// Behind a button under the pointer.
     pub button_hover: Color,
     /// Behind a button that is held.
@@ -27,14 +24,20 @@ pub struct Look {
     pub close_hover: Color,
     /// Its cross then.
     pub close_text: Color,
-    /// Behind the Alt-Tab switcher.
+    /// The Alt-Tab switcher.
     pub overlay: Color,
-    /// Around the chosen window in it.
-    pub accent: Color,
+    /// Around it.
+    pub overlay_border: Color,
     /// Its text.
     pub overlay_text: Color,
-    /// How dark shadows are: active and inactive windows, of 255.
-    pub shadow: (u8, u8),
+    /// Around the chosen window in it.
+    pub accent: Color,
+    /// Behind the chosen window in it.
+    pub selected: Color,
+    /// The colour of shadows, before their strength.
+    pub shadow: Color,
+    /// The switcher's shadow.
+    pub overlay_shadow: [Elevation; 2],
     /// Height of title bars.
     pub title_height: i32,
     /// Side of a title bar's button.
@@ -49,34 +52,86 @@ pub struct Look {
     pub buttons_right: Vec<FrameButton>,
 }
 
+/// A window's frame in one of its two states.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Bar {
+    /// The bar.
+    pub ground: Color,
+    /// Its title.
+    pub text: Color,
+    /// The line around the window.
+    pub border: Color,
+    /// Its shadow's wide and close layer.
+    pub shadow: [Elevation; 2],
+}
+
 impl Look {
-    /// The look of the theme that is set.
+    /// The look of the theme that is set; of the usual one if that is broken.
     pub fn active() -> Self {
+        Self::of(Store::new().active_or_usual())
+    }
+
+    /// The look of the theme that ships first, whatever the user has set.
+    pub fn usual() -> Self {
+        Self::of(Store::at(Vec::new(), None).active_or_usual())
+    }
+
+    /// The look of a theme.
+    pub fn of(theme: Theme) -> Self {
+        let (tokens, metrics) = (&theme.tokens, &theme.metrics);
+        let whole = |length: f32| length.round() as i32;
+        let order = theme.buttons.order.iter().map(|button| match button {
+            WindowButton::Minimize => FrameButton::Minimize,
+            WindowButton::Maximize => FrameButton::Maximize,
+            WindowButton::Close => FrameButton::Close,
+        });
+        let (buttons_left, buttons_right) = if theme.buttons.on_left {
+            (order.collect(), Vec::new())
+        } else {
+            (Vec::new(), order.collect())
+        };
         Self {
-            background: Color(0xff2b_2622),
-            title_active: Color(0xfff7_f4f0),
-            title_inactive: Color(0xffee_eae5),
-            text_active: Color(0xff2a_2521),
-            text_inactive: Color(0xff6f_6861),
-            outline: Color(0x2400_0000),
-            button_hover: Color(0x1400_0000),
-            button_pressed: Color(0x2800_0000),
-            close_hover: Color(0xffc2_3b2e),
-            close_text: Color(0xffff_ffff),
-            overlay: Color(0xf2f7_f4f0),
-            accent: Color(0xffb8_6e1a),
-            overlay_text: Color(0xff2a_2521),
-            shadow: (110, 60),
-            title_height: 38,
-            button_size: 26,
-            radius: 12,
-            text_size: 14.0,
-            buttons_left: Vec::new(),
-            buttons_right: vec![
-                FrameButton::Minimize,
-                FrameButton::Maximize,
-                FrameButton::Close,
-            ],
+            background: tokens.desktop,
+            active: Bar {
+                ground: tokens.titlebar,
+                text: tokens.titlebar_text,
+                border: tokens.frame_border,
+                shadow: metrics.shadow_window,
+            },
+            inactive: Bar {
+                ground: tokens.titlebar_unfocused,
+                text: tokens.titlebar_text_unfocused,
+                border: tokens.frame_border_unfocused,
+                shadow: metrics.shadow_unfocused,
+            },
+            button_hover: tokens.hover,
+            button_pressed: tokens.pressed,
+            close_hover: tokens.danger,
+            close_text: tokens.text_on_danger,
+            overlay: tokens.popover,
+            overlay_border: tokens.border,
+            overlay_text: tokens.text,
+            accent: tokens.accent,
+            selected: tokens.selected,
+            shadow: tokens.shadow,
+            overlay_shadow: metrics.shadow_popover,
+            title_height: whole(metrics.titlebar_height),
+            button_size: whole(metrics.titlebar_height * 0.7),
+            radius: whole(metrics.radius_window),
+            text_size: metrics.text,
+            buttons_left,
+            buttons_right,
+            theme,
         }
+    }
+
+    /// The frame of an active window, or of another.
+    pub fn bar(&self, active: bool) -> &Bar {
+        if active { &self.active } else { &self.inactive }
+    }
+
+    /// A layer's shadow colour.
+    pub fn shadow_of(&self, layer: &Elevation) -> Color {
+        Color(self.shadow.0 | 0xff00_0000).faded(layer.alpha)
     }
 }

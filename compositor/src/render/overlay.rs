@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use ochre_raster::{Bitmap, Color, FixedRect, Radii, Rect, Shadow};
+use ochre_raster::{Bitmap, FixedRect, Radii, Rect, Shadow};
 use smithay::{
     backend::renderer::{
         damage::OutputDamageTracker,
@@ -112,13 +112,18 @@ impl Compositor {
         let shown = (count - first).min(columns);
         let look = &self.look;
         let painter = &mut self.painter;
-        let shadow = Shadow {
-            sigma: 18.0 * scale as f32,
-            radius: px(look.radius + 6).unsigned_abs(),
-            color: Color::rgba(0, 0, 0, 90),
-            hollow: false,
-        };
-        let around = shadow.margin();
+        let radius = px(look.radius + 6).unsigned_abs();
+        let shadows = look.overlay_shadow.map(|layer| {
+            let shadow = Shadow {
+                sigma: layer.sigma * scale as f32,
+                radius,
+                color: look.shadow_of(&layer),
+                hollow: false,
+            };
+            (shadow, (f64::from(layer.offset) * scale).round() as i32)
+        });
+        let reach = shadows.iter().map(|(shadow, drop)| shadow.margin() + drop);
+        let around = reach.max().unwrap_or(0);
         let panel = Rect::new(
             around,
             around,
@@ -128,13 +133,15 @@ impl Compositor {
         let mut bitmap =
             Extent::from_signed(panel.width + 2 * around, panel.height + 2 * around)?.bitmap();
         let mut canvas = bitmap.canvas();
-        canvas.shadow(panel.translate(0, px(6)), &shadow);
-        canvas.fill_rounded(panel, shadow.radius, look.overlay);
+        for (shadow, drop) in &shadows {
+            canvas.shadow(panel.translate(0, *drop), shadow);
+        }
+        canvas.fill_rounded(panel, radius, look.overlay);
         canvas.outline(
             panel,
-            shadow.radius,
+            radius,
             px(1).max(1).unsigned_abs(),
-            look.outline,
+            look.overlay_border,
         );
 
         for n in 0..shown {
@@ -151,7 +158,7 @@ impl Compositor {
             let mut canvas = bitmap.canvas();
             if index == switcher.chosen {
                 let radius = px(look.radius).unsigned_abs();
-                canvas.fill_rounded(place, radius, look.accent.faded(40));
+                canvas.fill_rounded(place, radius, look.selected);
                 canvas.outline(place, radius, px(2).unsigned_abs(), look.accent);
             }
             if let Some(picture) = painter.overlay.pictures.get(&window.id) {
@@ -163,7 +170,7 @@ impl Compositor {
                 let image = picture.opaque_image();
                 let corners = Radii::from(px(6).unsigned_abs());
                 canvas.blend_rounded(&image, picture.bounds(), at, 255, shape, corners);
-                canvas.outline(shape, corners, 1, look.outline);
+                canvas.outline(shape, corners, 1, look.overlay_border);
             }
             let caption = [
                 (place.x + px(INSET)) as f32,

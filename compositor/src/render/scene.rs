@@ -1,6 +1,6 @@
 //! What is on an output, front to back.
 
-use ochre_raster::{Color, Shadow};
+use ochre_raster::Shadow;
 use smithay::{
     backend::renderer::element::{
         Id, Kind,
@@ -301,31 +301,33 @@ impl Compositor {
         elements.extend(bar.map(SceneElement::from));
 
         if floating {
-            let (active, inactive) = look.shadow;
-            let darkness = if window.active { active } else { inactive };
+            let bar = look.bar(window.active);
+            let layers = bar.shadow.map(|layer| {
+                let shadow = Shadow {
+                    sigma: layer.sigma * view.scale as f32,
+                    radius,
+                    color: look.shadow_of(&layer),
+                    hollow: true,
+                };
+                (
+                    shadow,
+                    (f64::from(layer.offset) * view.scale).round() as i32,
+                )
+            });
             elements.push(
                 ShadowElement {
                     id: painter.shadow_ids.entry(id).or_insert_with(Id::new).clone(),
                     frame,
-                    drop: view.length(SHADOW_DROP),
-                    shadow: Shadow {
-                        sigma: (SHADOW_BLUR * view.scale) as f32,
-                        radius,
-                        color: Color::rgba(0, 0, 0, darkness),
-                        hollow: true,
-                    },
-                    outline: look.outline,
+                    layers,
+                    outline: bar.border,
+                    radius,
+                    active: window.active,
                 }
                 .into(),
             );
         }
     }
 }
-
-/// How soft windows' shadows are: standard deviation in logical pixels.
-const SHADOW_BLUR: f64 = 14.0;
-/// How far below their window they fall.
-const SHADOW_DROP: i32 = 6;
 
 /// Pushes a surface and its subsurfaces.
 fn push_tree(

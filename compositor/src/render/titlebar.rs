@@ -74,11 +74,7 @@ impl Titlebars {
 fn draw(bar: &Bar, look: &Look, text: &mut Text) -> Option<Bitmap> {
     let (width, height) = bar.size;
     let mut bitmap = Extent::from_signed(width, height)?.bitmap();
-    let (ground, ink) = if bar.active {
-        (look.title_active, look.text_active)
-    } else {
-        (look.title_inactive, look.text_inactive)
-    };
+    let (ground, ink) = (look.bar(bar.active).ground, look.bar(bar.active).text);
     let whole = bitmap.bounds();
     bitmap
         .canvas()

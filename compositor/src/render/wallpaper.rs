@@ -43,8 +43,11 @@ impl Wallpaper {
 }
 
 fn draw(extent: Extent, look: &Look) -> Bitmap {
-    let mut bitmap = extent.bitmap();
-    let whole = bitmap.bounds();
-    bitmap.canvas().replace(whole, look.background);
-    bitmap
+    let painted = ochre_theme::wallpaper::paint(&look.theme, extent.width(), extent.height());
+    painted.unwrap_or_else(|| {
+        let mut bitmap = extent.bitmap();
+        let whole = bitmap.bounds();
+        bitmap.canvas().replace(whole, look.background);
+        bitmap
+    })
 }

@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn buttons_fit_or_are_left_out() {
-        let look = Look::active();
+        let look = Look::usual();
         let wide = FrameLayout::new(600, &look);
         assert_eq!(
             wide.buttons.len(),
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn a_button_is_where_it_is_drawn() {
-        let layout = FrameLayout::new(600, &Look::active());
+        let layout = FrameLayout::new(600, &Look::usual());
         for (button, place) in &layout.buttons {
             let middle = place.to_f64().loc
                 + Point::from((f64::from(place.size.w) / 2.0, f64::from(place.size.h) / 2.0));
