@@ -10,7 +10,9 @@ use core::sync::atomic::{AtomicU8, Ordering};
 pub const PORTS: usize = 4;
 
 const BASES: [u16; PORTS] = [0x3f8, 0x2f8, 0x3e8, 0x2e8];
-const LINES: [u8; PORTS] = [4, 3, 4, 3];
+/// The interrupt lines a port may be on: the third and fourth share the first two's on old boards,
+/// and have lines of their own on others.
+const LINES: [&[u8]; PORTS] = [&[4], &[3], &[5, 4], &[7, 3]];
 
 const DATA: u16 = 0;
 const INTERRUPT_ENABLE: u16 = 1;
@@ -114,18 +116,21 @@ pub fn enable_receive(port: usize) {
     if !exists(port) {
         return;
     }
-    let (gsi, level, active_low) = irq::isa_irq(LINES[port]);
-    if irq::route(gsi, irq::Vector(vector::SERIAL), level, active_low).is_ok() {
-        RECEIVING.fetch_or(1 << port, Ordering::Relaxed);
-        let _guard = LOCKS[port].lock();
-        write_register(port, INTERRUPT_ENABLE, 1);
-        irq::unmask(gsi);
+    RECEIVING.fetch_or(1 << port, Ordering::Relaxed);
+    for &line in LINES[port] {
+        let (gsi, level, active_low) = irq::isa_irq(line);
+        if irq::route(gsi, irq::Vector(vector::SERIAL), level, active_low).is_ok() {
+            irq::unmask(gsi);
+        }
     }
+    let _guard = LOCKS[port].lock();
+    write_register(port, INTERRUPT_ENABLE, 1);
 }
 
 /// The ports' common interrupt.
 pub(crate) fn interrupt() {
-    for port in 0..PORTS {
+    // Twice: on a line that two ports share, an edge is lost while the other one holds it.
+    for port in (0..PORTS).chain(0..PORTS) {
         let on = RECEIVING.load(Ordering::Relaxed) & 1 << port != 0;
         if on && read(port, LINE_STATUS) & RECEIVED != 0 {
             (upcalls().serial)(port);
