@@ -4,10 +4,10 @@
 //! CPUs are started one after the other; each takes its number, its stack and its blocks from
 //! [`START`], says that it is up, and enters the kernel's `secondary` when all are.
 
-use crate::addr::PAGE_SIZE;
+use crate::addr::{PAGE_SIZE, PhysAddr};
 use crate::cpu::{self, MAX_CPUS};
 use crate::gdt::FaultStacks;
-use crate::memory::direct;
+use crate::memory::{self, direct};
 use crate::paging::kernel;
 use crate::upcalls::upcalls;
 use crate::{acpi, apic, context, fpu, gdt, local, log, time, traps};
@@ -64,7 +64,12 @@ pub fn start_others() {
         .copied()
         .filter(|&id| id != apic::id())
         .take(MAX_CPUS - 1);
-    let limit = crate::boot::max_cpus();
+    let limit = if memory::is_ram(PhysAddr(TRAMPOLINE)) {
+        crate::boot::max_cpus()
+    } else {
+        log!("no RAM for the other CPUs' first code: going on with one");
+        1
+    };
     let mut count = 1;
     let mut prepared = false;
     for id in others {
