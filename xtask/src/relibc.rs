@@ -3,7 +3,8 @@
 //!
 //! relibc is written in Rust, and so are most programs that link it; each has a core, a panic
 //! handler and compiler support of its own. So relibc is first linked into one object, in which
-//! only the symbols of `relibc/exports.txt` stay visible.
+//! only C's names stay visible: those that relibc itself and its unwinder define unmangled. They
+//! become weak, so that a program may bring a `malloc` of its own.
 
 use crate::build::{Builder, llvm_tool};
 use crate::paths;
@@ -14,37 +15,41 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The library's visible symbols, one a line.
-const EXPORTS: &str = "relibc/exports.txt";
+/// Crates whose unmangled symbols are the library's; those of core, libm and the rest are its own
+/// business.
+const EXPORTERS: [&str; 2] = ["relibc-", "unwinding-"];
 /// Start objects, and the sources they are compiled from.
-const START_OBJECTS: [(&str, &str); 6] = [
+const START_OBJECTS: [(&str, &str); 10] = [
     ("crt1.o", "relibc/crt/crt1.rs"),
     ("rcrt1.o", "relibc/crt/crt1.rs"),
     ("Scrt1.o", "relibc/crt/crt1.rs"),
     ("crti.o", "relibc/crt/empty.rs"),
     ("crtn.o", "relibc/crt/empty.rs"),
+    ("crtbegin.o", "relibc/crt/empty.rs"),
     ("crtbeginS.o", "relibc/crt/empty.rs"),
+    ("crtbeginT.o", "relibc/crt/empty.rs"),
+    ("crtend.o", "relibc/crt/empty.rs"),
+    ("crtendS.o", "relibc/crt/empty.rs"),
 ];
 /// Libraries that compilers ask for, and whose contents are in libc.a (or, for GCC's and LLVM's
 /// support, in Rust's compiler_builtins and relibc's unwinder).
-const EMPTY_ARCHIVES: [&str; 9] = [
-    "dl", "gcc", "gcc_eh", "gcc_s", "m", "pthread", "rt", "unwind", "util",
+const EMPTY_ARCHIVES: [&str; 12] = [
+    "crypt", "dl", "gcc", "gcc_eh", "gcc_s", "m", "pthread", "resolv", "rt", "unwind", "util",
+    "xnet",
 ];
+
+/// Nothing in it unwinds, but what unwinds through it (a panic in a callback of `qsort`) must find
+/// its way.
+const FLAGS: &str = "-Cpanic=abort -Cforce-unwind-tables=yes -Ccodegen-units=1";
 
 /// Builds and packages relibc; the folder to link from.
 pub fn package(builder: &Builder) -> Result<PathBuf> {
     let target = "building relibc";
-    builder.cargo_unstable(
-        target,
-        USER,
-        "-Cpanic=abort",
-        &["-p", "ochre-relibc", "--lib"],
-    )?;
+    builder.cargo(target, USER, FLAGS, &["-p", "ochre-relibc", "--lib"])?;
     let library = builder.built(USER).join("librelibc.a");
     let folder = builder.built(USER).join("relibc");
-    let exports = paths::root().join(EXPORTS);
     let archive = folder.join("libc.a");
-    if newer(&archive, &[&library, &exports]) {
+    if newer(&archive, &[&library]) {
         return Ok(folder);
     }
     process::step("packaging relibc", || {
@@ -67,9 +72,12 @@ pub fn package(builder: &Builder) -> Result<PathBuf> {
                 .arg(&whole),
         )?;
         let object = folder.join("libc.o");
+        let exports = folder.join("exports.txt");
+        fs::write(&exports, exported(&library)?)?;
         process::run(
             Command::new(tool("llvm-objcopy")?)
                 .arg(format!("--keep-global-symbols={}", exports.display()))
+                .arg("--weaken")
                 .args([&whole, &object]),
         )?;
         // Last, and in one move: that it is there says that the package is complete.
@@ -83,11 +91,40 @@ pub fn package(builder: &Builder) -> Result<PathBuf> {
     Ok(folder)
 }
 
+/// The names that the library shows, one a line.
+fn exported(library: &Path) -> Result<String> {
+    let mut nm = Command::new(tool("llvm-nm")?);
+    nm.args(["-A", "-g", "--defined-only"]).arg(library);
+    let output = nm.output().context("running llvm-nm")?;
+    anyhow::ensure!(
+        output.status.success(),
+        "llvm-nm cannot read {}",
+        library.display()
+    );
+    let listing = String::from_utf8_lossy(&output.stdout);
+    // A line is `archive:member: address type name`.
+    let mut names: Vec<&str> = listing.lines().filter_map(exported_name).collect();
+    names.sort_unstable();
+    names.dedup();
+    Ok(names.join("\n") + "\n")
+}
+
+fn exported_name(line: &str) -> Option<&str> {
+    let (file, symbol) = line.rsplit_once(": ")?;
+    let (_, member) = file.rsplit_once(':')?;
+    let name = symbol.split_whitespace().nth(2)?;
+    let ours = EXPORTERS.iter().any(|prefix| member.starts_with(prefix));
+    let rusts = ["_R", "_ZN", "rust_", "__rust"]
+        .iter()
+        .any(|prefix| name.starts_with(prefix));
+    (ours && !rusts).then_some(name)
+}
+
 /// How programs are linked against a packaged relibc: as static position-independent executables.
 pub fn link_flags(folder: &Path) -> String {
     let at = |file: &str| folder.join(file).display().to_string();
     format!(
-        "-Clink-self-contained=no -Clink-arg={} -Clink-arg={} -Clink-arg={} -Lnative={}",
+        "-Clink-self-contained=no -Clink-arg=-zpack-relative-relocs -Clink-arg=-znow -Clink-arg={} -Clink-arg={} -Clink-arg={} -Lnative={}",
         at("rcrt1.o"),
         at("crti.o"),
         at("crtn.o"),

@@ -1,0 +1,5 @@
+//! Time: the clocks.
+
+pub mod clock;
+pub mod timer;
+pub mod vdso;
