@@ -394,6 +394,8 @@ pub enum Attachment {
     None,
     /// The pipe behind a FIFO while somebody has it open.
     Fifo(Weak<crate::ipc::pipe::Pipe>),
+    /// The socket bound to this name.
+    Socket(Weak<crate::ipc::unix::UnixSocket>),
 }
 
 /// A name's target. See the module's header.

@@ -1,0 +1,206 @@
+//! What a unix socket has received and nobody has read yet.
+//!
+//! Bytes are in one [`Ring`]; [`Record`]s say where messages begin and what came beside them. A
+//! stream's plain sends melt into one record, so steady traffic allocates nothing.
+//!
+//! Descriptors in flight are counted by user and bounded; they are dropped from a list, not
+//! recursively, as a socket in a queue has a queue of its own.
+
+use super::address::Name;
+use crate::errno::{Errno, Result};
+use crate::fs::open::OpenFile;
+use crate::ipc::ring::Ring;
+use crate::ipc::socket::PeerCredentials;
+use crate::lock_order;
+use crate::sched::mutex::Mutex;
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use ochre_hal::sync::SpinLock;
+
+/// SO_SNDBUF's default.
+pub const DEFAULT_CAPACITY: usize = 212_992;
+
+/// Descriptors on their way.
+pub struct Rights {
+    files: Vec<Arc<OpenFile>>,
+    uid: u32,
+}
+
+/// Descriptors in flight, by the user who sent them.
+static IN_FLIGHT: SpinLock<BTreeMap<u32, usize>> =
+    SpinLock::new(lock_order::CELL - 1, BTreeMap::new());
+
+impl Rights {
+    /// Counts `files` as in flight for `uid`; ETOOMANYREFS beyond `limit`.
+    pub fn new(files: Vec<Arc<OpenFile>>, uid: u32, limit: u64) -> Result<Rights> {
+        if !files.is_empty() {
+            let mut in_flight = IN_FLIGHT.lock();
+            let count = in_flight.entry(uid).or_insert(0);
+            if (*count + files.len()) as u64 > limit {
+                return Err(Errno::ETOOMANYREFS);
+            }
+            *count += files.len();
+        }
+        Ok(Rights { files, uid })
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+
+    /// Copies for MSG_PEEK.
+    #[must_use]
+    pub fn peek(&self) -> Vec<Arc<OpenFile>> {
+        self.files.clone()
+    }
+
+    /// They have arrived.
+    #[must_use]
+    pub fn take(&mut self) -> Vec<Arc<OpenFile>> {
+        let files = core::mem::take(&mut self.files);
+        landed(self.uid, files.len());
+        files
+    }
+}
+
+fn landed(uid: u32, count: usize) {
+    if count == 0 {
+        return;
+    }
+    let mut in_flight = IN_FLIGHT.lock();
+    if let Some(left) = in_flight.get_mut(&uid) {
+        *left -= count;
+        if *left == 0 {
+            in_flight.remove(&uid);
+        }
+    }
+}
+
+/// Descriptors whose message was never read, waiting to be dropped; and whether somebody is at it.
+static DISCARDED: SpinLock<Vec<Vec<Arc<OpenFile>>>> =
+    SpinLock::new(lock_order::CELL - 1, Vec::new());
+static DISCARDING: AtomicBool = AtomicBool::new(false);
+
+impl Drop for Rights {
+    fn drop(&mut self) {
+        let files = self.take();
+        if files.is_empty() {
+            return;
+        }
+        DISCARDED.lock().push(files);
+        // One at a time, whoever it is: dropping a file may discard further ones, which join the
+        // list instead of the stack.
+        while !DISCARDING.swap(true, Ordering::SeqCst) {
+            loop {
+                let Some(files) = DISCARDED.lock().pop() else {
+                    break;
+                };
+                drop(files);
+            }
+            DISCARDING.store(false, Ordering::SeqCst);
+            if DISCARDED.lock().is_empty() {
+                return;
+            }
+        }
+    }
+}
+
+/// One message, or a stretch of a stream.
+pub struct Record {
+    /// Bytes not read yet.
+    pub len: usize,
+    pub rights: Rights,
+    pub credentials: Option<PeerCredentials>,
+    /// The sender's name, of a datagram.
+    pub address: Option<Arc<Name>>,
+}
+
+#[derive(Default)]
+pub struct Queue {
+    pub ring: Option<Ring>,
+    pub records: VecDeque<Record>,
+}
+
+impl Queue {
+    /// The ring, made with the first message.
+    pub fn ring(&mut self, capacity: usize) -> Result<&mut Ring> {
+        if self.ring.is_none() {
+            self.ring = Some(Ring::new(capacity)?);
+        }
+        self.ring.as_mut().ok_or(Errno::ENOMEM)
+    }
+
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.ring.as_ref().map_or(0, Ring::len)
+    }
+}
+
+pub struct Inbox {
+    queue: Mutex<Queue>,
+    /// Mirrors of the queue, for poll and sleepers.
+    records: AtomicUsize,
+    bytes: AtomicUsize,
+    capacity: usize,
+}
+
+impl Inbox {
+    #[must_use]
+    pub fn new() -> Inbox {
+        Inbox {
+            queue: Mutex::new(Queue::default()),
+            records: AtomicUsize::new(0),
+            bytes: AtomicUsize::new(0),
+            capacity: DEFAULT_CAPACITY,
+        }
+    }
+
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// Works on the queue; the mirrors follow.
+    pub fn with<T>(&self, work: impl FnOnce(&mut Queue) -> T) -> T {
+        let mut queue = self.queue.lock();
+        let result = work(&mut queue);
+        self.records.store(queue.records.len(), Ordering::SeqCst);
+        self.bytes.store(queue.bytes(), Ordering::SeqCst);
+        result
+    }
+
+    /// Messages that wait.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.records.load(Ordering::SeqCst)
+    }
+
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::SeqCst)
+    }
+
+    /// Length of the first message.
+    #[must_use]
+    pub fn first_len(&self) -> usize {
+        self.queue
+            .lock()
+            .records
+            .front()
+            .map_or(0, |record| record.len)
+    }
+
+    #[must_use]
+    pub fn free(&self) -> usize {
+        self.capacity.saturating_sub(self.bytes())
+    }
+
+    /// Drops everything. Whether there was something.
+    pub fn discard(&self) -> bool {
+        let queue = self.with(core::mem::take);
+        !queue.records.is_empty()
+    }
+}
