@@ -64,6 +64,11 @@ fn present() -> &'static [bool; PORTS] {
     PRESENT.get_or_init(|| core::array::from_fn(probe))
 }
 
+/// Finds the ports, so that even the first failure can be told.
+pub(crate) fn init() {
+    present();
+}
+
 #[must_use]
 pub fn exists(port: usize) -> bool {
     present().get(port).copied().unwrap_or(false)

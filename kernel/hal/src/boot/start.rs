@@ -7,8 +7,8 @@ use crate::paging::kernel;
 use crate::sync::{Once, SpinLock};
 use crate::upcalls::{self, KernelUpcalls, upcalls};
 use crate::{
-    acpi, apic, context, cpu, frame, gdt, irq, local, log, memory, panic, screen, smp, time, traps,
-    uaccess,
+    acpi, apic, context, cpu, frame, gdt, irq, local, log, memory, panic, screen, serial, smp,
+    time, traps, uaccess,
 };
 
 /// Below this there is no point in trying.
@@ -27,6 +27,7 @@ pub fn start<K: KernelUpcalls>(protocol: usize, information: u64, image: u64) ->
     }
     time::start();
     upcalls::register::<K>();
+    serial::init();
     traps::init_cpu();
     cpu::init_cpu();
     kernel::set_image_phys(image);
