@@ -23,6 +23,8 @@ use std::time::{Duration, Instant};
 const TIMED_OUT: u8 = 124;
 /// The exit status that says that the kernel panicked.
 const PANICKED: u8 = 125;
+/// What `--times` says, before the seconds.
+pub const STARTED: &str = "x: started after seconds ";
 /// How much of the console is kept for a panic's or a time-out's account.
 const CONSOLE_KEPT: usize = 64 << 10;
 
@@ -48,6 +50,9 @@ pub struct Arguments {
     /// Show the console (the kernel's words) on standard error too.
     #[arg(long)]
     console: bool,
+    /// Say on standard error when the system was up.
+    #[arg(long, hide = true)]
+    times: bool,
     /// The command and its arguments.
     #[arg(last = true, required = true, value_name = "CMD")]
     words: Vec<OsString>,
@@ -82,11 +87,16 @@ pub fn command(arguments: Arguments) -> Result<ExitCode> {
     }
     machine.without_display();
     let timeout = arguments.timeout.map(Duration::from_secs);
-    watch(machine, timeout, arguments.console)
+    watch(machine, timeout, arguments.console, arguments.times)
 }
 
 /// Starts the machine, and passes on what comes until the command has ended.
-fn watch(mut machine: Machine, timeout: Option<Duration>, show: bool) -> Result<ExitCode> {
+fn watch(
+    mut machine: Machine,
+    timeout: Option<Duration>,
+    show: bool,
+    times: bool,
+) -> Result<ExitCode> {
     let (console, out, err) = (machine.serial()?, machine.serial()?, machine.serial()?);
     let reports = machine.serial()?;
     let start = Instant::now();
@@ -100,7 +110,11 @@ fn watch(mut machine: Machine, timeout: Option<Duration>, show: bool) -> Result<
     thread::spawn(move || listen(reports, &tell));
 
     let deadline = timeout.map(|timeout| start + timeout);
-    let outcome = follow(&events, deadline)?;
+    let outcome = follow(&events, deadline, || {
+        if times {
+            eprintln!("{STARTED}{:.6}", start.elapsed().as_secs_f64());
+        }
+    })?;
     let complaints = running.stop();
     let console = console.join().unwrap_or_default();
     Ok(match outcome {
@@ -147,7 +161,11 @@ enum Outcome {
 }
 
 /// Waits for the report of the end, and then for the output that it announces.
-fn follow(events: &Receiver<Event>, deadline: Option<Instant>) -> Result<Outcome> {
+fn follow(
+    events: &Receiver<Event>,
+    deadline: Option<Instant>,
+    started: impl Fn(),
+) -> Result<Outcome> {
     let mut copied = [0; 2];
     let mut ended: Option<(Ending, [u64; 2])> = None;
     loop {
@@ -174,7 +192,7 @@ fn follow(events: &Receiver<Event>, deadline: Option<Instant>) -> Result<Outcome
             Event::Copied(port, bytes) => copied[port] = bytes,
             Event::Report(line) => match Report::parse(&line)? {
                 Report::Ended(ending, announced) => ended = Some((ending, announced)),
-                Report::Started => {}
+                Report::Started => started(),
             },
             Event::Gone => return Ok(Outcome::Gone),
         }
@@ -233,12 +251,12 @@ mod tests {
         tell.send(Event::Copied(0, 2)).unwrap();
         tell.send(Event::Copied(0, 4)).unwrap();
         assert!(matches!(
-            follow(&events, None),
+            follow(&events, None, || {}),
             Ok(Outcome::Ended(Ending::Exit(0)))
         ));
         tell.send(Event::Report("ended exit 0 4 0".to_owned()))
             .unwrap();
         tell.send(Event::Gone).unwrap();
-        assert!(matches!(follow(&events, None), Ok(Outcome::Gone)));
+        assert!(matches!(follow(&events, None, || {}), Ok(Outcome::Gone)));
     }
 }

@@ -29,7 +29,7 @@ pub struct Guest {
     #[arg(long, value_name = "WORDS", default_value = "")]
     pub append: String,
     /// The C library under the native programs.
-    #[arg(long, value_enum, default_value = "host", hide = true)]
+    #[arg(long, value_enum, default_value = "relibc", hide = true)]
     pub libc: Libc,
 }
 

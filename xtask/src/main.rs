@@ -5,6 +5,7 @@
 
 mod archive;
 mod assets;
+mod bench;
 mod build;
 mod disk;
 mod doctor;
@@ -41,6 +42,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Verb {
+    Bench(bench::Arguments),
     Build(build::Arguments),
     /// Say what is here, what is missing, and what was chosen and why.
     Doctor,
@@ -68,6 +70,7 @@ impl Verb {
         match self {
             Verb::Doctor => return Ok(doctor::command()),
             Verb::Exec(arguments) => return exec::command(arguments),
+            Verb::Bench(arguments) => return bench::command(&arguments),
             Verb::Build(arguments) => build::command(&arguments)?,
             Verb::Image(arguments) => disk::command(&arguments)?,
             Verb::Run(arguments) => return run::command(arguments),

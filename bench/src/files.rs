@@ -1,0 +1,110 @@
+//! Files in memory: names, descriptors and contents.
+
+use crate::measure::{Row, each};
+use anyhow::Result;
+use std::fs::{self, File};
+use std::hint::black_box;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+
+pub const ROWS: &[Row] = &[
+    Row {
+        name: "file-create-delete",
+        measure: create_delete,
+    },
+    Row {
+        name: "file-open-close",
+        measure: || with_file(|path| drop(File::open(path))),
+    },
+    Row {
+        name: "file-stat",
+        measure: || with_file(|path| drop(black_box(fs::metadata(path)))),
+    },
+    Row {
+        name: "file-read-4KiB",
+        measure: read,
+    },
+    Row {
+        name: "file-write-4KiB",
+        measure: write,
+    },
+    Row {
+        name: "file-list-1000",
+        measure: list,
+    },
+];
+
+fn place(name: &str) -> PathBuf {
+    std::env::temp_dir().join(format!("bench-{name}-{}", std::process::id()))
+}
+
+fn create_delete() -> Result<f64> {
+    let path = place("create");
+    each(|count| {
+        for _ in 0..count {
+            File::create(&path)?;
+            fs::remove_file(&path)?;
+        }
+        Ok(())
+    })
+}
+
+/// Does something with the path of a file that is there.
+fn with_file(work: impl Fn(&PathBuf)) -> Result<f64> {
+    let path = place("there");
+    File::create(&path)?;
+    let result = each(|count| {
+        for _ in 0..count {
+            work(&path);
+        }
+        Ok(())
+    });
+    fs::remove_file(path)?;
+    result
+}
+
+fn read() -> Result<f64> {
+    let path = place("read");
+    fs::write(&path, vec![1; 1 << 20])?;
+    let file = File::open(&path)?;
+    let mut page = vec![0; 4096];
+    let result = each(|count| {
+        for index in 0..count {
+            file.read_exact_at(&mut page, index % 256 * 4096)?;
+        }
+        Ok(())
+    });
+    fs::remove_file(path)?;
+    result
+}
+
+fn write() -> Result<f64> {
+    let path = place("write");
+    fs::write(&path, vec![1; 1 << 20])?;
+    let file = File::options().write(true).open(&path)?;
+    let page = vec![0; 4096];
+    let result = each(|count| {
+        for index in 0..count {
+            file.write_all_at(&page, index % 256 * 4096)?;
+        }
+        Ok(())
+    });
+    fs::remove_file(path)?;
+    result
+}
+
+fn list() -> Result<f64> {
+    let folder = place("list");
+    fs::create_dir(&folder)?;
+    for number in 0..1000 {
+        File::create(folder.join(number.to_string()))?;
+    }
+    let result = each(|count| {
+        for _ in 0..count {
+            black_box(fs::read_dir(&folder)?.count());
+        }
+        Ok(())
+    });
+    fs::remove_dir_all(folder)?;
+    result
+}

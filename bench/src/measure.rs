@@ -1,0 +1,38 @@
+//! Timing: how often to do a thing, and which of the times to believe.
+
+use anyhow::Result;
+use std::time::{Duration, Instant};
+
+/// A line of the table.
+pub struct Row {
+    /// Its name: area first.
+    pub name: &'static str,
+    /// Measures it, in nanoseconds.
+    pub measure: fn() -> Result<f64>,
+}
+
+/// One sample takes at least so long, so that the clock's own cost doesn't matter.
+const SAMPLE: Duration = Duration::from_millis(20);
+/// How many samples there are; the median of them counts.
+const SAMPLES: usize = 7;
+
+/// Nanoseconds that one of the things takes that `work(n)` does `n` times.
+pub fn each(mut work: impl FnMut(u64) -> Result<()>) -> Result<f64> {
+    let mut count = 1;
+    // This warms caches up, too.
+    while time(&mut work, count)? < SAMPLE {
+        count *= 2;
+    }
+    let mut samples = Vec::with_capacity(SAMPLES);
+    for _ in 0..SAMPLES {
+        samples.push(time(&mut work, count)?);
+    }
+    samples.sort_unstable();
+    Ok(samples[SAMPLES / 2].as_nanos() as f64 / count as f64)
+}
+
+fn time(work: &mut impl FnMut(u64) -> Result<()>, count: u64) -> Result<Duration> {
+    let start = Instant::now();
+    work(count)?;
+    Ok(start.elapsed())
+}

@@ -1,0 +1,64 @@
+//! Starting and ending processes and threads.
+
+use crate::measure::{Row, each};
+use anyhow::{Result, ensure};
+use std::process::Command;
+use std::thread;
+
+pub const ROWS: &[Row] = &[
+    Row {
+        name: "process-fork-exit",
+        measure: fork_exit,
+    },
+    Row {
+        name: "process-spawn",
+        measure: spawn,
+    },
+    Row {
+        name: "process-thread",
+        measure: thread_join,
+    },
+];
+
+/// Forks a child that ends at once, and waits for it.
+fn fork_exit() -> Result<f64> {
+    each(|count| {
+        for _ in 0..count {
+            // SAFETY: this process has one thread here, so the child finds no lock held by another;
+            // and it calls nothing but `_exit`.
+            let child = unsafe { libc::fork() };
+            if child == 0 {
+                // SAFETY: `_exit` may be called at any time.
+                unsafe { libc::_exit(0) };
+            }
+            ensure!(child > 0, "fork: {}", std::io::Error::last_os_error());
+            let pid = rustix::process::Pid::from_raw(child);
+            rustix::process::waitpid(pid, rustix::process::WaitOptions::empty())?;
+        }
+        Ok(())
+    })
+}
+
+/// Starts another program (this one, to end at once), and waits for it.
+fn spawn() -> Result<f64> {
+    let myself = std::env::current_exe()?;
+    each(|count| {
+        for _ in 0..count {
+            let status = Command::new(&myself).arg("--end").status()?;
+            ensure!(status.success(), "it ended with {status}");
+        }
+        Ok(())
+    })
+}
+
+fn thread_join() -> Result<f64> {
+    each(|count| {
+        for _ in 0..count {
+            ensure!(
+                thread::Builder::new().spawn(|| {})?.join().is_ok(),
+                "a thread panicked"
+            );
+        }
+        Ok(())
+    })
+}

@@ -1,0 +1,236 @@
+//! `./x bench`: the benchmarks of `bench/` on Ochre, beside the same program on Linux in the same
+//! machine. Runs alternate between the kernels, so that a busy host is unfair to both alike; the
+//! median of a row's runs counts.
+
+use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode, Stdio};
+
+/// Measure Ochre, and another kernel to compare with. All rows are times: a ratio below 1 says that
+/// Ochre is faster.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// What to compare with.
+    #[arg(long, value_enum)]
+    peer: Option<Peer>,
+    /// How often to boot each kernel.
+    #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    runs: u32,
+    /// Write the table as JSON too.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Processors.
+    #[arg(long, default_value_t = 2, value_name = "N")]
+    smp: u8,
+    /// Only rows whose names begin with one of these.
+    names: Vec<String>,
+}
+
+/// What Ochre is compared with.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Peer {
+    /// Debian's kernel.
+    Linux,
+}
+
+/// How long the whole of one boot may take, in seconds.
+const LIMIT: &str = "900";
+/// The row that is measured from here: from the machine's start to the first process at work.
+const BOOT: &str = "boot-to-command";
+
+/// Values of each row, in the order of the runs.
+type Values = BTreeMap<String, Vec<f64>>;
+
+#[derive(Serialize)]
+struct Table {
+    rows: Vec<Line>,
+}
+
+#[derive(Serialize)]
+struct Line {
+    name: String,
+    unit: &'static str,
+    ochre: Option<f64>,
+    linux: Option<f64>,
+    ratio: Option<f64>,
+}
+
+/// `./x bench`.
+pub fn command(arguments: &Arguments) -> Result<ExitCode> {
+    let (mut ochre, mut linux) = (Values::new(), Values::new());
+    for run in 1..=arguments.runs {
+        eprintln!("   run {run} of {}", arguments.runs);
+        measure("ochre", arguments, &mut ochre)?;
+        if arguments.peer.is_some() {
+            measure("linux", arguments, &mut linux)?;
+        }
+    }
+    let table = Table::of(&ochre, &linux);
+    print!("{}", table.shown());
+    if let Some(file) = &arguments.json {
+        let text = serde_json::to_string_pretty(&table)?;
+        fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Boots a kernel once, and takes down what the benchmarks print.
+fn measure(kernel: &str, arguments: &Arguments, values: &mut Values) -> Result<()> {
+    let output = Command::new(std::env::current_exe()?)
+        .args([
+            "exec",
+            "--image",
+            "bench",
+            "--kernel",
+            kernel,
+            "--timeout",
+            LIMIT,
+            "--times",
+        ])
+        .args([
+            "--smp",
+            &arguments.smp.to_string(),
+            "--",
+            "/ochre/bin/bench",
+        ])
+        .args(&arguments.names)
+        .stdin(Stdio::null())
+        .output()
+        .context("cannot run ./x exec")?;
+    let errors = String::from_utf8_lossy(&output.stderr);
+    if !output.status.success() {
+        // What was measured before counts all the same.
+        eprintln!("{kernel}: {}", errors.trim_end());
+    }
+    let printed = String::from_utf8_lossy(&output.stdout);
+    for line in printed.lines() {
+        let (name, value) = row(line).with_context(|| format!("no row: {line:?}"))?;
+        values.entry(name).or_default().push(value);
+    }
+    let wants_boot =
+        arguments.names.is_empty() || arguments.names.iter().any(|n| BOOT.starts_with(n));
+    let started = errors
+        .lines()
+        .find_map(|line| line.strip_prefix(super::exec::STARTED));
+    if let Some(seconds) = started.filter(|_| wants_boot) {
+        let seconds: f64 = seconds.trim().parse().context("no number of seconds")?;
+        values
+            .entry(BOOT.to_owned())
+            .or_default()
+            .push(seconds * 1e9);
+    }
+    if values.is_empty() {
+        bail!("nothing could be measured on {kernel}");
+    }
+    Ok(())
+}
+
+/// A row: `NAME<tab>ns<tab>VALUE`.
+fn row(line: &str) -> Option<(String, f64)> {
+    let mut fields = line.split('\t');
+    let (name, "ns", value, None) = (
+        fields.next()?,
+        fields.next()?,
+        fields.next()?,
+        fields.next(),
+    ) else {
+        return None;
+    };
+    Some((name.to_owned(), value.parse().ok()?))
+}
+
+impl Table {
+    fn of(ochre: &Values, linux: &Values) -> Table {
+        let mut names: Vec<&String> = ochre.keys().chain(linux.keys()).collect();
+        names.sort();
+        names.dedup();
+        let rows = names.into_iter().map(|name| {
+            let value = |of: &Values| of.get(name).map(|values| median(values));
+            let (ochre, linux) = (value(ochre), value(linux));
+            let ratio = ochre.zip(linux).map(|(ochre, linux)| ochre / linux);
+            Line {
+                name: name.clone(),
+                unit: "ns",
+                ochre,
+                linux,
+                ratio,
+            }
+        });
+        Table {
+            rows: rows.collect(),
+        }
+    }
+
+    fn shown(&self) -> String {
+        let mut text = format!("{:24} {:>12} {:>12} {:>7}\n", "", "Ochre", "Linux", "ratio");
+        for Line {
+            name,
+            ochre,
+            linux,
+            ratio,
+            ..
+        } in &self.rows
+        {
+            let time = |nanos: &Option<f64>| nanos.map_or_else(|| "–".to_owned(), human);
+            let ratio = ratio.map_or_else(|| "–".to_owned(), |ratio| format!("{ratio:.2}"));
+            text += &format!(
+                "{name:24} {:>12} {:>12} {ratio:>7}\n",
+                time(ochre),
+                time(linux)
+            );
+        }
+        text
+    }
+}
+
+fn median(values: &[f64]) -> f64 {
+    let mut values = values.to_owned();
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    if values.len() % 2 == 1 {
+        values[middle]
+    } else {
+        (values[middle - 1] + values[middle]) / 2.0
+    }
+}
+
+/// A time in the unit that keeps it short.
+fn human(nanos: f64) -> String {
+    match nanos {
+        ..1e3 => format!("{nanos:.0} ns"),
+        ..1e6 => format!("{:.1} µs", nanos / 1e3),
+        ..1e9 => format!("{:.2} ms", nanos / 1e6),
+        _ => format!("{:.2} s", nanos / 1e9),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_become_medians_and_ratios() {
+        let mut ochre = Values::new();
+        for line in [
+            "call-null\tns\t100.0",
+            "call-null\tns\t300",
+            "call-null\tns\t200",
+        ] {
+            let (name, value) = row(line).unwrap();
+            ochre.entry(name).or_default().push(value);
+        }
+        let linux = Values::from([("call-null".to_owned(), vec![400.0, 400.0])]);
+        let table = Table::of(&ochre, &linux);
+        assert_eq!(table.rows[0].ratio, Some(0.5));
+        let shown = table.shown();
+        assert!(
+            shown.contains("200 ns") && shown.contains("400 ns") && shown.contains("0.50"),
+            "{shown}"
+        );
+        assert!(row("call-null 100").is_none());
+    }
+}
