@@ -217,7 +217,8 @@ fn map_segments(
                 ..mapping.clone()
             })?;
             if segment.mem_size > segment.file_size && segment.flags & PF_W != 0 {
-                tails.push(file_end..mapped_end.min(vaddr + segment.mem_size));
+                // To the page's end, as Linux: loaders take the rest as fresh memory.
+                tails.push(file_end..mapped_end);
             }
         }
         if memory_end > mapped_end {

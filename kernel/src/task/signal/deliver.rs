@@ -8,11 +8,14 @@ use super::{
 };
 use crate::errno::Errno;
 use crate::linux::general as raw;
+use crate::mm::mapping::Name;
 use crate::sched::wait::{Interrupt, wait_until};
 use crate::task::process::Report;
 use crate::task::thread::Thread;
 use crate::task::tree;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
+use ochre_hal::PAGE_SIZE;
 use ochre_hal::user::UserContext;
 
 /// What a system call left to be decided by signals: whether it is run again.
@@ -234,12 +237,35 @@ fn log_crash(thread: &Thread, user: &UserContext, info: &SigInfo) {
         super::info::Payload::Fault { addr } => addr,
         _ => 0,
     };
+    let ip = user.regs.rip;
+    let (file, offset) = place_of(thread, ip);
     ochre_hal::log!(
-        "{name}[{}]: signal {} at ip {:x} sp {:x} address {:x}",
+        "{name}[{}]: signal {} at ip {ip:x} ({}+{offset:x}) sp {:x} address {addr:x}",
         thread.process().pid,
         info.signal,
-        user.regs.rip,
+        alloc::string::String::from_utf8_lossy(&file),
         user.regs.rsp,
-        addr
     );
+}
+
+/// The file and offset that `addr` shows, as far as there are such.
+fn place_of(thread: &Thread, addr: usize) -> (Vec<u8>, u64) {
+    let Some(space) = thread.process().space() else {
+        return (Vec::new(), 0);
+    };
+    let (path, offset) = {
+        let inner = space.lock();
+        let Some(mapping) = inner.find(addr) else {
+            return (Vec::new(), 0);
+        };
+        let offset = mapping
+            .object_page(addr)
+            .map_or(0, |(_, page)| page * PAGE_SIZE as u64);
+        let Name::File(path) = &mapping.name else {
+            return (Vec::new(), offset);
+        };
+        (path.clone(), offset + (addr % PAGE_SIZE) as u64)
+    };
+    let root = thread.process().fs().view().root;
+    (path.name_from(&root).0, offset)
 }
