@@ -17,6 +17,7 @@
 #![deny(unsafe_code)] // its one exception is `render::shm`, which reads clients' memory
 
 pub mod backend;
+pub mod clients;
 pub mod clock;
 pub mod control;
 pub mod error;

@@ -5,8 +5,7 @@
 //! draws the outputs that asked for it, and flushes what clients are to be told.
 
 use std::{
-    cell::RefCell, collections::HashSet, ffi::OsString, os::fd::AsFd, path::Path, rc::Rc,
-    sync::Arc, time::Duration,
+    collections::HashSet, ffi::OsString, os::fd::AsFd, path::Path, sync::Arc, time::Duration,
 };
 
 use ochre_theme::{Store, ThemeWatcher};
@@ -32,6 +31,7 @@ use smithay::{
 use crate::{
     Error,
     backend::{Backend, Devices},
+    clients::{self, Clients},
     clock::{Clock, Deadlines, Due},
     handlers::Protocols,
     output::Outputs,
@@ -87,6 +87,8 @@ impl ClientData for ClientState {
 
 /// The compositor.
 pub struct Compositor {
+    /// Who is connected.
+    pub(crate) clients: Clients,
     /// To create globals and clients, and to flush.
     pub display: DisplayHandle,
     /// To add event sources.
@@ -168,6 +170,7 @@ impl Compositor {
         watch_theme(&events)?;
 
         Ok(Self {
+            clients: Clients::default(),
             display: handle,
             stop: event_loop.get_signal(),
             clock,
@@ -216,9 +219,7 @@ impl Compositor {
         self.events.insert_source(source, |_, socket, state| {
             while let Ok(Some(stream)) = socket.accept() {
                 // A connection that dies before it begins is its client's loss alone.
-                let _ = state
-                    .display
-                    .insert_client(stream, Arc::new(ClientState::default()));
+                let _ = state.adopt(stream);
             }
             Ok(PostAction::Continue)
         })?;
@@ -227,9 +228,12 @@ impl Compositor {
 
     /// Takes a connected stream as a client (tests and the session's own programs).
     pub fn adopt(&mut self, stream: std::os::unix::net::UnixStream) -> Result<Client, Error> {
-        self.display
+        let client = self
+            .display
             .insert_client(stream, Arc::new(ClientState::default()))
-            .map_err(|err| Error::Socket(err.to_string()))
+            .map_err(|err| Error::Socket(err.to_string()))?;
+        self.clients.add(&client);
+        Ok(client)
     }
 
     /// The end of a turn of the loop: everything that follows from what the sources brought.
@@ -340,15 +344,10 @@ fn watch_clients(
         .poll_fd()
         .try_clone_to_owned()
         .map_err(|err| Error::Socket(err.to_string()))?;
-    let display = Rc::new(RefCell::new(display));
-    events.insert_source(
-        Generic::new(poll_fd, Interest::READ, Mode::Level),
-        move |_, fd, state| {
-            let _ = fd.as_fd();
-            // Errors here are one client's; the backend has dropped it already.
-            let _ = display.borrow_mut().dispatch_clients(state);
-            Ok(PostAction::Continue)
-        },
-    )?;
+    let source = Generic::new(poll_fd, Interest::READ, Mode::Level);
+    events.insert_source(source, move |_, _, state| {
+        clients::dispatch(&mut display, state);
+        Ok(PostAction::Continue)
+    })?;
     Ok(())
 }

@@ -98,7 +98,11 @@ impl Drm {
         });
         state.devices = Devices::default();
         state.watch_uevents()?;
-        state.open_card()?;
+        if let Err(err) = state.open_card() {
+            // Its driver may still be starting.
+            eprintln!("ochre-compositor: {err}; waiting for it");
+            state.card_lost();
+        }
         state.rescan_input();
         Ok(())
     }

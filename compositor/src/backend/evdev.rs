@@ -97,9 +97,8 @@ impl Gather {
                 };
             }
             EventSummary::Synchronization(_, evdev::SynchronizationCode::SYN_REPORT, _) => {
-                if !std::mem::take(&mut self.dropped) {
-                    self.report(out);
-                }
+                let complete = !std::mem::take(&mut self.dropped);
+                out.extend(complete.then(|| self.report()).into_iter().flatten());
             }
             _ if self.dropped => {}
             EventSummary::Key(_, key, value) => self.press(key, value),
@@ -152,7 +151,8 @@ impl Gather {
         }
     }
 
-    fn report(&mut self, out: &mut Vec<InputEvent>) {
+    fn report(&mut self) -> Vec<InputEvent> {
+        let mut out = Vec::new();
         if std::mem::take(&mut self.moved) {
             out.push(InputEvent::MotionAbsolute {
                 x: self.at.0,
@@ -177,6 +177,7 @@ impl Gather {
                 vertical,
             });
         }
+        out
     }
 }
 

@@ -165,11 +165,15 @@ impl Compositor {
             return;
         };
 
+        let shown = has_buffer(root);
+        // Content before the first configure was answered is a protocol error, which this posts.
+        if shown && !toplevel.ensure_configured() {
+            return;
+        }
         if !toplevel.is_initial_configure_sent() {
             self.first_configure(id, &toplevel);
             return;
         }
-        let shown = has_buffer(root);
         let Some(window) = self.shell.get_mut(id) else {
             return;
         };

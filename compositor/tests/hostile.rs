@@ -1,0 +1,200 @@
+//! Clients that lie, crash, hang or flood: each is its own victim only.
+
+mod fixture;
+
+use std::{
+    io::Write,
+    os::{fd::AsFd, unix::net::UnixStream},
+};
+
+use fixture::{FRAME, Fixture};
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+use wayland_client::protocol::{
+    wl_compositor::WlCompositor,
+    wl_shm::{self, WlShm},
+};
+use wayland_protocols::xdg::shell::client::xdg_wm_base::XdgWmBase;
+
+/// A fixture with an honest client whose window must survive.
+fn honest() -> (Fixture, fixture::Client, fixture::TestWindow) {
+    let mut fixture = Fixture::new();
+    let mut client = fixture.client();
+    let window = client.shown(&mut fixture, "honest", (200, 100), true);
+    (fixture, client, window)
+}
+
+/// The honest client is still served.
+fn assert_unharmed(
+    fixture: &mut Fixture,
+    client: &mut fixture::Client,
+    window: &fixture::TestWindow,
+) {
+    client.show(fixture, window, (200, 100), 0xff40_2080);
+    assert!(client.error.is_none());
+    assert!(
+        fixture
+            .windows()
+            .iter()
+            .any(|window| window.title == "honest")
+    );
+}
+
+#[test]
+fn a_pool_truncated_after_attach_costs_its_client_only() {
+    let (mut fixture, mut client, window) = honest();
+    let mut bad = fixture.client();
+    let victim = bad.window(&mut fixture, "bad");
+    victim.xdg.ack_configure(bad.told(&victim).serial);
+    let (buffer, file) = bad.buffer((300, 300), 0xffff_0000);
+    victim.surface.attach(Some(&buffer), 0, 0);
+    victim.surface.commit();
+    file.set_len(0).unwrap();
+    bad.roundtrip(&mut fixture);
+    fixture.advance(FRAME); // only drawing touches the memory
+    assert!(!bad.roundtrip(&mut fixture));
+    assert_eq!(bad.error.unwrap().object_interface, "wl_buffer");
+    assert_unharmed(&mut fixture, &mut client, &window);
+}
+
+#[test]
+fn a_buffer_larger_than_its_pool_is_a_protocol_error() {
+    let (mut fixture, mut client, window) = honest();
+    let mut bad = fixture.client();
+    let (_, file) = bad.buffer((10, 10), 0);
+    let pool = bad
+        .bind::<WlShm>(1)
+        .create_pool(file.as_fd(), 400, &bad.handle, ());
+    let argb = wl_shm::Format::Argb8888;
+    pool.create_buffer(0, 1000, 1000, 4000, argb, &bad.handle, ());
+    assert!(!bad.roundtrip(&mut fixture));
+    assert!(bad.error.is_some());
+    assert_unharmed(&mut fixture, &mut client, &window);
+}
+
+#[test]
+fn giant_and_negative_numbers_are_survived() {
+    let (mut fixture, mut client, window) = honest();
+    for (x, y, w, h) in [
+        (i32::MIN, i32::MIN, i32::MAX, i32::MAX),
+        (i32::MAX, i32::MAX, i32::MAX, i32::MAX),
+        (-5, -5, 1, 1),
+        (0, 0, i32::MAX, 1),
+    ] {
+        let mut bad = fixture.client();
+        let victim = bad.window(&mut fixture, "bad");
+        victim.xdg.set_window_geometry(x, y, w, h);
+        victim.toplevel.set_min_size(w, h);
+        victim.surface.damage(x, y, w, h);
+        victim.surface.damage_buffer(x, y, w, h);
+        let region = bad.bind::<WlCompositor>(6).create_region(&bad.handle, ());
+        region.add(x, y, w, h);
+        victim.surface.set_opaque_region(Some(&region));
+        victim.surface.set_input_region(Some(&region));
+        let serial = bad.told(&victim).serial;
+        victim.xdg.ack_configure(serial);
+        let (buffer, _file) = bad.buffer((50, 50), 0xffff_0000);
+        victim.surface.attach(Some(&buffer), 0, 0);
+        victim.surface.commit();
+        bad.roundtrip(&mut fixture);
+        fixture.advance(FRAME);
+        fixture.point(400, 300);
+        bad.roundtrip(&mut fixture);
+    }
+    assert_unharmed(&mut fixture, &mut client, &window);
+}
+
+#[test]
+fn a_buffer_before_the_first_configure_is_a_protocol_error() {
+    let (mut fixture, mut client, window) = honest();
+    let mut bad = fixture.client();
+    let surface = bad.bind::<WlCompositor>(6).create_surface(&bad.handle, ());
+    let xdg = bad
+        .bind::<XdgWmBase>(6)
+        .get_xdg_surface(&surface, &bad.handle, ());
+    let _toplevel = xdg.get_toplevel(&bad.handle, xdg.clone());
+    let (buffer, _file) = bad.buffer((10, 10), 0);
+    surface.attach(Some(&buffer), 0, 0);
+    surface.commit();
+    assert!(!bad.roundtrip(&mut fixture));
+    assert_eq!(bad.error.unwrap().object_interface, "xdg_surface");
+    assert_unharmed(&mut fixture, &mut client, &window);
+}
+
+#[test]
+fn a_client_that_never_reads_is_not_waited_for() {
+    let (mut fixture, mut client, window) = honest();
+    let (ours, mut theirs) = UnixStream::pair().unwrap();
+    fixture.compositor.adopt(ours).unwrap();
+    theirs.set_nonblocking(true).unwrap();
+    // wl_display.sync with ever new ids: each is answered, and nobody reads the answers.
+    for id in 2..60_000u32 {
+        let words = [1u32, 12 << 16, id];
+        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).collect();
+        if theirs.write_all(&bytes).is_err() {
+            fixture.turn();
+        }
+        if id % 1000 == 0 {
+            fixture.turn();
+        }
+    }
+    assert_unharmed(&mut fixture, &mut client, &window);
+}
+
+#[test]
+fn garbage_ends_its_connection() {
+    let (mut fixture, mut client, window) = honest();
+    for message in [
+        &[0u8; 64][..],
+        &[0xff; 64],
+        &[1, 0, 0, 0, 9, 0, 8, 0],
+        &[1, 0, 0, 0, 0, 0, 0xff, 0xff],
+        &[1, 0, 0, 0, 1, 0, 12, 0, 1, 0, 0, 0],
+        &[1, 0, 0, 0],
+    ] {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        fixture.compositor.adopt(ours).unwrap();
+        theirs.write_all(message).unwrap();
+        for _ in 0..3 {
+            fixture.turn();
+        }
+        drop(theirs);
+        fixture.turn();
+    }
+    assert_unharmed(&mut fixture, &mut client, &window);
+}
+
+#[test]
+fn a_flood_of_descriptors_does_not_exhaust_ours() {
+    let (mut fixture, mut client, window) = honest();
+    let open = || std::fs::read_dir("/proc/self/fd").unwrap().count();
+    let before = open();
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    fixture.compositor.adopt(ours).unwrap();
+    theirs.set_nonblocking(true).unwrap();
+    let null = std::fs::File::open("/dev/null").unwrap();
+    let descriptors = [null.as_fd(); 16];
+    // Far more than one process may have; a sync each, with descriptors that no request asked for.
+    for id in 2..2000u32 {
+        let words = [1u32, 12 << 16, id];
+        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).collect();
+        let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(16))];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        control.push(SendAncillaryMessage::ScmRights(&descriptors));
+        let slice = [std::io::IoSlice::new(&bytes)];
+        if sendmsg(&theirs, &slice, &mut control, SendFlags::NOSIGNAL).is_err() {
+            fixture.turn();
+        }
+        fixture.turn();
+    }
+    assert!(
+        open() < before + 1100,
+        "{} descriptors are held",
+        open() - before
+    );
+    drop(theirs);
+    for _ in 0..3 {
+        fixture.turn();
+    }
+    assert_unharmed(&mut fixture, &mut client, &window);
+    assert!(open() < before + 8, "they are closed with the connection");
+}
