@@ -83,6 +83,8 @@ pub struct Style {
     pub min_width: Option<f32>,
     pub min_height: Option<f32>,
     pub max_width: Option<f32>,
+    /// The size along the parent's direction before room is shared out.
+    pub basis: Option<f32>,
     pub grow: f32,
     /// May not become smaller than its content.
     pub rigid: bool,
@@ -196,6 +198,14 @@ impl<M: 'static> Element<M> {
     #[must_use]
     pub fn max_width(mut self, pixels: f32) -> Self {
         self.style.max_width = Some(pixels);
+        self
+    }
+
+    /// Wants this much along the parent's direction, and takes less where there is less.
+    #[must_use]
+    pub fn basis(mut self, pixels: f32) -> Self {
+        self.style.basis = Some(pixels);
+        self.style.rigid = false;
         self
     }
 

@@ -176,6 +176,9 @@ fn taffy_style(style: &Style, parent: Option<&Style>, scale: f32) -> taffy::Styl
             width: limit(style.max_width),
             height: LengthPercentageAuto::auto(),
         },
+        flex_basis: style
+            .basis
+            .map_or(Dimension::auto(), |basis| Dimension::length(px(basis))),
         flex_grow: style.grow,
         flex_shrink: if style.rigid || in_scroll { 0.0 } else { 1.0 },
         align_items: align(style.align),

@@ -7,7 +7,7 @@ use ochre_toolkit::widget::{
 use ochre_toolkit::{Align, Element, Weight};
 
 use crate::Message;
-use crate::preview::miniature;
+use crate::preview::{Preview, miniature};
 use crate::row::{heading, setting};
 
 /// Accents to choose from, besides the theme's own.
@@ -23,7 +23,7 @@ const ACCENTS: [(&str, u32); 8] = [
 ];
 
 pub fn page(
-    themes: &[(String, Theme)],
+    themes: &[(String, Preview)],
     theme: &Theme,
     preferences: &Preferences,
 ) -> Element<Message> {
@@ -85,7 +85,7 @@ pub fn page(
 }
 
 /// Every theme as a miniature with its name.
-fn gallery(themes: &[(String, Theme)], preferences: &Preferences) -> Element<Message> {
+fn gallery(themes: &[(String, Preview)], preferences: &Preferences) -> Element<Message> {
     let tiles = themes.iter().map(|(id, theme)| {
         let chosen = *id == preferences.theme;
         let shown = theme.clone();
@@ -114,7 +114,7 @@ fn gallery(themes: &[(String, Theme)], preferences: &Preferences) -> Element<Mes
                 .min_height(20.0),
         ])
         .gap(8.0)
-        .width(196.0);
+        .width(172.0);
         Element::new(button)
             .with_children([content])
             .padding(8.0)

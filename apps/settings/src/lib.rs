@@ -10,11 +10,12 @@ mod row;
 use std::time::Duration;
 
 use ochre_toolkit::app::{Command, Context};
-use ochre_toolkit::theme::{Color, Preferences, Store, Theme, counterpart};
+use ochre_toolkit::theme::{Color, Contrast, Preferences, Store, Theme, counterpart};
 use ochre_toolkit::widget::{Button, Container, Label, Look, Surface};
 use ochre_toolkit::{App, Element, Padding, WindowId, WindowKind, WindowSpec};
 
 use crate::about::Facts;
+use crate::preview::Preview;
 
 /// A page of the sidebar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +39,7 @@ pub enum Message {
 pub struct Settings {
     page: Page,
     /// Every theme that compiles, by id.
-    themes: Vec<(String, Theme)>,
+    themes: Vec<(String, Preview)>,
     facts: Facts,
 }
 

@@ -1,28 +1,54 @@
-//! A theme in small: a window on the desktop, in the theme's own colours.
+//! A theme in small: a window on the wallpaper, in the theme's own colours.
+
+use std::cell::RefCell;
+use std::rc::Rc;
 
 use ochre_toolkit::Painter;
-use ochre_toolkit::raster::{Direction, Rect};
-use ochre_toolkit::theme::Theme;
+use ochre_toolkit::raster::{Bitmap, Rect};
+use ochre_toolkit::theme::{Theme, wallpaper};
+
+/// A theme with its wallpaper, painted once for each size that is asked for.
+#[derive(Clone)]
+pub struct Preview {
+    pub theme: Rc<Theme>,
+    wallpaper: Rc<RefCell<Option<Rc<Bitmap>>>>,
+}
+
+impl Preview {
+    pub fn new(theme: Theme) -> Preview {
+        Preview {
+            theme: Rc::new(theme),
+            wallpaper: Rc::default(),
+        }
+    }
+
+    fn wallpaper(&self, width: i32, height: i32) -> Option<Rc<Bitmap>> {
+        let mut kept = self.wallpaper.borrow_mut();
+        let fits = |bitmap: &Rc<Bitmap>| (bitmap.width(), bitmap.height()) == (width, height);
+        if !kept.as_ref().is_some_and(fits) {
+            let (width, height) = (width.max(0) as u32, height.max(0) as u32);
+            *kept = wallpaper::paint(&self.theme, width, height).map(Rc::new);
+        }
+        kept.clone()
+    }
+}
 
 /// Paints the theme as a miniature.
-pub fn miniature(theme: &Theme, rect: Rect, painter: &mut Painter) {
+pub fn miniature(preview: &Preview, rect: Rect, painter: &mut Painter) {
+    let theme = &preview.theme;
     let (tokens, metrics) = (&theme.tokens, &theme.metrics);
     let px = |painter: &Painter, logical: f32| painter.px(logical);
     let small = metrics.radius_small;
-    let (top, bottom) = if theme.is_dark() {
-        (theme.accent.oklch(3), theme.accent.oklch(1))
-    } else {
-        (theme.accent.oklch(3), theme.accent.oklch(6))
-    };
-    painter.fill(rect, metrics.radius_control, bottom.to_color());
-    let sky = rect.inset(px(painter, 4.0));
-    painter.gradient(sky, Direction::Down, top.to_color(), bottom.to_color());
+    match preview.wallpaper(rect.width, rect.height) {
+        Some(picture) => painter.picture(&picture, rect, metrics.radius_control),
+        None => painter.fill(rect, metrics.radius_control, tokens.desktop),
+    }
     // A window with its title bar, sidebar, text lines and a primary button.
     let window = Rect::from_edges(
-        rect.x + px(painter, 22.0),
-        rect.y + px(painter, 18.0),
-        rect.right() - px(painter, 22.0),
-        rect.bottom() - px(painter, 16.0),
+        rect.x + px(painter, 18.0),
+        rect.y + px(painter, 15.0),
+        rect.right() - px(painter, 18.0),
+        rect.bottom() - px(painter, 14.0),
     );
     painter.fill(
         window.translate(0, px(painter, 2.0)).inset(-1),
@@ -45,7 +71,7 @@ pub fn miniature(theme: &Theme, rect: Rect, painter: &mut Painter) {
     let side = Rect::from_edges(
         window.x,
         bar.bottom(),
-        window.x + px(painter, 36.0),
+        window.x + px(painter, 32.0),
         window.bottom(),
     );
     painter.fill(side, 0.0, tokens.sidebar);

@@ -23,6 +23,8 @@ pub enum Look {
     Row,
     /// A part of a segmented control.
     Segment,
+    /// Nothing to see, and nothing for the keyboard: a place that can be pressed.
+    Bare,
 }
 
 /// Something to press. With children it is their surface, and the label only names it.
@@ -199,9 +201,15 @@ impl<M: Clone> Widget<M> for Button<M> {
             Look::Flat | Look::Row => (clear(tokens.hover, tokens.pressed), tokens.text),
             Look::Segment if self.selected => {
                 line = tokens.border;
-                (tokens.card, tokens.text)
+                let raised = if painter.theme.is_dark() {
+                    tokens.control_pressed
+                } else {
+                    tokens.card
+                };
+                (raised, tokens.text)
             }
             Look::Segment => (clear(tokens.hover, tokens.pressed), tokens.text_muted),
+            Look::Bare => return,
         };
         let mut icon_ink = match self.look {
             Look::Row if self.selected => tokens.text_accent,
@@ -224,7 +232,7 @@ impl<M: Clone> Widget<M> for Button<M> {
     }
 
     fn focuses(&self) -> bool {
-        self.enabled
+        self.enabled && self.look != Look::Bare
     }
 
     fn cursor(&self) -> Cursor {

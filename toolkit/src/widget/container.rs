@@ -43,6 +43,11 @@ impl<M> Widget<M> for Container {
         Style::default()
     }
 
+    /// A popover keeps presses from what lies under it.
+    fn presses(&self) -> bool {
+        self.surface == Surface::Popover
+    }
+
     fn paint(&self, rect: Rect, _: &State, painter: &mut Painter) {
         let (tokens, metrics) = (&painter.theme.tokens, &painter.theme.metrics);
         let border = metrics.border;

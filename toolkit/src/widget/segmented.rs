@@ -24,7 +24,13 @@ impl<M> Widget<M> for Trough {
 
     fn paint(&self, rect: Rect, _: &State, painter: &mut Painter) {
         let (tokens, metrics) = (&painter.theme.tokens, &painter.theme.metrics);
-        let (color, line) = (tokens.control_pressed, tokens.divider);
+        let dark = painter.theme.is_dark();
+        let color = if dark {
+            tokens.field
+        } else {
+            tokens.control_pressed
+        };
+        let line = tokens.divider;
         let radius = metrics.radius_control + 2.0;
         painter.fill(rect, radius, color);
         painter.outline(rect, radius, 1.0, line);

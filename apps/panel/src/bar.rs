@@ -1,0 +1,123 @@
+//! The bar: launcher button, windows, clock.
+
+use ochre_toolkit::app::Toplevel;
+use ochre_toolkit::raster::{Color, Rect};
+use ochre_toolkit::widget::{Button, Container, Label, Look, Picture, Surface, Tone};
+use ochre_toolkit::{Align, Element, Painter, Weight};
+
+use crate::Message;
+use crate::clock::Clock;
+use crate::entry::Entry;
+use crate::icon::icon;
+
+/// The app of a window.
+fn entry_of<'e>(entries: &'e [Entry], toplevel: &Toplevel) -> Option<&'e Entry> {
+    let id = toplevel.app_id.as_str();
+    entries.iter().find(|entry| entry.id == id).or_else(|| {
+        let program = |entry: &&Entry| entry.command.first().is_some_and(|word| word == id);
+        entries.iter().find(program)
+    })
+}
+
+/// Ochre's mark: two dunes under a sun.
+fn mark(rect: Rect, painter: &mut Painter) {
+    let (accent, ink) = (
+        painter.theme.tokens.accent,
+        painter.theme.tokens.text_on_accent,
+    );
+    painter.fill(rect, 9.0, accent);
+    painter.symbol("mountain", 18.0, rect, ink);
+}
+
+pub fn view(
+    toplevels: &[Toplevel],
+    entries: &[Entry],
+    clock: &Clock,
+    open: bool,
+) -> Element<Message> {
+    let launcher = Button::surface("Applications", Message::ToggleLauncher)
+        .look(Look::Flat)
+        .selected(open)
+        .radius(10.0);
+    let launcher = Element::new(launcher)
+        .with_children([Element::new(Picture::new(32.0, 32.0, mark))])
+        .padding(4.0);
+    let windows = toplevels
+        .iter()
+        .map(|toplevel| window(toplevel, entry_of(entries, toplevel)));
+    let time = Element::column([
+        Element::new(Label::new(clock.time.as_str()).weight(Weight::SemiBold)),
+        Element::new(Label::small(clock.date.as_str()).px(11.5)),
+    ])
+    .align(Align::End)
+    .rigid();
+    let content = Element::row([
+        launcher,
+        Element::row(windows.collect::<Vec<_>>()).gap(4.0).grow(1.0),
+        time,
+    ])
+    .gap(8.0)
+    .padding(ochre_toolkit::Padding {
+        top: 3.0,
+        right: 16.0,
+        bottom: 4.0,
+        left: 8.0,
+    })
+    .grow(1.0);
+    let line = Element::new(Container::new(Surface::Divider))
+        .height(1.0)
+        .rigid();
+    Element::new(Container::new(Surface::Panel)).with_children([line, content])
+}
+
+/// A window's button: its app, its title, and a line under the active one.
+fn window(toplevel: &Toplevel, entry: Option<&Entry>) -> Element<Message> {
+    let title = if toplevel.title.is_empty() {
+        entry.map_or(toplevel.app_id.as_str(), |entry| entry.name.as_str())
+    } else {
+        toplevel.title.as_str()
+    };
+    let (active, minimized) = (toplevel.active, toplevel.minimized);
+    let tone = if minimized { Tone::Muted } else { Tone::Normal };
+    let weight = if active {
+        Weight::Medium
+    } else {
+        Weight::Regular
+    };
+    let under = Picture::new(18.0, 3.0, move |rect, painter| {
+        let tokens = &painter.theme.tokens;
+        let color = match (active, minimized) {
+            (true, _) => tokens.accent,
+            (false, true) => Color::TRANSPARENT,
+            (false, false) => tokens.track,
+        };
+        painter.fill(rect, 2.0, color);
+    });
+    let row = Element::row([
+        Element::new(icon(entry, title, 22.0)),
+        Element::new(Label::new(title).single_line().tone(tone).weight(weight)).grow(1.0),
+    ])
+    .gap(9.0)
+    .grow(1.0);
+    let button = Button::surface(title, Message::Window(toplevel.id))
+        .look(Look::Flat)
+        .radius(9.0);
+    Element::new(button.selected(active))
+        .with_children([Element::column([
+            row,
+            Element::row([Element::new(under)]).justify(ochre_toolkit::Justify::Center),
+        ])
+        .grow(1.0)
+        .fill_height()])
+        .padding(ochre_toolkit::Padding {
+            top: 4.0,
+            right: 12.0,
+            bottom: 1.0,
+            left: 10.0,
+        })
+        .height(40.0)
+        .min_width(48.0)
+        .max_width(200.0)
+        .basis(200.0)
+        .key(toplevel.id.to_string())
+}
