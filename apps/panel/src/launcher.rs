@@ -10,7 +10,7 @@ use crate::entry::Entry;
 use crate::icon::icon;
 
 const WIDTH: f32 = 620.0;
-const HEIGHT: f32 = 560.0;
+const HEIGHT: f32 = 500.0;
 const TILE: f32 = 112.0;
 
 pub fn view(found: &[&Entry], query: &str) -> Element<Message> {
