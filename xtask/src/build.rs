@@ -165,19 +165,6 @@ impl Builder {
         process::step(label, || process::run(&mut cargo))
     }
 
-    /// The same for a crate that needs features of the language that aren't stable yet.
-    pub fn cargo_unstable(
-        &self,
-        label: &str,
-        target: &str,
-        flags: &str,
-        selection: &[&str],
-    ) -> Result<()> {
-        let mut cargo = self.cargo_command(target, flags, selection);
-        cargo.env("RUSTC_BOOTSTRAP", "1");
-        process::step(label, || process::run(&mut cargo))
-    }
-
     fn cargo_command(&self, target: &str, flags: &str, selection: &[&str]) -> Command {
         let (mut cargo, flags) = match target {
             HOST => (process::host_cargo(), flags.to_owned()),
