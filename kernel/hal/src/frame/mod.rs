@@ -11,11 +11,12 @@ pub mod meta;
 use crate::addr::{HUGE_SIZE, PAGE_SIZE, PhysAddr};
 use crate::cpu::MAX_CPUS;
 use crate::memory::{Regions, direct};
-use crate::percpu::RawPerCpu;
+use crate::percpu::PerCpu;
 use crate::sync::SpinLock;
-use crate::{local, mem, rank};
+use crate::{mem, rank};
 use alloc::vec::Vec;
 use buddy::{Buddy, MAX_ORDER};
+use core::cell::UnsafeCell;
 use core::mem::ManuallyDrop;
 use core::num::NonZeroU64;
 use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
@@ -48,23 +49,47 @@ static RESERVE: AtomicUsize = AtomicUsize::new(0);
 
 const CACHE: usize = 64;
 
-/// A CPU's free single frames, by frame number.
+/// A CPU's free single frames, by frame number. Touched by its own CPU only, but for the count,
+/// which the statistics read.
 struct Cache {
-    len: usize,
-    frames: [usize; CACHE],
+    len: AtomicUsize,
+    frames: UnsafeCell<[usize; CACHE]>,
 }
 
-static CACHES: RawPerCpu<Cache> = RawPerCpu::new(
-    [const {
+impl Cache {
+    const fn new() -> Cache {
         Cache {
-            len: 0,
-            frames: [0; CACHE],
+            len: AtomicUsize::new(0),
+            frames: UnsafeCell::new([0; CACHE]),
         }
-    }; MAX_CPUS],
-);
+    }
 
-/// Frames in the caches, for the statistics; only ever near enough.
-static CACHED: AtomicUsize = AtomicUsize::new(0);
+    #[inline]
+    fn len(&self) -> usize {
+        self.len.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    fn push(&self, pfn: usize) {
+        let len = self.len();
+        // SAFETY: the array is this CPU's own, and kernel code isn't interrupted.
+        unsafe { (*self.frames.get())[len] = pfn };
+        self.len.store(len + 1, Ordering::Relaxed);
+    }
+
+    #[inline]
+    fn pop(&self) -> Option<usize> {
+        let len = self.len().checked_sub(1)?;
+        self.len.store(len, Ordering::Relaxed);
+        // SAFETY: as in `push`.
+        Some(unsafe { (*self.frames.get())[len] })
+    }
+}
+
+// SAFETY: see the type: the array is its own CPU's, the count is atomic.
+unsafe impl Sync for Cache {}
+
+static CACHES: PerCpu<Cache> = PerCpu::new([const { Cache::new() }; MAX_CPUS]);
 
 /// Hands `free` to the allocator. The metadata table for all of `ram` comes out of it first.
 pub fn init(ram: &Regions, free: &mut Regions) -> Result<(), OutOfMemory> {
@@ -103,50 +128,38 @@ enum For {
 /// Takes a single frame from this CPU's cache.
 #[inline]
 fn take(who: For) -> Result<usize, OutOfMemory> {
-    let cache = CACHES.get(local::id());
-    // SAFETY: the cache is this CPU's own, and kernel code isn't interrupted.
-    let cache = unsafe { &mut *cache };
-    if cache.len == 0 {
-        refill(cache, who)?;
+    let cache = CACHES.this();
+    match cache.pop() {
+        Some(pfn) => Ok(pfn),
+        None => refill(cache, who),
     }
-    cache.len -= 1;
-    Ok(cache.frames[cache.len])
 }
 
 #[cold]
-fn refill(cache: &mut Cache, who: For) -> Result<(), OutOfMemory> {
+fn refill(cache: &Cache, who: For) -> Result<usize, OutOfMemory> {
     let mut buddy = BUDDY.lock();
     if who == For::User && buddy.free_frames() < RESERVE.load(Ordering::Relaxed) {
         return Err(OutOfMemory);
     }
-    while cache.len < CACHE / 2 {
+    while cache.len() < CACHE / 2 {
         let Some(pfn) = buddy.alloc(0) else { break };
-        cache.frames[cache.len] = pfn;
-        cache.len += 1;
+        cache.push(pfn);
     }
-    CACHED.fetch_add(cache.len, Ordering::Relaxed);
-    if cache.len == 0 {
-        Err(OutOfMemory)
-    } else {
-        Ok(())
-    }
+    cache.pop().ok_or(OutOfMemory)
 }
 
 #[inline]
 fn give_back(pfn: usize) {
-    let cache = CACHES.get(local::id());
-    // SAFETY: the cache is this CPU's own, and kernel code isn't interrupted.
-    let cache = unsafe { &mut *cache };
-    if cache.len == CACHE {
+    let cache = CACHES.this();
+    if cache.len() == CACHE {
         let mut buddy = BUDDY.lock();
-        for &pfn in &cache.frames[CACHE / 2..] {
+        while cache.len() > CACHE / 2
+            && let Some(pfn) = cache.pop()
+        {
             buddy.free(pfn, 0);
         }
-        cache.len = CACHE / 2;
-        CACHED.fetch_sub(CACHE / 2, Ordering::Relaxed);
     }
-    cache.frames[cache.len] = pfn;
-    cache.len += 1;
+    cache.push(pfn);
 }
 
 /// A zeroed frame for a page table or a kernel stack; its address.
@@ -434,6 +447,6 @@ pub fn stats() -> FrameStats {
     let buddy = BUDDY.lock();
     FrameStats {
         total: buddy.total_frames(),
-        free: buddy.free_frames() + CACHED.load(Ordering::Relaxed),
+        free: buddy.free_frames() + (0..MAX_CPUS).map(|cpu| CACHES.on(cpu).len()).sum::<usize>(),
     }
 }
