@@ -5,3 +5,4 @@
 
 pub mod drm;
 pub mod evdev;
+pub mod uevent;

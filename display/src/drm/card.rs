@@ -5,11 +5,12 @@ use crate::drm::backend::Backend;
 use crate::drm::commit::Change;
 use crate::drm::events::Notify;
 use crate::drm::objects::Objects;
+use crate::uevent::DeviceName;
 use ochre_abi::scheme::{Attr, ROOT};
 use ochre_driver::executor::Executor;
 use ochre_driver::ioctl::Argument;
 use ochre_driver::scheme::char_device;
-use ochre_driver::{Caller, Errno, Levels, Mapping, Opened, Result, Scheme, native};
+use ochre_driver::{Caller, Errno, Levels, Mapping, Opened, Result, Scheme};
 use std::cell::RefCell;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
@@ -61,29 +62,20 @@ impl<B: Backend> Shared<B> {
     /// Takes the outputs as the device describes them now, and tells listeners if they changed.
     pub fn refresh(&self) {
         if self.objects.borrow_mut().describe(self.backend.outputs()) {
-            self.announce();
+            self.announce("change", &["HOTPLUG=1", "DEVTYPE=drm_minor"]);
         }
     }
 
-    fn announce(&self) {
-        use std::os::fd::AsFd;
-        let Some(server) = &self.server else { return };
-        let path = format!("/devices/virtual/drm/card{}", self.minor);
-        let pairs = [
-            format!("change@{path}"),
-            "ACTION=change".into(),
-            format!("DEVPATH={path}"),
-            "SUBSYSTEM=drm".into(),
-            "HOTPLUG=1".into(),
-            format!("DEVNAME=dri/card{}", self.minor),
-            "DEVTYPE=drm_minor".into(),
-            format!("MAJOR={MAJOR}"),
-            format!("MINOR={}", self.minor),
-        ];
-        let mut text = pairs.join("\0");
-        text.push('\0');
-        if let Err(error) = native::uevent(server.as_fd(), text.as_bytes()) {
-            eprintln!("display: device event: {error}");
+    fn announce(&self, action: &str, more: &[&str]) {
+        if let Some(server) = &self.server {
+            let node = format!("dri/card{}", self.minor);
+            let name = DeviceName {
+                subsystem: "drm",
+                node,
+                major: MAJOR,
+                minor: self.minor,
+            };
+            name.announce(server, action, more);
         }
     }
 

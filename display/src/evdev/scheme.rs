@@ -6,12 +6,14 @@ use crate::evdev::abi::{
     sized,
 };
 use crate::evdev::device::{Device, bit_set};
+use crate::uevent::DeviceName;
 use ochre_abi::ioctl::{BY_VALUE, Command, MATCH_ANY_SIZE};
 use ochre_abi::scheme::{Attr, ROOT};
 use ochre_driver::ioctl::Argument;
 use ochre_driver::scheme::char_device;
 use ochre_driver::{Caller, Errno, Opened, Result, Scheme};
 use rustix::time::ClockId;
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
 /// The major number of input devices, and the minor of event0.
@@ -47,8 +49,18 @@ pub struct Evdev {
 }
 
 impl Evdev {
+    /// Device number `number`, announced through a copy of its server's descriptor.
     #[must_use]
-    pub fn new(device: Rc<Device>, number: u32) -> Evdev {
+    pub fn new(device: Rc<Device>, number: u32, server: &OwnedFd) -> Evdev {
+        let node = format!("input/event{number}");
+        let minor = FIRST_MINOR + number;
+        DeviceName {
+            subsystem: "input",
+            node,
+            major: MAJOR,
+            minor,
+        }
+        .announce(server, "add", &[]);
         Evdev { device, number }
     }
 

@@ -87,8 +87,16 @@ fn main() -> anyhow::Result<()> {
         executor.clone(),
     ));
     executor.spawn(follow(devices, mouse_interrupt, executor.clone()));
-    let keyboard_scheme = Rc::new(Evdev::new(keyboard, native::mount_number("keyboard")));
-    let mouse_scheme = Rc::new(Evdev::new(mouse, native::mount_number("mouse")));
+    let keyboard_scheme = Rc::new(Evdev::new(
+        keyboard,
+        native::mount_number("keyboard"),
+        &keyboard_server,
+    ));
+    let mouse_scheme = Rc::new(Evdev::new(
+        mouse,
+        native::mount_number("mouse"),
+        &mouse_server,
+    ));
     let table = evdev::ioctls();
     let second =
         ochre_driver::Server::new(mouse_server, mouse_scheme, &table, &levels[1], &executor)

@@ -22,6 +22,6 @@ fn main() -> anyhow::Result<()> {
     let device = Rc::new(Device::new(description, levels.clone()));
     let events = events::Events::start(transport).context("the event queue")?;
     executor.spawn(events.follow(device.clone(), executor.clone()));
-    let scheme = Rc::new(Evdev::new(device, native::mount_number("scheme")));
+    let scheme = Rc::new(Evdev::new(device, native::mount_number("scheme"), &server));
     serve(server, scheme, &evdev::ioctls(), &levels, &executor).context("serving events")
 }

@@ -12,6 +12,7 @@ use crate::ipc::{poll, unix};
 use crate::linux::general as nr;
 use crate::linux::net as raw;
 use crate::mm::uptr::UserPtr;
+use crate::scheme::uevent::{self, UeventSocket};
 use crate::syscall::table::{Answer, Args, SyscallCtx};
 use crate::task::credentials::Capabilities;
 use crate::uio::{Dest, Source};
@@ -97,6 +98,11 @@ fn socket(ctx: &SyscallCtx<'_>, domain: u32, kind: u32, protocol: u32) -> Result
     let flags = flags_of(kind)?;
     let file = match domain {
         raw::AF_UNIX => unix::create(kind & KIND, protocol)?,
+        raw::AF_NETLINK => match (kind & KIND, protocol) {
+            (raw::SOCK_RAW | raw::SOCK_DGRAM, uevent::PROTOCOL) => UeventSocket::new(kind & KIND),
+            (raw::SOCK_RAW | raw::SOCK_DGRAM, _) => return Err(Errno::EPROTONOSUPPORT),
+            _ => return Err(Errno::ESOCKTNOSUPPORT),
+        },
         // The network's families are a server's, which is not there.
         _ => return Err(Errno::EAFNOSUPPORT),
     };
