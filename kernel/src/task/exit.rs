@@ -24,7 +24,7 @@ pub(super) fn thread(thread: &Arc<Thread>) {
     let process = thread.process().clone();
     futex::exit_robust_list(thread);
     let clear = thread.clear_tid.swap(0, Ordering::Relaxed);
-    if clear != 0 && process.thread_count() > 1 || is_shared(&process) {
+    if clear != 0 && (process.thread_count() > 1 || is_shared(&process)) {
         futex::clear_and_wake(&process, clear);
     }
     process.usage.lock().add(&thread_usage(thread));
