@@ -1,6 +1,6 @@
 //! Disk images: a GPT with one EFI system partition, from which UEFI firmware starts the loader.
 //!
-//! What the loader expects on the partition: `\ochre\kernel`, `\ochre\archive`, and
+//! What the loader expects on the partition: `\ochre\kernel`, `\ochre\boot.cpio`, and
 //! `\ochre\cmdline`, the kernel's command line as text.
 
 use crate::build::Builder;
@@ -41,7 +41,7 @@ pub fn write(built: &Built, image: &Path) -> Result<()> {
         let files = [
             ("EFI/BOOT/BOOTX64.EFI", loader.as_path()),
             ("ochre/kernel", built.kernel.as_path()),
-            ("ochre/archive", built.archive.path()),
+            ("ochre/boot.cpio", built.archive.path()),
         ];
         let mut size = built.command_line.len() as u64;
         for (_, file) in files {

@@ -80,8 +80,7 @@ pub fn command(arguments: Arguments) -> Result<ExitCode> {
         wait: Vec::new(),
     };
     let built = guest.build(&recipe, Some(&request))?;
-    let mut machine = Machine::new(guest.size.smp, built.memory)?;
-    machine.boot(&built.kernel, built.archive.path(), &built.command_line);
+    let (mut machine, _disk) = guest.machine(&built)?;
     if recipe.session {
         machine.desktop(None);
     }

@@ -1,13 +1,15 @@
 //! What every command that boots something shares: its options, the archive, the machine's line.
 
 use crate::build::{Builder, Libc};
+use crate::disk::Scratch;
 use crate::image::{Addition, Recipe};
 use crate::linux;
 use crate::paths;
 use crate::process;
-use crate::qemu::Size;
+use crate::qemu::{Machine, Size};
+use crate::setup::{self, Purpose};
 use crate::tree::Tree;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -25,6 +27,9 @@ pub struct Guest {
     /// Which kernel to boot: ochre, or Debian's to compare with.
     #[arg(long, value_enum, default_value = "ochre")]
     pub kernel: Kernel,
+    /// Boot a disk image through UEFI firmware, rather than the kernel directly.
+    #[arg(long)]
+    pub uefi: bool,
     /// Further words for the kernel's command line.
     #[arg(long, value_name = "WORDS", default_value = "")]
     pub append: String,
@@ -80,6 +85,10 @@ pub struct Built {
 impl Guest {
     /// Builds the image with what is added, and the kernel.
     pub fn build(&self, recipe: &Recipe, request: Option<&Request>) -> Result<Built> {
+        if self.uefi {
+            ensure!(self.kernel == Kernel::Ochre, "--uefi boots Ochre only");
+            setup::ensure(&[Purpose::Firmware])?;
+        }
         let builder = Builder::new(false)?;
         let mut tree = recipe.build(&builder, self.libc, &self.add)?;
         if let Some(request) = request {
@@ -105,6 +114,23 @@ impl Guest {
             archive,
             memory,
         })
+    }
+
+    /// The machine that boots it, and the disk that it boots from, if any.
+    pub fn machine(&self, built: &Built) -> Result<(Machine, Option<Scratch>)> {
+        let mut machine = Machine::new(self.size.smp, built.memory)?;
+        let disk = if self.uefi {
+            Some(Scratch::new(built)?)
+        } else {
+            None
+        };
+        match &disk {
+            Some(disk) => disk.boot(&mut machine),
+            None => {
+                machine.boot(&built.kernel, built.archive.path(), &built.command_line);
+            }
+        }
+        Ok((machine, disk))
     }
 }
 

@@ -1,12 +1,11 @@
 //! `./x run`: boots an image to use it.
 
-use crate::disk::Scratch;
-use crate::guest::{Guest, Kernel};
+use crate::guest::Guest;
 use crate::image::Recipe;
 use crate::process;
-use crate::qemu::{Machine, size_of};
+use crate::qemu::size_of;
 use crate::setup::{self, Purpose};
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use clap::ValueEnum;
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -25,9 +24,6 @@ pub struct Arguments {
     /// The screen's size in pixels.
     #[arg(long, value_name = "WxH", value_parser = size_of)]
     size: Option<(u32, u32)>,
-    /// Boot a disk image through UEFI firmware, rather than the kernel directly.
-    #[arg(long)]
-    uefi: bool,
     /// Further arguments for QEMU.
     #[arg(last = true, value_name = "QEMU ARGS")]
     qemu: Vec<OsString>,
@@ -50,20 +46,8 @@ pub fn command(arguments: Arguments) -> Result<ExitCode> {
     let recipe = Recipe::load(&arguments.image)?;
     setup::ensure(recipe.purposes())?;
     let guest = &arguments.guest;
-    ensure!(
-        !arguments.uefi || guest.kernel == Kernel::Ochre,
-        "--uefi boots Ochre only"
-    );
     let built = guest.build(&recipe, None)?;
-    let mut machine = Machine::new(guest.size.smp, built.memory)?;
-    let disk;
-    if arguments.uefi {
-        setup::ensure(&[Purpose::Firmware])?;
-        disk = Scratch::new(&built)?;
-        disk.boot(&mut machine);
-    } else {
-        machine.boot(&built.kernel, built.archive.path(), &built.command_line);
-    }
+    let (mut machine, _disk) = guest.machine(&built)?;
     let windows = ["DISPLAY", "WAYLAND_DISPLAY"]
         .iter()
         .any(|name| std::env::var_os(name).is_some());

@@ -8,7 +8,7 @@
 use crate::guest::{Guest, Request};
 use crate::image::Recipe;
 use crate::process;
-use crate::qemu::{Machine, size_of};
+use crate::qemu::size_of;
 use crate::qmp::Control;
 use crate::reports;
 use crate::setup::{self, Purpose};
@@ -63,8 +63,7 @@ pub fn command(arguments: Arguments) -> Result<ExitCode> {
         wait: Vec::new(),
     };
     let built = guest.build(&recipe, Some(&request))?;
-    let mut machine = Machine::new(guest.size.smp, built.memory)?;
-    machine.boot(&built.kernel, built.archive.path(), &built.command_line);
+    let (mut machine, _disk) = guest.machine(&built)?;
     machine.desktop(Some(arguments.size)).without_display();
     let (console, out, err) = (machine.serial()?, machine.serial()?, machine.serial()?);
     let (reports, control) = (machine.serial()?, machine.control()?);

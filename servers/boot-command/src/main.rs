@@ -44,7 +44,9 @@ fn main() -> ExitCode {
 }
 
 fn work() -> Result<()> {
-    let request = Request::read()?;
+    let Some(request) = Request::read()? else {
+        return Ok(());
+    };
     let mut report = Report::open()?;
     for path in &request.wait {
         // A socket that another unit makes: there is nothing to wait on before it exists.

@@ -5,6 +5,7 @@
 
 use anyhow::{Context, Result, bail};
 use std::ffi::OsString;
+use std::io::ErrorKind;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
@@ -23,10 +24,16 @@ pub struct Request {
 }
 
 impl Request {
-    /// Reads the archive's request.
-    pub fn read() -> Result<Request> {
-        let bytes = std::fs::read(PATH).with_context(|| format!("cannot read {PATH}"))?;
-        Request::parse(&bytes).with_context(|| format!("{PATH} can't be used"))
+    /// Reads the archive's request; `None` where the machine was booted for no command.
+    pub fn read() -> Result<Option<Request>> {
+        let bytes = match std::fs::read(PATH) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error).with_context(|| format!("cannot read {PATH}")),
+        };
+        Request::parse(&bytes)
+            .map(Some)
+            .with_context(|| format!("{PATH} can't be used"))
     }
 
     fn parse(bytes: &[u8]) -> Result<Request> {

@@ -15,7 +15,15 @@ struct Case {
     status: i32,
 }
 
-const CASES: [Case; 6] = [
+const CASES: [Case; 7] = [
+    Case {
+        name: "a pipeline of processes, booted by UEFI firmware",
+        arguments: &["--uefi"],
+        line: "for i in 1 2 3; do echo $i; done | wc -l",
+        out: "3\n",
+        err: "",
+        status: 0,
+    },
     Case {
         name: "a pipeline of processes, on one processor",
         arguments: &["--smp", "1"],
