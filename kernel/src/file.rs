@@ -70,6 +70,11 @@ pub trait File: Any + Send + Sync {
         false
     }
 
+    /// Whether lseek does nothing, successfully: as with Linux's anonymous inodes.
+    fn ignores_seek(&self) -> bool {
+        false
+    }
+
     /// Readiness right now. Objects that are always ready (files) keep the default.
     fn poll(&self) -> Events {
         Events::READABLE | Events::WRITABLE

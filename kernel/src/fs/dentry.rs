@@ -186,7 +186,9 @@ impl Dentry {
                 }
             }
         };
-        if let Some(stale) = stale {
+        // File systems that make up their nodes at each look (/proc) give a new one while the old
+        // is still in use: that one is not gone.
+        if let Some(stale) = stale.filter(|_| self.node.inode().caches_names()) {
             stale.place.lock().removed = true;
             NAME_CACHE.release(&stale);
         }

@@ -315,6 +315,10 @@ impl File for InotifyFile {
         Ok(self.0.state.lock().events.iter().map(Event::size).sum())
     }
 
+    fn ignores_seek(&self) -> bool {
+        true
+    }
+
     fn description(&self) -> Vec<u8> {
         b"anon_inode:inotify".to_vec()
     }

@@ -384,6 +384,10 @@ impl File for EpollFile {
         Some(&self.0.queue)
     }
 
+    fn ignores_seek(&self) -> bool {
+        true
+    }
+
     fn description(&self) -> Vec<u8> {
         b"anon_inode:[eventpoll]".to_vec()
     }

@@ -93,16 +93,20 @@ impl File for EventFd {
         let count = self.count.load(Ordering::SeqCst);
         let mut events = Events::empty();
         if count > 0 {
-            events |= Events::READABLE;
+            events |= Events::IN;
         }
         if count < MAX {
-            events |= Events::WRITABLE;
+            events |= Events::OUT;
         }
         events
     }
 
     fn wait_queue(&self) -> Option<&WaitQueue> {
         Some(&self.queue)
+    }
+
+    fn ignores_seek(&self) -> bool {
+        true
     }
 
     fn description(&self) -> Vec<u8> {

@@ -72,8 +72,8 @@ impl Driver for Screen {
         0
     }
 
+    /// What the master could have read already stays, as on Linux.
     fn discard(&self) {
-        self.queue.lock().clear();
         self.report
             .fetch_or(raw::TIOCPKT_FLUSHWRITE as u8, Ordering::Relaxed);
     }
@@ -96,6 +96,15 @@ impl Driver for Screen {
             };
             self.report.fetch_or(report as u8, Ordering::Relaxed);
         }
+    }
+}
+
+/// A slave's first settings: nothing hangs up a modem here.
+fn settings() -> Termios {
+    let standard = Termios::default();
+    Termios {
+        cflag: standard.cflag & !raw::HUPCL,
+        ..standard
     }
 }
 
@@ -164,7 +173,11 @@ fn open_master(node: &Arc<Node>) -> Result<Arc<dyn File>> {
         .ok_or(Errno::ENOSPC)?;
     let pair = Arc::new(Pair {
         index,
-        tty: Tty::new(DeviceNumber::new(SLAVE_MAJOR, index), screen.clone()),
+        tty: Tty::new(
+            DeviceNumber::new(SLAVE_MAJOR, index),
+            screen.clone(),
+            settings(),
+        ),
         screen,
         locked: AtomicBool::new(true),
         was_opened: AtomicBool::new(false),

@@ -100,12 +100,16 @@ impl File for SignalFd {
         if pending.is_empty() {
             Events::empty()
         } else {
-            Events::READABLE
+            Events::IN
         }
     }
 
     fn wait_queue(&self) -> Option<&WaitQueue> {
         Some(&self.process.signal_arrived)
+    }
+
+    fn ignores_seek(&self) -> bool {
+        true
     }
 
     fn description(&self) -> Vec<u8> {

@@ -202,7 +202,7 @@ impl File for TimerFd {
 
     fn poll(&self) -> Events {
         if self.0.state.lock().ticks > 0 {
-            Events::READABLE
+            Events::IN
         } else {
             Events::empty()
         }
@@ -210,6 +210,10 @@ impl File for TimerFd {
 
     fn wait_queue(&self) -> Option<&WaitQueue> {
         Some(&self.0.queue)
+    }
+
+    fn ignores_seek(&self) -> bool {
+        true
     }
 
     fn description(&self) -> Vec<u8> {

@@ -73,6 +73,10 @@ fn dup3(ctx: &SyscallCtx<'_>, old: usize, new: usize, flags: u32) -> Result<usiz
 }
 
 fn flock(ctx: &SyscallCtx<'_>, fd: usize, operation: u32) -> Result<usize> {
+    // LOCK_MAND was never more than a wish, and Linux ignores such calls.
+    if operation & raw::LOCK_MAND != 0 {
+        return Ok(0);
+    }
     let nonblock = operation & raw::LOCK_NB != 0;
     let operation = operation & !raw::LOCK_NB;
     let open = file_of(ctx, fd)?;

@@ -84,14 +84,14 @@ const CHUNK: usize = 512;
 
 impl Tty {
     #[must_use]
-    pub fn new(number: DeviceNumber, driver: Arc<dyn Driver>) -> Arc<Tty> {
+    pub fn new(number: DeviceNumber, driver: Arc<dyn Driver>, settings: Termios) -> Arc<Tty> {
         Arc::new(Tty {
             number,
             driver,
             state: SpinLock::new(
                 lock_order::TTY,
                 State {
-                    line: Line::default(),
+                    line: Line::new(settings),
                     window: WindowSize::default(),
                     session: None,
                     foreground: 0,
@@ -263,15 +263,21 @@ impl Tty {
         };
         let tenths = |n: u64| crate::time::monotonic() + n * 100_000_000;
         let min = min.min(want);
+        if nonblock && !canonical {
+            // What is there is taken; VMIN is about sleeping.
+            let nothing_is_fine = min == 0 && time == 0;
+            return match ready(1) {
+                Some(()) => Ok(true),
+                None if nothing_is_fine => Ok(false),
+                None => Err(Errno::EAGAIN),
+            };
+        }
         if canonical || (min > 0 && time == 0) {
             crate::ipc::wait_for(nonblock, &self.input, || ready(min))?;
             return Ok(true);
         }
         if min == 0 && time == 0 {
             return Ok(ready(1).is_some());
-        }
-        if nonblock {
-            return ready(1).map(|()| true).ok_or(Errno::EAGAIN);
         }
         let timed = |deadline, min| {
             let queues = [&self.input];

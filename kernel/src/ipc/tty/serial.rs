@@ -1,6 +1,7 @@
 //! The debug serial ports as terminals: /dev/ttyS0 to ttyS3, /dev/console (the first of them), and
 //! /dev/tty, which is whatever the caller's session has.
 
+use super::termios::Termios;
 use super::{Driver, Tty, TtyFile, job};
 use crate::errno::{Errno, Result};
 use crate::file::File;
@@ -84,7 +85,8 @@ pub fn register() {
             continue;
         }
         let number = port_number(port as u32);
-        let tty = PORTS[port].get_or_init(|| Tty::new(number, Arc::new(Port(port))));
+        let tty =
+            PORTS[port].get_or_init(|| Tty::new(number, Arc::new(Port(port)), Termios::default()));
         device::register(number, Arc::new(SerialDevice(tty.clone())));
         if port == 0 {
             device::register(CONSOLE, Arc::new(SerialDevice(tty.clone())));

@@ -1,6 +1,6 @@
 //! Names of unix sockets (unix(7)): a path, an abstract name, or none.
 
-use super::UnixSocket;
+use super::{Kind, UnixSocket};
 use crate::errno::{Errno, Result};
 use crate::linux::net as raw;
 use crate::lock_order;
@@ -74,19 +74,21 @@ pub fn parse(address: &[u8]) -> Result<Wanted> {
     }
 }
 
-static ABSTRACT: SpinLock<BTreeMap<Box<[u8]>, Weak<UnixSocket>>> =
+/// Each kind of socket has names of its own.
+static ABSTRACT: SpinLock<BTreeMap<(Kind, Box<[u8]>), Weak<UnixSocket>>> =
     SpinLock::new(lock_order::FS_NAMES, BTreeMap::new());
 
 /// Takes an abstract name for `socket`.
-pub fn take_abstract(name: &[u8], socket: &Arc<UnixSocket>) -> Result {
+pub fn take_abstract(kind: Kind, name: &[u8], socket: &Arc<UnixSocket>) -> Result {
+    let key = (kind, Box::from(name));
     let mut names = ABSTRACT.lock();
     if names
-        .get(name)
+        .get(&key)
         .is_some_and(|known| known.strong_count() > 0)
     {
         return Err(Errno::EADDRINUSE);
     }
-    names.insert(Box::from(name), Arc::downgrade(socket));
+    names.insert(key, Arc::downgrade(socket));
     Ok(())
 }
 
@@ -94,19 +96,19 @@ pub fn take_abstract(name: &[u8], socket: &Arc<UnixSocket>) -> Result {
 pub fn take_any(socket: &Arc<UnixSocket>) -> Result<Name> {
     for number in 0..0x10_0000u32 {
         let name = alloc::format!("{number:05x}");
-        if take_abstract(name.as_bytes(), socket).is_ok() {
+        if take_abstract(socket.kind, name.as_bytes(), socket).is_ok() {
             return Ok(Name::Abstract(Box::from(name.as_bytes())));
         }
     }
     Err(Errno::ENOSPC)
 }
 
-pub fn find_abstract(name: &[u8]) -> Option<Arc<UnixSocket>> {
-    ABSTRACT.lock().get(name)?.upgrade()
+pub fn find_abstract(kind: Kind, name: &[u8]) -> Option<Arc<UnixSocket>> {
+    ABSTRACT.lock().get(&(kind, Box::from(name)))?.upgrade()
 }
 
 /// Gives an abstract name back.
-pub fn release_abstract(name: &[u8]) {
-    let gone = ABSTRACT.lock().remove(name);
+pub fn release_abstract(kind: Kind, name: &[u8]) {
+    let gone = ABSTRACT.lock().remove(&(kind, Box::from(name)));
     drop(gone);
 }

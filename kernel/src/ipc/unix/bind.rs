@@ -15,15 +15,31 @@ use alloc::sync::Arc;
 /// SOMAXCONN.
 const BACKLOG_MAX: usize = 4096;
 
+/// Whether something is at `path`, for the caller.
+fn exists(path: &[u8]) -> bool {
+    let process = sched::current().process().clone();
+    let identity = Identity::of(&process.credentials());
+    process
+        .fs()
+        .view()
+        .lookup(&identity, path, Resolve::empty())
+        .is_ok()
+}
+
 impl UnixSocket {
     pub(super) fn bind(self: &Arc<Self>, address: &[u8]) -> Result {
+        let wanted = address::parse(address)?;
         if self.name().is_some() {
-            return Err(Errno::EINVAL);
+            // A taken path is told before a taken socket.
+            return Err(match wanted {
+                Wanted::Name(Name::Path(path)) if exists(&path) => Errno::EADDRINUSE,
+                _ => Errno::EINVAL,
+            });
         }
-        let name = match address::parse(address)? {
+        let name = match wanted {
             Wanted::Auto => address::take_any(self)?,
             Wanted::Name(Name::Abstract(name)) => {
-                address::take_abstract(&name, self)?;
+                address::take_abstract(self.kind, &name, self)?;
                 Name::Abstract(name)
             }
             Wanted::Name(Name::Path(path)) => {
@@ -59,7 +75,9 @@ impl UnixSocket {
             return Err(Errno::EINVAL);
         };
         let found = match name {
-            Name::Abstract(name) => address::find_abstract(&name).ok_or(Errno::ECONNREFUSED)?,
+            Name::Abstract(name) => {
+                address::find_abstract(self.kind, &name).ok_or(Errno::ECONNREFUSED)?
+            }
             Name::Path(path) => {
                 let process = sched::current().process().clone();
                 let view = process.fs().view();

@@ -33,7 +33,7 @@ use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU64, Ordering};
 use inbox::Inbox;
 use ochre_hal::sync::SpinLock;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     Stream,
     Datagram,
@@ -231,7 +231,7 @@ impl UnixSocket {
             )
         };
         if let Some(Name::Abstract(name)) = name.as_deref() {
-            address::release_abstract(name);
+            address::release_abstract(self.kind, name);
         }
         let unread = self.inbox.discard();
         self.shut.fetch_or(READ | WRITE, Ordering::SeqCst);
@@ -427,9 +427,6 @@ impl Socket for UnixFile {
 
     fn shutdown(&self, read: bool, write: bool) -> Result {
         let peer = self.0.peer();
-        if peer.is_none() && !self.0.is_datagram() {
-            return Err(Errno::ENOTCONN);
-        }
         let own = u8::from(read) * READ | u8::from(write) * WRITE;
         self.0.shut_down(own);
         if let Some(peer) = peer.filter(|_| !self.0.is_datagram()) {

@@ -340,9 +340,6 @@ impl UnixSocket {
                 if len > room {
                     incoming.flags |= MessageFlags::TRUNCATED;
                 }
-                if self.kind == Kind::SeqPacket {
-                    incoming.flags |= MessageFlags::END_OF_RECORD;
-                }
                 let whole = flags.contains(MessageFlags::TRUNCATED);
                 incoming.bytes = if whole { len } else { dst.done() - before };
                 if !peek {
@@ -419,9 +416,7 @@ fn take_stream(
             if pass {
                 control.credentials = Some(record.credentials.unwrap_or(NOBODY));
             }
-        } else if !record.rights.is_empty()
-            || (pass && Some(record.credentials.unwrap_or(NOBODY)) != control.credentials)
-        {
+        } else if pass && Some(record.credentials.unwrap_or(NOBODY)) != control.credentials {
             return Ok(true);
         }
         let ring = queue.ring.as_mut().ok_or(Errno::EIO)?;
