@@ -42,7 +42,7 @@ pub struct Need {
 }
 
 /// Everything.
-pub const NEEDS: [Need; 13] = [
+pub const NEEDS: [Need; 14] = [
     Need {
         what: "a Rust compiler for the guest",
         why: "builds kernel, loader and programs",
@@ -56,6 +56,13 @@ pub const NEEDS: [Need; 13] = [
         purpose: Purpose::Build,
         packages: &[&["gcc"], &["libc6-dev"]],
         find: || program("cc"),
+    },
+    Need {
+        what: "pkg-config",
+        why: "a crate's build script asks it for the keymap library",
+        purpose: Purpose::Build,
+        packages: &[&["pkgconf", "pkg-config"]],
+        find: || program("pkg-config"),
     },
     Need {
         what: "LLVM's linker",
