@@ -11,7 +11,7 @@ use crate::process;
 use crate::qemu::Machine;
 use crate::setup::{self, Purpose};
 use anyhow::{Context, Result};
-use fatfs::{FileSystem, FormatVolumeOptions, FsOptions};
+use fatfs::{FatType, FileSystem, FormatVolumeOptions, FsOptions};
 use fscommon::{BufStream, StreamSlice};
 use gpt::GptConfig;
 use gpt::mbr::ProtectiveMBR;
@@ -37,47 +37,51 @@ const SMALLEST: u64 = 40 << 20;
 /// Writes a disk image that boots what was built.
 pub fn write(built: &Built, image: &Path) -> Result<()> {
     let loader = Builder::new(false)?.boot()?;
+    let files = [
+        ("EFI/BOOT/BOOTX64.EFI", loader.as_path()),
+        ("ochre/kernel", built.kernel.as_path()),
+        ("ochre/boot.cpio", built.archive.path()),
+    ];
     process::step("writing the disk image", || {
-        let files = [
-            ("EFI/BOOT/BOOTX64.EFI", loader.as_path()),
-            ("ochre/kernel", built.kernel.as_path()),
-            ("ochre/boot.cpio", built.archive.path()),
-        ];
-        let mut size = built.command_line.len() as u64;
-        for (_, file) in files {
-            size += fs::metadata(file)
-                .with_context(|| format!("no {}", file.display()))?
-                .len();
-        }
-        let size = (size + size / 64 + OVERHEAD)
-            .max(SMALLEST)
-            .next_multiple_of(1 << 20);
-        let disk = partition(image, size)?;
-        let start = FIRST * SECTOR;
-        let mut volume = BufStream::new(StreamSlice::new(disk, start, start + size)?);
-        fatfs::format_volume(
-            &mut volume,
-            FormatVolumeOptions::new().volume_label(*b"OCHRE      "),
-        )?;
-        let system = FileSystem::new(volume, FsOptions::new())?;
-        let root = system.root_dir();
-        for folder in ["EFI", "EFI/BOOT", "ochre"] {
-            root.create_dir(folder)?;
-        }
-        for (name, file) in files {
-            let mut to = BufWriter::with_capacity(1 << 20, root.create_file(name)?);
-            io::copy(
-                &mut BufReader::with_capacity(1 << 20, File::open(file)?),
-                &mut to,
-            )?;
-            to.flush()?;
-        }
-        root.create_file("ochre/cmdline")?
-            .write_all(built.command_line.as_bytes())?;
-        drop(root);
-        system.unmount()?;
-        Ok(())
+        lay_out(image, &files, &built.command_line)
     })
+}
+
+fn lay_out(image: &Path, files: &[(&str, &Path)], command_line: &str) -> Result<()> {
+    let mut size = command_line.len() as u64;
+    for (_, file) in files {
+        size += fs::metadata(file)
+            .with_context(|| format!("no {}", file.display()))?
+            .len();
+    }
+    let size = (size + size / 64 + OVERHEAD)
+        .max(SMALLEST)
+        .next_multiple_of(1 << 20);
+    let disk = partition(image, size)?;
+    let start = FIRST * SECTOR;
+    let mut volume = BufStream::new(StreamSlice::new(disk, start, start + size)?);
+    let options = FormatVolumeOptions::new()
+        .fat_type(FatType::Fat32)
+        .volume_label(*b"OCHRE      ");
+    fatfs::format_volume(&mut volume, options)?;
+    let system = FileSystem::new(volume, FsOptions::new())?;
+    let root = system.root_dir();
+    for folder in ["EFI", "EFI/BOOT", "ochre"] {
+        root.create_dir(folder)?;
+    }
+    for (name, file) in files {
+        let mut to = BufWriter::with_capacity(1 << 20, root.create_file(name)?);
+        io::copy(
+            &mut BufReader::with_capacity(1 << 20, File::open(file)?),
+            &mut to,
+        )?;
+        to.flush()?;
+    }
+    root.create_file("ochre/cmdline")?
+        .write_all(command_line.as_bytes())?;
+    drop(root);
+    system.unmount()?;
+    Ok(())
 }
 
 /// Makes the file, empty but for the table with one partition of `size` bytes.
@@ -178,5 +182,51 @@ impl Drop for Scratch {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.image);
         let _ = fs::remove_file(&self.variables);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Read;
+
+    #[test]
+    fn firmware_finds_the_partition_and_its_files() {
+        let folder = paths::target().join("test-disk");
+        fs::create_dir_all(&folder).unwrap();
+        let (kernel, image) = (folder.join("kernel"), folder.join("image"));
+        let contents: Vec<u8> = (0..3_000_000_u32)
+            .map(|number| (number % 251) as u8)
+            .collect();
+        fs::write(&kernel, &contents).unwrap();
+        lay_out(&image, &[("ochre/kernel", &kernel)], "panic=exit").unwrap();
+
+        let disk = GptConfig::new().open(&image).unwrap();
+        let partition = &disk.partitions()[&1];
+        assert_eq!(partition.part_type_guid, EFI);
+        let (start, end) = (
+            partition.first_lba * SECTOR,
+            (partition.last_lba + 1) * SECTOR,
+        );
+        let file = File::options().read(true).write(true).open(&image).unwrap();
+        let volume = StreamSlice::new(file, start, end).unwrap();
+        let system = FileSystem::new(volume, FsOptions::new()).unwrap();
+        assert_eq!(system.fat_type(), FatType::Fat32);
+        let mut read = Vec::new();
+        system
+            .root_dir()
+            .open_file("ochre/kernel")
+            .unwrap()
+            .read_to_end(&mut read)
+            .unwrap();
+        assert!(read == contents);
+        let mut line = String::new();
+        system
+            .root_dir()
+            .open_file("ochre/cmdline")
+            .unwrap()
+            .read_to_string(&mut line)
+            .unwrap();
+        assert_eq!(line, "panic=exit");
     }
 }
