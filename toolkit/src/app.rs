@@ -1,5 +1,6 @@
 //! What an app is: a struct, its messages, and the windows it wants.
 
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -135,6 +136,16 @@ pub trait App {
     /// Called at the start and when the time it returned has passed.
     fn tick(&mut self) -> Option<Duration> {
         None
+    }
+
+    /// File descriptors to wait for as well, asked once.
+    fn sources(&self) -> Vec<OwnedFd> {
+        Vec::new()
+    }
+
+    /// One of the sources can be read, or hung up; whether to go on waiting for it.
+    fn ready(&mut self, _source: usize, _context: &mut Context) -> bool {
+        false
     }
 
     /// Whether it wants to know of everybody's windows.

@@ -131,10 +131,8 @@ impl<A: App> Harness<A> {
     /// The one node with this role and label.
     pub fn find(&self, role: Role, label: &str) -> Option<AccessNode> {
         let tree = self.ui.access_tree()?;
-        let found = tree.nodes.into_iter().map(|(_, node)| node);
-        found
-            .filter(|node| node.role() == role && node.label() == Some(label))
-            .next()
+        let mut nodes = tree.nodes.into_iter().map(|(_, node)| node);
+        nodes.find(|node| node.role() == role && node.label() == Some(label))
     }
 
     /// All labels of a role, in tree order.

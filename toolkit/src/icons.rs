@@ -18,11 +18,14 @@ pub(crate) struct Symbol {
     pub coverage: Vec<u8>,
 }
 
+/// What was rendered, by name and side; none for what couldn't be.
+type Kept<N, R> = RefCell<HashMap<(N, u32), Option<Rc<R>>>>;
+
 /// Where icons come from, and those rendered.
 pub struct Icons {
     directory: PathBuf,
-    symbols: RefCell<HashMap<(String, u32), Option<Rc<Symbol>>>>,
-    pictures: RefCell<HashMap<(PathBuf, u32), Option<Rc<Bitmap>>>>,
+    symbols: Kept<String, Symbol>,
+    pictures: Kept<PathBuf, Bitmap>,
 }
 
 /// No icon is larger than this, in bytes of its file and in pixels.

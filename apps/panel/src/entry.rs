@@ -184,11 +184,12 @@ fn split_command(exec: &str) -> Option<Vec<String>> {
                 word.get_or_insert_default();
             }
             '\\' if quoted => word.get_or_insert_default().push(letters.next()?),
-            '%' => match letters.next() {
-                Some('%') => word.get_or_insert_default().push('%'),
-                // No files are passed, so what would hold them vanishes.
-                _ => {}
-            },
+            // A doubled one is itself; field codes vanish, as no files are passed.
+            '%' => {
+                if letters.next() == Some('%') {
+                    word.get_or_insert_default().push('%');
+                }
+            }
             letter if letter.is_whitespace() && !quoted => words.extend(word.take()),
             letter => word.get_or_insert_default().push(letter),
         }

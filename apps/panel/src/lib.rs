@@ -7,11 +7,13 @@
 
 mod bar;
 mod clock;
+mod control;
 mod entry;
 mod icon;
 mod launcher;
 mod search;
 
+use std::os::fd::OwnedFd;
 use std::process::Child;
 use std::time::Duration;
 
@@ -19,6 +21,8 @@ use ochre_toolkit::app::{Anchor, Command, Context, Toplevel};
 use ochre_toolkit::event::{Key, KeyEvent};
 use ochre_toolkit::theme::{Preferences, Theme};
 use ochre_toolkit::{App, Element, Layer, WindowId, WindowKind, WindowSpec};
+
+use crate::control::Control;
 
 pub use crate::clock::Clock;
 pub use crate::entry::{Entry, Image};
@@ -44,6 +48,8 @@ pub struct Panel {
     /// Without the bar: closing the launcher is the end.
     launcher_only: bool,
     query: String,
+    /// The compositor, which says when its launcher key is pressed.
+    control: Option<Control>,
     /// Programs that were started, until they end.
     children: Vec<Child>,
 }
@@ -56,7 +62,11 @@ const HEIGHT: u32 = 48;
 
 impl Panel {
     pub fn new() -> Panel {
-        Panel::with(entry::installed(), Clock::system())
+        let panel = Panel::with(entry::installed(), Clock::system());
+        Panel {
+            control: Control::connect(),
+            ..panel
+        }
     }
 
     /// The launcher by itself.
@@ -77,6 +87,7 @@ impl Panel {
             open: false,
             launcher_only: false,
             query: String::new(),
+            control: None,
             children: Vec::new(),
         }
     }
@@ -230,6 +241,24 @@ impl App for Panel {
         self.children
             .retain_mut(|child| matches!(child.try_wait(), Ok(None)));
         Some(self.clock.update())
+    }
+
+    fn sources(&self) -> Vec<OwnedFd> {
+        self.control
+            .as_ref()
+            .and_then(Control::source)
+            .into_iter()
+            .collect()
+    }
+
+    fn ready(&mut self, _: usize, context: &mut Context) -> bool {
+        let Some(asked) = self.control.as_mut().and_then(Control::launcher_asked) else {
+            return false;
+        };
+        if asked {
+            self.update(Message::ToggleLauncher, context);
+        }
+        true
     }
 
     fn watches_toplevels(&self) -> bool {

@@ -117,7 +117,7 @@ fn pressing_beside_the_launcher_closes_it_and_on_it_does_not() {
             button: Button::Left,
         });
     };
-    press(&mut launcher, 300.0, 60.0);
+    press(&mut launcher, 300.0, 560.0);
     assert_eq!(launcher.app.windows().len(), 2);
     press(&mut launcher, 880.0, 20.0);
     assert_eq!(launcher.app.windows().len(), 1);

@@ -86,11 +86,11 @@ pub fn page(
 
 /// Every theme as a miniature with its name.
 fn gallery(themes: &[(String, Preview)], preferences: &Preferences) -> Element<Message> {
-    let tiles = themes.iter().map(|(id, theme)| {
+    let tiles = themes.iter().map(|(id, preview)| {
         let chosen = *id == preferences.theme;
-        let shown = theme.clone();
-        let picture = Picture::new(196.0, 112.0, move |rect, painter| {
-            miniature(&shown, rect, painter)
+        let (theme, shown) = (preview.theme.clone(), preview.clone());
+        let picture = Picture::new(172.0, 104.0, move |rect, painter| {
+            miniature(&shown, rect, painter);
         });
         let name = Label::new(theme.name.as_str()).weight(if chosen {
             Weight::SemiBold

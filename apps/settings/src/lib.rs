@@ -51,12 +51,23 @@ impl Settings {
     /// With the themes of this store.
     pub fn with_store(store: &Store) -> Settings {
         let plain = Preferences::default();
-        let load = |id: String| store.load(&id, &plain).ok().map(|theme| (id, theme));
-        let themes = store
+        let mut themes: Vec<(String, Preview)> = store
             .list()
             .into_iter()
-            .filter_map(|entry| load(entry.id))
+            .filter_map(|entry| Some((store.load(&entry.id, &plain).ok()?, entry.id)))
+            .map(|(theme, id)| (id, Preview::new(theme)))
             .collect();
+        // Ochre's own first, those of high contrast last; light before dark.
+        themes.sort_by_key(|(id, preview)| {
+            let family = id.trim_end_matches("-light").trim_end_matches("-dark");
+            let high = preview.theme.contrast == Contrast::High;
+            (
+                high,
+                family != "ochre",
+                family.to_owned(),
+                preview.theme.is_dark(),
+            )
+        });
         Settings {
             page: Page::Appearance,
             themes,

@@ -57,6 +57,35 @@ fn the_about_page_says_what_the_machine_is() {
 }
 
 #[test]
+fn larger_text_and_scale_fit() {
+    let store = Store::at(Vec::new(), None);
+    for (theme, text_scale, scale) in [
+        ("ochre-light", 1.45, 1.0),
+        ("tidal-dark", 1.0, 1.5),
+        ("high-contrast-light", 1.15, 1.25),
+    ] {
+        let preferences = Preferences {
+            theme: theme.to_owned(),
+            text_scale,
+            ..Preferences::default()
+        };
+        let look = store.load(theme, &preferences).unwrap();
+        let app = Settings::with_store(&store).with_facts(Vec::new());
+        let mut settings = Harness::new(app, look, 880, 1_000, scale).unwrap();
+        settings.preferences = preferences;
+        settings.point(5.0, 5.0);
+        show(&settings, &format!("settings-{theme}-{text_scale}-{scale}"));
+        for (role, label) in [(Role::Switch, "Reduce motion"), (Role::Slider, "Text size")] {
+            let bounds = settings.find(role, label).unwrap().bounds().unwrap();
+            assert!(
+                bounds.x1 <= 880.0 * f64::from(scale),
+                "{label} stands out of {theme}"
+            );
+        }
+    }
+}
+
+#[test]
 fn hovering_redraws_little() {
     let mut settings = settings("ochre-light");
     settings.point_at(Role::Button, "About");

@@ -1,6 +1,7 @@
 //! An [`App`] as a [`Program`]: one [`Ui`] for each of its windows.
 
 use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -144,6 +145,18 @@ impl<A: App> Program for Desktop<A> {
         let next = self.app.tick();
         self.refresh();
         next
+    }
+
+    fn sources(&self) -> Vec<OwnedFd> {
+        self.app.sources()
+    }
+
+    fn ready(&mut self, source: usize, requests: &mut Requests) -> bool {
+        let mut goes_on = false;
+        self.act(requests, |app, context| {
+            goes_on = app.ready(source, context)
+        });
+        goes_on
     }
 
     fn watches_toplevels(&self) -> bool {

@@ -81,8 +81,10 @@ pub trait Program {
         Vec::new()
     }
 
-    /// One of the sources can be read (or hung up).
-    fn ready(&mut self, _source: usize, _requests: &mut Requests) {}
+    /// One of the sources can be read, or hung up; whether to go on waiting for it.
+    fn ready(&mut self, _source: usize, _requests: &mut Requests) -> bool {
+        false
+    }
 
     fn watches_toplevels(&self) -> bool {
         false

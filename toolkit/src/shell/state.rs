@@ -184,8 +184,13 @@ impl Shell {
             let source = Generic::new(fd, Interest::READ, Mode::Level);
             self.handle
                 .insert_source(source, move |_, _, shell: &mut Shell| {
-                    shell.ask(|program, requests| program.ready(index, requests));
-                    Ok(PostAction::Continue)
+                    let mut goes_on = false;
+                    shell.ask(|program, requests| goes_on = program.ready(index, requests));
+                    Ok(if goes_on {
+                        PostAction::Continue
+                    } else {
+                        PostAction::Remove
+                    })
                 })
                 .map_err(|error| error.error)?;
         }
