@@ -78,7 +78,7 @@ impl Metrics {
             panel_height: tall(44.0),
             border: 1.0,
             focus_width: 2.0,
-            icon: 18.0,
+            icon: (18.0 * (0.4 + 0.6 * text / 14.0)).round(),
             text_small: step(0.875),
             text,
             text_large: step(1.125),

@@ -126,8 +126,8 @@ impl Entry {
 
     /// Starts the app, with nothing to do with us but our environment.
     pub fn start(&self) -> io::Result<Child> {
-        let in_terminal = ["ochre-terminal".to_owned(), "-e".to_owned()];
-        let prefix = if self.terminal { &in_terminal[..] } else { &[] };
+        let terminal = ["ochre-terminal".to_owned()];
+        let prefix = if self.terminal { &terminal[..] } else { &[] };
         let mut words = prefix.iter().chain(&self.command);
         let program = words.next().ok_or(io::ErrorKind::InvalidInput)?;
         Command::new(program)

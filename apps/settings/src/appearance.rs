@@ -43,7 +43,7 @@ pub fn page(
     ])
     .width(208.0);
     let top = Element::row([Element::new(Label::display("Appearance")).grow(1.0), mode]);
-    let explained = |scale: f32| format!("{:.0} %", scale * 100.0);
+    let explained = |scale: f32| format!("{:.0}%", scale * 100.0);
     let size = Element::row([
         Element::new(Icon::new("a-large-small").tone(Tone::Muted).size(20.0)),
         Element::new(
@@ -57,7 +57,12 @@ pub fn page(
             .marks(),
         )
         .width(190.0),
-        Element::new(Label::new(explained(preferences.text_scale)).tone(Tone::Muted)).width(48.0),
+        Element::new(
+            Label::new(explained(preferences.text_scale))
+                .tone(Tone::Muted)
+                .single_line(),
+        )
+        .width(62.0),
     ])
     .gap(12.0);
     let motion = Element::new(Toggle::new(
