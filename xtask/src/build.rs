@@ -12,7 +12,8 @@ use crate::sysroot;
 use crate::toolchain::{HOST, KERNEL, Toolchain, UEFI, USER};
 use anyhow::{Context, Result};
 use clap::ValueEnum;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Build parts of the guest, and print where they are.
@@ -159,6 +160,23 @@ impl Builder {
             .collect())
     }
 
+    /// A program without its debug information, which no one reads in the guest and which would
+    /// be the largest part of an image. Its symbols stay, for backtraces.
+    pub fn stripped(&self, program: &Path) -> Result<PathBuf> {
+        let folder = self.built(USER).join("stripped");
+        let name = program.file_name().context("a program has a name")?;
+        let stripped = folder.join(name);
+        if !newer(&stripped, &[program]) {
+            fs::create_dir_all(&folder)?;
+            process::run(
+                Command::new(tool("llvm-objcopy")?)
+                    .arg("--strip-debug")
+                    .args([program, &stripped]),
+            )?;
+        }
+        Ok(stripped)
+    }
+
     /// Runs one cargo build for a guest target.
     pub fn cargo(&self, label: &str, target: &str, flags: &str, selection: &[&str]) -> Result<()> {
         let mut cargo = self.cargo_command(target, flags, selection);
@@ -230,4 +248,24 @@ pub fn llvm_tool(name: &str) -> Option<PathBuf> {
         .rev()
         .find_map(|version| process::find(format!("{name}-{version}")))
         .or_else(|| process::find(name))
+}
+
+/// The same as [`llvm_tool`], as an error where it is missing.
+pub fn tool(name: &str) -> Result<PathBuf> {
+    llvm_tool(name).with_context(|| {
+        format!("{name} is missing. On Debian: apt install llvm-22 (any llvm from 16 on will do)")
+    })
+}
+
+/// Whether a file is newer than all that it is made from.
+pub fn newer(file: &Path, sources: &[&Path]) -> bool {
+    let time = |path: &Path| {
+        fs::metadata(path)
+            .and_then(|metadata| metadata.modified())
+            .ok()
+    };
+    let Some(made) = time(file) else { return false };
+    sources
+        .iter()
+        .all(|source| time(source).is_some_and(|changed| changed < made))
 }

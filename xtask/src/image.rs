@@ -117,7 +117,8 @@ impl Recipe {
         tree.directory("/tmp", 0o1777)?;
         tree.directory("/root", 0o700)?;
         for (program, file) in programs.iter().zip(&built) {
-            tree.host(file, &Path::new("/ochre/bin").join(&program.name))?;
+            let file = builder.stripped(file)?;
+            tree.host(&file, &Path::new("/ochre/bin").join(&program.name))?;
         }
         if let Some(init) = &self.init {
             tree.link_if_absent("/ochre/bin/init", init)?;

@@ -6,7 +6,7 @@
 //! only C's names stay visible: those that relibc itself and its unwinder define unmangled. They
 //! become weak, so that a program may bring a `malloc` of its own.
 
-use crate::build::{Builder, llvm_tool};
+use crate::build::{Builder, newer, tool};
 use crate::paths;
 use crate::process;
 use crate::toolchain::USER;
@@ -149,23 +149,4 @@ fn compile(builder: &Builder, source: &Path, object: &Path) -> Result<()> {
         .arg(object)
         .arg(source);
     process::run(&mut rustc)
-}
-
-fn tool(name: &str) -> Result<PathBuf> {
-    llvm_tool(name).with_context(|| {
-        format!("{name} is missing. On Debian: apt install llvm-22 (any llvm from 16 on will do)")
-    })
-}
-
-/// Whether a file is newer than all that it is made from.
-fn newer(file: &Path, sources: &[&Path]) -> bool {
-    let time = |path: &Path| {
-        fs::metadata(path)
-            .and_then(|metadata| metadata.modified())
-            .ok()
-    };
-    let Some(made) = time(file) else { return false };
-    sources
-        .iter()
-        .all(|source| time(source).is_some_and(|changed| changed < made))
 }
