@@ -494,7 +494,8 @@ fn paint<M>(node: &Node<M>, painter: &mut Painter) {
         }
         return;
     }
-    painter.push_clip(node.rect);
+    // Within the line that may be around it.
+    painter.push_clip(node.rect.inset(painter.px(painter.theme.metrics.border)));
     for child in &node.children {
         paint(child, painter);
     }

@@ -61,8 +61,11 @@ impl App for Gallery {
         });
         Element::column([
             Element::new(Label::title(format!("Pressed {} times", self.presses))),
-            Element::new(Button::new("Press", Message::Pressed)),
-            Element::new(Button::new("Never", Message::Pressed).enabled(false)),
+            Element::row([
+                Element::new(Button::new("Press", Message::Pressed)),
+                Element::new(Button::new("Never", Message::Pressed).enabled(false)),
+            ])
+            .gap(8.0),
             Element::new(Toggle::new("Turn", self.on, Message::Turned)),
             Element::new(TextField::new("Text", self.text.as_str(), Message::Typed)),
             Element::new(Slider::new(
@@ -156,6 +159,40 @@ fn the_keyboard_operates_everything() {
         (1, true, "grüß dich")
     );
     assert!((app.value - 0.2).abs() < 0.01);
+}
+
+/// Where pictures go, to be looked at; nowhere unless asked.
+fn show(gallery: &Harness<Gallery>, name: &str) {
+    if let Some(directory) = std::env::var_os("OCHRE_PICTURES") {
+        gallery
+            .save(std::path::Path::new(&directory).join(format!("{name}.png")))
+            .unwrap();
+    }
+}
+
+#[test]
+fn every_theme_shows_the_focus() {
+    for mode in ["light", "dark"] {
+        let mut gallery = gallery(2.0);
+        gallery.set_theme(Theme::parse(&format!("mode = '{mode}'"), "test").unwrap());
+        for name in ["press", "turn", "text", "slide"] {
+            let before = gallery.picture().clone();
+            gallery.press(Key::Tab, Modifiers::default());
+            if name == "text" {
+                gallery.type_text("Select this");
+                gallery.press(
+                    Key::Left,
+                    Modifiers {
+                        shift: true,
+                        control: true,
+                        ..Modifiers::default()
+                    },
+                );
+            }
+            show(&gallery, &format!("gallery-{mode}-{name}"));
+            assert!(before != *gallery.picture(), "{name} shows no focus");
+        }
+    }
 }
 
 #[test]

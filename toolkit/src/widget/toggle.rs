@@ -45,6 +45,9 @@ impl<M: Clone> Widget<M> for Toggle<M> {
     }
 
     fn paint(&self, rect: Rect, state: &State, painter: &mut Painter) {
+        // Stretched it would be no switch any more.
+        let (width, height) = (painter.px(WIDTH), painter.px(HEIGHT));
+        let rect = Rect::new(rect.x, rect.y + (rect.height - height) / 2, width, height);
         let tokens = &painter.theme.tokens;
         let (on, hover) = (state.on.part(), state.hover.part());
         let off_track = tokens.track.mix(tokens.track_hover, hover);
