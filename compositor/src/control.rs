@@ -456,12 +456,13 @@ impl Compositor {
         }
     }
 
-    /// Sends an event to the connections that asked for them.
-    pub(crate) fn tell_subscribers(&mut self, event: &str) {
+    /// Sends an event to the connections that asked for them; tells whether there were any.
+    pub(crate) fn tell_subscribers(&mut self, event: &str) -> bool {
         let line = format!("{{\"event\":\"{event}\"}}\n");
         self.control
             .subscribers
             .retain(|mut stream| stream.write_all(line.as_bytes()).is_ok());
+        !self.control.subscribers.is_empty()
     }
 }
 

@@ -171,9 +171,16 @@ impl Compositor {
         }
     }
 
-    /// Tells whoever listens on the control socket (the panel) to open the launcher.
+    /// Opens the launcher: whoever listens for that on the control socket does, or else the panel's
+    /// program is asked to.
     pub(crate) fn open_launcher(&mut self) {
-        self.tell_subscribers("launcher");
+        if self.tell_subscribers("launcher") {
+            return;
+        }
+        let program = self.session.panel.clone().unwrap_or_else(|| PANEL.into());
+        if let Err(err) = self.spawn(&program, &["--launcher".into()]) {
+            eprintln!("ochre-compositor: {}: {err}", program.display());
+        }
     }
 }
 

@@ -125,6 +125,8 @@ pub struct Compositor {
     pub drag_icon: Option<(WlSurface, Point<i32, Logical>)>,
     /// Keys whose press was the desktop's: their release is too.
     pub(crate) swallowed_keys: HashSet<u32>,
+    /// The Super key is down and nothing happened since.
+    pub(crate) meta_alone: bool,
     /// Alt was let go while the switcher was open.
     pub(crate) switch_let_go: bool,
     /// The last press on a title bar.
@@ -189,6 +191,7 @@ impl Compositor {
             drag_icon: None,
             swallowed_keys: HashSet::new(),
             switch_let_go: false,
+            meta_alone: false,
             title_press: None,
             pointer_stale: false,
             session: Session::default(),

@@ -6,11 +6,14 @@ use smithay::{
     utils::SERIAL_COUNTER,
 };
 
-use super::bindings::action_of;
+use super::{Action, bindings::action_of};
 use crate::state::Compositor;
 
 /// xkb counts key codes from 8 where Linux counts from 0.
 pub(super) const XKB_OFFSET: u32 = 8;
+
+/// The left Super key.
+const KEY_LEFTMETA: u32 = 125;
 
 /// The Linux key codes that exist: anything above is a broken device's.
 const LAST_KEY: u32 = 0x2ff;
@@ -72,6 +75,14 @@ impl Compositor {
         );
         if std::mem::take(&mut self.switch_let_go) {
             self.end_switch(true);
+        }
+        // The Super key, pressed and let go with nothing between, opens the launcher.
+        match (code, pressed) {
+            (KEY_LEFTMETA, true) => self.meta_alone = true,
+            (KEY_LEFTMETA, false) if std::mem::take(&mut self.meta_alone) => {
+                self.act(Action::Launcher);
+            }
+            _ => self.meta_alone = false,
         }
         if let Some(Some(action)) = action {
             self.act(action);

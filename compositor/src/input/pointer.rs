@@ -179,6 +179,7 @@ impl Compositor {
         let Some(pointer) = self.seat.get_pointer() else {
             return;
         };
+        self.meta_alone = false;
         let serial = SERIAL_COUNTER.next_serial();
         let state = if pressed {
             ButtonState::Pressed

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use ochre_raster::{Bitmap, FixedRect, Radii, Rect, Shadow};
+use ochre_raster::{Bitmap, Color, FixedRect, Radii, Rect, Shadow};
 use smithay::{
     backend::renderer::{
         damage::OutputDamageTracker,
@@ -89,7 +89,7 @@ impl Compositor {
             let Some(window) = self.shell.get(*id) else {
                 continue;
             };
-            if let Some(picture) = picture_of(window, &mut self.painter, scale) {
+            if let Some(picture) = picture_of(window, &mut self.painter, scale, self.look.overlay) {
                 self.painter.overlay.pictures.insert(*id, picture);
             }
         }
@@ -193,7 +193,12 @@ impl Compositor {
 }
 
 /// A window's content, drawn apart and made small.
-fn picture_of(window: &ManagedWindow, painter: &mut Painter, scale: f64) -> Option<Bitmap> {
+fn picture_of(
+    window: &ManagedWindow,
+    painter: &mut Painter,
+    scale: f64,
+    ground: Color,
+) -> Option<Bitmap> {
     let geometry = window.window.geometry();
     let size = geometry.size.to_f64().to_physical(scale).to_i32_round();
     let mut whole = Extent::from_signed(size.w, size.h)?.bitmap();
@@ -210,7 +215,9 @@ fn picture_of(window: &ManagedWindow, painter: &mut Painter, scale: f64) -> Opti
         Kind::Unspecified,
     );
     let mut tracker = OutputDamageTracker::new(size, scale, Transform::Normal);
-    let background = [0.5, 0.5, 0.5, 1.0];
+    // Where the window has holes, the card shows.
+    let share = |shift: u32| f32::from((ground.0 >> shift) as u8) / 255.0;
+    let background = [share(16), share(8), share(0), 1.0];
     let mut target = Target::of(&mut whole);
     tracker
         .render_output(&mut painter.renderer, &mut target, 0, &elements, background)

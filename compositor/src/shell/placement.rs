@@ -9,6 +9,10 @@ use crate::state::Compositor;
 const CASCADE_STEP: i32 = 32;
 /// After how many windows the cascade starts over.
 const CASCADE_LENGTH: i32 = 6;
+/// Between windows that are put side by side.
+const GAP: i32 = 12;
+/// A new window may cover one part of so many of its own size.
+const MOST_COVERED: i64 = 8;
 /// How much of a title bar has to stay on screen.
 const REACH: i32 = 48;
 
@@ -36,9 +40,17 @@ impl Compositor {
         let corner = match owner {
             Some(owner) => centered(size, owner),
             None => {
-                let step = self.shell.cascade % CASCADE_LENGTH;
-                self.shell.cascade += 1;
-                centered(size, area) + Point::from((step * CASCADE_STEP, step * CASCADE_STEP))
+                let others: Vec<_> = self
+                    .shell
+                    .visible()
+                    .filter(|other| other.id != id)
+                    .map(|other| other.frame_rect(&self.look))
+                    .collect();
+                free_place(size, area, &others).unwrap_or_else(|| {
+                    self.shell.cascade += 1;
+                    let step = (self.shell.cascade - 1) % CASCADE_LENGTH + 1;
+                    centered(size, area) + Point::from((step * CASCADE_STEP, step * CASCADE_STEP))
+                })
             }
         };
         let corner = kept_within(Rectangle::new(corner, size), area);
@@ -78,6 +90,53 @@ impl Compositor {
     }
 }
 
+/// A corner at which a window of `size` covers little or nothing of the others, the nearest such to
+/// the middle. None if it would cover much wherever it goes.
+fn free_place(
+    size: Size<i32, Logical>,
+    area: Rectangle<i32, Logical>,
+    others: &[Rectangle<i32, Logical>],
+) -> Option<Point<i32, Logical>> {
+    let middle = centered(size, area);
+    // Beside, above or below each of the others, or against the area's edges.
+    let end = area.loc + area.size.to_point();
+    let (mut xs, mut ys) = (vec![middle.x], vec![middle.y]);
+    xs.extend([area.loc.x + GAP, end.x - GAP - size.w]);
+    ys.extend([area.loc.y + GAP, end.y - GAP - size.h]);
+    for other in others {
+        xs.extend([
+            other.loc.x + other.size.w + GAP,
+            other.loc.x - GAP - size.w,
+            other.loc.x,
+        ]);
+        ys.extend([
+            other.loc.y + other.size.h + GAP,
+            other.loc.y - GAP - size.h,
+            other.loc.y,
+        ]);
+    }
+    let covered = |corner: &Point<i32, Logical>| -> i64 {
+        let place = Rectangle::new(*corner, size);
+        let common = others.iter().filter_map(|other| other.intersection(place));
+        common
+            .map(|common| i64::from(common.size.w) * i64::from(common.size.h))
+            .sum()
+    };
+    let far = |corner: &Point<i32, Logical>| {
+        let away = (*corner - middle).to_f64();
+        away.x.hypot(away.y) as i64
+    };
+    let fits = |corner: &Point<i32, Logical>| area.contains_rect(Rectangle::new(*corner, size));
+    let places = xs
+        .iter()
+        .flat_map(|x| ys.iter().map(move |y| Point::from((*x, *y))));
+    let best = places
+        .filter(fits)
+        .min_by_key(|corner| (covered(corner), far(corner)))?;
+    let most = i64::from(size.w) * i64::from(size.h) / MOST_COVERED;
+    (covered(&best) <= most).then_some(best)
+}
+
 /// The corner of a rectangle of `size` in the middle of `area`.
 fn centered(size: Size<i32, Logical>, area: Rectangle<i32, Logical>) -> Point<i32, Logical> {
     area.loc + Point::from(((area.size.w - size.w) / 2, (area.size.h - size.h) / 2))
@@ -113,6 +172,28 @@ mod tests {
         assert_eq!(
             kept_within(rect(100, 100, 4000, 4000), area),
             (0, 40).into()
+        );
+    }
+
+    #[test]
+    fn a_window_goes_where_it_is_free() {
+        let area = rect(0, 0, 1000, 600);
+        let size = Size::from((300, 200));
+        assert_eq!(
+            free_place(size, area, &[]),
+            Some((350, 200).into()),
+            "the middle"
+        );
+        let one = rect(350, 200, 300, 200);
+        let beside = free_place(size, area, &[one]).unwrap();
+        assert!(!Rectangle::new(beside, size).overlaps(one));
+        assert!(area.contains_rect(Rectangle::new(beside, size)));
+        let all = rect(0, 0, 1000, 600);
+        assert_eq!(free_place(size, area, &[all]), None, "nowhere is free");
+        assert_eq!(
+            free_place((2000, 100).into(), area, &[]),
+            None,
+            "it does not fit at all"
         );
     }
 
