@@ -14,15 +14,20 @@
 
 mod account;
 mod auxv;
+mod dl;
 mod environ;
 mod errno;
 mod exit;
 mod futex;
+mod getopt;
 mod io;
+mod locale;
 mod malloc;
 mod mark;
+mod math;
 mod net;
 mod panic;
+mod pattern;
 mod process;
 mod pthread;
 mod resource;

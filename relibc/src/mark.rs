@@ -13,5 +13,10 @@ pub struct Note {
 #[unsafe(no_mangle)]
 #[unsafe(link_section = ".note.ochre.relibc")]
 #[used]
-static __ochre_relibc: Note =
-    Note { name_size: 6, text_size: 7, kind: 1, name: *b"Ochre\0\0\0", text: *b"relibc\0\0" };
+static __ochre_relibc: Note = Note {
+    name_size: 6,
+    text_size: 7,
+    kind: 1,
+    name: *b"Ochre\0\0\0",
+    text: *b"relibc\0\0",
+};

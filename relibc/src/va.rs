@@ -3,8 +3,6 @@
 //! `va_list` is one element of this structure; C passes it by pointer. A function with `...` is a naked entry that
 //! saves the argument registers, builds the structure and calls its Rust body with a pointer to it.
 
-use core::ffi::c_int;
-
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct VaList {
@@ -32,10 +30,6 @@ impl VaList {
         let at = self.overflow;
         self.overflow = at.add(size);
         at
-    }
-
-    pub unsafe fn int(&mut self) -> c_int {
-        self.word().cast::<c_int>().read()
     }
 
     pub unsafe fn long(&mut self) -> i64 {

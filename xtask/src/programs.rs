@@ -48,6 +48,13 @@ pub fn of_packages(names: &[String]) -> Result<Vec<Program>> {
     Ok(select(names)?.iter().flat_map(programs_of).collect())
 }
 
+/// The programs of one package, wherever in the workspace it is: tests, which no image contains.
+pub fn of_tests(name: &str) -> Result<Vec<Program>> {
+    let mut packages = workspace()?;
+    packages.retain(|package| package.name == name);
+    Ok(packages.iter().flat_map(programs_of).collect())
+}
+
 /// The folders of the packages named.
 pub fn folders(names: &[String]) -> Result<Vec<PathBuf>> {
     let folder = |package: Package| package.manifest_path.parent().map(PathBuf::from);
@@ -66,17 +73,21 @@ fn select(names: &[String]) -> Result<Vec<Package>> {
 }
 
 fn packages() -> Result<Vec<Package>> {
-    let mut command = process::host_cargo();
-    command.current_dir(paths::root());
-    command.args(["metadata", "--no-deps", "--format-version", "1"]);
-    let metadata: Metadata = serde_json::from_str(&process::output(&mut command)?)?;
-    let mut packages = metadata.packages;
+    let mut packages = workspace()?;
     packages.retain(|package| {
         let path = &package.manifest_path;
         let place = path.strip_prefix(paths::root()).unwrap_or(path);
         !OTHERS.iter().any(|folder| place.starts_with(folder))
     });
     Ok(packages)
+}
+
+fn workspace() -> Result<Vec<Package>> {
+    let mut command = process::host_cargo();
+    command.current_dir(paths::root());
+    command.args(["metadata", "--no-deps", "--format-version", "1"]);
+    let metadata: Metadata = serde_json::from_str(&process::output(&mut command)?)?;
+    Ok(metadata.packages)
 }
 
 fn programs_of(package: &Package) -> Vec<Program> {

@@ -85,10 +85,25 @@ pub fn package(builder: &Builder) -> Result<PathBuf> {
         let _ = fs::remove_file(&made);
         process::run(Command::new(&ar).arg("crs").args([&made, &object]))?;
         fs::rename(&made, &archive)?;
+        forget_programs(&builder.built(USER).join("deps"))?;
         fs::remove_file(whole)?;
         Ok(())
     })?;
     Ok(folder)
+}
+
+/// cargo doesn't know that programs depend on libc.a: those linked to the old one are removed, and so linked anew.
+fn forget_programs(folder: &Path) -> Result<()> {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return Ok(());
+    };
+    for entry in entries {
+        let path = entry?.path();
+        if path.extension().is_none() && path.is_file() {
+            fs::remove_file(path)?;
+        }
+    }
+    Ok(())
 }
 
 /// The names that the library shows, one a line.

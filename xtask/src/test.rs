@@ -6,6 +6,7 @@
 mod boot;
 mod guest;
 mod libc;
+mod relibc;
 mod source;
 
 use crate::build::Builder;
@@ -36,6 +37,8 @@ enum Suite {
     Unit,
     /// No program of an image contains another C library than relibc.
     Libc,
+    /// Programs print on relibc what they print on the host's C library.
+    Relibc,
     /// The guest boots, runs commands, and reports how they end.
     Boot,
     /// What programs see on Ochre is what they see on Linux.
@@ -82,6 +85,7 @@ impl Suite {
             Suite::Clippy => source::clippy(),
             Suite::Unit => source::unit(),
             Suite::Libc => libc::run(builder),
+            Suite::Relibc => relibc::run(builder),
             Suite::Boot => Ok(boot::run()),
             Suite::Abi => guest::compare(),
         }

@@ -65,7 +65,8 @@ pub unsafe fn allocate(size: usize, align: usize) -> Block {
             zero: false,
         };
     }
-    let huge = map::aligned(total, align, offset).cast::<Huge>();
+    let ahead = if align > SEGMENT { SEGMENT } else { 0 };
+    let huge = map::aligned(total, align, ahead).cast::<Huge>();
     if huge.is_null() {
         return NONE;
     }

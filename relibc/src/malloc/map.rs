@@ -57,34 +57,28 @@ pub unsafe fn unmap(at: *mut u8, size: usize) {
     }
 }
 
-/// Maps the first `size` bytes of an area so that `at + offset` is a multiple of `align`, and `at` of a segment.
-pub fn aligned(size: usize, align: usize, offset: usize) -> *mut u8 {
+/// Maps `size` bytes that begin as a segment does. `ahead` is how far before a multiple of `align` that is: 0 where a
+/// segment's own alignment is enough, else a segment.
+pub fn aligned(size: usize, align: usize, ahead: usize) -> *mut u8 {
     let align = align.max(SEGMENT);
-    let fits = |at: *mut u8| {
-        (at as usize + offset).is_multiple_of(align) && (at as usize).is_multiple_of(SEGMENT)
-    };
     if align == SEGMENT {
         match map(hint(size), size, 0) {
             None => return ptr::null_mut(),
-            Some(at) if fits(at) => return at,
+            Some(at) if (at as usize).is_multiple_of(SEGMENT) => return at,
             // SAFETY: just mapped.
             Some(at) => unsafe { unmap(at, size) },
         }
     }
     // Somebody is in the way, or the kernel takes no hints: map more and cut.
-    let Some(total) = size.checked_add(align + SEGMENT) else {
+    let Some(total) = size.checked_add(align + ahead) else {
         return ptr::null_mut();
     };
     let Some(raw) = map(0, total, libc::MAP_NORESERVE) else {
         return ptr::null_mut();
     };
-    let start = ((raw as usize + offset + align - 1) & !(align - 1)) - offset;
-    let start = if start < raw as usize {
-        start + align
-    } else {
-        start
-    } as *mut u8;
-    let before = start as usize - raw as usize;
+    let start = ((raw as usize + ahead + align - 1) & !(align - 1)) - ahead;
+    let before = start - raw as usize;
+    let start = start as *mut u8;
     // SAFETY: both ends of the new mapping lie outside what is returned.
     unsafe {
         unmap(raw, before);

@@ -206,6 +206,33 @@ pub unsafe fn shell(
     }
 }
 
+/// For `popen`: the shell with one descriptor in a standard place.
+pub unsafe fn shell_with(argv: Strings, from: c_int, to: c_int) -> Result<libc::pid_t, c_int> {
+    let what = Step::Duplicate { from, to };
+    let mut action = Action {
+        next: ptr::null_mut(),
+        what,
+    };
+    let actions = Actions {
+        pad: [0; 2],
+        first: &raw mut action,
+        last: &raw mut action,
+    };
+    let (mut pid, path) = (0, c"/bin/sh".as_ptr());
+    match spawn(
+        &raw mut pid,
+        path,
+        false,
+        &raw const actions,
+        ptr::null(),
+        argv,
+        ptr::null(),
+    ) {
+        0 => Ok(pid),
+        error => Err(error),
+    }
+}
+
 /// clone(2) with the parent suspended; the child begins in `run(child)` on `stack`.
 #[unsafe(naked)]
 unsafe extern "C" fn clone_vfork(

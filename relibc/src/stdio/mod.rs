@@ -1,4 +1,13 @@
-//! stdio
-pub fn flush_all() {}
-pub fn lock_all() {}
-pub unsafe fn unlock_all() {}
+//! `stdio.h`: streams over descriptors, and formatted text.
+
+pub mod format;
+pub mod lines;
+pub mod open;
+pub mod position;
+pub mod print;
+pub mod process;
+pub mod scan;
+pub mod stream;
+pub mod transfer;
+
+pub use stream::{flush_all, lock_all, unlock_all};

@@ -168,17 +168,20 @@ pub fn float(byte: impl Fn(usize) -> u8) -> Float {
     }
     if word(b"nan", at) {
         let mut length = at + 3;
+        let mut payload = 0;
         if byte(length) == b'(' {
             let mut end = length + 1;
             while byte(end).is_ascii_alphanumeric() || byte(end) == b'_' {
                 end += 1;
             }
             if byte(end) == b')' {
+                payload = integer(|n| byte(length + 1 + n), 0).magnitude;
                 length = end + 1;
             }
         }
+        let value = f64::from_bits(f64::NAN.to_bits() | payload & ((1 << 51) - 1));
         return Float {
-            value: f64::NAN.copysign(sign),
+            value: value.copysign(sign),
             length,
             range: false,
         };
