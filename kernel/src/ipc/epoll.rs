@@ -147,14 +147,14 @@ impl Epoll {
         self.queue.wake_one(Events::READABLE)
     }
 
-    /// Items whose file is ready, `max` at most, as what epoll_wait hands out.
-    fn collect(&self, max: usize, out: &mut Vec<EpollEvent>) {
-        let mut again: Vec<Arc<Item>> = Vec::new();
+    /// Fills `out` with what epoll_wait hands out; returns how many.
+    fn collect(&self, out: &mut [EpollEvent]) -> usize {
+        let mut count = 0;
+        // What is put back for the next call is not looked at again in this one.
         let rounds = self.ready.lock().len();
-        for _ in 0..rounds {
-            if out.len() >= max {
-                break;
-            }
+        let mut left = rounds;
+        while left > 0 && count < out.len() {
+            left -= 1;
             let Some(item) = self.ready.lock().pop_front() else {
                 break;
             };
@@ -167,28 +167,24 @@ impl Epoll {
             if events.is_empty() {
                 continue;
             }
-            out.push(EpollEvent {
+            let data = item.data.load(Ordering::Relaxed);
+            out[count] = EpollEvent {
                 events: events.bits(),
-                data: item.data.load(Ordering::Relaxed),
-            });
+                data,
+            };
+            count += 1;
             let flags = item.interest().1;
             if flags & ONESHOT != 0 {
                 item.mask.fetch_and(PRIVATE, Ordering::Relaxed);
-            } else if flags & EDGE == 0 {
-                again.push(item);
+            } else if flags & EDGE == 0 && !item.queued.swap(true, Ordering::SeqCst) {
+                self.ready.lock().push_back(item);
             }
         }
-        let mut ready = self.ready.lock();
-        for item in again {
-            if !item.queued.swap(true, Ordering::SeqCst) {
-                ready.push_back(item);
-            }
-        }
-        let more = ready.len() > out.len();
-        drop(ready);
-        if more {
+        if left > 0 {
+            // Others who wait may have the rest.
             self.queue.wake_one(Events::READABLE);
         }
+        count
     }
 
     fn has_ready(&self) -> bool {
@@ -326,20 +322,18 @@ impl EpollFile {
         Ok(())
     }
 
-    /// Waits until something is ready or the deadline passes (then the list is empty).
-    pub fn wait(&self, max: usize, deadline: Option<u64>) -> Result<Vec<EpollEvent>> {
+    /// Waits until something is ready or the deadline passes (0 events); fills `out`.
+    pub fn wait(&self, out: &mut [EpollEvent], deadline: Option<u64>) -> Result<usize> {
         let set = &self.0;
-        let mut events = Vec::new();
-        events.try_reserve(max.min(64))?;
         loop {
-            set.collect(max, &mut events);
-            if !events.is_empty() {
-                return Ok(events);
+            let count = set.collect(out);
+            if count > 0 {
+                return Ok(count);
             }
             let ready = || set.has_ready().then_some(());
             match wait::wait_until(&[&set.queue], deadline, Interrupt::Signals, ready) {
                 Ok(()) => {}
-                Err(Errno::ETIMEDOUT) => return Ok(events),
+                Err(Errno::ETIMEDOUT) => return Ok(0),
                 Err(_) => return Err(Errno::EINTR),
             }
         }

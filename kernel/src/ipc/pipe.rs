@@ -31,6 +31,8 @@ pub struct Pipe {
     /// Bytes queued, and the capacity: mirrors of the ring.
     queued: AtomicUsize,
     capacity: AtomicUsize,
+    /// The least room that a sleeping writer waits for; none: `usize::MAX`.
+    wanted: AtomicUsize,
     readers: AtomicUsize,
     writers: AtomicUsize,
     /// How often an end was opened: a FIFO's open waits for the other side by these.
@@ -58,6 +60,7 @@ impl Pipe {
             ring: Mutex::new(Ring::new(DEFAULT_CAPACITY)?),
             queued: AtomicUsize::new(0),
             capacity: AtomicUsize::new(DEFAULT_CAPACITY),
+            wanted: AtomicUsize::new(usize::MAX),
             readers: AtomicUsize::new(0),
             writers: AtomicUsize::new(0),
             readers_ever: AtomicUsize::new(0),
@@ -99,10 +102,11 @@ impl Pipe {
             if self.queued() > 0 {
                 let mut ring = self.ring.lock();
                 if !ring.is_empty() {
+                    let before = ring.free();
                     let result = ring.pull(dst, usize::MAX);
                     self.mirror(&ring);
                     drop(ring);
-                    self.write_queue.wake_all(Events::WRITABLE);
+                    self.room_made(before);
                     return result;
                 }
             }
@@ -114,6 +118,25 @@ impl Pipe {
             wait_for(nonblock, &self.read_queue, || {
                 (self.queued() > 0 || !self.has_writers()).then_some(())
             })?;
+        }
+    }
+
+    /// Whether a writer that needs `room` can go on; it says so while it waits.
+    fn writable(&self, room: usize) -> Option<()> {
+        self.wanted.fetch_min(room, Ordering::SeqCst);
+        (self.free() >= room || !self.has_readers()).then_some(())
+    }
+
+    /// A reader made room where `before` bytes were free: wakes writers that have enough, and
+    /// pollers once there is room for an atomic write.
+    fn room_made(&self, before: usize) {
+        let free = self.free();
+        if free >= self.wanted.load(Ordering::SeqCst) {
+            // Whoever still waits says anew what it wants when it is woken.
+            self.wanted.store(usize::MAX, Ordering::SeqCst);
+            self.write_queue.wake_all(Events::WRITABLE);
+        } else if before < PIPE_BUF && free >= PIPE_BUF {
+            self.write_queue.wake_all(Events::WRITABLE);
         }
     }
 
@@ -155,9 +178,9 @@ impl Pipe {
                     continue;
                 }
             }
-            wait_for(nonblock, &self.write_queue, || {
-                (self.free() >= unit || !self.has_readers()).then_some(())
-            })?;
+            // A long write sleeps until half the pipe is free, not for every page that is read.
+            let enough = unit.max(src.remaining().min(self.capacity() / 2));
+            wait_for(nonblock, &self.write_queue, || self.writable(enough))?;
         }
         Ok(())
     }
@@ -191,9 +214,7 @@ impl Pipe {
 
     /// Waits until something can be written: splice, tee.
     pub fn wait_for_room(&self, nonblock: bool) -> Result {
-        wait_for(nonblock, &self.write_queue, || {
-            (self.free() > 0 || !self.has_readers()).then_some(())
-        })
+        wait_for(nonblock, &self.write_queue, || self.writable(1))
     }
 
     /// Copies what waits without taking it: tee.

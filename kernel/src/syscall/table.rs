@@ -33,8 +33,8 @@ pub fn dispatch(thread: &Arc<Thread>, user: &mut UserContext) -> Result<usize> {
         user,
     };
     task::calls::dispatch(ctx, number, args)
-        .or_else(|| fs::dispatch(ctx, number, args))
         .or_else(|| ipc::dispatch(ctx, number, args))
+        .or_else(|| fs::dispatch(ctx, number, args))
         .or_else(|| mm::calls::dispatch(ctx, number, args))
         .or_else(|| scheme::dispatch(ctx, number, args))
         .unwrap_or_else(|| {

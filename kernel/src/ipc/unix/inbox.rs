@@ -144,6 +144,8 @@ pub struct Inbox {
     /// Mirrors of the queue, for poll and sleepers.
     records: AtomicUsize,
     bytes: AtomicUsize,
+    /// The least room that a sleeping sender waits for; none: `usize::MAX`.
+    wanted: AtomicUsize,
     capacity: usize,
 }
 
@@ -154,6 +156,7 @@ impl Inbox {
             queue: Mutex::new(Queue::default()),
             records: AtomicUsize::new(0),
             bytes: AtomicUsize::new(0),
+            wanted: AtomicUsize::new(usize::MAX),
             capacity: DEFAULT_CAPACITY,
         }
     }
@@ -196,6 +199,26 @@ impl Inbox {
     #[must_use]
     pub fn free(&self) -> usize {
         self.capacity.saturating_sub(self.bytes())
+    }
+
+    /// Whether there is room for `len` bytes; who waits for it asks each time it looks.
+    #[must_use]
+    pub fn has_room(&self, len: usize) -> bool {
+        self.wanted.fetch_min(len, Ordering::SeqCst);
+        self.free() >= len
+    }
+
+    /// Whether a sender or a poller should hear of the room made since `before` bytes were free.
+    #[must_use]
+    pub fn is_news(&self, before: usize) -> bool {
+        let free = self.free();
+        if free >= self.wanted.load(Ordering::SeqCst) {
+            // Whoever still waits says anew what it wants when it is woken.
+            self.wanted.store(usize::MAX, Ordering::SeqCst);
+            return true;
+        }
+        let writable = self.capacity / 4;
+        before < writable && free >= writable
     }
 
     /// Drops everything. Whether there was something.

@@ -185,15 +185,22 @@ impl UnixSocket {
         }
     }
 
-    /// There is room in the inbox again: tells those who wait to send.
-    fn room_made(&self) {
+    /// A read made room in the inbox, where `before` bytes were free: tells who waits to send.
+    fn room_made(&self, before: usize) {
         if self.is_datagram() {
-            let senders = core::mem::take(&mut *self.senders.lock());
-            for sender in senders.iter().filter_map(Weak::upgrade) {
-                sender.queue.wake_all(Events::WRITABLE);
-            }
-        } else if let Some(peer) = self.peer() {
+            self.wake_senders();
+        } else if self.inbox.is_news(before)
+            && let Some(peer) = self.peer()
+        {
             peer.queue.wake_all(Events::WRITABLE);
+        }
+    }
+
+    /// Tells the datagram sockets that wait to send to this one.
+    fn wake_senders(&self) {
+        let senders = core::mem::take(&mut *self.senders.lock());
+        for sender in senders.iter().filter_map(Weak::upgrade) {
+            sender.queue.wake_all(Events::WRITABLE);
         }
     }
 
@@ -252,7 +259,7 @@ impl UnixSocket {
             }
             _ => {}
         }
-        self.room_made();
+        self.wake_senders();
         self.queue.wake_all(Events::all());
     }
 }

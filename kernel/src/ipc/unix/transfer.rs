@@ -91,9 +91,9 @@ impl UnixSocket {
             return Err(Errno::EISCONN);
         }
         let mut record = Some(self.record(&peer, core::mem::take(&mut message.control))?);
-        let data = &mut *message.data;
         // Nothing to send: control messages alone do not travel on a stream.
-        while !data.is_full() {
+        while !message.data.is_full() {
+            let data = &mut *message.data;
             if self.is_shut(WRITE) || peer.is_shut(READ) {
                 return Err(Errno::EPIPE);
             }
@@ -127,8 +127,11 @@ impl UnixSocket {
                     return Err(error);
                 }
             }
+            // A long send sleeps until half the inbox is free, not for every read.
+            let enough = message.data.remaining().min(capacity / 2);
             self.wait(nonblock, &self.send_timeout, || {
-                (peer.inbox.free() > 0 || self.is_shut(WRITE) || peer.is_shut(READ)).then_some(())
+                let room = peer.inbox.has_room(enough);
+                (room || self.is_shut(WRITE) || peer.is_shut(READ)).then_some(())
             })?;
         }
         Ok(())
@@ -192,7 +195,8 @@ impl UnixSocket {
                 if self.is_datagram() {
                     self.await_room(&to);
                 }
-                let room = to.inbox.free() >= len && to.inbox.waiting() < PACKETS_MAX;
+                let crowded = to.inbox.waiting() >= PACKETS_MAX;
+                let room = to.inbox.has_room(if crowded { 1 } else { len }) && !crowded;
                 (room || self.is_shut(WRITE) || to.is_shut(READ)).then_some(())
             })?;
         }
@@ -269,11 +273,12 @@ impl UnixSocket {
                 Err(error) => return Err(error),
             }
             let first = dst.done() == before;
+            let free = self.inbox.free();
             let result = self
                 .inbox
                 .with(|queue| take_stream(queue, dst, peek, pass, first, &mut incoming.control));
             if !peek && dst.done() > before {
-                self.room_made();
+                self.room_made(free);
             }
             let boundary = match result {
                 Ok(boundary) => boundary,
@@ -315,6 +320,7 @@ impl UnixSocket {
             if !self.wait_message(nonblock)? {
                 return Ok(Incoming::default());
             }
+            let free = self.inbox.free();
             let taken = self.inbox.with(|queue| -> Result<Option<Incoming>> {
                 let Some(record) = queue.records.front_mut() else {
                     return Ok(None);
@@ -351,7 +357,7 @@ impl UnixSocket {
                 result.map(|()| Some(incoming))
             });
             if !peek {
-                self.room_made();
+                self.room_made(free);
             }
             if let Some(incoming) = taken? {
                 return Ok(incoming);
@@ -369,7 +375,10 @@ fn append(queue: &mut Queue, record: Option<Record>, len: usize) -> Result {
     let plain = record
         .as_ref()
         .is_none_or(|new| new.rights.is_empty() && same_sender(queue, new.credentials));
-    if plain && let Some(last) = queue.records.back_mut() {
+    if plain
+        && let Some(last) = queue.records.back_mut()
+        && last.rights.is_empty()
+    {
         last.len += len;
         return Ok(());
     }
