@@ -94,7 +94,7 @@ fn gallery(themes: &[(String, Preview)], preferences: &Preferences) -> Element<M
     let tiles = themes.iter().map(|(id, preview)| {
         let chosen = *id == preferences.theme;
         let (theme, shown) = (preview.theme.clone(), preview.clone());
-        let picture = Picture::new(172.0, 104.0, move |rect, painter| {
+        let picture = Picture::new(164.0, 100.0, move |rect, painter| {
             miniature(&shown, rect, painter);
         });
         let name = Label::new(theme.name.as_str()).weight(if chosen {
@@ -119,7 +119,7 @@ fn gallery(themes: &[(String, Preview)], preferences: &Preferences) -> Element<M
                 .min_height(20.0),
         ])
         .gap(8.0)
-        .width(172.0);
+        .width(164.0);
         Element::new(button)
             .with_children([content])
             .padding(8.0)

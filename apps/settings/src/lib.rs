@@ -146,9 +146,9 @@ impl App for Settings {
         let content = Element::column([page])
             .padding(Padding {
                 top: 28.0,
-                right: 36.0,
+                right: 28.0,
                 bottom: 36.0,
-                left: 36.0,
+                left: 28.0,
             })
             .max_width(760.0)
             .fill_width()
@@ -187,6 +187,6 @@ impl Settings {
         Element::new(Container::new(Surface::Sidebar))
             .with_children([heading, list])
             .padding(12.0)
-            .width(216.0)
+            .width(204.0)
     }
 }

@@ -318,7 +318,7 @@ impl Shell {
     fn draw(&mut self) {
         let now = self.now();
         for window in &mut self.windows {
-            window.draw(self.program.as_mut(), &self.queue, now);
+            window.draw(self.program.as_mut(), &self.compositor, &self.queue, now);
         }
     }
 

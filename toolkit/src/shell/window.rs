@@ -6,7 +6,9 @@
 use std::time::Duration;
 
 use ochre_raster::{Canvas, Region};
-use smithay_client_toolkit::compositor::{FrameCallbackData, Region as SurfaceRegion};
+use smithay_client_toolkit::compositor::{
+    CompositorState, FrameCallbackData, Region as SurfaceRegion,
+};
 use smithay_client_toolkit::reexports::client::QueueHandle;
 use smithay_client_toolkit::reexports::client::protocol::wl_shm::Format;
 use smithay_client_toolkit::reexports::client::protocol::wl_surface::WlSurface;
@@ -52,7 +54,8 @@ pub(super) struct Window {
     fresh: bool,
     pool: SlotPool,
     buffers: Vec<Drawn>,
-    opaque_region: Option<SurfaceRegion>,
+    /// The size that the compositor knows to be opaque.
+    opaque: Option<(u32, u32)>,
 }
 
 /// A protocol's sizes are hostile too: no surface is larger than this.
@@ -100,7 +103,6 @@ impl Window {
                 (Role::Layer(role), layer.width.max(1), layer.height.max(1))
             }
         };
-        let opaque_region = SurfaceRegion::new(&shell.compositor).ok();
         Some(Window {
             pool: SlotPool::new((width * height * 8) as usize, &shell.shm).ok()?,
             spec,
@@ -114,7 +116,7 @@ impl Window {
             waiting: false,
             fresh: true,
             buffers: Vec::new(),
-            opaque_region,
+            opaque: None,
         })
     }
 
@@ -191,7 +193,13 @@ impl Window {
         self.fresh = true;
     }
 
-    pub fn draw(&mut self, program: &mut dyn Program, queue: &QueueHandle<Shell>, now: Duration) {
+    pub fn draw(
+        &mut self,
+        program: &mut dyn Program,
+        compositor: &CompositorState,
+        queue: &QueueHandle<Shell>,
+        now: Duration,
+    ) {
         let id = self.spec.id;
         if !self.configured || self.waiting || !(self.fresh || program.is_stale(id)) {
             return;
@@ -222,6 +230,7 @@ impl Window {
         program.draw(id, &mut canvas, &drawn.stale);
         drawn.stale.clear();
         self.fresh = false;
+        self.tell_opaque(compositor);
         self.present(index, &damage, queue);
     }
 
@@ -244,6 +253,19 @@ impl Window {
         Some(self.buffers.len() - 1)
     }
 
+    /// Says once for each size that nothing shows through.
+    fn tell_opaque(&mut self, compositor: &CompositorState) {
+        let size = (self.width, self.height);
+        if self.spec.transparent || self.opaque == Some(size) {
+            return;
+        }
+        if let Ok(region) = SurfaceRegion::new(compositor) {
+            region.add(0, 0, size.0 as i32, size.1 as i32);
+            self.surface().set_opaque_region(Some(region.wl_region()));
+            self.opaque = Some(size);
+        }
+    }
+
     fn present(&mut self, index: usize, damage: &Region, queue: &QueueHandle<Shell>) {
         let surface = self.surface().clone();
         if self.buffers[index].buffer.attach_to(&surface).is_err() {
@@ -261,10 +283,6 @@ impl Window {
                 viewport.set_destination(self.width as i32, self.height as i32);
             }
             _ => surface.set_buffer_scale((self.scale / 120).max(1) as i32),
-        }
-        if let (false, Some(region)) = (self.spec.transparent, &self.opaque_region) {
-            region.add(0, 0, self.width as i32, self.height as i32);
-            surface.set_opaque_region(Some(region.wl_region()));
         }
         surface.frame(queue, FrameCallbackData(surface.clone()));
         self.waiting = true;
