@@ -222,10 +222,7 @@ mod tests {
         }
         drop(dma);
         let after = frame::stats().free;
-        assert!(
-            before.abs_diff(after) <= 8,
-            "frames leak: {before} {after}"
-        );
+        assert!(before.abs_diff(after) <= 8, "frames leak: {before} {after}");
         let nanos = shortest(|| {
             for _ in 0..100 {
                 drop(Frame::alloc_zeroed());
@@ -339,6 +336,7 @@ mod tests {
         table
             .fork_into(&mut child, at..at + HUGE_SIZE, true)
             .expect("memory");
+        table.finish_fork();
         assert_eq!(table.get(at).expect("mapped").perms, Perms::READ);
         let small = Frame::alloc_zeroed().expect("memory");
         table

@@ -9,6 +9,7 @@ use crate::sync::{Once, SpinLock};
 use crate::traps::vector;
 use crate::{acpi, rank, smp};
 use alloc::vec::Vec;
+use core::sync::atomic::{AtomicU32, Ordering};
 
 /// An interrupt vector for a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -60,6 +61,10 @@ impl IoApic {
 /// Serializes the index and data registers' use.
 static LOCK: SpinLock<[u64; 4]> = SpinLock::new(rank::IRQ, [0; 4]);
 static IO_APICS: Once<Vec<IoApic>> = Once::new();
+
+const NO_PIN: u32 = u32::MAX;
+/// The level-triggered pin that raises each vector.
+static LEVEL_PINS: [AtomicU32; 256] = [const { AtomicU32::new(NO_PIN) }; 256];
 
 /// Finds the I/O APICs, masks all their pins, and silences the old controllers.
 pub(crate) fn init() {
@@ -125,6 +130,7 @@ pub fn alloc_vector() -> Option<Vector> {
 }
 
 pub fn free_vector(vector: Vector) {
+    LEVEL_PINS[usize::from(vector.0)].store(NO_PIN, Ordering::Relaxed);
     LOCK.lock()[usize::from(vector.0 / 64)] &= !(1 << (vector.0 % 64));
 }
 
@@ -149,6 +155,7 @@ pub fn route(gsi: u32, vector: Vector, level: bool, active_low: bool) -> Result<
         low |= ACTIVE_LOW;
     }
     let _guard = LOCK.lock();
+    LEVEL_PINS[usize::from(vector.0)].store(if level { gsi } else { NO_PIN }, Ordering::Relaxed);
     let register = apic.redirection(gsi);
     apic.write(register, MASKED);
     apic.write(register + 1, smp::apic_id(0) << 24);
@@ -187,16 +194,10 @@ pub fn isa_irq(line: u8) -> (u32, bool, bool) {
     }
 }
 
-/// What must be done to the pins of `vector` before the end of interrupt.
+/// What must be done to the pin of `vector` before the end of interrupt.
 pub(crate) fn before_end(vector: Vector) {
-    for apic in IO_APICS.get().into_iter().flatten() {
-        let _guard = LOCK.lock();
-        for gsi in apic.first_gsi..apic.first_gsi + apic.pins {
-            let register = apic.redirection(gsi);
-            let low = apic.read(register);
-            if low as u8 == vector.0 && low & LEVEL != 0 {
-                apic.write(register, low | MASKED);
-            }
-        }
+    let gsi = LEVEL_PINS[usize::from(vector.0)].load(Ordering::Relaxed);
+    if gsi != NO_PIN {
+        mask(gsi);
     }
 }

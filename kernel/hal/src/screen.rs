@@ -4,7 +4,7 @@
 use crate::boot::FramebufferInfo;
 use crate::paging::{Cache, kernel};
 use crate::sync::Once;
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use font8x8::legacy::BASIC_LEGACY;
 
 const GLYPH_WIDTH: u32 = 8;
@@ -20,6 +20,8 @@ struct Screen {
 }
 
 static SCREEN: Once<Screen> = Once::new();
+/// Whether what the firmware or a driver showed has been wiped.
+static CLEARED: AtomicBool = AtomicBool::new(false);
 /// Next column and row of the text.
 static COLUMN: AtomicU32 = AtomicU32::new(0);
 static ROW: AtomicU32 = AtomicU32::new(0);
@@ -68,6 +70,9 @@ pub fn write(text: &str) {
     let Some(screen) = SCREEN.get() else { return };
     if screen.columns == 0 || screen.rows == 0 {
         return;
+    }
+    if !CLEARED.swap(true, Ordering::Relaxed) {
+        (0..screen.rows).for_each(|row| screen.clear_row(row));
     }
     let (mut column, mut row) = (COLUMN.load(Ordering::Relaxed), ROW.load(Ordering::Relaxed));
     for character in text.chars() {

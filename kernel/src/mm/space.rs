@@ -121,6 +121,7 @@ impl AddressSpace {
             inner.layout = parent.layout;
             inner.hint = parent.hint;
             let Inner { maps, table, .. } = &mut *parent;
+            let mut copied = Ok(());
             for (&start, mapping) in maps.iter() {
                 if mapping.flags.contains(Flags::NO_FORK) {
                     continue;
@@ -133,9 +134,14 @@ impl AddressSpace {
                 let private = matches!(mapping.backing, Backing::Anonymous)
                     || mapping.flags.contains(Flags::COPIED);
                 if private && !mapping.shared && !mapping.flags.contains(Flags::WIPE_ON_FORK) {
-                    table.fork_into(&mut inner.table, start..mapping.end, true)?;
+                    copied = table.fork_into(&mut inner.table, start..mapping.end, true);
+                    if copied.is_err() {
+                        break;
+                    }
                 }
             }
+            table.finish_fork();
+            copied?;
         }
         let auxv = self.auxv.lock().clone();
         *child.auxv.lock() = auxv;
@@ -146,7 +152,7 @@ impl AddressSpace {
     fn clear(&self) {
         let mut inner = self.lock();
         let maps = core::mem::take(&mut inner.maps);
-        inner.table.unmap(0..USER_END);
+        inner.table.clear();
         inner.total = 0;
         drop(inner);
         drop(maps);

@@ -92,7 +92,12 @@ fn borrowed(pte: Pte) -> Option<ManuallyDrop<Frame>> {
 pub struct PageTable {
     root: Box<Root>,
     tables: Tables,
+    /// From the first to the last page that a fork under way has made read-only.
+    protected: Range<usize>,
 }
+
+/// The range that any page widens.
+const NOTHING: Range<usize> = usize::MAX..0;
 
 // SAFETY: tables are plain memory that this value owns; CPUs that walk them are told of changes.
 unsafe impl Send for PageTable {}
@@ -117,7 +122,11 @@ impl PageTable {
             table: tables.root(),
             cpus: AtomicU64::new(0),
         });
-        Ok(PageTable { root, tables })
+        Ok(PageTable {
+            root,
+            tables,
+            protected: NOTHING,
+        })
     }
 
     /// Maps `frame` at `va`, whose slot is empty. A huge frame needs a 2 MiB aligned address with
@@ -252,8 +261,17 @@ impl PageTable {
             .visit(range, |va, slot| gather.add(va, slot.swap(Pte::EMPTY)));
     }
 
+    /// Takes everything out. All CPUs leave the space first, so that no TLB needs to be told of
+    /// each page.
+    pub fn clear(&mut self) {
+        self.root.evict();
+        // SAFETY: no CPU walks these tables any more.
+        unsafe { self.tables.clear(release) };
+    }
+
     /// Shares the range's entries with `child`, at the same addresses; with `write_protect`, both
-    /// lose WRITE. On failure the child keeps what it got.
+    /// lose WRITE, which the TLBs learn by [`Self::finish_fork`]: the caller calls it after the
+    /// last range, before the lock is released. On failure the child keeps what it got.
     pub fn fork_into(
         &mut self,
         child: &mut PageTable,
@@ -262,7 +280,7 @@ impl PageTable {
     ) -> Result<(), OutOfMemory> {
         check(&range);
         self.tables.split_ends(&range);
-        let mut gather = Gather::new(&self.root);
+        let protected = &mut self.protected;
         let mut result = Ok(());
         let mut run = walk::Run::default();
         self.tables.visit(range, |va, slot| {
@@ -284,7 +302,8 @@ impl PageTable {
             };
             if write_protect && pte.perms().contains(Perms::WRITE) {
                 pte = slot.update(|pte| pte.with_perms(pte.perms() - Perms::WRITE));
-                gather.touch(va, pte.size());
+                protected.start = protected.start.min(va);
+                protected.end = protected.end.max(va + pte.size());
             }
             if let Some(frame) = borrowed(pte) {
                 core::mem::forget(Frame::clone(&frame));
@@ -292,6 +311,12 @@ impl PageTable {
             target.store(pte.clean());
         });
         result
+    }
+
+    /// Makes all CPUs notice what [`Self::fork_into`] protected.
+    pub fn finish_fork(&mut self) {
+        self.root
+            .flush(core::mem::replace(&mut self.protected, NOTHING));
     }
 
     /// Moves the entries of `[from, from+len)` to `to`; the target is empty and doesn't overlap.
@@ -378,17 +403,19 @@ impl PageTable {
     }
 }
 
+/// Gives up the reference that an entry was.
+fn release(pte: Pte) {
+    if let Some(frame) = borrowed(pte) {
+        drop(ManuallyDrop::into_inner(frame));
+    }
+}
+
 impl Drop for PageTable {
     fn drop(&mut self) {
-        self.root.evict();
+        self.clear();
         debug_assert_eq!(self.root.cpus.load(Ordering::Relaxed), 0);
-        let release = |pte: Pte| {
-            if let Some(frame) = borrowed(pte) {
-                drop(ManuallyDrop::into_inner(frame));
-            }
-        };
         // SAFETY: no CPU walks these tables any more, and nobody else names them.
-        unsafe { self.tables.free(release) };
+        unsafe { self.tables.free_root() };
     }
 }
 

@@ -6,6 +6,7 @@ use super::entry::Pte;
 use super::kernel;
 use crate::addr::{HUGE_SIZE, PAGE_SIZE};
 use crate::frame::{self, Frame, OutOfMemory};
+use crate::mem;
 use crate::memory::direct;
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
@@ -93,9 +94,16 @@ impl Tables {
     /// Empty tables, with the kernel's half in place.
     pub fn new() -> Result<Tables, OutOfMemory> {
         let root = frame::alloc_table()?;
-        for index in TOP_USER..ENTRIES {
-            slot(root, index).store(slot(kernel::root(), index).load());
-        }
+        let half = TOP_USER * size_of::<Pte>();
+        // SAFETY: both are tables in the direct map; the kernel's upper half never changes, and
+        // the new one is nobody else's.
+        unsafe {
+            mem::copy(
+                direct(root).add(half),
+                direct(kernel::root()).add(half),
+                half,
+            )
+        };
         Ok(Tables { root, spares: 0 })
     }
 
@@ -279,35 +287,55 @@ impl Tables {
         }
     }
 
-    /// Frees all tables and gives each leaf to `release`.
+    /// Gives each leaf to `release`, and frees all tables but the top one, which is left empty.
     ///
     /// # Safety
-    /// No CPU walks the tables, and they are not used again.
-    pub unsafe fn free(&mut self, mut release: impl FnMut(Pte)) {
-        // SAFETY: by the caller's promise.
-        unsafe { free_tables(self.root, 4, &mut release) };
+    /// No CPU walks the tables.
+    pub unsafe fn clear(&mut self, mut release: impl FnMut(Pte)) {
+        for index in 0..TOP_USER {
+            let slot = slot(self.root, index);
+            let pte = slot.load();
+            if pte.is_present() {
+                slot.store(Pte::EMPTY);
+                // SAFETY: by the caller's promise; the table is out of the tree now.
+                unsafe { free_tables(pte.phys(), 3, &mut release) };
+            }
+        }
         while self.spares != 0 {
             let spare = self.take_spare();
             // SAFETY: a spare is in no tree.
             unsafe { frame::free_table(spare) };
         }
     }
+
+    /// Frees the top table.
+    ///
+    /// # Safety
+    /// No CPU walks the tables, which were cleared and are not used again.
+    pub unsafe fn free_root(&mut self) {
+        // SAFETY: the table came from `alloc_table`.
+        unsafe { frame::free_table(self.root) };
+    }
 }
 
+/// Frees a table and what is below it; its leaves go to `release`.
+///
 /// # Safety
-/// As for [`Tables::free`].
+/// No CPU walks the table, and no other table names it.
 unsafe fn free_tables(table: u64, level: usize, release: &mut impl FnMut(Pte)) {
-    let entries = if level == 4 { TOP_USER } else { ENTRIES };
-    for index in 0..entries {
+    for index in 0..ENTRIES {
         let pte = slot(table, index).load();
+        if pte.is_empty() {
+            continue;
+        }
         if pte.is_leaf() {
             release(pte);
-        } else if pte.is_present() {
+        } else {
             // SAFETY: each table is in the tree once.
             unsafe { free_tables(pte.phys(), level - 1, release) };
         }
     }
-    // SAFETY: the table came from `alloc_table`, and its parent is freed too.
+    // SAFETY: the table came from `alloc_table`, and is in the tree no more.
     unsafe { frame::free_table(table) };
 }
 
