@@ -5,9 +5,11 @@ use anyhow::Context;
 use ochre_abi::native::{Derive, DeriveKind};
 use ochre_abi::scheme::SchemeFlags;
 use ochre_driver::native;
+use std::collections::BTreeSet;
 use std::ffi::CString;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 /// A descriptor and its name in OCHRE_FDS.
 pub struct Named {
@@ -116,9 +118,15 @@ impl HeldScheme {
     }
 }
 
+/// The template with the lowest number that no scheme of this process has taken. The tree itself is
+/// not asked: a look at a mounted scheme asks its server, which may not be there yet.
 fn free_path(template: &str) -> String {
-    (0u32..)
+    static TAKEN: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let path = (0u32..)
         .map(|n| template.replace("%n", &n.to_string()))
-        .find(|path| path == template || !Path::new(path).exists())
-        .expect("numbers do not run out before paths")
+        .find(|path| path == template || !taken.contains(path))
+        .expect("numbers do not run out before schemes");
+    taken.insert(path.clone());
+    path
 }

@@ -236,6 +236,9 @@ impl Supervisor {
         let service = &mut self.services[index];
         match start(service, &self.machine) {
             Ok(started) => {
+                service
+                    .log
+                    .note(&service.name, &format!("started, pid {}", started.pid));
                 service.output = started.output;
                 service.state = State::Running {
                     pid: started.pid,
