@@ -26,7 +26,7 @@ use smithay_client_toolkit::shell::wlr_layer::LayerShell;
 use smithay_client_toolkit::shell::xdg::XdgShell;
 use smithay_client_toolkit::shm::Shm;
 
-use crate::app::{Command, WindowId};
+use crate::app::{Command, WindowId, WindowKind, WindowSpec};
 use crate::event::{Cursor, Event};
 use crate::shell::clipboard::Clipboard;
 use crate::shell::keyboard::Keyboard;
@@ -120,6 +120,10 @@ pub(super) fn run(program: Box<dyn Program>, store: Store) -> Result<(), ShellEr
         shell.expire();
     }
     Ok(())
+}
+
+fn is_layer(spec: &WindowSpec) -> bool {
+    matches!(spec.kind, WindowKind::Layer(_))
 }
 
 impl Shell {
@@ -304,6 +308,8 @@ impl Shell {
                 .find(|window| window.spec.id == spec.id)
             {
                 Some(window) => window.follow(spec),
+                // The compositor would close it again at once; an output's coming wakes us.
+                None if is_layer(&spec) && self.outputs.outputs().next().is_none() => {}
                 None => match Window::open(spec, self) {
                     Some(window) => self.windows.push(window),
                     None => {
