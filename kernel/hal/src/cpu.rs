@@ -6,7 +6,7 @@ use crate::sync::Once;
 use crate::x86::{self, cr4};
 use crate::{acpi, apic, boot, local, time};
 use bitflags::bitflags;
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// Dense number of a CPU: 0 is the one that booted.
 pub type CpuId = usize;
@@ -110,6 +110,7 @@ fn identity() -> &'static Identity {
 /// Turns on this CPU's protections.
 pub(crate) fn init_cpu() {
     let features = features();
+    POLITE.store(!is_translated(), Ordering::Relaxed);
     let mut control = x86::read_cr4() | cr4::PAE | cr4::PGE;
     for (feature, bit) in [
         (Features::FSGSBASE, cr4::FSGSBASE),
@@ -156,7 +157,28 @@ pub fn relax() {
     if cfg!(target_os = "none") {
         tlb::serve();
     }
-    core::hint::spin_loop();
+    pause();
+}
+
+/// Whether spinning uses `pause`. QEMU's translator leaves its execution loop and takes a lock that
+/// all CPUs and devices share at every one, so a CPU that spins politely there holds up the very
+/// CPU it waits for.
+static POLITE: AtomicBool = AtomicBool::new(true);
+
+/// The processor's hint that this is a spin loop, where it helps.
+#[inline]
+pub(crate) fn pause() {
+    if POLITE.load(Ordering::Relaxed) {
+        core::hint::spin_loop();
+    }
+}
+
+/// Whether QEMU translates this machine's code.
+fn is_translated() -> bool {
+    const SIGNATURE: &[u8; 12] = b"TCGTCGTCGTCG";
+    let [_, b, c, d] = x86::cpuid(0x4000_0000, 0);
+    let said = [b, c, d].map(u32::to_le_bytes);
+    features().contains(Features::HYPERVISOR) && said.as_flattened() == SIGNATURE
 }
 
 /// Takes pending interrupts. The caller holds no spinlock.

@@ -12,6 +12,7 @@ use crate::task::process::Process;
 use alloc::sync::Arc;
 use core::ops::Range;
 use ochre_hal::paging::Perms;
+use ochre_hal::sync::Once;
 use ochre_hal::{PAGE_SIZE, USER_END};
 
 /// The caller's address space.
@@ -111,6 +112,12 @@ fn file(
     })
 }
 
+/// Pages of RAM: a number that stays.
+fn total_pages() -> usize {
+    static TOTAL: Once<usize> = Once::new();
+    *TOTAL.get_or_init(|| ochre_hal::frame::stats().total)
+}
+
 pub fn mmap(ctx: &mut SyscallCtx<'_>, args: Args) -> Result<usize> {
     let [addr, len, prot, flags, fd, offset] = args;
     let (prot, flags) = (prot as u32, flags as u32);
@@ -153,7 +160,7 @@ pub fn mmap(ctx: &mut SyscallCtx<'_>, args: Args) -> Result<usize> {
     if private
         && perms.contains(Perms::WRITE)
         && !kept.contains(Flags::NO_RESERVE)
-        && len / PAGE_SIZE > ochre_hal::frame::stats().total
+        && len / PAGE_SIZE > total_pages()
     {
         return Err(Errno::ENOMEM);
     }

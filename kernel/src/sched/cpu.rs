@@ -128,11 +128,27 @@ impl Cpu {
         }
     }
 
-    /// Sets the hardware timer of this CPU (which must be the running one) to the next thing due.
+    /// When this CPU next has something to do by time.
+    fn next_deadline(&self) -> u64 {
+        let next = self.timers.next().unwrap_or(NEVER);
+        let next = next.min(self.slice_end.load(Ordering::Relaxed));
+        next.min(self.spill_at.load(Ordering::Relaxed))
+    }
+
+    /// Makes the hardware timer of this CPU (which must be the running one) fire no later than the
+    /// next thing due. It may fire earlier, for a thing since called off: putting it off at every
+    /// switch would cost more than an interrupt now and then.
     pub(super) fn program_timer(&self) {
-        let mut next = self.timers.next().unwrap_or(NEVER);
-        next = next.min(self.slice_end.load(Ordering::Relaxed));
-        next = next.min(self.spill_at.load(Ordering::Relaxed));
+        let next = self.next_deadline();
+        if next < self.programmed.load(Ordering::Relaxed) {
+            self.programmed.store(next, Ordering::Relaxed);
+            ochre_hal::time::set_deadline(Some(next));
+        }
+    }
+
+    /// Sets the hardware timer to the very next thing due, or to nothing: before a halt.
+    fn settle_timer(&self) {
+        let next = self.next_deadline();
         if self.programmed.swap(next, Ordering::Relaxed) != next {
             ochre_hal::time::set_deadline((next != NEVER).then_some(next));
         }
@@ -410,7 +426,7 @@ pub fn idle_loop() -> ! {
         IDLE.fetch_or(1 << id, Ordering::SeqCst);
         let count = ochre_hal::cpu::count().min(MAX_CPUS);
         if !CPUS[..count].iter().any(Cpu::waiting) {
-            cpu.program_timer();
+            cpu.settle_timer();
             let before = crate::time::monotonic();
             cpu.idle_since.store(before, Ordering::Relaxed);
             ochre_hal::cpu::idle_wait();

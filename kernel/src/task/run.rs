@@ -105,7 +105,7 @@ fn page_fault(thread: &Arc<Thread>, addr: usize, write: bool, exec: bool) {
         Err(Denied::Bus) => SigInfo::fault(signal::SIGBUS, raw::BUS_ADRERR, addr),
         Err(Denied::OutOfMemory) => {
             ochre_hal::log!("out of memory: process {} is killed", thread.process().pid);
-            signal::send_to_process(thread.process(), SigInfo::kernel(signal::SIGKILL));
+            super::exit::group(thread, signal::SIGKILL);
             return;
         }
     };

@@ -137,7 +137,7 @@ impl Root {
         }
         while waiting.load(Ordering::Acquire) != 0 {
             serve();
-            core::hint::spin_loop();
+            crate::cpu::pause();
         }
     }
 }
