@@ -169,8 +169,7 @@ impl Unpacker<'_> {
         if header.name_size == 0 || header.name_size > NAME_MAX {
             return Err(Reason::BadNumber);
         }
-        let mut name = Vec::new();
-        name.resize(header.name_size, 0);
+        let mut name = alloc::vec![0; header.name_size];
         if self.archive.read(start + HEADER, &mut name) < name.len() {
             return Err(Reason::Truncated);
         }

@@ -192,10 +192,11 @@ impl Dentry {
             stale.place.lock().removed = true;
             NAME_CACHE.release(&stale);
         }
-        if let Some(dentry) = &result {
-            if Arc::ptr_eq(dentry, &fresh) {
-                fresh.remember_in_node();
-            }
+        if result
+            .as_ref()
+            .is_some_and(|dentry| Arc::ptr_eq(dentry, &fresh))
+        {
+            fresh.remember_in_node();
         }
         result
     }

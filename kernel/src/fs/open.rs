@@ -245,18 +245,18 @@ impl OpenFile {
     }
 
     fn accessed(&self, bytes: usize) {
-        if bytes > 0 {
-            if let Some(path) = &self.path {
-                inotify::notify(path, inotify::Mask::ACCESS);
-            }
+        if bytes > 0
+            && let Some(path) = &self.path
+        {
+            inotify::notify(path, inotify::Mask::ACCESS);
         }
     }
 
     fn modified(&self, bytes: usize) {
-        if bytes > 0 {
-            if let Some(path) = &self.path {
-                inotify::notify(path, inotify::Mask::MODIFY);
-            }
+        if bytes > 0
+            && let Some(path) = &self.path
+        {
+            inotify::notify(path, inotify::Mask::MODIFY);
         }
     }
 

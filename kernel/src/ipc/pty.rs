@@ -142,9 +142,10 @@ impl Pair {
     }
 }
 
+type Pairs = BTreeMap<u32, (Weak<Pair>, Arc<Node>)>;
+
 /// All pairs: by index, the pair and the slave's node.
-static PAIRS: SpinLock<BTreeMap<u32, (Weak<Pair>, Arc<Node>)>> =
-    SpinLock::new(lock_order::FS_NAMES, BTreeMap::new());
+static PAIRS: SpinLock<Pairs> = SpinLock::new(lock_order::FS_NAMES, BTreeMap::new());
 
 /// The master's end.
 struct Master {

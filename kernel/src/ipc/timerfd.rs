@@ -89,16 +89,16 @@ impl Inner {
             }
             let mut ticks = core::mem::take(&mut state.ticks);
             let mut rearm = None;
-            if state.interval > 0 {
-                let late = now.saturating_sub(state.next) / state.interval;
-                ticks = ticks.saturating_add(late);
-                state.next = state
-                    .next
-                    .saturating_add((late + 1).saturating_mul(state.interval));
-                state.setting += 1;
-                rearm = Some((state.next, state.setting));
-            } else {
-                state.next = 0;
+            match now.saturating_sub(state.next).checked_div(state.interval) {
+                Some(late) => {
+                    ticks = ticks.saturating_add(late);
+                    let periods = (late + 1).saturating_mul(state.interval);
+                    state.next = state.next.saturating_add(periods);
+                    state.setting += 1;
+                    rearm = Some((state.next, state.setting));
+                }
+                // It has no interval: it fired once.
+                None => state.next = 0,
             }
             (ticks, rearm)
         };

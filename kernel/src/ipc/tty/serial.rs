@@ -80,13 +80,12 @@ impl Device for CurrentTerminal {
 /// Registers the ports that exist; absent ones answer ENXIO.
 pub fn register() {
     device::register(TTY, Arc::new(CurrentTerminal));
-    for port in 0..serial::PORTS {
+    for (port, slot) in PORTS.iter().enumerate() {
         if !serial::exists(port) {
             continue;
         }
         let number = port_number(port as u32);
-        let tty =
-            PORTS[port].get_or_init(|| Tty::new(number, Arc::new(Port(port)), Termios::default()));
+        let tty = slot.get_or_init(|| Tty::new(number, Arc::new(Port(port)), Termios::default()));
         device::register(number, Arc::new(SerialDevice(tty.clone())));
         if port == 0 {
             device::register(CONSOLE, Arc::new(SerialDevice(tty.clone())));

@@ -75,8 +75,9 @@ pub fn parse(address: &[u8]) -> Result<Wanted> {
 }
 
 /// Each kind of socket has names of its own.
-static ABSTRACT: SpinLock<BTreeMap<(Kind, Box<[u8]>), Weak<UnixSocket>>> =
-    SpinLock::new(lock_order::FS_NAMES, BTreeMap::new());
+type AbstractNames = BTreeMap<(Kind, Box<[u8]>), Weak<UnixSocket>>;
+
+static ABSTRACT: SpinLock<AbstractNames> = SpinLock::new(lock_order::FS_NAMES, BTreeMap::new());
 
 /// Takes an abstract name for `socket`.
 pub fn take_abstract(kind: Kind, name: &[u8], socket: &Arc<UnixSocket>) -> Result {

@@ -434,11 +434,11 @@ impl Socket for UnixFile {
 
     fn shutdown(&self, read: bool, write: bool) -> Result {
         let peer = self.0.peer();
-        let own = u8::from(read) * READ | u8::from(write) * WRITE;
+        let own = (u8::from(read) * READ) | (u8::from(write) * WRITE);
         self.0.shut_down(own);
         if let Some(peer) = peer.filter(|_| !self.0.is_datagram()) {
             // What we do not read, it cannot write, and the other way round.
-            peer.shut_down(u8::from(read) * WRITE | u8::from(write) * READ);
+            peer.shut_down((u8::from(read) * WRITE) | (u8::from(write) * READ));
         }
         Ok(())
     }
