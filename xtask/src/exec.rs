@@ -25,6 +25,9 @@ const TIMED_OUT: u8 = 124;
 const PANICKED: u8 = 125;
 /// What `--times` says, before the seconds.
 pub const STARTED: &str = "x: started after seconds ";
+/// Goes before the command's first byte on an output port (see `boot-command`): UEFI firmware
+/// takes serial ports for terminals, and writes on them until the kernel starts.
+const MARK: &[u8] = b"\0boot-command\0";
 /// How much of the console is kept for a panic's or a time-out's account.
 const CONSOLE_KEPT: usize = 64 << 10;
 
@@ -198,19 +201,29 @@ fn follow(
     }
 }
 
-/// Copies an output port to a stream of ours, as it comes.
-fn copy(mut from: UnixStream, mut to: impl Write, port: usize, tell: &Sender<Event>) {
+/// Copies an output port to a stream of ours, as it comes, from the mark on.
+fn copy(mut from: impl Read, mut to: impl Write, port: usize, tell: &Sender<Event>) {
     let mut buffer = vec![0; 64 << 10];
+    let mut before = Vec::new();
+    let mut begun = false;
     let mut total = 0;
     // Where our own reader has gone away, the command still runs to its end.
     let mut heard = true;
     while let Ok(read @ 1..) = from.read(&mut buffer) {
-        heard = heard
-            && to
-                .write_all(&buffer[..read])
-                .and_then(|()| to.flush())
-                .is_ok();
-        total += read as u64;
+        let mut bytes = &buffer[..read];
+        if !begun {
+            before.extend_from_slice(bytes);
+            let Some(at) = before.windows(MARK.len()).position(|window| window == MARK) else {
+                // Only what may be the mark's beginning is of interest still.
+                before.drain(..before.len().saturating_sub(MARK.len()));
+                continue;
+            };
+            begun = true;
+            before.drain(..at + MARK.len());
+            bytes = &before;
+        }
+        heard = heard && to.write_all(bytes).and_then(|()| to.flush()).is_ok();
+        total += bytes.len() as u64;
         if tell.send(Event::Copied(port, total)).is_err() {
             break;
         }
@@ -241,6 +254,25 @@ fn keep(mut from: UnixStream, show: bool) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_comes_before_the_mark_is_left_out_however_it_is_cut() {
+        let line = [
+            b"firmware\0boot".as_slice(),
+            MARK,
+            b"out\0boot-command\0put",
+        ]
+        .concat();
+        for cut in 0..line.len() {
+            let (tell, events) = mpsc::channel();
+            let mut out = Vec::new();
+            copy(line[..cut].chain(&line[cut..]), &mut out, 0, &tell);
+            drop(tell);
+            assert_eq!(out, b"out\0boot-command\0put", "cut at {cut}");
+            let last = events.iter().last();
+            assert!(matches!(last, Some(Event::Copied(0, bytes)) if bytes == out.len() as u64));
+        }
+    }
 
     #[test]
     fn the_end_waits_for_the_output_that_it_announces() {

@@ -7,6 +7,9 @@ use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, PipeReader, PipeWriter, Read, Write, pipe};
 use std::thread::JoinHandle;
 
+/// Goes before the command's first byte: what a port carried earlier is the firmware's.
+const MARK: &[u8] = b"\0boot-command\0";
+
 /// Both copiers, at work.
 pub struct Relay {
     threads: [JoinHandle<std::io::Result<u64>>; 2],
@@ -64,6 +67,7 @@ impl Relay {
 }
 
 fn copy(mut from: PipeReader, mut to: File, end: &PipeReader) -> std::io::Result<u64> {
+    to.write_all(MARK)?;
     let mut buffer = vec![0; 64 << 10];
     let mut total = 0;
     let now = Timespec {
