@@ -5,18 +5,20 @@
 //! it is linked to be loaded). [`_start64`] is the UEFI loader's (see `ochre_abi::boot`; the image
 //! lies anywhere, 2 MiB aligned).
 
-use crate::context::STACK_SIZE;
-use crate::paging::kernel::KERNEL_BASE;
-use core::arch::global_asm;
+#[cfg(target_os = "none")]
+use crate::{context::STACK_SIZE, paging::kernel::KERNEL_BASE};
 
 /// `protocol` of `ochre_start`.
 pub const PVH: usize = 0;
 pub const PAGE: usize = 1;
 
 /// Where the linker script puts the image in physical memory.
+#[cfg(target_os = "none")]
 const LOAD_ADDRESS: u64 = 0x20_0000;
 
-global_asm!(
+// Not for a host's unit tests, whose linker can't place it.
+#[cfg(target_os = "none")]
+core::arch::global_asm!(
     r#"
     .section .note.pvh, "a", @note
     .balign 4

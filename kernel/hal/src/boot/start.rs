@@ -33,7 +33,8 @@ pub fn start<K: KernelUpcalls>(protocol: usize, information: u64, image: u64) ->
     kernel::set_image_phys(image);
     let told = match protocol {
         entry::PVH => pvh::read_start_info(information),
-        _ => page::read_boot_page(information),
+        entry::PAGE => page::read_boot_page(information),
+        _ => None,
     };
     let Some(told) = told else {
         panic::boot_failure(format_args!("the loader's information makes no sense"))

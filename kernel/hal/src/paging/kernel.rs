@@ -16,6 +16,7 @@ use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 const DEVICES: usize = 0xffff_a000_0000_0000;
 const STACKS: usize = 0xffff_b000_0000_0000;
+#[cfg(target_os = "none")]
 pub const KERNEL_BASE: usize = 0xffff_ffff_8000_0000;
 
 const ENTRIES: usize = 512;

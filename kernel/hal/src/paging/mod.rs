@@ -93,11 +93,8 @@ pub struct PageTable {
     root: Box<Root>,
     tables: Tables,
     /// From the first to the last page that a fork under way has made read-only.
-    protected: Range<usize>,
+    protected: Option<Range<usize>>,
 }
-
-/// The range that any page widens.
-const NOTHING: Range<usize> = usize::MAX..0;
 
 // SAFETY: tables are plain memory that this value owns; CPUs that walk them are told of changes.
 unsafe impl Send for PageTable {}
@@ -125,7 +122,7 @@ impl PageTable {
         Ok(PageTable {
             root,
             tables,
-            protected: NOTHING,
+            protected: None,
         })
     }
 
@@ -302,8 +299,9 @@ impl PageTable {
             };
             if write_protect && pte.perms().contains(Perms::WRITE) {
                 pte = slot.update(|pte| pte.with_perms(pte.perms() - Perms::WRITE));
-                protected.start = protected.start.min(va);
-                protected.end = protected.end.max(va + pte.size());
+                let whole = protected.get_or_insert(va..va);
+                whole.start = whole.start.min(va);
+                whole.end = whole.end.max(va + pte.size());
             }
             if let Some(frame) = borrowed(pte) {
                 core::mem::forget(Frame::clone(&frame));
@@ -315,8 +313,9 @@ impl PageTable {
 
     /// Makes all CPUs notice what [`Self::fork_into`] protected.
     pub fn finish_fork(&mut self) {
-        self.root
-            .flush(core::mem::replace(&mut self.protected, NOTHING));
+        if let Some(range) = self.protected.take() {
+            self.root.flush(range);
+        }
     }
 
     /// Moves the entries of `[from, from+len)` to `to`; the target is empty and doesn't overlap.

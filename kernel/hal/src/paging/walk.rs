@@ -298,7 +298,7 @@ impl Tables {
             if pte.is_present() {
                 slot.store(Pte::EMPTY);
                 // SAFETY: by the caller's promise; the table is out of the tree now.
-                unsafe { free_tables(pte.phys(), 3, &mut release) };
+                unsafe { free_tables(pte.phys(), &mut release) };
             }
         }
         while self.spares != 0 {
@@ -322,7 +322,7 @@ impl Tables {
 ///
 /// # Safety
 /// No CPU walks the table, and no other table names it.
-unsafe fn free_tables(table: u64, level: usize, release: &mut impl FnMut(Pte)) {
+unsafe fn free_tables(table: u64, release: &mut impl FnMut(Pte)) {
     for index in 0..ENTRIES {
         let pte = slot(table, index).load();
         if pte.is_empty() {
@@ -332,7 +332,7 @@ unsafe fn free_tables(table: u64, level: usize, release: &mut impl FnMut(Pte)) {
             release(pte);
         } else {
             // SAFETY: each table is in the tree once.
-            unsafe { free_tables(pte.phys(), level - 1, release) };
+            unsafe { free_tables(pte.phys(), release) };
         }
     }
     // SAFETY: the table came from `alloc_table`, and is in the tree no more.
