@@ -4,6 +4,7 @@
 //! position-independent program first applies its own relocations; until that is done no static pointer may be read,
 //! which is why [`relocate`] works on its arguments alone.
 
+use crate::sys::sys;
 use crate::{auxv, environ, exit, pthread};
 use core::ffi::{c_char, c_int};
 use core::ptr;
@@ -41,6 +42,7 @@ unsafe extern "C" fn __ochre_start(stack: *mut usize, dynamic: *const [usize; 2]
     let bias = relocate(dynamic, vector);
     auxv::init(vector, bias);
     pthread::tls::init_main();
+    seal(bias);
     environ::init(argv, envp);
     for constructor in range(
         &raw const __preinit_array_start,
@@ -52,6 +54,19 @@ unsafe extern "C" fn __ochre_start(stack: *mut usize, dynamic: *const [usize; 2]
         constructor(argc, argv, envp);
     }
     exit::exit(main(argc, argv, envp))
+}
+
+/// What only relocation writes is read-only from here on (PT_GNU_RELRO).
+unsafe fn seal(bias: usize) {
+    for header in auxv::program_headers() {
+        if header.p_type == libc::PT_GNU_RELRO {
+            let start = bias.wrapping_add(header.p_vaddr as usize) & !(auxv::PAGE - 1);
+            let end = bias.wrapping_add((header.p_vaddr + header.p_memsz) as usize) & !(auxv::PAGE - 1);
+            if start < end {
+                sys!(SYS_mprotect, start, end - start, libc::PROT_READ);
+            }
+        }
+    }
 }
 
 /// The functions between two symbols of the linker.

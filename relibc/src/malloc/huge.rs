@@ -80,7 +80,8 @@ pub unsafe fn allocate(size: usize, align: usize) -> Block {
     }
 }
 
-/// The tightest kept mapping that is not half too large.
+/// The tightest kept mapping that is not four times too large: its pages are there already, and what grows step by step grows
+/// into it.
 unsafe fn take_cached(total: usize) -> Option<*mut Huge> {
     let mut cache = CACHE.lock();
     if cache.bytes < total {
@@ -88,7 +89,7 @@ unsafe fn take_cached(total: usize) -> Option<*mut Huge> {
     }
     let mut best: Option<usize> = None;
     for (index, &huge) in cache.list.iter().enumerate() {
-        if !huge.is_null() && (*huge).size >= total && (*huge).size / 3 * 2 <= total {
+        if !huge.is_null() && (*huge).size >= total && (*huge).size / 4 <= total {
             let tighter = best.is_none_or(|best| (*huge).size < (*cache.list[best]).size);
             if tighter {
                 best = Some(index);

@@ -109,11 +109,12 @@ pub unsafe extern "C" fn realloc(block: *mut c_void, size: usize) -> *mut c_void
         return malloc(size);
     }
     let old = capacity(block);
-    // A block that would be more than half empty is given up for a smaller one.
-    if size <= old && (size >= old / 2 || old <= 64) {
+    let segment = Segment::of(block.cast());
+    // A block that would be more than half empty is given up for a smaller one; a kept mapping may be larger from the start.
+    let least = if (*segment).kind == SegmentKind::Huge { old / 8 } else { old / 2 };
+    if size <= old && (size >= least || old <= 64) {
         return block;
     }
-    let segment = Segment::of(block.cast());
     if (*segment).kind == SegmentKind::Huge && size > SPAN_LARGEST {
         if let Some(moved) = huge::resize(segment.cast(), block.cast(), size) {
             return moved.cast();

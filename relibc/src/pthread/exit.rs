@@ -63,15 +63,7 @@ pub unsafe extern "C" fn pthread_exit(result: *mut c_void) -> ! {
         }
     }
     crate::malloc::abandon();
-    // Nobody may deliver a signal to a thread whose stack may be handed on at any moment.
-    let all = !0u64;
-    sys!(
-        SYS_rt_sigprocmask,
-        libc::SIG_BLOCK,
-        &raw const all,
-        0usize,
-        8usize
-    );
+    // From here on the stack may be in the cache, but nobody takes it before the kernel has cleared the thread's number.
     let before = (*thread).state.compare_exchange(
         state::JOINABLE,
         state::EXITED,
