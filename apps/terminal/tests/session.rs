@@ -60,10 +60,10 @@ fn text(screen: &Screen) -> String {
 #[test]
 fn a_shell_has_its_terminal() {
     let mut screen = Screen::new(SIZE);
-    let script = "stty size; tty >/dev/null && echo tty; ps -o stat= -p $$ | cut -c1-2; echo $TERM";
+    let script = "stty size; tty >/dev/null && echo tty; [ $(ps -o sid= -p $$) -eq $$ ] && echo leads; echo $TERM";
     let mut session = start(&["/bin/sh", "-c", script]);
     run(&mut session, &mut screen, |_| false);
-    assert_eq!(text(&screen), "6 40\ntty\nSs\nxterm-256color\n\n\n");
+    assert_eq!(text(&screen), "6 40\ntty\nleads\nxterm-256color\n\n\n");
 }
 
 #[test]
