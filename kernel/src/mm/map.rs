@@ -187,7 +187,7 @@ pub fn mmap(ctx: &mut SyscallCtx<'_>, args: Args) -> Result<usize> {
             inner.unmap(range)?;
             addr
         } else {
-            let wish = (addr != 0).then(|| addr & !(PAGE_SIZE - 1));
+            let wish = (addr != 0).then_some(addr & !(PAGE_SIZE - 1));
             inner.find_free(len, wish).ok_or(Errno::ENOMEM)?
         };
         let mapping = Mapping {

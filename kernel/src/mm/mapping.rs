@@ -101,8 +101,9 @@ pub struct Mapping {
 }
 
 impl Mapping {
+    /// Bytes: never 0.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn size(&self) -> usize {
         self.end - self.start
     }
 
@@ -148,7 +149,7 @@ impl Mapping {
                 (Backing::Object(a, at), Backing::Object(b, b_at)) => {
                     Arc::ptr_eq(a.object(), b.object())
                         && a.writer == b.writer
-                        && at + self.len() as u64 == *b_at
+                        && at + self.size() as u64 == *b_at
                 }
                 _ => false,
             }

@@ -115,7 +115,7 @@ fn relocate(inner: &mut Inner, from: Range<usize>, to: Range<usize>) -> Result<b
     let Some(mut mapping) = inner.maps.remove(&from.start) else {
         return Err(Errno::EFAULT);
     };
-    inner.total -= mapping.len() / PAGE_SIZE;
+    inner.total -= mapping.size() / PAGE_SIZE;
     mapping.start = to.start;
     mapping.end = to.end;
     let locked = mapping.flags.contains(Flags::LOCKED);

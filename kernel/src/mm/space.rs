@@ -126,7 +126,7 @@ impl AddressSpace {
                 if mapping.flags.contains(Flags::NO_FORK) {
                     continue;
                 }
-                inner.total += mapping.len() / PAGE_SIZE;
+                inner.total += mapping.size() / PAGE_SIZE;
                 inner.maps.insert(start, mapping.clone());
                 if let (true, Backing::Object(object, _)) = (mapping.shared, &mapping.backing) {
                     object.object().attach(&child);
@@ -245,7 +245,7 @@ impl Inner {
                 continue;
             }
             let from = offset / PAGE_SIZE as u64;
-            let to = from + (mapping.len() / PAGE_SIZE) as u64;
+            let to = from + (mapping.size() / PAGE_SIZE) as u64;
             let (a, b) = (first.max(from), last.min(to));
             if a < b {
                 let at = |page: u64| mapping.start + (page - from) as usize * PAGE_SIZE;
@@ -304,7 +304,7 @@ impl Inner {
         if self.maps.len() >= MAX_MAPPINGS {
             return Err(Errno::ENOMEM);
         }
-        self.total += mapping.len() / PAGE_SIZE;
+        self.total += mapping.size() / PAGE_SIZE;
         let start = mapping.start;
         self.maps.insert(start, mapping);
         self.merge_around(start..start + 1);
@@ -379,7 +379,7 @@ impl Inner {
         let mut removed = Vec::new();
         for start in starts {
             if let Some(mapping) = self.maps.remove(&start) {
-                self.total -= mapping.len() / PAGE_SIZE;
+                self.total -= mapping.size() / PAGE_SIZE;
                 removed.push(mapping);
             }
         }

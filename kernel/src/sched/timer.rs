@@ -31,6 +31,12 @@ pub struct TimerQueue {
     timers: SpinLock<Timers>,
 }
 
+impl Default for TimerQueue {
+    fn default() -> TimerQueue {
+        TimerQueue::new()
+    }
+}
+
 impl TimerQueue {
     pub const fn new() -> TimerQueue {
         let timers = Timers {

@@ -152,10 +152,7 @@ pub fn prctl(ctx: &mut SyscallCtx<'_>, args: [usize; 6]) -> Result<usize> {
     match option as u32 {
         pr::PR_SET_NAME => {
             let mut name = [0; NAME - 1];
-            let len = match ochre_hal::uaccess::copy_in_str(&mut name, a) {
-                Ok(len) => len,
-                Err(fault) => return Err(fault.into()),
-            };
+            let len = ochre_hal::uaccess::copy_in_str(&mut name, a)?;
             thread.set_name(&name[..len]);
             Ok(0)
         }

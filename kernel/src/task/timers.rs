@@ -111,14 +111,17 @@ impl Expire for SignalTimer {
             if state.next == 0 || state.next > now {
                 return;
             }
-            if state.interval == 0 {
-                state.next = 0;
-                state.overrun = 0;
-            } else {
-                let missed = (now - state.next) / state.interval;
-                state.next += (missed + 1) * state.interval;
-                state.overrun = i32::try_from(missed).unwrap_or(i32::MAX);
-                state.armed = Some(timer::arm(state.next, self.clone()));
+            match (now - state.next).checked_div(state.interval) {
+                None => {
+                    state.next = 0;
+                    state.overrun = 0;
+                }
+                Some(missed) => {
+                    let step = (missed + 1).saturating_mul(state.interval);
+                    state.next = state.next.saturating_add(step);
+                    state.overrun = i32::try_from(missed).unwrap_or(i32::MAX);
+                    state.armed = Some(timer::arm(state.next, self.clone()));
+                }
             }
             state.overrun
         };

@@ -51,9 +51,7 @@ fn queue(process: &Arc<Process>, target: Option<&Arc<Thread>>, info: SigInfo) ->
         let immune = process.pid == 1
             && signals.actions.get(signal).handler == super::action::SIG_DFL
             && (info.code == 0 || signal == SIGKILL || signal == SIGSTOP);
-        if immune {
-            Ok(())
-        } else if ignored_now(&signals, target, &threads, signal) {
+        if immune || ignored_now(&signals, target, &threads, signal) {
             Ok(())
         } else {
             match target {
