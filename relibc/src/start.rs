@@ -61,7 +61,8 @@ unsafe fn seal(bias: usize) {
     for header in auxv::program_headers() {
         if header.p_type == libc::PT_GNU_RELRO {
             let start = bias.wrapping_add(header.p_vaddr as usize) & !(auxv::PAGE - 1);
-            let end = bias.wrapping_add((header.p_vaddr + header.p_memsz) as usize) & !(auxv::PAGE - 1);
+            let end =
+                bias.wrapping_add((header.p_vaddr + header.p_memsz) as usize) & !(auxv::PAGE - 1);
             if start < end {
                 sys!(SYS_mprotect, start, end - start, libc::PROT_READ);
             }

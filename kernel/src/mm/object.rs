@@ -650,10 +650,9 @@ impl Pages {
 fn partial_pages(start: u64, end: u64) -> impl Iterator<Item = (u64, u64)> {
     let (head_end, tail_start) = (start.next_multiple_of(PAGE).min(end), end / PAGE * PAGE);
     let head = (!start.is_multiple_of(PAGE)).then_some((start, head_end));
-    let tail =
-        (!end.is_multiple_of(PAGE)
-            && tail_start >= start
-            && (start.is_multiple_of(PAGE) || tail_start >= head_end))
-            .then_some((tail_start, end));
+    let tail = (!end.is_multiple_of(PAGE)
+        && tail_start >= start
+        && (start.is_multiple_of(PAGE) || tail_start >= head_end))
+        .then_some((tail_start, end));
     head.into_iter().chain(tail)
 }

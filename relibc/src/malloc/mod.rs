@@ -111,7 +111,11 @@ pub unsafe extern "C" fn realloc(block: *mut c_void, size: usize) -> *mut c_void
     let old = capacity(block);
     let segment = Segment::of(block.cast());
     // A block that would be more than half empty is given up for a smaller one; a kept mapping may be larger from the start.
-    let least = if (*segment).kind == SegmentKind::Huge { old / 8 } else { old / 2 };
+    let least = if (*segment).kind == SegmentKind::Huge {
+        old / 8
+    } else {
+        old / 2
+    };
     if size <= old && (size >= least || old <= 64) {
         return block;
     }
