@@ -86,7 +86,7 @@ impl Suite {
             Suite::Unit => source::unit(),
             Suite::Libc => libc::run(builder),
             Suite::Relibc => relibc::run(builder),
-            Suite::Boot => Ok(boot::run()),
+            Suite::Boot => boot::run(builder),
             Suite::Abi => guest::compare(),
         }
     }

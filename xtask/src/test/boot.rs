@@ -2,6 +2,8 @@
 
 use super::Tally;
 use super::guest::{BUSYBOX, exec};
+use crate::build::{Builder, Libc};
+use crate::programs;
 use anyhow::{Result, ensure};
 use std::process::Output;
 
@@ -74,13 +76,18 @@ const CASES: [Case; 7] = [
     },
 ];
 
-/// Runs the cases.
-pub fn run() -> Tally {
+/// Runs the cases. All that they boot is built before: a command that builds first says so among
+/// its errors.
+pub fn run(builder: &Builder) -> Result<Tally> {
+    builder.kernel()?;
+    builder.boot()?;
+    let programs = programs::of_packages(&["ochre-boot-command".to_owned()])?;
+    builder.user(&programs, Libc::Relibc)?;
     let mut tally = Tally::default();
     for case in &CASES {
         tally.test(case.name, case.run());
     }
-    tally
+    Ok(tally)
 }
 
 impl Case {
