@@ -33,9 +33,15 @@ pub const DERIVE: usize = BASE + 17;
 pub const PORT_IO: usize = BASE + 18;
 /// `(dma fd, bytes, params: *mut DmaAlloc) → memory fd`. Zeroed memory that devices can reach, in as
 /// many pieces as it takes; ENOSPC when the caller's list cannot hold them.
+///
+/// It stays allocated, whoever lets go of it, until [`DMA_FREE`] or until the last descriptor of the
+/// right is closed: a device whose driver has died writes on until it is stopped.
 pub const DMA_ALLOC: usize = BASE + 19;
 /// `(interrupt fd, out: *mut MsiMessage) → 0`. Where a device must write to raise it.
 pub const MSI_MESSAGE: usize = BASE + 20;
+/// `(memory fd) → 0`. The device will not touch this memory of [`DMA_ALLOC`] any more: it is gone
+/// when its descriptors and mappings are.
+pub const DMA_FREE: usize = BASE + 23;
 
 /// `(framebuffer fd, out: *mut Framebuffer) → 0`.
 pub const FRAMEBUFFER_INFO: usize = BASE + 21;

@@ -12,6 +12,8 @@ pub const FS_NAMES: Rank = 20;
 pub const FS_NAMES_INNER: Rank = 22;
 /// Attributes and locks of one node.
 pub const FS_NODE: Rank = 24;
+/// A process's descriptor table, while one of its descriptors is looked up.
+pub const FD_TABLE_OF: Rank = 25;
 /// Descriptor tables.
 pub const FD_TABLE: Rank = 26;
 /// Open file descriptions.

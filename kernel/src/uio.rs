@@ -244,11 +244,16 @@ impl Source<'_> {
             frame.write(offset, &slice[self.done..self.done + len]);
         } else if let Some(ranges) = self.memory.ranges() {
             let mut at = offset;
-            pieces(ranges, &mut self.range, &mut self.offset, len, |addr, n| {
+            let result = pieces(ranges, &mut self.range, &mut self.offset, len, |addr, n| {
                 uaccess::frame_from_user(frame, at, addr, n)?;
                 at += n;
                 Ok(())
-            })?;
+            });
+            if let Err(error) = result {
+                // The ranges before the one that failed have been taken.
+                self.done += at - offset;
+                return Err(error);
+            }
         }
         self.done += len;
         Ok(())

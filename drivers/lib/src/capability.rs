@@ -212,7 +212,8 @@ impl Drop for DeviceMemory {
 #[derive(Debug)]
 pub struct Dma(OwnedFd);
 
-/// A DMA buffer: mapped here, and known to devices by the addresses of its pieces.
+/// A DMA buffer: mapped here, and known to devices by the addresses of its pieces. It is let go for
+/// good when dropped: the device must have been told before.
 #[derive(Debug)]
 pub struct DmaBuffer {
     pub memory: DeviceMemory,
@@ -226,6 +227,13 @@ impl DmaBuffer {
     #[must_use]
     pub fn bus_address(&self) -> u64 {
         self.segments.first().map_or(0, |s| s.bus_address)
+    }
+}
+
+impl Drop for DmaBuffer {
+    fn drop(&mut self) {
+        // It fails for no descriptor of this kind.
+        let _ = native::dma_free(self.fd.as_fd());
     }
 }
 

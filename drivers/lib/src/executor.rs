@@ -123,9 +123,30 @@ impl Executor {
                 .is_empty()
     }
 
+    /// Runs `future` and all other tasks until it ends: for a process with nothing but tasks.
+    pub fn block_on<T: 'static>(&self, future: impl Future<Output = T> + 'static) -> T {
+        let result = Rc::new(RefCell::new(None));
+        let place = result.clone();
+        self.spawn(async move {
+            let value = future.await;
+            *place.borrow_mut() = Some(value);
+        });
+        loop {
+            self.run_ready();
+            if let Some(value) = result.borrow_mut().take() {
+                return value;
+            }
+            self.sleep(None);
+        }
+    }
+
     /// Sleeps until `main` or a watched descriptor is readable or a timer is due, and wakes whom it
     /// concerns. Returns whether `main` is readable.
     pub fn wait(&self, main: BorrowedFd<'_>) -> bool {
+        self.sleep(Some(main))
+    }
+
+    fn sleep(&self, main: Option<BorrowedFd<'_>>) -> bool {
         let deadline = self.0.timers.borrow().keys().next().map(|(at, _)| *at);
         let timeout = deadline.map(|at| {
             let left = at.saturating_sub(now());
@@ -179,23 +200,26 @@ impl Executor {
 }
 
 /// poll(2) over `main` and `watched`; raw numbers, as a task may have closed its descriptor since.
-fn poll(main: BorrowedFd<'_>, watched: &[RawFd], timeout: Option<&Timespec>) -> (bool, Vec<bool>) {
+fn poll(
+    main: Option<BorrowedFd<'_>>,
+    watched: &[RawFd],
+    timeout: Option<&Timespec>,
+) -> (bool, Vec<bool>) {
     let borrowed: Vec<BorrowedFd<'_>> = watched
         .iter()
         .map(|fd| crate::native::borrow(*fd))
         .collect();
-    let mut set: Vec<PollFd<'_>> = std::iter::once(main)
+    let mut set: Vec<PollFd<'_>> = main
+        .into_iter()
         .chain(borrowed.iter().map(AsFd::as_fd))
         .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN))
         .collect();
     if rustix::event::poll(&mut set, timeout).is_err() {
         return (false, Vec::new());
     }
-    let fired = set
-        .iter()
-        .map(|p| !p.revents().is_empty())
-        .collect::<Vec<_>>();
-    (fired[0], fired[1..].to_vec())
+    let mut fired = set.iter().map(|p| !p.revents().is_empty());
+    let main_fired = main.is_some() && fired.next().unwrap_or(false);
+    (main_fired, fired.collect())
 }
 
 /// See [`Executor::readable`].
@@ -275,6 +299,22 @@ mod tests {
         let seen = done.clone();
         executor.spawn(async move { seen.set(true) });
         assert!(done.get());
+    }
+
+    #[test]
+    fn block_on_runs_other_tasks_until_its_own_ends() {
+        let executor = Executor::default();
+        let (read, write) = rustix::pipe::pipe().expect("a pipe");
+        let (handle, sleeper) = (executor.clone(), executor.clone());
+        executor.spawn(async move {
+            sleeper.sleep_until(now() + 1_000_000).await;
+            rustix::io::write(&write, b"x").expect("the pipe is empty");
+        });
+        let value = executor.block_on(async move {
+            handle.readable(&read).await;
+            7
+        });
+        assert_eq!(value, 7);
     }
 
     #[test]

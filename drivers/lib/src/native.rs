@@ -2,7 +2,7 @@
 
 use crate::Result;
 use ochre_abi::native::{
-    DERIVE, DMA_ALLOC, DMA_CONTIGUOUS, DMA_SEGMENTS, Derive, DmaAlloc, DmaSegment,
+    DERIVE, DMA_ALLOC, DMA_CONTIGUOUS, DMA_FREE, DMA_SEGMENTS, Derive, DmaAlloc, DmaSegment,
     FRAMEBUFFER_INFO, Framebuffer, MACHINE_ROOT, MSI_MESSAGE, MsiMessage, PORT_IO, PortIo,
     SCHEME_ATTACH, SCHEME_CREATE, SCHEME_ENTER, SCHEME_IOCTLS, SCHEME_MOUNT, SCHEME_TAKE_FD,
     SchemeParams, UEVENT,
@@ -57,6 +57,18 @@ pub fn scheme_create(name: &str, flags: SchemeFlags) -> Result<OwnedFd> {
 pub fn scheme_mount(control: BorrowedFd<'_>, path: &CStr) -> Result<()> {
     // SAFETY: `path` is NUL-terminated and only read.
     unsafe { call(SCHEME_MOUNT, [fd(control), path.as_ptr() as usize, 0, 0])? };
+    Ok(())
+}
+
+/// Uncovers what a scheme was mounted on; who uses the mount keeps it.
+pub fn scheme_unmount(path: &CStr) -> Result<()> {
+    // SAFETY: `path` is NUL-terminated and only read.
+    unsafe {
+        call(
+            libc::SYS_umount2 as usize,
+            [path.as_ptr() as usize, libc::MNT_DETACH as usize, 0, 0],
+        )?
+    };
     Ok(())
 }
 
@@ -134,6 +146,13 @@ pub fn dma_alloc(
     let raw = unsafe { call(DMA_ALLOC, [fd(dma), bytes, &raw mut params as usize, 0])? };
     segments.truncate(params.segment_count as usize);
     Ok((owned(raw), segments))
+}
+
+/// The device will not touch this memory any more.
+pub fn dma_free(memory: BorrowedFd<'_>) -> Result<()> {
+    // SAFETY: the call takes no pointers.
+    unsafe { call(DMA_FREE, [fd(memory), 0, 0, 0])? };
+    Ok(())
 }
 
 /// Tells device listeners (udev's protocol) that a device of the scheme changed.

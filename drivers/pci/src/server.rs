@@ -28,6 +28,9 @@ pub struct Pci {
     /// Open files: the function's index.
     open: RefCell<BTreeMap<u64, usize>>,
     next_file: RefCell<u64>,
+    /// The rights to allocate DMA memory that drivers were given, by function. They are kept until
+    /// the device is stopped, so that the memory is not let go before.
+    dma: RefCell<BTreeMap<usize, OwnedFd>>,
 }
 
 impl Pci {
@@ -38,6 +41,7 @@ impl Pci {
             functions,
             open: RefCell::default(),
             next_file: RefCell::new(0),
+            dma: RefCell::default(),
         }
     }
 
@@ -52,9 +56,30 @@ impl Pci {
             .ok_or(Errno::NOENT)
     }
 
+    fn index(&self, file: u64) -> Result<usize> {
+        self.open.borrow().get(&file).copied().ok_or(Errno::BADF)
+    }
+
     fn file(&self, file: u64) -> Result<&Function> {
-        let index = *self.open.borrow().get(&file).ok_or(Errno::BADF)?;
-        Ok(&self.functions[index])
+        Ok(&self.functions[self.index(file)?])
+    }
+
+    /// The right to allocate DMA memory for a function: one, however often it is asked for.
+    fn dma(&self, index: usize) -> Result<OwnedFd> {
+        let mut all = self.dma.borrow_mut();
+        if let Some(right) = all.get(&index) {
+            return rustix::io::fcntl_dupfd_cloexec(right, 0);
+        }
+        let what = Derive {
+            kind: DeriveKind::Dma as u32,
+            flags: 0,
+            start: 0,
+            length: DMA_LIMIT,
+        };
+        let right = native::derive(self.machine.as_fd(), what)?;
+        let copy = rustix::io::fcntl_dupfd_cloexec(&right, 0)?;
+        all.insert(index, right);
+        Ok(copy)
     }
 
     fn set_command(&self, function: &Function, set: u32, clear: u32) -> Result<()> {
@@ -129,6 +154,9 @@ impl Scheme for Pci {
         msi::disable(&self.space, function);
         // A function that cannot be written is gone and does nothing any more.
         let _ = self.set_command(function, 0, BUS_MASTER);
+        // The read back waits until what the device had under way has arrived.
+        self.space.read(function.at, COMMAND);
+        self.dma.borrow_mut().remove(&index);
     }
 
     async fn read(&self, file: u64, offset: u64, buffer: &mut [u8]) -> Result<usize> {
@@ -159,13 +187,7 @@ impl Scheme for Pci {
                 argument.reply_fd(fd);
             }
             IOC_DMA => {
-                let what = Derive {
-                    kind: DeriveKind::Dma as u32,
-                    flags: 0,
-                    start: 0,
-                    length: DMA_LIMIT,
-                };
-                let fd = native::derive(self.machine.as_fd(), what)?;
+                let fd = self.dma(self.index(file)?)?;
                 self.set_command(function, BUS_MASTER, 0)?;
                 argument.reply_fd(fd);
             }

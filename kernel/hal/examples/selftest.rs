@@ -153,6 +153,7 @@ mod tests {
             time::wall_offset() / 1_000_000_000
         );
         log!("frames {:?}", frame::stats());
+        memory_functions();
         heap();
         frames();
         system_calls();
@@ -180,6 +181,49 @@ mod tests {
             time::wall_offset() > 1_600_000_000_000_000_000,
             "CMOS clock"
         );
+    }
+
+    /// memcpy and its fellows, at all small lengths and distances, against loops over bytes.
+    fn memory_functions() {
+        let pattern = |i: usize| (i * 7 + i / 32) as u8;
+        for len in (0..80).chain([255, 256, 257, 1000]) {
+            for distance in [0, 1, 3, 7, 8, 9, 15, 16, 31, 40, 100] {
+                for up in [false, true] {
+                    let mut bytes: Vec<u8> = (0..len + distance + 2).map(pattern).collect();
+                    let mut expected = bytes.clone();
+                    let (from, to) = if up {
+                        (1, 1 + distance)
+                    } else {
+                        (1 + distance, 1)
+                    };
+                    for i in 0..len {
+                        expected[to + i] = pattern(from + i);
+                    }
+                    bytes.copy_within(from..from + len, to);
+                    assert!(bytes == expected, "memmove {len} {distance} {up}");
+                    if distance >= len {
+                        let (low, high) = expected.split_at_mut(1 + distance);
+                        low[1..1 + len].fill(9);
+                        high[..len].copy_from_slice(&low[1..1 + len]);
+                        assert!(high[..len].iter().all(|&b| b == 9));
+                    }
+                }
+            }
+            let one: Vec<u8> = (0..len).map(pattern).collect();
+            for at in 0..len {
+                let mut other = one.clone();
+                other[at] = other[at].wrapping_add(1);
+                assert_eq!(
+                    one.cmp(&other),
+                    one[at].cmp(&other[at]),
+                    "memcmp {len} {at}"
+                );
+                assert!(one != other);
+                other[at] = one[at];
+                assert!(one == other);
+            }
+        }
+        log!("memory functions ok");
     }
 
     fn heap() {

@@ -14,6 +14,7 @@
 use crate::errno::Result;
 use crate::fs::node::Node;
 use crate::lock_order;
+use crate::sched::mutex::{Mutex, MutexGuard};
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::sync::{Arc, Weak};
@@ -26,6 +27,8 @@ pub struct Dentry {
     node: Arc<Node>,
     place: SpinLock<Place>,
     children: SpinLock<BTreeMap<Box<[u8]>, Weak<Dentry>>>,
+    /// Held while a name in this directory is changed, at the file system and here.
+    changing: Mutex<()>,
     /// Counts changes of this directory's names.
     generation: AtomicU64,
     /// How many mounts cover this dentry, over all namespaces.
@@ -65,6 +68,7 @@ impl Dentry {
                 },
             ),
             children: SpinLock::new(lock_order::FS_NAMES, BTreeMap::new()),
+            changing: Mutex::new(()),
             generation: AtomicU64::new(0),
             covered: AtomicU32::new(0),
             slot: AtomicUsize::new(0),
@@ -83,6 +87,12 @@ impl Dentry {
         &self.node
     }
 
+    /// Keeps others from changing names in this directory: the file system's change and the
+    /// cache's are one.
+    pub fn lock_names(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock()
+    }
+
     #[must_use]
     pub fn parent(&self) -> Option<Arc<Dentry>> {
         self.place.lock().parent.clone()
@@ -91,6 +101,11 @@ impl Dentry {
     #[must_use]
     pub fn name(&self) -> Box<[u8]> {
         self.place.lock().name.clone()
+    }
+
+    /// A root that has no name and is to get none.
+    pub fn nameless(&self) {
+        self.place.lock().removed = true;
     }
 
     #[must_use]

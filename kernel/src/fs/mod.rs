@@ -24,5 +24,3 @@ pub mod path;
 pub mod proc;
 pub mod tmpfs;
 pub mod unnamed;
-
-pub use calls::dispatch;

@@ -72,6 +72,7 @@ pub fn make(
     }
     check_create(identity, &dir)?;
     let (mode, uid, gid) = identity.for_new(dir.node(), kind, mode)?;
+    let names = dir.dentry.lock_names();
     let node = dir.node().inode().create(
         &last,
         &NewNode {
@@ -82,6 +83,7 @@ pub fn make(
         },
     )?;
     let dentry = dir.dentry.created(&last, node)?;
+    drop(names);
     inotify::notify_name(dir.node(), &last, Mask::CREATE, kind.is_dir(), 0);
     Ok(Path {
         mount: dir.mount,
@@ -125,8 +127,10 @@ pub fn link(view: &FsView, identity: &Identity, target: &Path, name: &Name<'_>) 
     if target.dentry.is_removed() && target.node().attributes()?.nlink == 0 {
         return Err(Errno::ENOENT);
     }
+    let names = dir.dentry.lock_names();
     dir.node().inode().link(&last, target.node())?;
     dir.dentry.created(&last, target.node().clone())?;
+    drop(names);
     inotify::notify_name(dir.node(), &last, Mask::CREATE, false, 0);
     inotify::notify_self(target.node(), Mask::ATTRIB);
     Ok(())
@@ -142,6 +146,7 @@ pub fn unlink(view: &FsView, identity: &Identity, name: &Name<'_>) -> Result {
     let Last::Name(last) = last else {
         return Err(Errno::EISDIR);
     };
+    let names = dir.dentry.lock_names();
     let place = child_of(view, identity, &dir, &last)?;
     let node = place.node();
     if trailing_slash {
@@ -161,6 +166,7 @@ pub fn unlink(view: &FsView, identity: &Identity, name: &Name<'_>) -> Result {
     }
     dir.node().inode().unlink(&last, node)?;
     dir.dentry.forget_child(&last);
+    drop(names);
     inotify::notify_name(dir.node(), &last, Mask::DELETE, false, 0);
     inotify::notify_self(node, Mask::ATTRIB);
     if node
@@ -181,6 +187,7 @@ pub fn rmdir(view: &FsView, identity: &Identity, name: &Name<'_>) -> Result {
         Last::Root => return Err(Errno::EBUSY),
     };
     let _shape = RENAME.lock();
+    let names = dir.dentry.lock_names();
     let place = child_of(view, identity, &dir, &last)?;
     dir.mount.check_writable()?;
     identity.check_delete(dir.node(), place.node())?;
@@ -192,6 +199,7 @@ pub fn rmdir(view: &FsView, identity: &Identity, name: &Name<'_>) -> Result {
     }
     dir.node().inode().rmdir(&last, place.node())?;
     dir.dentry.forget_child(&last);
+    drop(names);
     inotify::notify_name(dir.node(), &last, Mask::DELETE, true, 0);
     inotify::notify_self(place.node(), Mask::DELETE_SELF);
     Ok(())
@@ -221,6 +229,15 @@ pub fn rename(
     };
     from.dir.mount.check_writable()?;
     let _shape = RENAME.lock();
+    let (first, second) = match from.dir.node().id().cmp(&to.dir.node().id()) {
+        core::cmp::Ordering::Equal => (&from.dir, None),
+        core::cmp::Ordering::Less => (&from.dir, Some(&to.dir)),
+        core::cmp::Ordering::Greater => (&to.dir, Some(&from.dir)),
+    };
+    let names = (
+        first.dentry.lock_names(),
+        second.map(|dir| dir.dentry.lock_names()),
+    );
     let old = child_of(view, identity, &from.dir, name)?;
     let new = match child_of(view, identity, &to.dir, to_name) {
         Ok(place) => Some(place),
@@ -293,6 +310,7 @@ pub fn rename(
             .dentry
             .moved(name, &old.dentry, &to.dir.dentry, to_name),
     }
+    drop(names);
     let cookie = inotify::next_cookie();
     inotify::notify_name(from.dir.node(), name, Mask::MOVED_FROM, is_dir, cookie);
     inotify::notify_name(to.dir.node(), to_name, Mask::MOVED_TO, is_dir, cookie);

@@ -52,6 +52,14 @@ const KEPT: OpenFlags = CHANGEABLE
     .union(OpenFlags::TMPFILE)
     .union(OpenFlags::PATH);
 
+/// A transfer must not reach beyond what a file offset can say.
+fn check_range(offset: u64, bytes: usize) -> Result {
+    match offset.checked_add(bytes as u64) {
+        Some(end) if i64::try_from(end).is_ok() => Ok(()),
+        _ => Err(Errno::EINVAL),
+    }
+}
+
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
 impl OpenFile {
@@ -187,6 +195,7 @@ impl OpenFile {
             return Ok(read);
         }
         let mut cursor = self.cursor.lock();
+        check_range(*cursor, dst.remaining())?;
         let read = self.file.read(self.io(*cursor), dst)?;
         *cursor += read as u64;
         self.accessed(read);
@@ -204,6 +213,7 @@ impl OpenFile {
             return Ok(written);
         }
         let mut cursor = self.cursor.lock();
+        check_range(*cursor, src.remaining())?;
         let io = self.io(*cursor);
         let written = self.file.write(io, src)?;
         if io.append {
@@ -226,6 +236,7 @@ impl OpenFile {
         if !self.file.is_seekable() {
             return Err(Errno::ESPIPE);
         }
+        check_range(offset, dst.remaining())?;
         let read = self.file.read(self.io(offset), dst)?;
         self.accessed(read);
         Ok(read)
@@ -239,6 +250,7 @@ impl OpenFile {
         if !self.file.is_seekable() {
             return Err(Errno::ESPIPE);
         }
+        check_range(offset, src.remaining())?;
         let written = self.file.write(self.io(offset), src)?;
         self.modified(written);
         Ok(written)

@@ -144,6 +144,7 @@ fn create(identity: &Identity, dir: &Path, name: &[u8], how: &How) -> Result<Pat
         uid,
         gid,
     };
+    let _names = dir.dentry.lock_names();
     let node = dir.node().inode().create(name, &new)?;
     let dentry = dir.dentry.created(name, node)?;
     inotify::notify_name(dir.node(), name, Mask::CREATE, false, 0);
@@ -177,7 +178,10 @@ fn open_unnamed(
         mount: dir.mount,
         dentry: Dentry::root(node, name.as_bytes()),
     };
-    // O_EXCL: the file is never to get a name.
+    // The file is never to get a name.
+    if how.flags.contains(OpenFlags::EXCLUSIVE) {
+        place.dentry.nameless();
+    }
     let flags = how.flags - OpenFlags::DIRECTORY;
     describe(place, flags)
 }

@@ -145,12 +145,10 @@ fn epoll_wait(
     crate::mm::uptr::user_range(out, max * size_of::<EpollEvent>())?;
     let open = file_of(ctx, set)?;
     let epoll = open.downcast::<EpollFile>().ok_or(Errno::EINVAL)?;
-    // More than this is left for the next call: the list stays on the stack.
-    let mut events = [EpollEvent { events: 0, data: 0 }; 32];
-    let max = max.min(events.len());
-    let count = epoll.wait(&mut events[..max], deadline)?;
-    UserPtr::<EpollEvent>::new(out).write_slice(&events[..count])?;
-    Ok(count)
+    let out = UserPtr::<EpollEvent>::new(out);
+    epoll.wait(max, deadline, |index, event| {
+        out.element(index).write(&event)
+    })
 }
 
 fn epoll_pwait(ctx: &SyscallCtx<'_>, a: Args, deadline: Result<Option<u64>>) -> Result<usize> {

@@ -32,7 +32,7 @@ pub const EDGE: u32 = 1 << 31;
 const PRIVATE: u32 = EXCLUSIVE | WAKEUP | ONESHOT | EDGE;
 
 /// How deep sets may watch sets.
-const DEPTH_MAX: usize = 5;
+const DEPTH_MAX: usize = 4;
 /// Files in one set: a bound on what one process can pin.
 const ITEMS_MAX: usize = 1 << 20;
 
@@ -147,16 +147,28 @@ impl Epoll {
         self.queue.wake_one(Events::READABLE)
     }
 
-    /// Fills `out` with what epoll_wait hands out; returns how many.
-    fn collect(&self, out: &mut [EpollEvent]) -> usize {
+    /// Hands up to `max` events to `put`; returns how many. An event that `put` can't take stays
+    /// for the next call.
+    fn collect(
+        &self,
+        max: usize,
+        put: &mut impl FnMut(usize, EpollEvent) -> Result,
+    ) -> Result<usize> {
         let mut count = 0;
         // What is put back for the next call is not looked at again in this one.
-        let rounds = self.ready.lock().len();
-        let mut left = rounds;
-        while left > 0 && count < out.len() {
-            left -= 1;
-            let Some(item) = self.ready.lock().pop_front() else {
-                break;
+        let mut rounds = None;
+        while count < max {
+            let item = {
+                let mut ready = self.ready.lock();
+                let left = rounds.get_or_insert(ready.len());
+                if *left == 0 {
+                    return Ok(count);
+                }
+                *left -= 1;
+                ready.pop_front()
+            };
+            let Some(item) = item else {
+                return Ok(count);
             };
             // From here on a new wake-up queues it again.
             item.queued.store(false, Ordering::SeqCst);
@@ -167,24 +179,33 @@ impl Epoll {
             if events.is_empty() {
                 continue;
             }
-            let data = item.data.load(Ordering::Relaxed);
-            out[count] = EpollEvent {
+            let event = EpollEvent {
                 events: events.bits(),
-                data,
+                data: item.data.load(Ordering::Relaxed),
             };
+            if let Err(error) = put(count, event) {
+                self.put_back(item);
+                return if count > 0 { Ok(count) } else { Err(error) };
+            }
             count += 1;
             let flags = item.interest().1;
             if flags & ONESHOT != 0 {
                 item.mask.fetch_and(PRIVATE, Ordering::Relaxed);
-            } else if flags & EDGE == 0 && !item.queued.swap(true, Ordering::SeqCst) {
-                self.ready.lock().push_back(item);
+            } else if flags & EDGE == 0 {
+                self.put_back(item);
             }
         }
-        if left > 0 {
+        if rounds.is_some_and(|left| left > 0) {
             // Others who wait may have the rest.
             self.queue.wake_one(Events::READABLE);
         }
-        count
+        Ok(count)
+    }
+
+    fn put_back(&self, item: Arc<Item>) {
+        if !item.queued.swap(true, Ordering::SeqCst) {
+            self.ready.lock().push_back(item);
+        }
     }
 
     fn has_ready(&self) -> bool {
@@ -251,8 +272,8 @@ impl EpollFile {
         }
         let inner = open.downcast::<EpollFile>();
         let mask = event.events;
-        let allowed_exclusive =
-            PRIVATE | (Events::READABLE | Events::WRITABLE | Events::ERR | Events::HUP).bits();
+        let allowed_exclusive = (PRIVATE - ONESHOT)
+            | (Events::READABLE | Events::WRITABLE | Events::ERR | Events::HUP).bits();
         if mask & EXCLUSIVE != 0 && (inner.is_some() || mask & !allowed_exclusive != 0) {
             return Err(Errno::EINVAL);
         }
@@ -322,11 +343,17 @@ impl EpollFile {
         Ok(())
     }
 
-    /// Waits until something is ready or the deadline passes (0 events); fills `out`.
-    pub fn wait(&self, out: &mut [EpollEvent], deadline: Option<u64>) -> Result<usize> {
+    /// Waits until something is ready or the deadline passes (0 events), and hands up to `max`
+    /// events with their numbers to `put`.
+    pub fn wait(
+        &self,
+        max: usize,
+        deadline: Option<u64>,
+        mut put: impl FnMut(usize, EpollEvent) -> Result,
+    ) -> Result<usize> {
         let set = &self.0;
         loop {
-            let count = set.collect(out);
+            let count = set.collect(max, &mut put)?;
             if count > 0 {
                 return Ok(count);
             }

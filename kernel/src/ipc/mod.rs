@@ -11,19 +11,13 @@ pub mod pty;
 pub mod ring;
 pub mod signalfd;
 pub mod socket;
-mod socket_calls;
+pub mod socket_calls;
 pub mod timerfd;
 pub mod tty;
 pub mod unix;
 
 use crate::errno::{Errno, Result};
 use crate::sched::wait::WaitQueue;
-use crate::syscall::table::{Answer, Args, SyscallCtx};
-
-/// Answers IPC calls.
-pub fn dispatch(ctx: &mut SyscallCtx<'_>, number: u32, args: Args) -> Answer {
-    calls::dispatch(ctx, number, args).or_else(|| socket_calls::dispatch(ctx, number, args))
-}
 
 /// Waits on `queue` until `condition` gives a value; EAGAIN at once when that would sleep and
 /// `nonblock` is set.

@@ -195,8 +195,11 @@ impl Pipe {
             return Err(Errno::EINVAL);
         }
         // Even a privileged caller is bounded: the capacity is memory nobody accounts for.
-        if capacity > MAX_CAPACITY && !(privileged && capacity <= 16 * MAX_CAPACITY) {
+        if capacity > MAX_CAPACITY && !privileged {
             return Err(Errno::EPERM);
+        }
+        if capacity > 16 * MAX_CAPACITY {
+            return Err(Errno::ENOMEM);
         }
         let mut ring = self.ring.lock();
         ring.resize(capacity)?;

@@ -316,6 +316,9 @@ fn read_credentials(ctx: &SyscallCtx<'_>, body: &[u8]) -> Result<PeerCredentials
         uid: word(4)?,
         gid: word(8)?,
     };
+    if crate::task::tree::process(claimed.pid).is_none() {
+        return Err(Errno::ESRCH);
+    }
     let own = ctx.process.credentials();
     let truthful = (claimed.pid == ctx.process.pid || own.can(Capabilities::SYS_ADMIN))
         && (own.uid.has(claimed.uid) || own.can(Capabilities::SETUID))

@@ -78,7 +78,7 @@ fn file(
     perms: Perms,
     shared: bool,
 ) -> Result<What> {
-    let open = process.files().get_io(fd)?;
+    let open = process.open_file(fd)?;
     if !open.readable() {
         return Err(Errno::EACCES);
     }
@@ -86,7 +86,8 @@ fn file(
     if writes && !open.writable() {
         return Err(Errno::EACCES);
     }
-    if offset.checked_add(len as u64).is_none() {
+    let end = offset.checked_add(len as u64);
+    if end.is_none_or(|end| i64::try_from(end).is_err()) {
         return Err(Errno::EOVERFLOW);
     }
     let (object, offset) = open.file().memory(offset, len, writes)?;

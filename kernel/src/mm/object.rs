@@ -362,14 +362,19 @@ impl MemoryObject {
                 Ok(frame) => frame,
                 Err(error) => return finish(src.done(), error),
             };
-            if let Err(error) = src.take_to_frame(&frame, within, n) {
-                return finish(src.done(), error);
+            let taken = src.done();
+            let result = src.take_to_frame(&frame, within, n);
+            let index = at / PAGE;
+            at += (src.done() - taken) as u64;
+            if src.done() > taken {
+                let mut pages = self.pages.lock();
+                pages.size = pages.size.max(at);
+                if let Some(Slot::Present { dirty, .. }) = pages.slots.get_mut(&index) {
+                    *dirty = true;
+                }
             }
-            at += n as u64;
-            let mut pages = self.pages.lock();
-            pages.size = pages.size.max(at);
-            if let Some(Slot::Present { dirty, .. }) = pages.slots.get_mut(&((at - 1) / PAGE)) {
-                *dirty = true;
+            if let Err(error) = result {
+                return finish(src.done(), error);
             }
         }
         Ok(src.done() - before)

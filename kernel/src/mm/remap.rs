@@ -22,7 +22,9 @@ pub fn mremap(
         flags & raw::MREMAP_MAYMOVE != 0,
         flags & raw::MREMAP_FIXED != 0,
     );
-    if flags & !(raw::MREMAP_MAYMOVE | raw::MREMAP_FIXED) != 0 || (fixed && !may_move) {
+    let stays = flags & raw::MREMAP_DONTUNMAP != 0;
+    let known = raw::MREMAP_MAYMOVE | raw::MREMAP_FIXED | raw::MREMAP_DONTUNMAP;
+    if flags & !known != 0 || ((fixed || stays) && !may_move) {
         return Err(Errno::EINVAL);
     }
     if new_len == 0 || old_len == 0 {
@@ -32,6 +34,9 @@ pub fn mremap(
     let new_len = new_len
         .checked_next_multiple_of(PAGE_SIZE)
         .ok_or(Errno::ENOMEM)?;
+    if stays && old.len() != new_len {
+        return Err(Errno::EINVAL);
+    }
     let limit = ctx.process.limit(Resource::AddressSpace);
     let space = space_of(ctx)?;
     let mut inner = space.lock();
@@ -48,7 +53,11 @@ pub fn mremap(
     if inner.find(old.start).ok_or(Errno::EFAULT)?.end < old.end {
         return Err(Errno::EFAULT);
     }
-    let grown = (new_len.saturating_sub(old.len())) as u64;
+    let grown = if stays {
+        new_len as u64
+    } else {
+        (new_len.saturating_sub(old.len())) as u64
+    };
     if (inner.total as u64 * PAGE_SIZE as u64).saturating_add(grown) > limit {
         return Err(Errno::ENOMEM);
     }
@@ -60,8 +69,13 @@ pub fn mremap(
     let start = match target {
         Some(target) => {
             inner.unmap(target.clone())?;
-            locked = relocate(&mut inner, keep, target)?;
+            locked = relocate(&mut inner, keep, target, stays)?;
             new_addr
+        }
+        None if stays => {
+            let start = inner.find_free(new_len, None).ok_or(Errno::ENOMEM)?;
+            locked = relocate(&mut inner, keep, start..start + new_len, true)?;
+            start
         }
         None if new_len <= old.len() => return Ok(addr),
         None => {
@@ -73,7 +87,7 @@ pub fn mremap(
                 }
                 None if may_move => {
                     let start = inner.find_free(new_len, None).ok_or(Errno::ENOMEM)?;
-                    locked = relocate(&mut inner, keep, start..start + new_len)?;
+                    locked = relocate(&mut inner, keep, start..start + new_len, false)?;
                     start
                 }
                 None => return Err(Errno::ENOMEM),
@@ -107,8 +121,9 @@ fn extend(inner: &mut Inner, old: &Range<usize>, new_len: usize) -> Result<Optio
     Ok(Some(locked))
 }
 
-/// Moves the mapping at `from` to `to`, which is free and at least as long.
-fn relocate(inner: &mut Inner, from: Range<usize>, to: Range<usize>) -> Result<bool> {
+/// Moves the mapping at `from` to `to`, which is free and at least as long. With `stays` only the
+/// pages move, and the mapping is left empty.
+fn relocate(inner: &mut Inner, from: Range<usize>, to: Range<usize>, stays: bool) -> Result<bool> {
     inner.split_at(from.start)?;
     inner.split_at(from.end)?;
     inner.table.move_range(from.start, to.start, from.len())?;
@@ -116,6 +131,9 @@ fn relocate(inner: &mut Inner, from: Range<usize>, to: Range<usize>) -> Result<b
         return Err(Errno::EFAULT);
     };
     inner.total -= mapping.size() / PAGE_SIZE;
+    if stays {
+        inner.insert(mapping.clone())?;
+    }
     mapping.start = to.start;
     mapping.end = to.end;
     let locked = mapping.flags.contains(Flags::LOCKED);

@@ -32,6 +32,8 @@ pub const SCHED_FIFO: u8 = 1;
 pub const SCHED_RR: u8 = 2;
 pub const SCHED_BATCH: u8 = 3;
 pub const SCHED_IDLE: u8 = 5;
+/// Known by its bounds only: nobody can have it.
+pub const SCHED_DEADLINE: u8 = 6;
 
 #[derive(Debug)]
 pub struct Entity {

@@ -9,7 +9,7 @@ use crate::fs::open::OpenFile;
 use crate::fs::path::Resolve;
 use crate::mm::uptr::{UserPtr, read_string};
 use crate::scheme::control::ControlFile;
-use crate::scheme::dma::DmaFile;
+use crate::scheme::dma::{DmaFile, DmaMemory};
 use crate::scheme::framebuffer::FramebufferFile;
 use crate::scheme::instance::Scheme;
 use crate::scheme::interrupt::InterruptFile;
@@ -23,7 +23,7 @@ use alloc::sync::Arc;
 use alloc::vec;
 use ochre_abi::ioctl::{Command, MAX_COMMANDS};
 use ochre_abi::native::{
-    DERIVE, DMA_ALLOC, DMA_CONTIGUOUS, DMA_SEGMENTS, Derive, DmaAlloc, FRAMEBUFFER_INFO,
+    DERIVE, DMA_ALLOC, DMA_CONTIGUOUS, DMA_FREE, DMA_SEGMENTS, Derive, DmaAlloc, FRAMEBUFFER_INFO,
     MACHINE_ROOT, MSI_MESSAGE, PORT_IO, PortIo, SCHEME_ATTACH, SCHEME_CREATE, SCHEME_ENTER,
     SCHEME_IOCTLS, SCHEME_MOUNT, SCHEME_TAKE_FD, SchemeParams, UEVENT,
 };
@@ -43,6 +43,7 @@ pub fn dispatch(ctx: &mut SyscallCtx<'_>, number: u32, a: Args) -> Answer {
         DERIVE => derive(ctx, a[0], a[1]),
         PORT_IO => port_io(ctx, a[0], a[1]),
         DMA_ALLOC => dma_alloc(ctx, a[0], a[1], a[2]),
+        DMA_FREE => dma_free(ctx, a[0]),
         MSI_MESSAGE => msi_message(ctx, a[0], a[1]),
         FRAMEBUFFER_INFO => framebuffer_info(ctx, a[0], a[1]),
         UEVENT => uevent(ctx, a[0], a[1], a[2]),
@@ -167,6 +168,12 @@ fn dma_alloc(ctx: &SyscallCtx<'_>, fd: usize, bytes: usize, params: usize) -> Re
     uaccess::copy_out(params.segments as usize, bytemuck::cast_slice(&segments))?;
     pointer.write(&params)?;
     install(ctx, Arc::new(memory))
+}
+
+fn dma_free(ctx: &SyscallCtx<'_>, fd: usize) -> Result<usize> {
+    let open = open_file(ctx, fd)?;
+    downcast!(open, DmaMemory)?.free();
+    Ok(0)
 }
 
 fn msi_message(ctx: &SyscallCtx<'_>, fd: usize, out: usize) -> Result<usize> {

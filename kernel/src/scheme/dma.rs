@@ -1,40 +1,56 @@
 //! Memory that devices reach: RAM whose addresses its driver is told.
+//!
+//! A device knows nothing of processes: it writes to this memory until it is told to stop, also when
+//! its driver has been killed. So the memory belongs to the *right* to allocate it, not to who has
+//! mapped it, and is let go either by the driver (which has told the device before) or with the
+//! right's last descriptor. The PCI server keeps one until it has stopped the device.
 
 use crate::errno::{Errno, Result};
 use crate::file::{Events, File};
 use crate::fs::node::Attributes;
 use crate::fs::unnamed;
+use crate::lock_order;
 use crate::mm::object::MemoryObject;
+use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::any::Any;
-use core::sync::atomic::{AtomicU64, Ordering};
 use ochre_abi::native::DmaSegment;
 use ochre_hal::addr::PAGE_SIZE;
 use ochre_hal::frame::{self, Frame};
+use ochre_hal::sync::SpinLock;
 
 /// The right to allocate.
-pub struct DmaFile {
+pub struct DmaFile(Arc<Pool>);
+
+/// What has been allocated by one right.
+struct Pool {
     limit: u64,
-    /// Bytes allocated through this descriptor and still in use.
-    used: Arc<AtomicU64>,
+    held: SpinLock<Held>,
+}
+
+#[derive(Default)]
+struct Held {
+    bytes: u64,
+    /// By the allocation's inode number.
+    memory: BTreeMap<u64, (Arc<MemoryObject>, u64)>,
 }
 
 /// One allocation.
 pub struct DmaMemory {
     memory: Arc<MemoryObject>,
     length: u64,
-    used: Arc<AtomicU64>,
     ino: u64,
+    pool: Arc<Pool>,
 }
 
 impl DmaFile {
     #[must_use]
     pub fn new(limit: u64) -> DmaFile {
-        DmaFile {
+        DmaFile(Arc::new(Pool {
             limit,
-            used: Arc::default(),
-        }
+            held: SpinLock::new(lock_order::SCHEME, Held::default()),
+        }))
     }
 
     /// `length` bytes, rounded up to pages, zeroed, in `pieces` pieces at most.
@@ -47,34 +63,74 @@ impl DmaFile {
         let length = length
             .checked_next_multiple_of(PAGE_SIZE as u64)
             .ok_or(Errno::EINVAL)?;
-        if length == 0 || length > self.limit {
+        if length == 0 || length > self.0.limit {
             return Err(Errno::EINVAL);
         }
-        let used = self.used.fetch_add(length, Ordering::AcqRel);
-        let release = |error| {
-            self.used.fetch_sub(length, Ordering::AcqRel);
-            error
-        };
-        if used + length > self.limit {
-            return Err(release(Errno::ENOMEM));
-        }
-        let pages = (length / PAGE_SIZE as u64) as usize;
-        let frames = frames(pages, contiguous).map_err(release)?;
+        let reservation = Reservation::new(&self.0, length)?;
+        let frames = frames((length / PAGE_SIZE as u64) as usize, contiguous)?;
         let segments = segments(&frames);
         if segments.len() > pieces {
-            return Err(release(Errno::ENOSPC));
+            return Err(Errno::ENOSPC);
         }
         let memory = MemoryObject::from_frames(frames);
-        let used = self.used.clone();
-        Ok((
-            DmaMemory {
-                memory,
-                length,
-                used,
-                ino: unnamed::next_ino(),
-            },
-            segments,
-        ))
+        Ok((reservation.keep(memory), segments))
+    }
+}
+
+impl Drop for DmaFile {
+    fn drop(&mut self) {
+        let held = core::mem::take(&mut *self.0.held.lock());
+        drop(held);
+    }
+}
+
+/// Bytes counted before there is memory for them.
+struct Reservation<'a> {
+    pool: &'a Arc<Pool>,
+    length: u64,
+}
+
+impl Reservation<'_> {
+    fn new(pool: &Arc<Pool>, length: u64) -> Result<Reservation<'_>> {
+        let mut held = pool.held.lock();
+        let bytes = held.bytes.checked_add(length);
+        held.bytes = bytes
+            .filter(|bytes| *bytes <= pool.limit)
+            .ok_or(Errno::ENOMEM)?;
+        Ok(Reservation { pool, length })
+    }
+
+    fn keep(self, memory: Arc<MemoryObject>) -> DmaMemory {
+        let allocation = DmaMemory {
+            memory: memory.clone(),
+            length: self.length,
+            ino: unnamed::next_ino(),
+            pool: self.pool.clone(),
+        };
+        let kept = (memory, self.length);
+        self.pool.held.lock().memory.insert(allocation.ino, kept);
+        core::mem::forget(self);
+        allocation
+    }
+}
+
+impl Drop for Reservation<'_> {
+    fn drop(&mut self) {
+        self.pool.held.lock().bytes -= self.length;
+    }
+}
+
+impl DmaMemory {
+    /// The device has been told; see [`ochre_abi::native::DMA_FREE`].
+    pub fn free(&self) {
+        let mut held = self.pool.held.lock();
+        let removed = held.memory.remove(&self.ino);
+        if let Some((_, length)) = &removed {
+            held.bytes -= length;
+        }
+        // The last reference may free many frames: not under the lock.
+        drop(held);
+        drop(removed);
     }
 }
 
@@ -141,11 +197,5 @@ impl File for DmaMemory {
 
     fn as_any(&self) -> &dyn Any {
         self
-    }
-}
-
-impl Drop for DmaMemory {
-    fn drop(&mut self) {
-        self.used.fetch_sub(self.length, Ordering::AcqRel);
     }
 }

@@ -1,12 +1,12 @@
-//! The chain of dispatchers. Each room answers for its own calls by one `match`; what no room knows
-//! is `ENOSYS`, and said once in the log.
+//! The dispatchers. Each room answers for its own calls by one `match`; which room it was is
+//! remembered for each number. What no room knows is `ENOSYS`, and said once in the log.
 
 use crate::errno::{Errno, Result};
 use crate::task::process::Process;
 use crate::task::thread::Thread;
 use crate::{fs, ipc, mm, scheme, task};
 use alloc::sync::Arc;
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use ochre_hal::user::UserContext;
 
 /// Who calls, and with which registers.
@@ -22,6 +22,8 @@ pub type Args = [usize; 6];
 /// What a room says to a number: None when it is not its call.
 pub type Answer = Option<Result<usize>>;
 
+type Dispatcher = fn(&mut SyscallCtx<'_>, u32, Args) -> Answer;
+
 /// Runs the system call that the registers ask for, and leaves its result in them.
 pub fn dispatch(thread: &Arc<Thread>, user: &mut UserContext) -> Result<usize> {
     let regs = &user.regs;
@@ -32,15 +34,49 @@ pub fn dispatch(thread: &Arc<Thread>, user: &mut UserContext) -> Result<usize> {
         process: thread.process(),
         user,
     };
-    task::calls::dispatch(ctx, number, args)
-        .or_else(|| ipc::dispatch(ctx, number, args))
-        .or_else(|| fs::dispatch(ctx, number, args))
-        .or_else(|| mm::calls::dispatch(ctx, number, args))
-        .or_else(|| scheme::dispatch(ctx, number, args))
-        .unwrap_or_else(|| {
-            log_unknown(number, thread);
-            Err(Errno::ENOSYS)
-        })
+    let room = KNOWN[number as usize % KNOWN.len()].load(Ordering::Relaxed);
+    if let Some(dispatch) = ROOMS.get(usize::from(room))
+        && let Some(answer) = dispatch(ctx, number, args)
+    {
+        return answer;
+    }
+    search(ctx, number, args)
+}
+
+/// The dispatchers, those of the most frequent calls first.
+static ROOMS: [Dispatcher; 16] = [
+    task::calls::dispatch,
+    fs::calls::io::dispatch,
+    ipc::calls::dispatch,
+    fs::calls::stat::dispatch,
+    fs::calls::opening::dispatch,
+    fs::calls::descriptors::dispatch,
+    mm::calls::dispatch,
+    ipc::socket_calls::dispatch,
+    scheme::dispatch,
+    task::calls::credentials,
+    fs::calls::position::dispatch,
+    fs::calls::names::dispatch,
+    fs::calls::attributes::dispatch,
+    fs::calls::transfer::dispatch,
+    fs::calls::xattr::dispatch,
+    fs::calls::mount::dispatch,
+];
+
+/// Which of the rooms answered for a number last: it is asked first the next time, so a call costs
+/// one step however many rooms there are. Numbers that share an entry only cost each other time.
+static KNOWN: [AtomicU8; 512] = [const { AtomicU8::new(0) }; 512];
+
+#[cold]
+fn search(ctx: &mut SyscallCtx<'_>, number: u32, args: Args) -> Result<usize> {
+    for (room, dispatch) in ROOMS.iter().enumerate() {
+        if let Some(answer) = dispatch(ctx, number, args) {
+            KNOWN[number as usize % KNOWN.len()].store(room as u8, Ordering::Relaxed);
+            return answer;
+        }
+    }
+    log_unknown(number, ctx.thread);
+    Err(Errno::ENOSYS)
 }
 
 fn log_unknown(number: u32, thread: &Thread) {

@@ -12,7 +12,7 @@ use crate::syscall::table::{Answer, Args, SyscallCtx};
 use core::sync::atomic::Ordering;
 
 pub fn dispatch(ctx: &mut SyscallCtx<'_>, number: u32, args: Args) -> Answer {
-    let [a, b, c, d, e, _] = args;
+    let [a, b, c, d, ..] = args;
     Some(match number {
         nr::__NR_getpid => Ok(ctx.process.pid as usize),
         nr::__NR_gettid => Ok(ctx.thread.tid() as usize),
@@ -113,12 +113,13 @@ pub fn dispatch(ctx: &mut SyscallCtx<'_>, number: u32, args: Args) -> Answer {
         // Known, and left out on purpose; glibc does without.
         nr::__NR_rseq => Err(Errno::ENOSYS),
 
-        _ => return credentials(ctx, number, [a, b, c, d, e]),
+        _ => return None,
     })
 }
 
 /// Who the process is.
-fn credentials(ctx: &mut SyscallCtx<'_>, number: u32, [a, b, c, _, _]: [usize; 5]) -> Answer {
+pub fn credentials(ctx: &mut SyscallCtx<'_>, number: u32, args: Args) -> Answer {
+    let [a, b, c, ..] = args;
     Some(match number {
         nr::__NR_getuid => Ok(ctx.process.credentials().uid.real as usize),
         nr::__NR_geteuid => Ok(ctx.process.credentials().uid.effective as usize),

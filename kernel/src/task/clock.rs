@@ -105,7 +105,10 @@ pub fn nanosleep(
     let clock = clock as u32;
     let absolute = flags as u32 & raw::TIMER_ABSTIME != 0;
     let request = UserPtr::<Timespec>::new(request).read()?.to_nanos()?;
-    if matches!(clock, raw::CLOCK_PROCESS_CPUTIME_ID) {
+    if matches!(
+        clock,
+        raw::CLOCK_PROCESS_CPUTIME_ID | raw::CLOCK_THREAD_CPUTIME_ID
+    ) {
         return Err(Errno::EOPNOTSUPP);
     }
     if absolute {

@@ -264,6 +264,69 @@ fn wake_op(
     Ok(woken)
 }
 
+/// FUTEX_LOCK_PI and FUTEX_TRYLOCK_PI: the word is the owner's number, and a bit for "somebody
+/// waits". The owner is found by its number; its priority is not raised.
+fn lock_owned(
+    thread: &Arc<Thread>,
+    addr: usize,
+    private: bool,
+    deadline: Option<u64>,
+    may_wait: bool,
+) -> Result<usize> {
+    Key::of(thread.process(), addr, private)?;
+    // Who has slept can't tell whether others still do.
+    let mut waiters = 0;
+    loop {
+        let seen = uaccess::load_u32(addr)?;
+        let owner = seen & raw::FUTEX_TID_MASK;
+        if owner == 0 {
+            let died = seen & raw::FUTEX_OWNER_DIED;
+            let mine = thread.tid() | waiters | seen & raw::FUTEX_WAITERS | died;
+            if uaccess::cmpxchg_u32(addr, seen, mine)? == seen {
+                return Ok(0);
+            }
+            continue;
+        }
+        if owner == thread.tid() {
+            return Err(Errno::EDEADLK);
+        }
+        if !may_wait {
+            return Err(Errno::EAGAIN);
+        }
+        if super::tree::thread(owner).is_none() {
+            return Err(Errno::ESRCH);
+        }
+        let announced = seen | raw::FUTEX_WAITERS;
+        if uaccess::cmpxchg_u32(addr, seen, announced)? != seen {
+            continue;
+        }
+        waiters = raw::FUTEX_WAITERS;
+        let all = raw::FUTEX_BITSET_MATCH_ANY;
+        match wait(thread, addr, private, announced, deadline, all) {
+            Ok(_) | Err(Errno::EAGAIN) => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// FUTEX_UNLOCK_PI.
+fn unlock_owned(thread: &Arc<Thread>, addr: usize, private: bool) -> Result<usize> {
+    loop {
+        let seen = uaccess::load_u32(addr)?;
+        if seen & raw::FUTEX_TID_MASK != thread.tid() {
+            return Err(Errno::EPERM);
+        }
+        if uaccess::cmpxchg_u32(addr, seen, 0)? != seen {
+            continue;
+        }
+        if seen & raw::FUTEX_WAITERS != 0 {
+            let all = raw::FUTEX_BITSET_MATCH_ANY;
+            wake(thread.process(), addr, private, 1, all)?;
+        }
+        return Ok(0);
+    }
+}
+
 /// futex(2).
 pub fn call(thread: &Arc<Thread>, args: [usize; 6]) -> Result<usize> {
     let [addr, op, value, fourth, addr2, value3] = args;
@@ -312,6 +375,18 @@ pub fn call(thread: &Arc<Thread>, args: [usize; 6]) -> Result<usize> {
             let counts = (at_least_one(value), at_least_one(fourth));
             wake_op(process, (addr, addr2), private, counts, value3 as u32)
         }
+        raw::FUTEX_LOCK_PI | raw::FUTEX_LOCK_PI2 => {
+            let deadline = timeout()?;
+            // The older command's time is always the wall's.
+            let deadline = if realtime || command == raw::FUTEX_LOCK_PI {
+                deadline.map(time::from_realtime)
+            } else {
+                deadline
+            };
+            lock_owned(thread, addr, private, deadline, true)
+        }
+        raw::FUTEX_TRYLOCK_PI => lock_owned(thread, addr, private, None, false),
+        raw::FUTEX_UNLOCK_PI => unlock_owned(thread, addr, private),
         _ => Err(Errno::ENOSYS),
     }
 }
@@ -352,25 +427,17 @@ fn walk_robust_list(thread: &Arc<Thread>, head: usize) -> Result {
         }
         let next = word(entry & !1);
         if entry & !1 != pending & !1 {
-            release(
-                thread,
-                (entry & !1).wrapping_add_signed(offset),
-                entry & 1 != 0,
-            )?;
+            release(thread, (entry & !1).wrapping_add_signed(offset))?;
         }
         entry = next?;
     }
     if pending & !1 != 0 {
-        release(
-            thread,
-            (pending & !1).wrapping_add_signed(offset),
-            pending & 1 != 0,
-        )?;
+        release(thread, (pending & !1).wrapping_add_signed(offset))?;
     }
     Ok(())
 }
 
-fn release(thread: &Arc<Thread>, addr: usize, inherits: bool) -> Result {
+fn release(thread: &Arc<Thread>, addr: usize) -> Result {
     let mut seen = uaccess::load_u32(addr)?;
     loop {
         if seen & raw::FUTEX_TID_MASK != thread.tid() {
@@ -383,7 +450,7 @@ fn release(thread: &Arc<Thread>, addr: usize, inherits: bool) -> Result {
         }
         seen = found;
     }
-    if !inherits && seen & raw::FUTEX_WAITERS != 0 {
+    if seen & raw::FUTEX_WAITERS != 0 {
         let _ = wake(
             thread.process(),
             addr,

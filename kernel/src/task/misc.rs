@@ -290,7 +290,12 @@ pub fn membarrier(ctx: &SyscallCtx<'_>, command: u32, flags: u32) -> Result<usiz
         0 => {
             Ok((GLOBAL | GLOBAL_EXPEDITED | REGISTER_GLOBAL | PRIVATE | REGISTER_PRIVATE) as usize)
         }
-        REGISTER_GLOBAL | REGISTER_PRIVATE => Ok(0),
+        REGISTER_PRIVATE => {
+            ctx.process.private_barriers.store(true, Relaxed);
+            Ok(0)
+        }
+        REGISTER_GLOBAL => Ok(0),
+        PRIVATE if !ctx.process.private_barriers.load(Relaxed) => Err(Errno::EPERM),
         GLOBAL | GLOBAL_EXPEDITED | PRIVATE => {
             cpu::barrier(ctx.thread);
             Ok(0)

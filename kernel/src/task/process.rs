@@ -7,9 +7,11 @@ use super::limits::{Limits, Resource};
 use super::signal::action::Actions;
 use super::signal::pending::Pending;
 use super::thread::Thread;
+use crate::errno::{Errno, Result};
 use crate::fs::context::FsContext;
 use crate::fs::fd_table::FdTable;
 use crate::fs::namespace::Path;
+use crate::fs::open::OpenFile;
 use crate::lock_order;
 use crate::mm::space::AddressSpace;
 use crate::sched::wait::WaitQueue;
@@ -110,6 +112,8 @@ pub struct Process {
     /// /proc/self/oom_score_adj.
     pub oom_adjust: AtomicI32,
     pub personality: AtomicU32,
+    /// membarrier's registration.
+    pub private_barriers: AtomicBool,
 }
 
 /// What a new process starts with.
@@ -127,7 +131,7 @@ pub struct Parts {
 impl Process {
     #[must_use]
     pub fn new(pid: Pid, parts: Parts) -> Arc<Process> {
-        use lock_order::{CELL, PROCESS, SIGNAL};
+        use lock_order::{CELL, FD_TABLE_OF, PROCESS, SIGNAL};
         let signals = ProcessSignals {
             actions: parts.actions,
             pending: Pending::new(),
@@ -138,7 +142,7 @@ impl Process {
         Arc::new(Process {
             pid,
             space: SpinLock::new(CELL, Some(parts.space)),
-            files: SpinLock::new(CELL, parts.files),
+            files: SpinLock::new(FD_TABLE_OF, parts.files),
             fs: SpinLock::new(CELL, parts.fs),
             credentials: SpinLock::new(CELL, parts.credentials),
             limits: SpinLock::new(CELL, parts.limits),
@@ -162,6 +166,7 @@ impl Process {
             credentials_version: AtomicU64::new(0),
             generation: AtomicU64::new(0),
             oom_adjust: AtomicI32::new(0),
+            private_barriers: AtomicBool::new(false),
             personality: AtomicU32::new(0),
         })
     }
@@ -185,6 +190,16 @@ impl Process {
     #[must_use]
     pub fn files(&self) -> Arc<FdTable> {
         self.files.lock().clone()
+    }
+
+    /// The description behind one of its descriptors, for anything but what O_PATH allows. The
+    /// same as asking the table, without becoming its owner for the time.
+    pub fn open_file(&self, fd: i32) -> Result<Arc<OpenFile>> {
+        let open = self.files.lock().get(fd)?;
+        if open.is_path_only() {
+            return Err(Errno::EBADF);
+        }
+        Ok(open)
     }
 
     pub fn replace_files(&self, new: Arc<FdTable>) -> Arc<FdTable> {

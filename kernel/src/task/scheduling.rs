@@ -8,7 +8,9 @@ use crate::errno::{Errno, Result};
 use crate::linux::general as raw;
 use crate::mm::uptr::{Timespec, UserPtr};
 use crate::sched::cpu;
-use crate::sched::entity::{SCHED_BATCH, SCHED_FIFO, SCHED_IDLE, SCHED_OTHER, SCHED_RR};
+use crate::sched::entity::{
+    SCHED_BATCH, SCHED_DEADLINE, SCHED_FIFO, SCHED_IDLE, SCHED_OTHER, SCHED_RR,
+};
 use crate::syscall::table::SyscallCtx;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -156,7 +158,7 @@ pub fn get_attr(
 pub fn priority_bound(policy: usize, max: bool) -> Result<usize> {
     match policy as u8 {
         SCHED_FIFO | SCHED_RR => Ok(if max { 99 } else { 1 }),
-        SCHED_OTHER | SCHED_BATCH | SCHED_IDLE => Ok(0),
+        SCHED_OTHER | SCHED_BATCH | SCHED_IDLE | SCHED_DEADLINE => Ok(0),
         _ => Err(Errno::EINVAL),
     }
 }

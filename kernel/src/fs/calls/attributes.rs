@@ -74,7 +74,7 @@ fn on_open(
     fd: usize,
     change: impl FnOnce(&Subject) -> Result<usize>,
 ) -> Result<usize> {
-    let open = ctx.process.files().get_io(fd as i32)?;
+    let open = ctx.process.open_file(fd as i32)?;
     let node = open
         .node()
         .unwrap_or_else(|| crate::fs::unnamed::reopened(&open));

@@ -1,18 +1,18 @@
 //! The file system calls: each takes its arguments apart and asks the room that knows.
 
-mod attributes;
-mod descriptors;
+pub mod attributes;
+pub mod descriptors;
 mod fcntl;
-mod io;
+pub mod io;
 mod ioctl;
-mod mount;
-mod names;
-mod opening;
-mod position;
-mod stat;
-mod transfer;
+pub mod mount;
+pub mod names;
+pub mod opening;
+pub mod position;
+pub mod stat;
+pub mod transfer;
 mod vectors;
-mod xattr;
+pub mod xattr;
 
 use crate::errno::{Errno, Result};
 use crate::fs::access::Identity;
@@ -22,7 +22,7 @@ use crate::fs::open::OpenFile;
 use crate::fs::path::{PATH_MAX, Resolve};
 use crate::linux::general as raw;
 use crate::mm::uptr;
-use crate::syscall::table::{Answer, Args, SyscallCtx};
+use crate::syscall::table::SyscallCtx;
 use crate::task::credentials::{Capabilities, Credentials};
 use crate::task::limits::Resource;
 use alloc::sync::Arc;
@@ -138,19 +138,5 @@ pub fn install(ctx: &SyscallCtx<'_>, open: Arc<OpenFile>, close_on_exec: bool) -
 
 /// The description behind a descriptor, for anything but what O_PATH allows.
 pub fn file_of(ctx: &SyscallCtx<'_>, fd: usize) -> Result<Arc<OpenFile>> {
-    ctx.process.files().get_io(fd as i32)
-}
-
-/// Answers file system calls.
-pub fn dispatch(ctx: &mut SyscallCtx<'_>, number: u32, args: Args) -> Answer {
-    io::dispatch(ctx, number, args)
-        .or_else(|| stat::dispatch(ctx, number, args))
-        .or_else(|| opening::dispatch(ctx, number, args))
-        .or_else(|| position::dispatch(ctx, number, args))
-        .or_else(|| descriptors::dispatch(ctx, number, args))
-        .or_else(|| names::dispatch(ctx, number, args))
-        .or_else(|| attributes::dispatch(ctx, number, args))
-        .or_else(|| transfer::dispatch(ctx, number, args))
-        .or_else(|| xattr::dispatch(ctx, number, args))
-        .or_else(|| mount::dispatch(ctx, number, args))
+    ctx.process.open_file(fd as i32)
 }

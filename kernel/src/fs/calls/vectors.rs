@@ -19,9 +19,6 @@ struct IoVec {
 }
 
 fn range(addr: usize, len: usize) -> Result<UserRange> {
-    if isize::try_from(len).is_err() {
-        return Err(Errno::EINVAL);
-    }
     // The address is checked for the length as asked, like Linux's access_ok.
     let range = user_range(addr, len)?;
     Ok(UserRange {

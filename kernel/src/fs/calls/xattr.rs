@@ -50,7 +50,7 @@ fn subject(
 ) -> Result<(Arc<Node>, Option<Path>, Identity)> {
     let caller = Caller::of(ctx);
     if let By::Fd = by {
-        let open = ctx.process.files().get_io(what as i32)?;
+        let open = ctx.process.open_file(what as i32)?;
         let node = open.node().ok_or(Errno::EOPNOTSUPP)?;
         return Ok((node, open.path().cloned(), caller.identity));
     }
@@ -83,6 +83,10 @@ fn check(
     write: bool,
 ) -> Result {
     let refused = if write { Errno::EPERM } else { Errno::ENODATA };
+    let namespaces: [&[u8]; 4] = [b"trusted.", b"security.", b"system.", b"user."];
+    if namespaces.contains(&name) {
+        return Err(Errno::EINVAL);
+    }
     if name.starts_with(b"trusted.") {
         let admin = ctx.process.credentials().can(Capabilities::SYS_ADMIN);
         return if admin { Ok(()) } else { Err(refused) };
@@ -124,7 +128,8 @@ fn set(ctx: &SyscallCtx<'_>, by: By, a: Args) -> Result<usize> {
     let must = match a[4] as u32 {
         0 => None,
         raw::XATTR_CREATE => Some(false),
-        raw::XATTR_REPLACE => Some(true),
+        // With both, the attribute must be there, and then must not.
+        flags if flags & !(raw::XATTR_CREATE | raw::XATTR_REPLACE) == 0 => Some(true),
         _ => return Err(Errno::EINVAL),
     };
     let name = read_name(a[1])?;
@@ -137,6 +142,10 @@ fn set(ctx: &SyscallCtx<'_>, by: By, a: Args) -> Result<usize> {
         place.mount.check_writable()?;
     }
     check(ctx, &node, &identity, &name, true)?;
+    let both = raw::XATTR_CREATE | raw::XATTR_REPLACE;
+    if a[4] as u32 == both && node.inode().get_xattr(&name).is_ok() {
+        return Err(Errno::EEXIST);
+    }
     node.inode().set_xattr(&name, &value, must)?;
     if let Some(place) = &place {
         inotify::notify(place, Mask::ATTRIB);

@@ -12,7 +12,7 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::any::Any;
-use core::sync::atomic::AtomicU64;
+use core::sync::atomic::{AtomicU64, Ordering};
 use ochre_hal::sync::Once;
 
 pub struct TmpFile {
@@ -77,6 +77,9 @@ impl File for TmpFile {
         let inode = self.inode()?;
         let written = self.data()?.write(io, src)?;
         inode.modified();
+        if inode.is_set_id.load(Ordering::Relaxed) {
+            inode.drop_set_id();
+        }
         Ok(written)
     }
 

@@ -13,11 +13,13 @@ use crate::fs::node::{
 };
 use crate::linux::general as raw;
 use crate::lock_order;
+use crate::task::credentials::Capabilities;
+use crate::task::thread::Thread;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::any::Any;
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicBool, Ordering};
 use ochre_hal::sync::{SpinGuard, SpinLock};
 
 struct Meta {
@@ -47,6 +49,8 @@ pub struct TmpInode {
     btime: Timestamp,
     meta: SpinLock<Meta>,
     body: Body,
+    /// The mode may have set-id bits, for writers to look at.
+    pub(super) is_set_id: AtomicBool,
 }
 
 impl TmpInode {
@@ -63,6 +67,7 @@ impl TmpInode {
         };
         fs.files.fetch_add(1, Ordering::Relaxed);
         TmpInode {
+            is_set_id: AtomicBool::new(new.mode & (raw::S_ISUID | raw::S_ISGID) != 0),
             ino: fs.next_ino(),
             fs,
             kind: new.what.kind(),
@@ -125,7 +130,12 @@ impl TmpInode {
     }
 
     /// A write by somebody without CAP_FSETID takes the set-id bits away.
-    pub fn drop_set_id(&self) {
+    pub(super) fn drop_set_id(&self) {
+        let writer = crate::sched::cpu::try_current();
+        let keeps = |writer: &Arc<Thread>| writer.process().credentials().can(Capabilities::FSETID);
+        if writer.as_ref().is_none_or(keeps) {
+            return;
+        }
         let mut meta = self.meta.lock();
         meta.mode &= !raw::S_ISUID;
         if meta.mode & raw::S_IXGRP != 0 {
@@ -227,6 +237,8 @@ impl Inode for TmpInode {
         let mut meta = self.meta.lock();
         if let Some(mode) = change.mode {
             meta.mode = mode & 0o7777;
+            let set_id = mode & (raw::S_ISUID | raw::S_ISGID) != 0;
+            self.is_set_id.store(set_id, Ordering::Relaxed);
         }
         if let Some(uid) = change.uid {
             meta.uid = uid;

@@ -29,8 +29,8 @@ use alloc::collections::VecDeque;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::any::Any;
-use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU64, Ordering};
-use inbox::Inbox;
+use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
+use inbox::{DEFAULT_CAPACITY, Inbox};
 use ochre_hal::sync::SpinLock;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -78,6 +78,9 @@ pub struct UnixSocket {
     error: AtomicU16,
     pass_credentials: AtomicBool,
     receive_timeout: AtomicU64,
+    /// What SO_SNDBUF and SO_RCVBUF were set to. The buffers have the size they have.
+    send_size: AtomicU32,
+    receive_size: AtomicU32,
     send_timeout: AtomicU64,
     /// Waiters for anything that happens here.
     queue: WaitQueue,
@@ -118,6 +121,8 @@ impl UnixSocket {
             error: AtomicU16::new(0),
             pass_credentials: AtomicBool::new(false),
             receive_timeout: AtomicU64::new(0),
+            send_size: AtomicU32::new(DEFAULT_CAPACITY as u32),
+            receive_size: AtomicU32::new(DEFAULT_CAPACITY as u32),
             send_timeout: AtomicU64::new(0),
             queue: WaitQueue::new(),
             senders: SpinLock::new(lock_order::CELL, Vec::new()),

@@ -43,6 +43,20 @@ fn timeval(nanos: &AtomicU64) -> Vec<u8> {
     out
 }
 
+/// The least sizes that Linux sets, which counts its own overhead.
+const SEND_LEAST: u32 = 4608;
+const RECEIVE_LEAST: u32 = 2304;
+
+/// Twice the size asked for, as Linux has it; not more than twice its default.
+fn buffer_size(value: &[u8]) -> Result<u32> {
+    let bytes: [u8; 4] = value
+        .get(..4)
+        .ok_or(Errno::EINVAL)?
+        .try_into()
+        .map_err(|_| Errno::EINVAL)?;
+    Ok(u32::from_ne_bytes(bytes).min(DEFAULT_CAPACITY as u32) * 2)
+}
+
 impl UnixSocket {
     pub(super) fn set_option(&self, level: u32, name: u32, value: &[u8]) -> Result {
         if level != raw::SOL_SOCKET {
@@ -54,13 +68,16 @@ impl UnixSocket {
                 .receive_timeout
                 .store(timeout(value)?, Ordering::Relaxed),
             raw::SO_SNDTIMEO_OLD => self.send_timeout.store(timeout(value)?, Ordering::Relaxed),
-            // Accepted, as on Linux, where they mean little or nothing for unix sockets; buffers
-            // have the size they have.
-            raw::SO_SNDBUF
-            | raw::SO_RCVBUF
-            | raw::SO_SNDBUFFORCE
-            | raw::SO_RCVBUFFORCE
-            | raw::SO_REUSEADDR
+            raw::SO_SNDBUF | raw::SO_SNDBUFFORCE => {
+                let size = buffer_size(value)?.max(SEND_LEAST);
+                self.send_size.store(size, Ordering::Relaxed);
+            }
+            raw::SO_RCVBUF | raw::SO_RCVBUFFORCE => {
+                let size = buffer_size(value)?.max(RECEIVE_LEAST);
+                self.receive_size.store(size, Ordering::Relaxed);
+            }
+            // Accepted, as on Linux, where they mean little or nothing for unix sockets.
+            raw::SO_REUSEADDR
             | raw::SO_REUSEPORT
             | raw::SO_KEEPALIVE
             | raw::SO_BROADCAST
@@ -97,7 +114,8 @@ impl UnixSocket {
                 let listens = matches!(self.state.lock().phase, Phase::Listening { .. });
                 int(listens.into())
             }
-            raw::SO_SNDBUF | raw::SO_RCVBUF => int(DEFAULT_CAPACITY as u32),
+            raw::SO_SNDBUF => int(self.send_size.load(Ordering::Relaxed)),
+            raw::SO_RCVBUF => int(self.receive_size.load(Ordering::Relaxed)),
             raw::SO_PASSCRED => int(self.pass_credentials.load(Ordering::Relaxed).into()),
             raw::SO_RCVTIMEO_OLD => timeval(&self.receive_timeout),
             raw::SO_SNDTIMEO_OLD => timeval(&self.send_timeout),

@@ -1,6 +1,7 @@
 //! Signals that wait. A standard signal waits once, however often it is sent; real-time signals
 //! queue, each with its own information.
 
+use super::info::Payload;
 use super::{SIGRTMIN, SigInfo, Signal, SignalSet};
 use alloc::collections::VecDeque;
 
@@ -33,6 +34,13 @@ impl Pending {
         if signal < SIGRTMIN && self.set.has(signal) {
             return Ok(());
         }
+        if let Payload::Timer { id, overrun, .. } = info.payload
+            && let Some(times) = self.overrun_of(signal, id)
+        {
+            // A timer's signal waits once; how often it came again is told with it.
+            *times = times.saturating_add(overrun).saturating_add(1);
+            return Ok(());
+        }
         if self.queue.len() >= MAX_QUEUED || self.queue.try_reserve(1).is_err() {
             // A standard signal is still marked; only what came with it is lost.
             if signal < SIGRTMIN {
@@ -44,6 +52,17 @@ impl Pending {
         self.set = self.set.with(signal);
         self.queue.push_back(info);
         Ok(())
+    }
+
+    /// The count of the signal of timer `timer` that waits.
+    fn overrun_of(&mut self, signal: Signal, timer: i32) -> Option<&mut i32> {
+        let waiting = self.queue.iter_mut().filter(|info| info.signal == signal);
+        waiting
+            .filter_map(|info| match &mut info.payload {
+                Payload::Timer { id, overrun, .. } if *id == timer => Some(overrun),
+                _ => None,
+            })
+            .next()
     }
 
     /// Takes `signal`, if it waits.
