@@ -10,6 +10,7 @@ pub mod abi;
 pub mod backend;
 pub mod card;
 mod commit;
+mod edid;
 mod events;
 mod legacy;
 pub mod linear;

@@ -5,6 +5,7 @@ use crate::drm::abi::{
     OBJECT_ANY, OBJECT_CONNECTOR, OBJECT_CRTC, OBJECT_ENCODER, OBJECT_PLANE,
 };
 use crate::drm::backend::{Buffer, Output};
+use crate::drm::edid;
 use crate::drm::state::{Framebuffer, OutputState};
 use ochre_driver::{Errno, Result};
 use std::collections::{BTreeMap, VecDeque};
@@ -148,8 +149,9 @@ impl<D> Objects<D> {
         for (index, output) in described.iter().enumerate() {
             let old = std::mem::take(&mut self.edid[index]);
             self.blobs.remove(&old);
-            if !output.edid.is_empty() {
-                self.edid[index] = self.insert_blob(&output.edid, None);
+            let edid = edid::valid(&output.edid);
+            if !edid.is_empty() {
+                self.edid[index] = self.insert_blob(&edid, None);
             }
         }
         self.described = described;

@@ -86,9 +86,13 @@ pub struct State {
     next_file: u64,
 }
 
+/// Called when a client has changed a light.
+type LedHook = Box<dyn Fn()>;
+
 /// See the module's header.
 pub struct Device {
     pub description: Description,
+    on_leds: RefCell<Option<LedHook>>,
     pub(super) state: RefCell<State>,
     pub(super) levels: Levels,
 }
@@ -103,6 +107,7 @@ impl Device {
         };
         Device {
             description,
+            on_leds: RefCell::default(),
             state: RefCell::new(state),
             levels,
         }
@@ -130,6 +135,36 @@ impl Device {
         };
         if news {
             state.frame.push((kind, code, value));
+        }
+    }
+
+    /// Calls `hook` whenever a client has changed a light ([`Device::leds`] says which are on).
+    pub fn on_leds(&self, hook: LedHook) {
+        *self.on_leds.borrow_mut() = Some(hook);
+    }
+
+    /// The lights that are on.
+    #[must_use]
+    pub fn leds(&self) -> BTreeSet<u16> {
+        self.state.borrow().leds.clone()
+    }
+
+    #[must_use]
+    pub fn levels(&self) -> &Levels {
+        &self.levels
+    }
+
+    /// Takes events that a client wrote: lights are set, as in Linux; all else is left out.
+    pub(super) fn written(&self, events: &[InputEvent]) {
+        let before = self.leds();
+        for event in events.iter().filter(|e| e.kind == EV_LED) {
+            self.event(EV_LED, event.code, event.value);
+        }
+        self.sync();
+        if self.leds() != before
+            && let Some(hook) = &*self.on_leds.borrow()
+        {
+            hook();
         }
     }
 
@@ -266,6 +301,25 @@ mod tests {
             read(&device, first),
             [(EV_KEY, 48, 0), (EV_SYN, SYN_REPORT, 0)]
         );
+    }
+
+    #[test]
+    fn written_lights_are_set_and_told() {
+        let description = Description::default().with(EV_LED, [0, 1]);
+        let device = Device::new(description, Levels::default());
+        let told = std::rc::Rc::new(std::cell::Cell::new(0));
+        let count = told.clone();
+        device.on_leds(Box::new(move || count.set(count.get() + 1)));
+        let light = |kind, code, value| InputEvent {
+            kind,
+            code,
+            value,
+            ..InputEvent::default()
+        };
+        device.written(&[light(EV_LED, 1, 1), light(EV_KEY, 30, 1)]);
+        assert_eq!(device.leds(), BTreeSet::from([1]));
+        device.written(&[light(EV_LED, 1, 1), light(EV_LED, 7, 1)]);
+        assert_eq!((device.leds(), told.get()), (BTreeSet::from([1]), 1));
     }
 
     #[test]

@@ -2,10 +2,10 @@
 
 use crate::evdev::abi::{
     EV_COUNT, EVIOCGID, EVIOCGRAB, EVIOCGREP, EVIOCGVERSION, EVIOCREVOKE, EVIOCSCLOCKID, EVIOCSREP,
-    NR_ABS, NR_BIT, NR_KEY, NR_LED, NR_NAME, NR_PHYS, NR_PROP, NR_SND, NR_SW, NR_UNIQ, VERSION,
-    sized,
+    InputEvent, NR_ABS, NR_BIT, NR_KEY, NR_LED, NR_NAME, NR_PHYS, NR_PROP, NR_SND, NR_SW, NR_UNIQ,
+    VERSION, sized,
 };
-use crate::evdev::device::{Device, bit_set};
+use crate::evdev::device::{Device, State, bit_set};
 use crate::uevent::DeviceName;
 use ochre_abi::ioctl::{BY_VALUE, Command, MATCH_ANY_SIZE};
 use ochre_abi::scheme::{Attr, ROOT};
@@ -52,16 +52,23 @@ impl Evdev {
     /// Device number `number`, announced through a copy of its server's descriptor.
     #[must_use]
     pub fn new(device: Rc<Device>, number: u32, server: &OwnedFd) -> Evdev {
-        let node = format!("input/event{number}");
-        let minor = FIRST_MINOR + number;
+        let evdev = Evdev { device, number };
+        evdev.name().announce(server, "add", &[]);
+        evdev
+    }
+
+    fn name(&self) -> DeviceName {
         DeviceName {
             subsystem: "input",
-            node,
+            node: format!("input/event{}", self.number),
             major: MAJOR,
-            minor,
+            minor: FIRST_MINOR + self.number,
         }
-        .announce(server, "add", &[]);
-        Evdev { device, number }
+    }
+
+    /// Tells that the device is gone.
+    pub fn withdraw(&self, server: &OwnedFd) {
+        self.name().announce(server, "remove", &[]);
     }
 
     /// Answers a command of varying size: as much as the caller has room for, and its length.
@@ -192,6 +199,22 @@ impl Scheme for Evdev {
         let len = client.read(buffer)?;
         self.device.levels.set(file, client.level());
         Ok(len)
+    }
+
+    async fn write(&self, file: u64, _offset: u64, data: &[u8]) -> Result<usize> {
+        let known = |state: &State| state.clients.get(&file).map(|client| client.revoked);
+        match known(&self.device.state.borrow()) {
+            None => return Err(Errno::BADF),
+            Some(true) => return Err(Errno::NODEV),
+            Some(false) => {}
+        }
+        let events = data.chunks_exact(size_of::<InputEvent>());
+        let events: Vec<InputEvent> = events.map(bytemuck::pod_read_unaligned).collect();
+        if events.is_empty() {
+            return Err(Errno::INVAL);
+        }
+        self.device.written(&events);
+        Ok(size_of_val(&events[..]))
     }
 
     async fn ioctl(&self, file: u64, argument: &mut Argument<'_>) -> Result<u32> {
