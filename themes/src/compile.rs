@@ -284,7 +284,11 @@ fn tokens(seeds: &Seeds, neutral: &Ramp, accent: &Ramp) -> Result<Tokens, Failur
         } else {
             neutral.color(if dark { 6 } else { 7 })
         },
-        frame_border_unfocused: neutral.color(if dark { 5 } else { 6 }),
+        frame_border_unfocused: neutral.color(match (high, dark) {
+            (true, _) => 9,
+            (false, true) => 5,
+            (false, false) => 6,
+        }),
         scrim: Color::rgba(0, 0, 0, if dark { 140 } else { 90 }),
         shadow: if dark {
             Color::BLACK

@@ -48,7 +48,8 @@ impl Terminal {
         } else {
             ansi[0] = neutral.color(12);
             ansi[8] = legible(neutral.oklch(10), ratio);
-            ansi[7] = neutral.color(7);
+            // Programs print in it, believing the ground dark: the line editor what is typed.
+            ansi[7] = legible(neutral.oklch(11), ratio);
             ansi[15] = neutral.color(3);
         }
         Terminal {

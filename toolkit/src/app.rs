@@ -130,6 +130,9 @@ pub trait App {
         context.ask(Command::Quit);
     }
 
+    /// A window has this size now, in logical pixels.
+    fn resized(&mut self, _window: WindowId, _width: f32, _height: f32) {}
+
     /// A window got or lost the keyboard.
     fn focused(&mut self, _window: WindowId, _focused: bool, _context: &mut Context) {}
 

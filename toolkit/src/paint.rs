@@ -90,13 +90,14 @@ impl<'a> Painter<'a> {
     /// The layers of a shadow, under an opaque box.
     pub fn shadow(&mut self, rect: Rect, radius: f32, layers: &[Elevation]) {
         for layer in layers {
+            let drop = self.px(layer.offset);
             let shadow = Shadow {
                 sigma: layer.sigma * self.scale,
                 radius: self.px(radius).max(0) as u32,
                 color: self.theme.tokens.shadow.faded(layer.alpha),
-                hollow: true,
+                hollow: Some(drop),
             };
-            let rect = rect.translate(0, self.px(layer.offset));
+            let rect = rect.translate(0, drop);
             self.emit(Draw::Shadow { rect, shadow });
         }
     }

@@ -10,6 +10,11 @@ use crate::clock::Clock;
 use crate::entry::Entry;
 use crate::icon::icon;
 
+/// What the launcher's button, the clock and the space around them take of the bar's width.
+const BESIDES: f32 = 160.0;
+/// A window's button is not narrower than this if it shows a title.
+const LEAST_TITLED: f32 = 104.0;
+
 /// The app of a window.
 fn entry_of<'e>(entries: &'e [Entry], toplevel: &Toplevel) -> Option<&'e Entry> {
     let id = toplevel.app_id.as_str();
@@ -34,7 +39,11 @@ pub fn view(
     entries: &[Entry],
     clock: &Clock,
     open: bool,
+    width: f32,
 ) -> Element<Message> {
+    // A title of which nothing can be read is only in the way.
+    let room = (width - BESIDES) / toplevels.len().max(1) as f32;
+    let titled = room >= LEAST_TITLED;
     let launcher = Button::surface("Applications", Message::ToggleLauncher)
         .look(Look::Flat)
         .selected(open)
@@ -44,7 +53,7 @@ pub fn view(
         .padding(4.0);
     let windows = toplevels
         .iter()
-        .map(|toplevel| window(toplevel, entry_of(entries, toplevel)));
+        .map(|toplevel| window(toplevel, entry_of(entries, toplevel), titled));
     let time = Element::column([
         Element::new(Label::new(clock.time.as_str()).weight(Weight::SemiBold)),
         Element::new(Label::small(clock.date.as_str()).px(11.5)),
@@ -71,7 +80,7 @@ pub fn view(
 }
 
 /// A window's button: its app, its title, and a line under the active one.
-fn window(toplevel: &Toplevel, entry: Option<&Entry>) -> Element<Message> {
+fn window(toplevel: &Toplevel, entry: Option<&Entry>, titled: bool) -> Element<Message> {
     let title = if toplevel.title.is_empty() {
         entry.map_or(toplevel.app_id.as_str(), |entry| entry.name.as_str())
     } else {
@@ -93,12 +102,17 @@ fn window(toplevel: &Toplevel, entry: Option<&Entry>) -> Element<Message> {
         };
         painter.fill(rect, 2.0, color);
     });
-    let row = Element::row([
-        Element::new(icon(entry, title, 22.0)),
-        Element::new(Label::new(title).single_line().tone(tone).weight(weight)).grow(1.0),
-    ])
-    .gap(9.0)
-    .grow(1.0);
+    let mut row = vec![Element::new(icon(entry, title, 22.0))];
+    if titled {
+        let label = Label::new(title).single_line().tone(tone).weight(weight);
+        row.push(Element::new(label).grow(1.0));
+    }
+    let row = Element::row(row).gap(9.0).grow(1.0);
+    let (sides, widest): (_, f32) = if titled {
+        ((12.0, 10.0), 200.0)
+    } else {
+        ((11.0, 11.0), 44.0)
+    };
     let button = Button::surface(title, Message::Window(toplevel.id))
         .look(Look::Flat)
         .radius(9.0);
@@ -111,13 +125,13 @@ fn window(toplevel: &Toplevel, entry: Option<&Entry>) -> Element<Message> {
         .fill_height()])
         .padding(ochre_toolkit::Padding {
             top: 4.0,
-            right: 12.0,
+            right: sides.0,
             bottom: 1.0,
-            left: 10.0,
+            left: sides.1,
         })
         .height(40.0)
-        .min_width(48.0)
-        .max_width(200.0)
-        .basis(200.0)
+        .min_width(widest.min(48.0))
+        .max_width(widest)
+        .basis(widest)
         .key(toplevel.id.to_string())
 }

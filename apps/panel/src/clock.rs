@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use jiff::Zoned;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
 
 /// What the clock shows.
 pub struct Clock {
@@ -12,8 +13,15 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// The system's time in the system's zone.
+    /// The system's time in the system's zone; or `OCHRE_FIXED_TIME` (as RFC 3339 writes it), at which
+    /// the clocks of screenshot tests stand still.
     pub fn system() -> Clock {
+        let fixed = std::env::var("OCHRE_FIXED_TIME").ok();
+        if let Some(Ok(time)) = fixed.map(|time| time.parse::<Timestamp>()) {
+            let time = time.to_zoned(TimeZone::UTC);
+            let shown = |format| time.strftime(format).to_string();
+            return Clock::fixed(&shown("%H:%M"), &shown("%a %-d %b"));
+        }
         let mut clock = Clock {
             time: String::new(),
             date: String::new(),

@@ -48,6 +48,8 @@ pub struct Panel {
     /// Without the bar: closing the launcher is the end.
     launcher_only: bool,
     query: String,
+    /// Logical width of the bar.
+    width: f32,
     /// The compositor, which says when its launcher key is pressed.
     control: Option<Control>,
     /// Programs that were started, until they end.
@@ -87,6 +89,7 @@ impl Panel {
             open: false,
             launcher_only: false,
             query: String::new(),
+            width: f32::INFINITY,
             control: None,
             children: Vec::new(),
         }
@@ -203,7 +206,13 @@ impl App for Panel {
 
     fn view(&self, window: WindowId, _: &Theme, _: &Preferences) -> Element<Message> {
         if window == BAR {
-            bar::view(&self.toplevels, &self.entries, &self.clock, self.open)
+            bar::view(
+                &self.toplevels,
+                &self.entries,
+                &self.clock,
+                self.open,
+                self.width,
+            )
         } else {
             launcher::view(&self.found(), &self.query)
         }
@@ -228,6 +237,12 @@ impl App for Panel {
     fn close_requested(&mut self, window: WindowId, context: &mut Context) {
         if window == LAUNCHER {
             self.close(context);
+        }
+    }
+
+    fn resized(&mut self, window: WindowId, width: f32, _: f32) {
+        if window == BAR {
+            self.width = width;
         }
     }
 

@@ -22,6 +22,9 @@ const ACCENTS: [(&str, u32); 8] = [
     ("Moss", 0x5b7f2a),
 ];
 
+/// A theme in small: three of them fill a row of the window at its first size.
+const PREVIEW: (f32, f32) = (182.0, 110.0);
+
 pub fn page(
     themes: &[(String, Preview)],
     theme: &Theme,
@@ -94,7 +97,7 @@ fn gallery(themes: &[(String, Preview)], preferences: &Preferences) -> Element<M
     let tiles = themes.iter().map(|(id, preview)| {
         let chosen = *id == preferences.theme;
         let (theme, shown) = (preview.theme.clone(), preview.clone());
-        let picture = Picture::new(164.0, 100.0, move |rect, painter| {
+        let picture = Picture::new(PREVIEW.0, PREVIEW.1, move |rect, painter| {
             miniature(&shown, rect, painter);
         });
         let name = Label::new(theme.name.as_str()).weight(if chosen {
@@ -119,7 +122,7 @@ fn gallery(themes: &[(String, Preview)], preferences: &Preferences) -> Element<M
                 .min_height(20.0),
         ])
         .gap(8.0)
-        .width(164.0);
+        .width(PREVIEW.0);
         Element::new(button)
             .with_children([content])
             .padding(8.0)

@@ -38,6 +38,16 @@ impl Canvas<'_> {
         }
     }
 
+    /// Puts `change` of each pixel in its place.
+    pub fn map(&mut self, rect: Rect, change: impl Fn(u32) -> u32) {
+        let rect = rect.intersect(&self.clip());
+        for y in rect.y..rect.bottom() {
+            for pixel in self.row(y, rect.x, rect.right()) {
+                *pixel = change(*pixel);
+            }
+        }
+    }
+
     /// Fills a rectangle with antialiased round corners.
     pub fn fill_rounded(&mut self, rect: Rect, radii: impl Into<Radii>, color: Color) {
         if color.alpha() == 0 {

@@ -21,8 +21,9 @@ pub struct Shadow {
     /// Corner radius of the box that casts it.
     pub radius: u32,
     pub color: Color,
-    /// Leave out what an opaque box covers anyway.
-    pub hollow: bool,
+    /// So far above the shadow lies an opaque box of its size and radius: what that covers anyway is
+    /// left out.
+    pub hollow: Option<i32>,
 }
 
 /// Blurred coverage; `stretch` is the row and column that repeat.
@@ -213,12 +214,14 @@ impl Canvas<'_> {
         let color = shadow.color.0;
         // What the box hides for certain: its rows between the corners, to their full width.
         let radius = shadow.radius as i32;
-        let hidden = Rect::from_edges(
-            rect.x,
-            rect.y + radius,
-            rect.right(),
-            rect.bottom() - radius,
-        );
+        let hidden = shadow.hollow.map_or(Rect::default(), |drop| {
+            Rect::from_edges(
+                rect.x,
+                (rect.y - drop).saturating_add(radius),
+                rect.right(),
+                (rect.bottom() - drop).saturating_sub(radius),
+            )
+        });
         for y in visible.y..visible.bottom() {
             let row = fold(y - outer.y, slice.height, extra_y) as usize * slice.width as usize;
             let coverage = &slice.coverage[row..row + slice.width as usize];
@@ -242,7 +245,7 @@ impl Canvas<'_> {
                     kernel::fill_covered(self.row(y, a, b), &coverage[part], color);
                 }
             };
-            if shadow.hollow && y >= hidden.y && y < hidden.bottom() {
+            if y >= hidden.y && y < hidden.bottom() {
                 draw(outer.x, hidden.x);
                 draw(hidden.right(), outer.right());
             } else {
@@ -261,7 +264,7 @@ mod tests {
             sigma,
             radius,
             color: Color::BLACK,
-            hollow: false,
+            hollow: None,
         }
     }
 
@@ -333,20 +336,24 @@ mod tests {
     #[test]
     fn a_hollow_shadow_differs_only_under_the_box() {
         let rect = Rect::new(30, 30, 80, 60);
+        let above = rect.translate(0, -12);
         let mut full = Bitmap::new(150, 130).unwrap();
         full.canvas().shadow(rect, &shadow(5.0, 8));
         let mut hollow = Bitmap::new(150, 130).unwrap();
         hollow.canvas().shadow(
             rect,
             &Shadow {
-                hollow: true,
+                hollow: Some(12),
                 ..shadow(5.0, 8)
             },
         );
         let mut skipped = 0;
         for (at, (a, b)) in full.pixels().iter().zip(hollow.pixels()).enumerate() {
             if a != b {
-                assert!(rect.contains(at as i32 % 150, at as i32 / 150));
+                let (x, y) = (at as i32 % 150, at as i32 / 150);
+                assert!(above.contains(x, y));
+                let corner = y < above.y + 8 || y >= above.bottom() - 8;
+                assert!(!corner, "a corner lets the shadow show at {x}, {y}");
                 skipped += 1;
             }
         }

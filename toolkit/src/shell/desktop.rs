@@ -101,6 +101,9 @@ impl<A: App> Program for Desktop<A> {
         if let Some(ui) = self.uis.get_mut(&window) {
             ui.resize(width, height, scale);
         }
+        self.app
+            .resized(window, width as f32 / scale, height as f32 / scale);
+        self.refresh();
     }
 
     fn is_stale(&self, window: WindowId) -> bool {

@@ -190,14 +190,17 @@ impl<M: Clone> Widget<M> for Button<M> {
                 warm(tokens.danger, tokens.danger_hover, tokens.danger_hover),
                 tokens.text_on_danger,
             ),
-            Look::Flat | Look::Row if self.selected => (
-                warm(
+            Look::Flat | Look::Row if self.selected => {
+                if painter.theme.contrast == ochre_theme::Contrast::High {
+                    line = tokens.border_strong; // a shade alone is not enough
+                }
+                let color = warm(
                     tokens.selected,
                     tokens.selected_hover,
                     tokens.selected_hover,
-                ),
-                tokens.text,
-            ),
+                );
+                (color, tokens.text)
+            }
             Look::Flat | Look::Row => (clear(tokens.hover, tokens.pressed), tokens.text),
             Look::Segment if self.selected => {
                 line = tokens.border;

@@ -278,15 +278,18 @@ impl<M: Clone> Widget<M> for TextField<M> {
         if value.is_empty() {
             let spec = self.spec(&self.hint, painter.theme, painter.scale);
             let hint = painter.shape_cut(&spec, inside.text.width as f32);
-            painter.text_in(&hint, inside.text, muted);
+            // Beside the caret, not under it.
+            let beside = inside.text.translate(painter.px(2.0), 0);
+            painter.text_in(&hint, beside, muted);
         }
         let text = painter.shape(&self.spec(value, painter.theme, painter.scale));
         let scroll = edit.map_or(0, |edit| edit.scroll);
         let place = inside.text.translate(-scroll, 0);
-        if let Some(edit) = edit {
+        if state.focused {
             let tall = (text.height.round() as i32).max(painter.px(18.0));
             let top = rect.y + (rect.height - tall) / 2;
-            let (from, to) = edit.selection();
+            // Before anything is typed the caret stands at the end.
+            let (from, to) = edit.map_or((0, 0), Edit::selection);
             let (left, right) = (
                 text.caret(from).round() as i32,
                 text.caret(to).round() as i32,
@@ -295,7 +298,8 @@ impl<M: Clone> Widget<M> for TextField<M> {
                 let marked = Rect::new(place.x + left, top, right - left, tall);
                 painter.fill(marked, 2.0, selection);
             }
-            let at = place.x + text.caret(edit.caret).round() as i32;
+            let at = edit.map_or(value.len(), |edit| edit.caret);
+            let at = place.x + text.caret(at).round() as i32;
             let wide = painter.px(1.5).max(1);
             painter.fill(Rect::new(at, top, wide, tall), 0.0, caret);
         }
