@@ -44,13 +44,24 @@ pub fn glyph(character: char, metrics: &Metrics) -> Option<Glyph> {
         0x2800..=0x28ff => cell.braille(code - 0x2800),
         _ => return None,
     }
-    Some(Glyph {
-        left: 0,
-        top: 0,
-        width: cell.width as u32,
-        height: cell.height as u32,
-        ink: Ink::Mask(cell.coverage),
-    })
+    Some(cell.glyph())
+}
+
+/// A hollow box, for a character that no font has: something is there, even if it can't be read.
+pub fn missing(columns: usize, metrics: &Metrics) -> Option<Glyph> {
+    let columns = i32::try_from(columns).ok().filter(|columns| *columns > 0)?;
+    let mut cell = Cell::new(&Metrics {
+        cell_width: metrics.cell_width.checked_mul(columns)?,
+        ..*metrics
+    })?;
+    let (side, line) = ((metrics.cell_width / 6).max(1), cell.light);
+    let (left, right) = (side, cell.width - side);
+    let (top, bottom) = (metrics.cell_height / 5, metrics.baseline);
+    cell.fill(left, top, right, top + line, 255);
+    cell.fill(left, bottom - line, right, bottom, 255);
+    cell.fill(left, top, left + line, bottom, 255);
+    cell.fill(right - line, top, right, bottom, 255);
+    Some(cell.glyph())
 }
 
 /// Coverage of one cell.
@@ -71,6 +82,16 @@ impl Cell {
             height,
             light: metrics.thickness,
         })
+    }
+
+    fn glyph(self) -> Glyph {
+        Glyph {
+            left: 0,
+            top: 0,
+            width: self.width as u32,
+            height: self.height as u32,
+            ink: Ink::Mask(self.coverage),
+        }
     }
 
     fn fill(&mut self, x: i32, y: i32, right: i32, bottom: i32, coverage: u8) {

@@ -12,6 +12,7 @@ use ochre_raster::{Bitmap, Mask};
 use swash::scale::image::Content;
 use swash::scale::{Render, ScaleContext, Source, StrikeWith};
 use swash::{FontRef, GlyphId};
+use unicode_width::UnicodeWidthChar;
 
 use crate::boxes;
 
@@ -195,7 +196,10 @@ impl Fonts {
         if character <= ' ' {
             return None;
         }
-        let (face, id, from_style) = self.find_glyph(character, style)?;
+        let Some((face, id, from_style)) = self.find_glyph(character, style) else {
+            // What takes no room is an accent or a mark, not something to be read.
+            return boxes::missing(character.width().unwrap_or(0), &self.metrics);
+        };
         let font = face.font()?;
         let mut scaler = self
             .context

@@ -11,8 +11,10 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 
 use rustix::fs::{Mode, OFlags};
+use rustix::process::Signal;
 use rustix::pty::OpenptFlags;
 use rustix::termios::{InputModes, OptionalActions, Winsize};
 
@@ -53,15 +55,21 @@ impl Session {
         let slave = rustix::fs::open(name.as_c_str(), flags, Mode::empty())?;
         prepare(&slave, size)?;
 
-        let shell = [std::env::var_os("SHELL").unwrap_or_else(|| "/bin/sh".into())];
-        let command = if command.is_empty() {
-            &shell[..]
+        let shell = [shell()];
+        let mut child = Command::new(leader);
+        child.arg(LEADER_ARGUMENT);
+        if command.is_empty() {
+            child.args(&shell);
+            // Started by the desktop, which is nowhere in particular.
+            if std::env::current_dir().is_ok_and(|folder| folder == Path::new("/"))
+                && let Some(home) = std::env::var_os("HOME").filter(|home| Path::new(home).is_dir())
+            {
+                child.current_dir(home);
+            }
         } else {
-            command
-        };
-        let child = Command::new(leader)
-            .arg(LEADER_ARGUMENT)
-            .args(command)
+            child.args(command);
+        }
+        let child = child
             .env("TERM", "xterm-256color")
             .env("COLORTERM", "truecolor")
             .env("TERM_PROGRAM", "ochre-terminal")
@@ -141,9 +149,50 @@ impl Drop for Session {
             && let Some(pid) = rustix::process::Pid::from_raw(self.child.id() as i32)
         {
             // It has ended by itself just now: then there is nothing to tell.
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::HUP);
+            let _ = rustix::process::kill_process(pid, Signal::HUP);
         }
     }
+}
+
+/// The user's shell, as the environment or else the list of users says.
+fn shell() -> OsString {
+    let named = std::env::var_os("SHELL").filter(|shell| !shell.is_empty());
+    named.unwrap_or_else(|| {
+        let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+        let shell = shell_of(&users, rustix::process::getuid().as_raw());
+        shell.unwrap_or("/bin/sh").into()
+    })
+}
+
+/// The last field of a user's line, `name:password:uid:gid:comment:home:shell`.
+fn shell_of(users: &str, uid: u32) -> Option<&str> {
+    let uid = uid.to_string();
+    let mut fields = users.lines().map(|line| line.split(':'));
+    let mut user = fields.find(|fields| fields.clone().nth(2) == Some(&uid))?;
+    user.nth(6).filter(|shell| !shell.is_empty())
+}
+
+/// Signals that whoever started the terminal may ignore (a job of a shell without job control
+/// ignores interrupts), and the terminal's own shell must not.
+const SIGNALS: [Signal; 9] = [
+    Signal::HUP,
+    Signal::INT,
+    Signal::QUIT,
+    Signal::TERM,
+    Signal::PIPE,
+    Signal::CHILD,
+    Signal::TSTP,
+    Signal::TTIN,
+    Signal::TTOU,
+];
+
+/// Gives signals back their usual effects. An ignored signal stays ignored in the next program, but
+/// a caught one doesn't stay caught: so this catches them, for the moment until then.
+fn heed_signals() -> io::Result<()> {
+    for signal in SIGNALS {
+        signal_hook::flag::register(signal.as_raw(), Arc::default())?;
+    }
+    Ok(())
 }
 
 /// Makes this process the leader of a session whose terminal is its standard input, and then the
@@ -154,9 +203,11 @@ pub fn run_leader(command: &[OsString]) -> io::Error {
     };
     let leading = rustix::process::setsid()
         .and_then(|_| rustix::process::ioctl_tiocsctty(rustix::stdio::stdin()));
-    match leading {
-        Ok(()) => {}
-        Err(errno) => return errno.into(),
+    if let Err(error) = leading
+        .map_err(io::Error::from)
+        .and_then(|()| heed_signals())
+    {
+        return error;
     }
     let error = Command::new(program).args(arguments).exec();
     io::Error::new(
@@ -179,5 +230,18 @@ fn winsize(size: Size) -> Winsize {
         ws_col: size.columns,
         ws_xpixel: size.columns.saturating_mul(size.cell_width),
         ws_ypixel: size.lines.saturating_mul(size.cell_height),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_of_users_names_the_shell() {
+        let users = "root:x:0:0:root:/root:/bin/sh\nada:x:1000:1000::/home/ada:\n";
+        assert_eq!(shell_of(users, 0), Some("/bin/sh"));
+        assert_eq!(shell_of(users, 1000), None);
+        assert_eq!(shell_of(users, 7), None);
     }
 }

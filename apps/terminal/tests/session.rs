@@ -1,6 +1,8 @@
 //! A real shell behind a real pseudoterminal, and the window's pixels without a window.
 
 use std::ffi::OsString;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use ochre_raster::Rect;
@@ -108,6 +110,24 @@ fn closing_the_window_hangs_up() {
     drop(session);
     // Readable once the process has ended; the runner's time limit catches one that does not.
     poll(&mut [PollFd::new(&handle, PollFlags::IN)], None).unwrap();
+}
+
+#[test]
+fn a_shell_heeds_interrupts_whoever_started_the_terminal() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let deaf = folder.join("deaf");
+    let program = env!("CARGO_BIN_EXE_ochre-terminal");
+    let script = format!("#!/bin/sh\ntrap '' INT QUIT TSTP\nexec {program} \"$@\"\n");
+    std::fs::write(&deaf, script).unwrap();
+    std::fs::set_permissions(&deaf, Permissions::from_mode(0o755)).unwrap();
+    for signal in ["INT", "QUIT"] {
+        let command = format!("echo alive; kill -{signal} $$; echo deaf");
+        let command = ["/bin/sh", "-c", &command].map(OsString::from);
+        let mut screen = Screen::new(SIZE);
+        let mut session = Session::start(&deaf, &command, SIZE).unwrap();
+        run(&mut session, &mut screen, |_| false);
+        assert_eq!(text(&screen).trim(), "alive", "{signal}");
+    }
 }
 
 #[test]

@@ -117,6 +117,11 @@ impl Terminal {
     }
 
     pub(super) fn paste(&mut self) {
+        // Our own text takes no way round, and is there before the compositor has told us so.
+        if let Some((_, text)) = &self.clipboard.source {
+            let bytes = self.screen.paste(text);
+            return self.send(&bytes);
+        }
         let device = self.clipboard.device.as_ref();
         let Some(offer) = device.and_then(|device| device.data().selection_offer()) else {
             return;
@@ -130,6 +135,10 @@ impl Terminal {
     }
 
     pub(super) fn paste_primary(&mut self) {
+        if let Some((_, text)) = &self.clipboard.primary_source {
+            let bytes = self.screen.paste(text);
+            return self.send(&bytes);
+        }
         let device = self.clipboard.primary_device.as_ref();
         let Some(offer) = device.and_then(|device| device.data().selection_offer()) else {
             return;
