@@ -4,8 +4,16 @@
 //! the client is gone. As long as there are plenty this costs nothing but one look a wake-up. Past a
 //! quarter of what we may open, clients are served one by one and it is counted what each of them
 //! leaves behind; the one that leaves too much is disconnected.
+//!
+//! Some requests make the protocol libraries panic before any code of ours sees them (a null string
+//! where none may be). Such a panic is caught; for some turns after it clients are served one by one,
+//! so that the next one's sender is known, and disconnected.
 
-use std::{collections::HashMap, os::fd::AsFd, os::fd::AsRawFd};
+use std::{
+    collections::HashMap,
+    os::fd::{AsFd, AsRawFd},
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 use rustix::{
     io::fcntl_dupfd_cloexec,
@@ -20,6 +28,8 @@ use crate::state::Compositor;
 
 /// What one client may leave behind while descriptors are short.
 const MOST_LEFT: i64 = 192;
+/// For how many turns after a panic clients are served one by one.
+const WARY: u32 = 600;
 /// Without a limit that is known.
 const USUAL_LIMIT: u64 = 1024;
 
@@ -29,6 +39,8 @@ pub struct Clients {
     connected: HashMap<ClientId, i64>,
     /// From here on descriptors are short.
     short: i64,
+    /// Turns left of serving clients one by one.
+    wary: u32,
 }
 
 impl Default for Clients {
@@ -46,6 +58,7 @@ impl Default for Clients {
         Self {
             connected: HashMap::new(),
             short: i64::try_from(limit / 4).unwrap_or(256),
+            wary: 0,
         }
     }
 }
@@ -64,14 +77,24 @@ fn open(any: impl AsFd) -> Option<i64> {
         .map(|lowest| i64::from(lowest.as_raw_fd()))
 }
 
+/// Whether it went through without a panic. Locks that one left poisoned are its client's surfaces'.
+fn survives(serve: impl FnOnce()) -> bool {
+    catch_unwind(AssertUnwindSafe(serve)).is_ok()
+}
+
 /// Takes the clients' requests.
 pub(crate) fn dispatch(display: &mut Display<Compositor>, state: &mut Compositor) {
     let used = open(display.backend().poll_fd());
-    if used.is_some_and(|used| used < state.clients.short) {
+    let plenty = used.is_some_and(|used| used < state.clients.short);
+    if plenty && state.clients.wary == 0 {
         // Errors here are one client's; the backend has dropped it already.
-        let _ = display.dispatch_clients(state);
-        return;
+        if survives(|| _ = display.dispatch_clients(state)) {
+            return;
+        }
+        // What it said is consumed; what the others said is read below.
+        state.clients.wary = WARY;
     }
+    state.clients.wary = state.clients.wary.saturating_sub(1);
     let handle = display.handle();
     let ids: Vec<ClientId> = state.clients.connected.keys().cloned().collect();
     for id in ids {
@@ -80,7 +103,9 @@ pub(crate) fn dispatch(display: &mut Display<Compositor>, state: &mut Compositor
             continue;
         }
         let before = open(display.backend().poll_fd());
-        let _ = display.backend().dispatch_single_client(state, id.clone());
+        let unharmed = survives(|| {
+            _ = display.backend().dispatch_single_client(state, id.clone());
+        });
         let after = open(display.backend().poll_fd());
         let grown = after
             .zip(before)
@@ -88,8 +113,8 @@ pub(crate) fn dispatch(display: &mut Display<Compositor>, state: &mut Compositor
         let Some(left) = state.clients.connected.get_mut(&id) else {
             continue;
         };
-        *left += grown;
-        if *left > MOST_LEFT {
+        *left = if plenty { 0 } else { *left + grown };
+        if !unharmed || *left > MOST_LEFT {
             state.clients.connected.remove(&id);
             handle
                 .backend_handle()

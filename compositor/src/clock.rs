@@ -63,6 +63,12 @@ pub enum Due {
     Rescan,
     /// The session's helper program may be started again.
     RestartShell,
+    /// A tap or a switch that is waited for.
+    Hands,
+    /// A bell's blink is over.
+    Bell,
+    /// Keys that were typed ahead wait no longer for the launcher.
+    TypedAhead,
     /// Somebody on the control socket waits for things to be quiet.
     Quiet,
 }

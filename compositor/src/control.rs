@@ -4,6 +4,9 @@
 //! lies in the user's runtime directory: whoever can connect is the user. Input can be injected only
 //! if the compositor was started for it.
 
+mod messages;
+mod waiters;
+
 use std::{
     io::{self, Read, Write},
     os::unix::net::{UnixListener, UnixStream},
@@ -11,17 +14,19 @@ use std::{
     time::Duration,
 };
 
-use serde::{Deserialize, Serialize};
 use smithay::reexports::calloop::{Interest, Mode, PostAction, generic::Generic};
 
 use crate::{
     Error,
-    clock::Due,
-    input::{Action, InputEvent},
     render::Extent,
     shell::{Mode as WindowMode, WindowId},
     state::Compositor,
 };
+
+pub use messages::{OutputReply, Reply, Request, WindowReply, WindowRequest};
+pub use waiters::Waiters;
+
+use waiters::IdleWaiter;
 
 /// The socket's name in the runtime directory.
 pub const SOCKET: &str = "ochre-compositor.sock";
@@ -29,159 +34,6 @@ pub const SOCKET: &str = "ochre-compositor.sock";
 const LONGEST_LINE: usize = 1 << 20;
 /// How long nothing may happen before things count as quiet, unless the request says.
 const QUIET: u64 = 60;
-
-/// A request.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(tag = "cmd", rename_all = "kebab-case")]
-pub enum Request {
-    /// All windows.
-    Windows,
-    /// All outputs.
-    Outputs,
-    /// Writes what an output shows into a PNG file.
-    Screenshot {
-        /// The file, as the compositor sees the file system.
-        path: PathBuf,
-        /// With the pointer.
-        #[serde(default)]
-        cursor: bool,
-    },
-    /// Answers when nothing was drawn, asked or typed for a while.
-    IdleWait {
-        /// How long nothing may happen, in milliseconds.
-        #[serde(default)]
-        quiet: Option<u64>,
-        /// How many windows there must be.
-        #[serde(default)]
-        windows: usize,
-        /// When to give up, in milliseconds.
-        #[serde(default)]
-        timeout: Option<u64>,
-    },
-    /// Does what a key binding would do.
-    Action {
-        /// What.
-        name: Action,
-    },
-    /// Does something with one window.
-    Window {
-        /// Which.
-        id: WindowId,
-        /// What.
-        #[serde(rename = "do")]
-        what: WindowRequest,
-    },
-    /// Acts as if a device had sent these.
-    Input {
-        /// In this order.
-        events: Vec<InputEvent>,
-    },
-    /// Changes the size of the headless output.
-    Resize {
-        /// Columns.
-        width: u32,
-        /// Rows.
-        height: u32,
-    },
-    /// Reads the theme again.
-    ReloadTheme,
-    /// Keeps the connection for events, each `{"event": NAME}`.
-    Subscribe,
-    /// Ends the session.
-    Quit,
-}
-
-/// What can be done with a window.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum WindowRequest {
-    /// Raise and focus.
-    Activate,
-    /// Ask it to close.
-    Close,
-    /// Fill the work area.
-    Maximize,
-    /// Back to floating.
-    Restore,
-    /// Hide.
-    Minimize,
-    /// Fill the output.
-    Fullscreen,
-}
-
-/// The answer to a request.
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub struct Reply {
-    /// Whether it was done.
-    pub ok: bool,
-    /// Why not.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
-    /// The windows asked for, in the order they were opened.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub windows: Option<Vec<WindowReply>>,
-    /// The outputs asked for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub outputs: Option<Vec<OutputReply>>,
-}
-
-/// A window as the control socket shows it. Rectangles are x, y, width, height.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct WindowReply {
-    /// Its id.
-    pub id: WindowId,
-    /// Its title.
-    pub title: String,
-    /// Its application's id.
-    pub app_id: String,
-    /// What its client draws.
-    pub content: [i32; 4],
-    /// With the compositor's frame, if it has one.
-    pub frame: [i32; 4],
-    /// How it fills its output.
-    pub mode: String,
-    /// Whether it has the keyboard.
-    pub active: bool,
-    /// Whether it is hidden.
-    pub minimized: bool,
-    /// Whether the compositor draws its frame.
-    pub decorated: bool,
-}
-
-/// An output as the control socket shows it.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct OutputReply {
-    /// Its connector's name.
-    pub name: String,
-    /// x, y, width, height in logical pixels.
-    pub rect: [i32; 4],
-    /// Width and height in its own pixels.
-    pub pixels: [i32; 2],
-    /// Its scale.
-    pub scale: f64,
-    /// Its refresh rate in mHz.
-    pub refresh: i32,
-    /// What panels leave of it.
-    pub work_area: [i32; 4],
-    /// How many frames it has shown.
-    pub frames: u64,
-}
-
-/// Connections that wait for something.
-#[derive(Debug, Default)]
-pub struct Waiters {
-    idle: Vec<IdleWaiter>,
-    subscribers: Vec<UnixStream>,
-    last_activity: Duration,
-}
-
-#[derive(Debug)]
-struct IdleWaiter {
-    stream: UnixStream,
-    quiet: Duration,
-    windows: usize,
-    until: Option<Duration>,
-}
 
 /// One connection and what it has sent of its next line.
 struct Connection {
@@ -323,6 +175,10 @@ impl Compositor {
                     None => refused("no such size"),
                 }
             }
+            Request::NightLight { kelvin } => {
+                self.set_night_light(kelvin);
+                done
+            }
             Request::ReloadTheme => {
                 self.reload_look();
                 done
@@ -374,6 +230,7 @@ impl Compositor {
                 mode: window.mode.name().into(),
                 active: window.active,
                 minimized: window.minimized,
+                workspace: window.workspace + 1,
                 decorated: window.decorated,
             })
             .collect()
@@ -408,62 +265,6 @@ impl Compositor {
             source,
         })
     }
-
-    /// Something happened that waiters for quiet care about.
-    pub(crate) fn note_activity(&mut self) {
-        if !self.control.idle.is_empty() {
-            self.control.last_activity = self.clock.now();
-        }
-    }
-
-    /// Answers those who waited for quiet, and sets the deadline for those who still do.
-    pub(crate) fn answer_idle_waiters(&mut self) {
-        if self.control.idle.is_empty() {
-            return;
-        }
-        let now = self.clock.now();
-        if !self.outputs.is_idle() {
-            self.control.last_activity = now;
-        }
-        let since = now.saturating_sub(self.control.last_activity);
-        let windows = self.shell.iter().filter(|window| window.mapped).count();
-        let waiting = std::mem::take(&mut self.control.idle);
-        let mut next: Option<Duration> = None;
-        for waiter in waiting {
-            let given_up = waiter.until.is_some_and(|until| now >= until);
-            let quiet = since >= waiter.quiet && windows >= waiter.windows;
-            if quiet || given_up {
-                let reply = if quiet {
-                    Reply {
-                        ok: true,
-                        ..Reply::default()
-                    }
-                } else {
-                    refused("things did not get quiet in time")
-                };
-                send(&waiter.stream, &reply);
-                continue;
-            }
-            // Without its windows nothing but a new one, or giving up, is worth a look.
-            let quiet_at = self.control.last_activity + waiter.quiet;
-            let quiet_at = (windows >= waiter.windows).then_some(quiet_at);
-            next = [next, quiet_at, waiter.until].into_iter().flatten().min();
-            self.control.idle.push(waiter);
-        }
-        match next {
-            Some(at) => self.deadlines.set(at, Due::Quiet),
-            None => self.deadlines.cancel(Due::Quiet),
-        }
-    }
-
-    /// Sends an event to the connections that asked for them; tells whether there were any.
-    pub(crate) fn tell_subscribers(&mut self, event: &str) -> bool {
-        let line = format!("{{\"event\":\"{event}\"}}\n");
-        self.control
-            .subscribers
-            .retain(|mut stream| stream.write_all(line.as_bytes()).is_ok());
-        !self.control.subscribers.is_empty()
-    }
 }
 
 fn refused(why: &str) -> Reply {
@@ -485,6 +286,7 @@ fn send(mut stream: &UnixStream, reply: &Reply) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::input::{Action, InputEvent};
 
     #[test]
     fn requests_read_as_the_manual_says() {

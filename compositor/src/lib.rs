@@ -16,6 +16,7 @@
 
 #![deny(unsafe_code)] // its one exception is `render::shm`, which reads clients' memory
 
+mod arrangement;
 pub mod backend;
 pub mod clients;
 pub mod clock;

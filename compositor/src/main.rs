@@ -9,22 +9,25 @@ use std::{
 use anyhow::{Context, bail};
 use ochre_compositor::{
     Compositor,
-    backend::{drm::Drm, headless::Headless},
+    backend::{drm::Drm, headless::Headless, nested::Nested},
     clock::Clock,
     render::Extent,
     session::runtime_directory,
     state::Options,
 };
 use smithay::reexports::calloop::EventLoop;
+use wayland_client::Connection;
 
 const HELP: &str = "\
 Usage: ochre-compositor [OPTIONS] [-- COMMAND ARGUMENT…]
 
 Starts the desktop. With a COMMAND, runs it as a client and ends when it ends.
 
-  --backend NAME           drm (the machine's display), headless (in memory)
+  --backend NAME           drm (the machine's display), nested (a window of the Wayland desktop that
+                           runs already), headless (in memory); what there is is taken
+  --nested                 the same as --backend nested
   --card FILE              the display card (/dev/dri/card0)
-  --size WIDTHxHEIGHT      size of the headless output (1280x800)
+  --size WIDTHxHEIGHT      size of the window or the headless output (1280x800)
   --scale NUMBER           scale of outputs (1)
   --socket NAME            name of the Wayland socket (the first free wayland-N)
   --panel PROGRAM          the panel to keep running
@@ -70,6 +73,10 @@ fn run() -> anyhow::Result<i32> {
     let mut compositor = Compositor::new(&event_loop, Clock::Real, arguments.options)?;
     match arguments.backend.as_str() {
         "headless" => _ = Headless::start(&mut compositor, arguments.size, 60_000),
+        "nested" => {
+            let host = Connection::connect_to_env().context("no desktop to be a window of")?;
+            Nested::start(&mut compositor, host, arguments.size)?;
+        }
         "drm" => Drm::start(&mut compositor, &arguments.card)?,
         other => bail!("there is no backend {other}"),
     }
@@ -93,12 +100,7 @@ fn run() -> anyhow::Result<i32> {
 
 fn parse(arguments: impl Iterator<Item = OsString>) -> anyhow::Result<Arguments> {
     let mut parsed = Arguments {
-        backend: if Path::new(CARD).exists() {
-            "drm"
-        } else {
-            "headless"
-        }
-        .into(),
+        backend: usual_backend().into(),
         card: CARD.into(),
         size: Extent::new(1280, 800).context("a sane size")?,
         socket: None,
@@ -125,6 +127,7 @@ fn parse(arguments: impl Iterator<Item = OsString>) -> anyhow::Result<Arguments>
                 break;
             }
             "--backend" => parsed.backend = text()?,
+            "--nested" => parsed.backend = "nested".into(),
             "--card" => parsed.card = text()?.into(),
             "--size" => parsed.size = size(&text()?)?,
             "--scale" => {
@@ -145,6 +148,17 @@ fn parse(arguments: impl Iterator<Item = OsString>) -> anyhow::Result<Arguments>
         }
     }
     Ok(parsed)
+}
+
+/// Without a word on it: a window where a desktop runs, the display where there is one.
+fn usual_backend() -> &'static str {
+    if std::env::var_os("WAYLAND_DISPLAY").is_some_and(|name| !name.is_empty()) {
+        "nested"
+    } else if Path::new(CARD).exists() {
+        "drm"
+    } else {
+        "headless"
+    }
 }
 
 fn size(text: &str) -> anyhow::Result<Extent> {

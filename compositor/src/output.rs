@@ -4,35 +4,20 @@
 //! it draws is shown at the next vblank, real or estimated; then clients get their frame callbacks.
 //! Nothing asks: nothing is drawn, and no timer runs.
 
+mod frame;
+mod surfaces;
+
 use std::time::Duration;
 
-use ochre_raster::Bitmap;
 use smithay::{
     backend::renderer::damage::OutputDamageTracker,
-    desktop::{
-        layer_map_for_output,
-        utils::{
-            OutputPresentationFeedback, send_frames_surface_tree,
-            take_presentation_feedback_surface_tree,
-        },
-    },
-    input::pointer::CursorImageStatus,
+    desktop::{layer_map_for_output, utils::OutputPresentationFeedback},
     output::{Mode as OutputMode, Output, PhysicalProperties, Scale, Subpixel},
-    reexports::{
-        wayland_protocols::wp::presentation_time::server::wp_presentation_feedback::Kind,
-        wayland_server::{backend::GlobalId, protocol::wl_surface::WlSurface},
-    },
+    reexports::wayland_server::backend::GlobalId,
     utils::{Logical, Physical, Point, Rectangle, Size, Transform},
-    wayland::{compositor::SurfaceData, presentation::Refresh},
 };
 
-use crate::{
-    Error,
-    backend::{Backend, Presented, drm::LOST_FLIP},
-    clock::Due,
-    render::{Extent, Target},
-    state::Compositor,
-};
+use crate::{clock::Due, render::Tone, state::Compositor};
 
 /// An output's name for as long as the compositor runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -67,6 +52,10 @@ pub struct Screen {
     feedback: Option<OutputPresentationFeedback>,
     last_vblank: Duration,
     frames: u64,
+    /// What its pixels go through before they are shown.
+    tone: Option<Tone>,
+    /// The work area that windows were laid out for.
+    laid_out: Rectangle<i32, Logical>,
 }
 
 impl Screen {
@@ -130,7 +119,11 @@ impl Screen {
 #[derive(Debug, Default)]
 pub struct Outputs {
     screens: Vec<Screen>,
+    /// Work areas whose windows have to find another.
+    gone: Vec<Rectangle<i32, Logical>>,
     next_id: u32,
+    /// The tone of the night light, while it is on.
+    pub(crate) night: Option<Tone>,
 }
 
 impl Outputs {
@@ -183,6 +176,20 @@ impl Outputs {
         screen.map_or(Rectangle::from_size((1280, 800).into()), Screen::work_area)
     }
 
+    /// Whether a rectangle was wholly in view when windows were last laid out.
+    pub fn was_in_view(&self, rect: Rectangle<i32, Logical>) -> bool {
+        let there = self.screens.iter().map(|screen| &screen.laid_out);
+        there.chain(&self.gone).any(|area| area.contains_rect(rect))
+    }
+
+    /// Windows are laid out for the work areas that there are now.
+    pub fn note_work_areas(&mut self) {
+        for screen in &mut self.screens {
+            screen.laid_out = screen.work_area();
+        }
+        self.gone.clear();
+    }
+
     /// The scale that clients should draw at.
     pub fn preferred_scale(&self) -> f64 {
         let scales = self
@@ -232,6 +239,17 @@ impl Outputs {
         self.screens
             .iter()
             .all(|screen| screen.pacing == Pacing::Idle)
+    }
+
+    /// Changes what an output's pixels go through.
+    pub(crate) fn set_tone(&mut self, id: OutputId, tone: Option<Tone>) {
+        if let Some(screen) = self.get_mut(id)
+            && screen.tone != tone
+        {
+            screen.tone = tone;
+            screen.damage = OutputDamageTracker::from_output(&screen.output);
+            screen.queue();
+        }
     }
 
     /// Forgets what is on screen, so that the next frame draws all of it.
@@ -302,6 +320,8 @@ impl Compositor {
             feedback: None,
             last_vblank: self.clock.now(),
             frames: 0,
+            tone: self.outputs.night.clone(),
+            laid_out: Rectangle::default(),
         });
         if first && let Some(pointer) = self.seat.get_pointer() {
             let rect = self.outputs.work_area(None).to_f64();
@@ -333,120 +353,11 @@ impl Compositor {
         }
         layer_map_for_output(&screen.output).arrange();
         self.work_area_changed();
+        self.size_lock_surfaces();
         if let Some(pointer) = self.seat.get_pointer() {
             pointer.set_location(self.outputs.clamp(pointer.current_location()));
         }
         self.pointer_moved_under();
-    }
-
-    /// Asks for a frame wherever a surface shows.
-    pub(crate) fn queue_redraw_for(&mut self, _root: &WlSurface) {
-        // One output is the rule; a frame without damage costs no drawing.
-        self.outputs.queue_all();
-    }
-
-    /// Draws the outputs that are due.
-    pub(crate) fn draw_due_outputs(&mut self) {
-        let due: Vec<OutputId> = self
-            .outputs
-            .screens
-            .iter()
-            .filter(|screen| screen.pacing == Pacing::Queued)
-            .map(|screen| screen.id)
-            .collect();
-        for id in due {
-            if let Err(err) = self.draw(id) {
-                eprintln!("ochre-compositor: {err}");
-                // The frame is lost; whatever asks next draws the next one.
-                if let Some(screen) = self.outputs.get_mut(id) {
-                    screen.pacing = Pacing::Idle;
-                }
-                self.present_failed();
-            }
-        }
-    }
-
-    fn draw(&mut self, id: OutputId) -> Result<(), Error> {
-        let Some(screen) = self.outputs.get(id) else {
-            return Ok(());
-        };
-        let output = screen.output.clone();
-        self.enter_surfaces(&output);
-        let scene = self.scene(id, true);
-        let mut backend = std::mem::replace(&mut self.backend, Backend::None);
-        let background = self.look.background;
-        let painter = &mut self.painter;
-        let Some(screen) = self.outputs.get_mut(id) else {
-            return Ok(());
-        };
-        let tracker = &mut screen.damage;
-        let presented = backend.present(id, &mut |mut target, age| {
-            painter.render(tracker, &mut target, age, &scene, background)
-        });
-        self.backend = backend;
-        drop(scene);
-        let now = self.clock.now();
-        let presented = presented?;
-        if presented != Presented::Nothing {
-            let feedback = self.take_feedback(&output);
-            if let Some(screen) = self.outputs.get_mut(id) {
-                screen.feedback = Some(feedback);
-                screen.frames += 1;
-            }
-        }
-        let Some(screen) = self.outputs.get_mut(id) else {
-            return Ok(());
-        };
-        screen.pacing = Pacing::Waiting { again: false };
-        let vblank = match presented {
-            Presented::AtFlip => now + LOST_FLIP,
-            Presented::AtTimer | Presented::Nothing => screen.next_vblank(now),
-        };
-        self.deadlines.set(vblank, Due::Vblank(id));
-        if presented != Presented::Nothing {
-            self.serve_captures(id);
-        }
-        Ok(())
-    }
-
-    /// A frame is on screen (or would be, had anything changed).
-    pub(crate) fn vblank(&mut self, id: OutputId, at: Duration) {
-        let Some(screen) = self.outputs.get_mut(id) else {
-            return;
-        };
-        self.deadlines.cancel(Due::Vblank(id));
-        screen.last_vblank = at;
-        let Pacing::Waiting { again } = screen.pacing else {
-            return;
-        };
-        screen.pacing = if again { Pacing::Queued } else { Pacing::Idle };
-        let refresh = screen.refresh();
-        let frames = screen.frames;
-        let output = screen.output.clone();
-        if let Some(mut feedback) = screen.feedback.take() {
-            let refresh = Refresh::fixed(refresh);
-            feedback.presented::<_, smithay::utils::Monotonic>(at, refresh, frames, Kind::Vsync);
-        }
-        if frames == 1 {
-            self.session.announce_first_frame();
-        }
-        self.send_frame_callbacks(&output, at);
-    }
-
-    /// A card says that a frame is on screen. Cards without vblank say so at once: those are held
-    /// to their refresh rate.
-    pub(crate) fn flip_done(&mut self, id: OutputId) {
-        let now = self.clock.now();
-        let Some(screen) = self.outputs.get(id) else {
-            return;
-        };
-        let earliest = screen.last_vblank + screen.refresh() * 3 / 4;
-        if now < earliest {
-            self.deadlines
-                .set(screen.last_vblank + screen.refresh(), Due::Vblank(id));
-        } else {
-            self.vblank(id, now);
-        }
     }
 
     /// A display is gone; what was on it moves to the others.
@@ -464,93 +375,13 @@ impl Compositor {
         for layer in layer_map_for_output(&screen.output).layers() {
             layer.layer_surface().send_close();
         }
+        self.drop_gamma(id);
         self.display.remove_global::<Compositor>(screen.global);
+        self.outputs.gone.push(screen.laid_out);
         if let Some(pointer) = self.seat.get_pointer() {
             pointer.set_location(self.outputs.clamp(pointer.current_location()));
         }
+        self.confirm_lock();
         self.work_area_changed();
-    }
-
-    /// Tells surfaces which output they are on.
-    fn enter_surfaces(&self, output: &Output) {
-        for window in self.shell.visible() {
-            window
-                .window
-                .with_surfaces(|surface, _| output.enter(surface));
-        }
-        for layer in layer_map_for_output(output).layers() {
-            layer.with_surfaces(|surface, _| output.enter(surface));
-        }
-    }
-
-    fn send_frame_callbacks(&self, output: &Output, now: Duration) {
-        let here = |_: &WlSurface, _: &SurfaceData| Some(output.clone());
-        for window in self.shell.visible() {
-            window
-                .window
-                .send_frame(output, now, Some(Duration::ZERO), here);
-        }
-        for layer in layer_map_for_output(output).layers() {
-            layer.send_frame(output, now, Some(Duration::ZERO), here);
-        }
-        for surface in self.loose_surfaces() {
-            send_frames_surface_tree(&surface, output, now, Some(Duration::ZERO), here);
-        }
-    }
-
-    fn take_feedback(&self, output: &Output) -> OutputPresentationFeedback {
-        let mut feedback = OutputPresentationFeedback::new(output);
-        let here = |_: &WlSurface, _: &SurfaceData| Some(output.clone());
-        let kind = |_: &WlSurface, _: &SurfaceData| Kind::empty();
-        for window in self.shell.visible() {
-            window
-                .window
-                .take_presentation_feedback(&mut feedback, here, kind);
-        }
-        for layer in layer_map_for_output(output).layers() {
-            layer.take_presentation_feedback(&mut feedback, here, kind);
-        }
-        for surface in self.loose_surfaces() {
-            take_presentation_feedback_surface_tree(&surface, &mut feedback, here, kind);
-        }
-        feedback
-    }
-
-    /// Surfaces that hang on the pointer: its image, and what it drags.
-    fn loose_surfaces(&self) -> Vec<WlSurface> {
-        let cursor = match &self.cursor {
-            CursorImageStatus::Surface(surface) => Some(surface.clone()),
-            _ => None,
-        };
-        cursor
-            .into_iter()
-            .chain(self.drag_icon.as_ref().map(|(icon, _)| icon.clone()))
-            .collect()
-    }
-
-    /// Draws an output into a bitmap of its own: for screenshots and captures.
-    pub fn draw_apart(&mut self, id: OutputId, cursor: bool) -> Result<Bitmap, Error> {
-        let size = self
-            .outputs
-            .get(id)
-            .map(Screen::mode_size)
-            .unwrap_or_default();
-        let extent = Extent::from_signed(size.w, size.h)
-            .ok_or_else(|| Error::Display("no such output".into()))?;
-        let Some(screen) = self.outputs.get(id) else {
-            return Err(Error::Display("no such output".into()));
-        };
-        let mut tracker = OutputDamageTracker::from_output(&screen.output);
-        let scene = self.scene(id, cursor);
-        let mut bitmap = extent.bitmap();
-        let background = self.look.background;
-        self.painter.render(
-            &mut tracker,
-            &mut Target::of(&mut bitmap),
-            0,
-            &scene,
-            background,
-        )?;
-        Ok(bitmap)
     }
 }

@@ -35,7 +35,7 @@ pub struct Session {
     announced: bool,
     /// Ends the session when this child ends.
     lead: Option<u32>,
-    /// The status that the lead program ended with.
+    /// The status that the session ends with.
     pub status: Option<i32>,
 }
 
@@ -80,6 +80,12 @@ pub fn runtime_directory() -> Result<PathBuf, Error> {
 }
 
 impl Compositor {
+    /// Ends the session with this status, unless it is ending with another already.
+    pub(crate) fn end_session(&mut self, status: i32) {
+        self.session.status.get_or_insert(status);
+        self.stop.stop();
+    }
+
     /// Starts a program of the session.
     pub fn spawn(&mut self, program: &OsStr, arguments: &[OsString]) -> io::Result<u32> {
         let mut command = Command::new(program);

@@ -78,6 +78,8 @@ impl Default for Options {
 pub struct ClientState {
     /// Smithay's per-client surface state.
     pub compositor: CompositorClientState,
+    /// It runs in a sandbox: what watches or steers the desktop is kept from it.
+    pub sandboxed: bool,
 }
 
 impl ClientData for ClientState {
@@ -125,6 +127,8 @@ pub struct Compositor {
     pub drag_icon: Option<(WlSurface, Point<i32, Logical>)>,
     /// Keys whose press was the desktop's: their release is too.
     pub(crate) swallowed_keys: HashSet<u32>,
+    /// Keys that wait for the launcher to open, with the time of each.
+    pub(crate) typed_ahead: Option<Vec<(u32, bool, u32)>>,
     /// The Super key is down and nothing happened since.
     pub(crate) meta_alone: bool,
     /// Alt was let go while the switcher was open.
@@ -191,6 +195,7 @@ impl Compositor {
             drag_icon: None,
             swallowed_keys: HashSet::new(),
             switch_let_go: false,
+            typed_ahead: None,
             meta_alone: false,
             title_press: None,
             pointer_stale: false,
@@ -231,9 +236,18 @@ impl Compositor {
 
     /// Takes a connected stream as a client (tests and the session's own programs).
     pub fn adopt(&mut self, stream: std::os::unix::net::UnixStream) -> Result<Client, Error> {
+        self.adopt_as(stream, ClientState::default())
+    }
+
+    /// Takes a connected stream as a client of this kind.
+    pub(crate) fn adopt_as(
+        &mut self,
+        stream: std::os::unix::net::UnixStream,
+        kind: ClientState,
+    ) -> Result<Client, Error> {
         let client = self
             .display
-            .insert_client(stream, Arc::new(ClientState::default()))
+            .insert_client(stream, Arc::new(kind))
             .map_err(|err| Error::Socket(err.to_string()))?;
         self.clients.add(&client);
         Ok(client)
@@ -268,6 +282,9 @@ impl Compositor {
                 Due::Animate => self.animate(),
                 Due::Rescan => self.rescan_devices(),
                 Due::RestartShell => self.restart_shell(),
+                Due::Hands => self.expire_hands(),
+                Due::Bell => self.bell_rang(),
+                Due::TypedAhead => self.release_typed_ahead(),
                 Due::Quiet => {} // `settle` answers who waited for it
             }
         }

@@ -2,9 +2,16 @@
 
 mod fixture;
 
-use fixture::{Client, FRAME, Fixture, FrameCallback};
+use fixture::{Client, ClientSide, FRAME, Fixture, FrameCallback};
 use ochre_compositor::input::{Action, InputEvent};
-use wayland_client::protocol::wl_seat::WlSeat;
+use wayland_client::{
+    delegate_noop,
+    protocol::{wl_pointer::WlPointer, wl_seat::WlSeat},
+};
+use wayland_protocols::wp::pointer_gestures::zv1::client::{
+    zwp_pointer_gesture_swipe_v1::ZwpPointerGestureSwipeV1,
+    zwp_pointer_gestures_v1::ZwpPointerGesturesV1,
+};
 
 const KEY_TAB: u32 = 15;
 const KEY_A: u32 = 30;
@@ -86,6 +93,55 @@ fn maximizing_moves_when_the_client_has_drawn_for_it() {
     fixture.compositor.act(Action::Restore);
     client.roundtrip(&mut fixture);
     assert_eq!(client.told(&window).size, (400, 300));
+    client.show(&mut fixture, &window, (400, 300), 0xff00_00ff);
+    assert_eq!(layout(&fixture), before, "it is back where it was");
+}
+
+#[test]
+fn a_smaller_screen_keeps_windows_in_view_and_a_larger_one_puts_them_back() {
+    let mut fixture = Fixture::new();
+    let mut client = fixture.client();
+    let window = client.shown(&mut fixture, "one", (400, 300), true);
+    let title = fixture.compositor.look.title_height;
+    let before = layout(&fixture);
+    fixture.resize(500, 400);
+    let window_now = &fixture.windows()[0];
+    assert_eq!(window_now.frame[2..], [400, 300 + title], "there is room");
+    assert_eq!(window_now.frame[..2], [100, 400 - 300 - title]);
+    fixture.resize(300, 200);
+    client.roundtrip(&mut fixture);
+    assert_eq!(client.told(&window).size, (300, 200 - title));
+    client.show(&mut fixture, &window, (300, 200 - title), 0xff00_00ff);
+    assert_eq!(fixture.windows()[0].frame, [0, 0, 300, 200]);
+    fixture.resize(800, 600);
+    client.roundtrip(&mut fixture);
+    assert_eq!(client.told(&window).size, (400, 300));
+    client.show(&mut fixture, &window, (400, 300), 0xff00_00ff);
+    assert_eq!(layout(&fixture), before, "it is back where it was");
+}
+
+#[test]
+fn a_window_dragged_to_an_edge_fills_that_half() {
+    let mut fixture = Fixture::new();
+    let mut client = fixture.client();
+    let window = client.shown(&mut fixture, "one", (400, 300), true);
+    let before = layout(&fixture);
+    let wall = fixture.pixel(500, 560);
+    let [x, y, ..] = fixture.windows()[0].frame;
+    fixture.point(x + 60, y + 10);
+    fixture.press(true);
+    fixture.point(500, 200);
+    fixture.point(796, 250);
+    fixture.advance(FRAME);
+    assert_ne!(fixture.pixel(500, 560), wall, "a preview shows");
+    fixture.press(false);
+    client.roundtrip(&mut fixture);
+    let title = fixture.compositor.look.title_height;
+    assert_eq!(client.told(&window).size, (400, 600 - title));
+    client.show(&mut fixture, &window, (400, 600 - title), 0xff00_00ff);
+    assert_eq!(fixture.windows()[0].frame, [400, 0, 400, 600]);
+    fixture.compositor.act(Action::Restore);
+    client.roundtrip(&mut fixture);
     client.show(&mut fixture, &window, (400, 300), 0xff00_00ff);
     assert_eq!(layout(&fixture), before, "it is back where it was");
 }
@@ -279,4 +335,34 @@ fn a_closed_window_leaves_no_pixel() {
     let after: Vec<u32> = (0..600).map(|y| fixture.pixel(300, y)).collect();
     assert!(fixture.windows().is_empty());
     assert_eq!(after, before);
+}
+
+note_events!(ZwpPointerGestureSwipeV1);
+delegate_noop!(ClientSide: ignore ZwpPointerGesturesV1);
+delegate_noop!(ClientSide: ignore WlPointer);
+
+#[test]
+fn swipes_go_to_the_window_under_the_pointer() {
+    let mut fixture = Fixture::new();
+    let mut client = fixture.client();
+    let pointer = client.bind::<WlSeat>(7).get_pointer(&client.handle, ());
+    let gestures = client.bind::<ZwpPointerGesturesV1>(1);
+    gestures.get_swipe_gesture(&pointer, &client.handle, ());
+    client.shown(&mut fixture, "one", (400, 300), false);
+    fixture.point(300, 300);
+    fixture.input(&[
+        InputEvent::SwipeBegin { fingers: 3 },
+        InputEvent::Swipe { dx: 5.0, dy: 0.0 },
+        InputEvent::SwipeEnd,
+    ]);
+    client.roundtrip(&mut fixture);
+    let told: Vec<&str> = client
+        .state
+        .notes
+        .iter()
+        .filter_map(|note| note.split(' ').next())
+        .collect();
+    assert_eq!(told, ["Begin", "Update", "End"]);
+    assert!(client.state.notes[0].contains("fingers: 3"));
+    assert!(client.state.notes[1].contains("dx: 5.0"));
 }

@@ -14,6 +14,7 @@ use smithay::{
     backend::drm::{
         DrmDevice, DrmDeviceFd, DrmEvent, DrmSurface, PlaneConfig, PlaneDamageClips, PlaneState,
     },
+    output::Mode as OutputMode,
     reexports::{
         calloop::RegistrationToken,
         drm::control::{Device as ControlDevice, Mode, ModeTypeFlags, connector, crtc},
@@ -58,6 +59,11 @@ struct Card {
 struct Display {
     output: OutputId,
     name: String,
+    /// What it can be driven in.
+    modes: Vec<Mode>,
+    preferred: Mode,
+    /// What its user chose; it counts until the display prefers another mode than then.
+    chosen: Option<Mode>,
     driven: Option<Driven>,
 }
 
@@ -84,8 +90,8 @@ struct Connected {
     connector: connector::Handle,
     name: String,
     millimetres: (u32, u32),
+    modes: Vec<Mode>,
     mode: Mode,
-    extent: Extent,
 }
 
 impl Drm {
@@ -165,6 +171,14 @@ impl Drm {
         driven.buffers.submitted(&slot);
         driven.pending = Some(slot);
         Ok(Presented::AtFlip)
+    }
+
+    /// Whether a display has this mode.
+    pub(super) fn can_show(&self, output: OutputId, mode: OutputMode) -> bool {
+        self.displays
+            .iter()
+            .filter(|display| display.output == output)
+            .any(|display| display.modes.iter().any(|one| output_mode(one) == mode))
     }
 
     /// The card says that a frame is on screen: which output's?
@@ -276,7 +290,6 @@ impl Compositor {
 
     /// Drives a display in its mode, as a new output or the one that it was before.
     fn drive(&mut self, found: &Connected) -> Result<(), Error> {
-        let refresh = millihertz(&found.mode);
         let Some(drm) = self.drm() else { return Ok(()) };
         let Some(card) = &mut drm.card else {
             return Ok(());
@@ -285,16 +298,26 @@ impl Compositor {
             .displays
             .iter()
             .position(|display| display.name == found.name);
+        let mut mode = found.mode;
+        if let Some(display) = before.map(|place| &mut drm.displays[place]) {
+            display.modes.clone_from(&found.modes);
+            let same = std::mem::replace(&mut display.preferred, found.mode) == found.mode;
+            display.chosen = display
+                .chosen
+                .filter(|chosen| same && found.modes.contains(chosen));
+            mode = display.chosen.unwrap_or(mode);
+        }
+        let refresh = millihertz(&mode);
+        let (width, height) = mode.size();
+        let extent = Extent::new(u32::from(width), u32::from(height))
+            .ok_or_else(|| Error::Display("an absurd mode".into()))?;
         let driven = before.and_then(|place| drm.displays[place].driven.as_mut());
         let failed = |err: &dyn std::fmt::Display| Error::Display(err.to_string());
         match driven {
-            Some(driven) if driven.surface.pending_mode() == found.mode => return Ok(()),
+            Some(driven) if driven.surface.pending_mode() == mode => return Ok(()),
             Some(driven) => {
-                driven
-                    .surface
-                    .use_mode(found.mode)
-                    .map_err(|err| failed(&err))?;
-                driven.buffers = Buffers::new(card.device.device_fd(), found.extent);
+                driven.surface.use_mode(mode).map_err(|err| failed(&err))?;
+                driven.buffers = Buffers::new(card.device.device_fd(), extent);
             }
             None => {
                 let taken: Vec<crtc::Handle> = drm
@@ -307,11 +330,11 @@ impl Compositor {
                     .ok_or_else(|| Error::Display("no free scanout".into()))?;
                 let surface = card
                     .device
-                    .create_surface(crtc, found.mode, &[found.connector])
+                    .create_surface(crtc, mode, &[found.connector])
                     .map_err(|err| failed(&err))?;
                 let driven = Driven {
                     surface,
-                    buffers: Buffers::new(card.device.device_fd(), found.extent),
+                    buffers: Buffers::new(card.device.device_fd(), extent),
                     pending: None,
                     shown: None,
                 };
@@ -320,6 +343,9 @@ impl Compositor {
                     None => drm.displays.push(Display {
                         output: OutputId::NONE,
                         name: found.name.clone(),
+                        modes: found.modes.clone(),
+                        preferred: found.mode,
+                        chosen: None,
                         driven: Some(driven),
                     }),
                 }
@@ -328,7 +354,7 @@ impl Compositor {
         let output = match before {
             Some(place) => {
                 let output = drm.displays[place].output;
-                self.resize_output(output, found.extent.signed(), refresh);
+                self.resize_output(output, extent.signed(), refresh);
                 output
             }
             None => {
@@ -337,7 +363,7 @@ impl Compositor {
                     make: "Unknown".into(),
                     model: found.name.clone(),
                     millimetres: (found.millimetres.0 as i32, found.millimetres.1 as i32),
-                    size: found.extent.signed(),
+                    size: extent.signed(),
                     refresh,
                 });
                 if let Some(display) = self.drm().and_then(|drm| drm.displays.last_mut()) {
@@ -346,9 +372,53 @@ impl Compositor {
                 output
             }
         };
+        if let Some(screen) = self.outputs.get(output) {
+            for mode in &found.modes {
+                screen.output.add_mode(output_mode(mode));
+            }
+            screen.output.set_preferred(output_mode(&found.mode));
+        }
+        self.tell_outputs();
         self.outputs.damage_all();
         self.outputs.queue(output);
         Ok(())
+    }
+
+    /// Drives a display in one of its modes.
+    pub(crate) fn set_card_mode(
+        &mut self,
+        output: OutputId,
+        mode: OutputMode,
+    ) -> Result<(), Error> {
+        let none = || Error::Display("the display has no such mode".into());
+        let display = self
+            .drm()
+            .and_then(|drm| {
+                drm.displays
+                    .iter_mut()
+                    .find(|display| display.output == output)
+            })
+            .ok_or_else(none)?;
+        let chosen = display.modes.iter().find(|one| output_mode(one) == mode);
+        display.chosen = Some(*chosen.ok_or_else(none)?);
+        self.rescan_displays();
+        let now = self
+            .outputs
+            .get(output)
+            .and_then(|screen| screen.output.current_mode());
+        if now == Some(mode) {
+            return Ok(());
+        }
+        Err(Error::Display("the card refused the mode".into()))
+    }
+}
+
+/// A card's mode as an output's.
+fn output_mode(mode: &Mode) -> OutputMode {
+    let (width, height) = mode.size();
+    OutputMode {
+        size: (i32::from(width), i32::from(height)).into(),
+        refresh: millihertz(mode),
     }
 }
 
@@ -363,16 +433,12 @@ fn connected(device: &DrmDevice) -> std::io::Result<Vec<Connected>> {
         let preferred = |mode: &&Mode| mode.mode_type().contains(ModeTypeFlags::PREFERRED);
         let mode = info.modes().iter().find(preferred).or(info.modes().first());
         let Some(mode) = mode.copied() else { continue };
-        let (width, height) = mode.size();
-        let Some(extent) = Extent::new(u32::from(width), u32::from(height)) else {
-            continue;
-        };
         found.push(Connected {
             connector: *handle,
             name: format!("{}-{}", info.interface().as_str(), info.interface_id()),
             millimetres: info.size().unwrap_or((0, 0)),
+            modes: info.modes().to_vec(),
             mode,
-            extent,
         });
     }
     Ok(found)

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 
+use self_cell::MutBorrow;
 use smithay::{
     backend::{
         allocator::{
@@ -15,7 +16,11 @@ use smithay::{
     },
     reexports::drm::{
         buffer::Buffer,
-        control::{Device, dumbbuffer::DumbMapping, framebuffer},
+        control::{
+            Device,
+            dumbbuffer::{DumbBuffer as Handle, DumbMapping},
+            framebuffer,
+        },
     },
 };
 
@@ -37,8 +42,17 @@ pub type InUse = Slot<DumbBuffer>;
 /// What a buffer keeps for as long as it lives.
 struct Attached {
     framebuffer: DumbFramebuffer,
-    mapping: RefCell<DumbMapping<'static>>,
+    mapping: RefCell<Mapped>,
 }
+
+self_cell::self_cell!(
+    /// A mapping, and the handle that it borrows: it only names the buffer.
+    struct Mapped {
+        owner: MutBorrow<Handle>,
+        #[covariant]
+        dependent: DumbMapping,
+    }
+);
 
 impl Buffers {
     /// Buffers of this size; they are made as they are needed.
@@ -68,13 +82,11 @@ impl Buffers {
         if slot.userdata().get::<Attached>().is_none() {
             let framebuffer = framebuffer_from_dumb_buffer(&self.card, &slot, true)
                 .map_err(|err| failed(&err))?;
-            // The handle only names the buffer, yet the mapping borrows it: a copy of it (a few
-            // numbers) stays behind for each buffer made, which is two or three a display mode.
-            let handle = Box::leak(Box::new(*slot.handle()));
-            let mapping = self
-                .card
-                .map_dumb_buffer(handle)
-                .map_err(|err| failed(&err))?;
+            let card = &self.card;
+            let handle = MutBorrow::new(*slot.handle());
+            let mapping =
+                Mapped::try_new(handle, |handle| card.map_dumb_buffer(handle.borrow_mut()))
+                    .map_err(|err| failed(&err))?;
             slot.userdata().insert_if_missing(|| Attached {
                 framebuffer,
                 mapping: RefCell::new(mapping),
@@ -89,11 +101,14 @@ impl Buffers {
         let short = || Error::Display("the card's buffer is smaller than it said".into());
         let attached = slot.userdata().get::<Attached>().ok_or_else(short)?;
         let mut mapping = attached.mapping.borrow_mut();
-        let pixels = bytemuck::try_cast_slice_mut(&mut mapping[..]).map_err(|_| short())?;
         let (width, height) = (self.extent.width(), self.extent.height());
         let stride = slot.handle().pitch() as usize / 4;
-        let canvas = ochre_raster::Canvas::new(pixels, width, height, stride).ok_or_else(short)?;
-        Ok(draw(Target(canvas)))
+        mapping.with_dependent_mut(|_, mapping| {
+            let pixels = bytemuck::try_cast_slice_mut(&mut mapping[..]).map_err(|_| short())?;
+            let canvas =
+                ochre_raster::Canvas::new(pixels, width, height, stride).ok_or_else(short)?;
+            Ok(draw(Target(canvas)))
+        })
     }
 
     /// What the card knows a buffer as.

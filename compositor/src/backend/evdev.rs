@@ -4,15 +4,17 @@
 //! go, and /dev/input is looked through again until it is back.
 
 use std::{
+    cell::RefCell,
     collections::{BTreeMap, btree_map::Entry},
     fs, io,
     os::fd::AsFd,
     path::{Path, PathBuf},
+    rc::Rc,
     time::Duration,
 };
 
 use evdev::{
-    AbsoluteAxisCode, EventSummary, InputEvent as RawEvent, KeyCode, RelativeAxisCode,
+    AbsoluteAxisCode, EventSummary, InputEvent as RawEvent, KeyCode, PropType, RelativeAxisCode,
     raw_stream::RawDevice,
 };
 use rustix::fs::OFlags;
@@ -20,6 +22,7 @@ use smithay::reexports::calloop::{
     Interest, Mode, PostAction, RegistrationToken, generic::Generic,
 };
 
+use super::hands::{Axis, Hands};
 use crate::{clock::Due, input::InputEvent, state::Compositor};
 
 /// Where devices are.
@@ -32,13 +35,20 @@ const LOOKS: u32 = 40;
 /// The devices that are open.
 #[derive(Debug, Default)]
 pub struct Devices {
-    open: BTreeMap<PathBuf, RegistrationToken>,
+    open: BTreeMap<PathBuf, Open>,
     looks_left: u32,
+}
+
+/// A device, and what is going on with it.
+#[derive(Debug)]
+struct Open {
+    token: RegistrationToken,
+    hands: Rc<RefCell<Hands>>,
 }
 
 /// One axis of a tablet: its range.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Range {
+pub(super) struct Range {
     low: i32,
     high: i32,
 }
@@ -57,7 +67,7 @@ impl Range {
 
 /// Gathers a device's events until they are complete (SYN_REPORT).
 #[derive(Debug)]
-struct Gather {
+pub(super) struct Gather {
     x: Option<Range>,
     y: Option<Range>,
     /// The last share of each axis: a report names only what changed.
@@ -67,12 +77,14 @@ struct Gather {
     wheel: (i32, i32),
     fine_wheel: (i32, i32),
     presses: Vec<InputEvent>,
+    /// The keys and buttons that are down.
+    held: Vec<InputEvent>,
     /// Events were lost: nothing counts until the next report.
     dropped: bool,
 }
 
 impl Gather {
-    fn new(x: Option<Range>, y: Option<Range>) -> Self {
+    pub(super) fn new(x: Option<Range>, y: Option<Range>) -> Self {
         Self {
             x,
             y,
@@ -82,14 +94,17 @@ impl Gather {
             wheel: (0, 0),
             fine_wheel: (0, 0),
             presses: Vec::new(),
+            held: Vec::new(),
             dropped: false,
         }
     }
 
     /// Takes an event; at the end of a report gives what it amounts to.
-    fn take(&mut self, event: RawEvent, out: &mut Vec<InputEvent>) {
+    pub(super) fn take(&mut self, event: RawEvent, out: &mut Vec<InputEvent>) {
         match event.destructure() {
             EventSummary::Synchronization(_, evdev::SynchronizationCode::SYN_DROPPED, _) => {
+                // Which keys went up is lost too: one that seems to stay down would be worse.
+                out.extend(self.let_go());
                 *self = Self {
                     at: self.at,
                     dropped: true,
@@ -151,6 +166,11 @@ impl Gather {
         }
     }
 
+    /// The releases of all that is down.
+    pub(super) fn let_go(&mut self) -> Vec<InputEvent> {
+        self.held.drain(..).map(opposite).collect()
+    }
+
     fn report(&mut self) -> Vec<InputEvent> {
         let mut out = Vec::new();
         if std::mem::take(&mut self.moved) {
@@ -166,7 +186,17 @@ impl Gather {
                 dy: f64::from(dy),
             });
         }
-        out.append(&mut self.presses);
+        for press in self.presses.drain(..) {
+            let down = opposite(press);
+            self.held.retain(|held| ![press, down].contains(held));
+            if matches!(
+                press,
+                InputEvent::Key { pressed: true, .. } | InputEvent::Button { pressed: true, .. }
+            ) {
+                self.held.push(press);
+            }
+            out.push(press);
+        }
         // A wheel that reports fine steps reports the coarse ones too.
         let coarse = std::mem::take(&mut self.wheel);
         let fine = std::mem::take(&mut self.fine_wheel);
@@ -178,6 +208,21 @@ impl Gather {
             });
         }
         out
+    }
+}
+
+/// A press's release, and the other way round.
+fn opposite(press: InputEvent) -> InputEvent {
+    match press {
+        InputEvent::Key { code, pressed } => InputEvent::Key {
+            code,
+            pressed: !pressed,
+        },
+        InputEvent::Button { button, pressed } => InputEvent::Button {
+            button,
+            pressed: !pressed,
+        },
+        other => other,
     }
 }
 
@@ -217,36 +262,24 @@ impl Compositor {
         let mut device = RawDevice::open(path)?;
         let flags = rustix::fs::fcntl_getfl(&device)?;
         rustix::fs::fcntl_setfl(&device, flags | OFlags::NONBLOCK)?;
-        let has = |axis| {
-            device
-                .supported_absolute_axes()
-                .is_some_and(|axes| axes.contains(axis))
+        let hands = match touchpad_axes(&device)? {
+            Some((x, y)) => Hands::touchpad(x, y),
+            None => Hands::new(plain(&device)?),
         };
-        let (mut x, mut y) = (None, None);
-        if has(AbsoluteAxisCode::ABS_X) && has(AbsoluteAxisCode::ABS_Y) {
-            for (axis, info) in device.get_absinfo()? {
-                let range = Range {
-                    low: info.minimum(),
-                    high: info.maximum(),
-                };
-                match axis {
-                    AbsoluteAxisCode::ABS_X => x = Some(range),
-                    AbsoluteAxisCode::ABS_Y => y = Some(range),
-                    _ => {}
-                }
-            }
-        }
-        let mut gather = Gather::new(x, y);
+        let hands = Rc::new(RefCell::new(hands));
         let name = path.to_path_buf();
+        let ours = hands.clone();
         let readable = device.as_fd().try_clone_to_owned()?;
         let source = Generic::new(readable, Interest::READ, Mode::Level);
         let token = self
             .events
             .insert_source(source, move |_, _, state| {
                 let mut events = Vec::new();
+                let now = state.clock.now();
                 let gone = match device.fetch_events() {
                     Ok(raw) => {
-                        raw.for_each(|event| gather.take(event, &mut events));
+                        let mut hands = ours.borrow_mut();
+                        raw.for_each(|event| hands.take(event, now, &mut events));
                         false
                     }
                     Err(err) => !matches!(
@@ -254,10 +287,10 @@ impl Compositor {
                         io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
                     ),
                 };
-                let time = state.clock.millis();
-                for event in events {
-                    state.input(event, time);
+                if gone {
+                    ours.borrow_mut().let_go(&mut events);
                 }
+                state.hands_meant(events);
                 if gone {
                     state.input_vanished(&name);
                     return Ok(PostAction::Remove);
@@ -266,15 +299,47 @@ impl Compositor {
             })
             .map_err(|err| io::Error::other(err.error))?;
         match self.devices.open.entry(path.to_path_buf()) {
-            Entry::Vacant(entry) => _ = entry.insert(token),
-            Entry::Occupied(mut entry) => self.events.remove(entry.insert(token)),
+            Entry::Vacant(entry) => _ = entry.insert(Open { token, hands }),
+            Entry::Occupied(mut entry) => {
+                let before = entry.insert(Open { token, hands });
+                self.events.remove(before.token);
+            }
         }
         Ok(())
     }
 
+    /// Acts on what hands meant, and comes back when a tap or a switch is waited for.
+    fn hands_meant(&mut self, events: Vec<InputEvent>) {
+        let time = self.clock.millis();
+        for event in events {
+            if matches!(event, InputEvent::Key { code, pressed: true } if types(code)) {
+                let now = self.clock.now();
+                for device in self.devices.open.values() {
+                    device.hands.borrow_mut().typed(now);
+                }
+            }
+            self.input(event, time);
+        }
+        let devices = self.devices.open.values();
+        let deadlines = devices.filter_map(|device| device.hands.borrow().deadline());
+        match deadlines.min() {
+            Some(at) => self.deadlines.set(at, Due::Hands),
+            None => self.deadlines.cancel(Due::Hands),
+        }
+    }
+
+    /// A tap or a switch has been waited for.
+    pub(crate) fn expire_hands(&mut self) {
+        let now = self.clock.now();
+        let mut events = Vec::new();
+        for device in self.devices.open.values() {
+            device.hands.borrow_mut().expire(now, &mut events);
+        }
+        self.hands_meant(events);
+    }
+
     fn input_vanished(&mut self, path: &Path) {
         self.devices.open.remove(path);
-        self.release_all();
         self.devices.looks_left = LOOKS;
         self.deadlines
             .set(self.clock.now() + FIRST_LOOK, Due::Rescan);
@@ -290,6 +355,68 @@ impl Compositor {
         self.deadlines
             .set(self.clock.now() + FIRST_LOOK, Due::Rescan);
     }
+}
+
+/// Whether a key is one that text is typed with, and no modifier.
+fn types(code: u32) -> bool {
+    let modifiers = [29, 42, 54, 56, 58, 97, 100, 125, 126];
+    (1..=111).contains(&code) && !modifiers.contains(&code)
+}
+
+/// The axes of a device that is a touchpad.
+fn touchpad_axes(device: &RawDevice) -> io::Result<Option<(Axis, Axis)>> {
+    let (x, y) = (
+        AbsoluteAxisCode::ABS_MT_POSITION_X,
+        AbsoluteAxisCode::ABS_MT_POSITION_Y,
+    );
+    let has = |axis| {
+        device
+            .supported_absolute_axes()
+            .is_some_and(|axes| axes.contains(axis))
+    };
+    let fingers = device
+        .supported_keys()
+        .is_some_and(|keys| keys.contains(KeyCode::BTN_TOOL_FINGER));
+    let indirect = !device.properties().contains(PropType::DIRECT);
+    if !(has(x) && has(y) && has(AbsoluteAxisCode::ABS_MT_SLOT) && fingers && indirect) {
+        return Ok(None);
+    }
+    let axes: BTreeMap<u16, Axis> = device
+        .get_absinfo()?
+        .map(|(axis, info)| {
+            let axis_of = Axis {
+                low: info.minimum(),
+                high: info.maximum(),
+                resolution: info.resolution(),
+            };
+            (axis.0, axis_of)
+        })
+        .collect();
+    Ok(axes.get(&x.0).copied().zip(axes.get(&y.0).copied()))
+}
+
+/// What gathers any other device's events.
+fn plain(device: &RawDevice) -> io::Result<Gather> {
+    let has = |axis| {
+        device
+            .supported_absolute_axes()
+            .is_some_and(|axes| axes.contains(axis))
+    };
+    let (mut x, mut y) = (None, None);
+    if has(AbsoluteAxisCode::ABS_X) && has(AbsoluteAxisCode::ABS_Y) {
+        for (axis, info) in device.get_absinfo()? {
+            let range = Range {
+                low: info.minimum(),
+                high: info.maximum(),
+            };
+            match axis {
+                AbsoluteAxisCode::ABS_X => x = Some(range),
+                AbsoluteAxisCode::ABS_Y => y = Some(range),
+                _ => {}
+            }
+        }
+    }
+    Ok(Gather::new(x, y))
 }
 
 /// ENODEV: the device is gone.
@@ -399,6 +526,25 @@ mod tests {
                 vertical: -120
             }]
         );
+    }
+
+    #[test]
+    fn what_is_held_is_let_go_once() {
+        let mut gather = Gather::new(None, None);
+        let press = |code, value| (EventType::KEY, code, value);
+        gathered(
+            &mut gather,
+            &[press(30, 1), press(0x110, 1), SYN, press(30, 0), SYN],
+        );
+        let left = InputEvent::Button {
+            button: 0x110,
+            pressed: false,
+        };
+        assert_eq!(gather.let_go(), [left]);
+        assert!(gather.let_go().is_empty());
+        let dropped = (EventType::SYNCHRONIZATION, 3, 0);
+        let out = gathered(&mut gather, &[press(0x110, 1), SYN, dropped]);
+        assert_eq!(out.last(), Some(&left));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Frames go into memory: for tests, screenshots and benchmarks. Input comes by the control socket.
 
 use ochre_raster::Bitmap;
+use smithay::output::Mode;
 
 use crate::{
     Error,
@@ -64,6 +65,15 @@ impl Headless {
 }
 
 impl Compositor {
+    /// Drives the headless output in another mode.
+    pub(crate) fn resize_headless_to(&mut self, output: OutputId, mode: Mode) -> Result<(), Error> {
+        let none = || Error::Display("no such mode".into());
+        let extent = Extent::from_signed(mode.size.w, mode.size.h).ok_or_else(none)?;
+        self.resize_headless(extent)?;
+        self.resize_output(output, extent.signed(), mode.refresh);
+        Ok(())
+    }
+
     /// Changes the size of the headless output, as a monitor's change of mode would.
     pub fn resize_headless(&mut self, extent: Extent) -> Result<(), Error> {
         let Backend::Headless(headless) = &mut self.backend else {

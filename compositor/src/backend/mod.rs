@@ -3,12 +3,17 @@
 pub mod drm;
 mod dumb;
 mod evdev;
+mod hands;
 pub mod headless;
+pub mod nested;
 mod uevent;
 
 pub use evdev::Devices;
 
-use smithay::utils::{Physical, Rectangle};
+use smithay::{
+    output::Mode as OutputMode,
+    utils::{Physical, Rectangle},
+};
 
 use crate::{
     Error,
@@ -44,15 +49,27 @@ pub enum Backend {
     Headless(headless::Headless),
     /// To a display card.
     Drm(drm::Drm),
+    /// Into a window of another desktop.
+    Nested(Box<nested::Nested>),
 }
 
 impl Backend {
+    /// Whether a display could be driven in this mode.
+    pub(crate) fn can_show(&self, output: OutputId, mode: OutputMode) -> bool {
+        match self {
+            Backend::None | Backend::Nested(_) => false,
+            Backend::Headless(_) => true,
+            Backend::Drm(drm) => drm.can_show(output, mode),
+        }
+    }
+
     /// Lets `draw` fill the next buffer of an output, and shows it.
     pub fn present(&mut self, output: OutputId, draw: &mut Draw<'_>) -> Result<Presented, Error> {
         match self {
             Backend::None => Ok(Presented::Nothing),
             Backend::Headless(headless) => headless.present(output, draw),
             Backend::Drm(drm) => drm.present(output, draw),
+            Backend::Nested(nested) => nested.present(output, draw),
         }
     }
 }

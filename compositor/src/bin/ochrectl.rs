@@ -19,10 +19,14 @@ Usage: ochrectl COMMAND
   idle-wait [MILLISECONDS] wait until nothing has happened for so long (60)
   action NAME              do what a key would: close, maximize, restore, minimize,
                            fullscreen, snap-left, snap-right, switch-next,
-                           switch-take, next-layout, terminal, launcher, quit
+                           switch-take, next-layout, terminal, launcher, quit,
+                           workspace-1 to -4, next-workspace, previous-workspace,
+                           move-to-workspace-1 to -4, move-to-next-workspace,
+                           move-to-previous-workspace
   window ID DO             activate, close, maximize, restore, minimize, fullscreen
   input JSON               a list of input events (docs/control.md)
   resize WIDTHxHEIGHT      the headless output
+  night-light KELVIN       warm the displays (3400 is an evening's), or off
   reload-theme             read the theme again
   events                   print events as they come
   raw JSON                 send a request as it is
@@ -111,6 +115,14 @@ fn request(arguments: &[String]) -> anyhow::Result<String> {
                 height: height.parse()?,
             }
         }
+        ["night-light", "off"] => Request::NightLight { kelvin: None },
+        ["night-light", kelvin] => Request::NightLight {
+            kelvin: Some(
+                kelvin
+                    .parse()
+                    .context("a colour temperature in kelvin, or off")?,
+            ),
+        },
         ["reload-theme"] => Request::ReloadTheme,
         ["events"] => Request::Subscribe,
         ["raw", line] => return Ok(line.to_owned()),

@@ -13,7 +13,7 @@ use smithay::{
             zwlr_screencopy_manager_v1::{self as manager, ZwlrScreencopyManagerV1},
         },
         wayland_server::{
-            Client, DataInit, Dispatch, DisplayHandle, GlobalDispatch, New, Resource,
+            Client, DataInit, Dispatch, DisplayHandle, New, Resource,
             backend::ClientId,
             protocol::{wl_buffer::WlBuffer, wl_shm},
         },
@@ -22,6 +22,7 @@ use smithay::{
     wayland::shm::with_buffer_contents,
 };
 
+use super::sandbox::trusted_globals;
 use crate::{output::OutputId, state::Compositor};
 
 /// What a screencopy frame object captures.
@@ -141,18 +142,7 @@ impl Compositor {
     }
 }
 
-impl GlobalDispatch<ZwlrScreencopyManagerV1, ()> for Compositor {
-    fn bind(
-        _state: &mut Self,
-        _display: &DisplayHandle,
-        _client: &Client,
-        resource: New<ZwlrScreencopyManagerV1>,
-        _data: &(),
-        init: &mut DataInit<'_, Self>,
-    ) {
-        init.init(resource, ());
-    }
-}
+trusted_globals!(ZwlrScreencopyManagerV1);
 
 impl Dispatch<ZwlrScreencopyManagerV1, ()> for Compositor {
     fn request(

@@ -49,6 +49,13 @@ impl WindowHandles {
 }
 
 impl Compositor {
+    /// The window that an ext-foreign-toplevel handle stands for.
+    pub(super) fn window_of_handle(&self, handle: &ForeignToplevelHandle) -> Option<WindowId> {
+        let mut told = self.protocols.window_handles.told.iter();
+        told.find(|(_, told)| told.ext.identifier() == handle.identifier())
+            .map(|(id, _)| *id)
+    }
+
     /// Tells panels what changed about the windows since the last time.
     pub(crate) fn tell_windows(&mut self) {
         let infos: Vec<WindowInfo> = self.shell.infos();
@@ -156,6 +163,10 @@ fn describe(handle: &ZwlrForeignToplevelHandleV1, info: &WindowInfo, before: Opt
 }
 
 impl GlobalDispatch<ZwlrForeignToplevelManagerV1, ()> for Compositor {
+    fn can_view(client: Client, _data: &()) -> bool {
+        super::trusted(&client)
+    }
+
     fn bind(
         state: &mut Self,
         display: &DisplayHandle,

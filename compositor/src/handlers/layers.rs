@@ -113,6 +113,7 @@ impl Compositor {
         }
         if wants_keys {
             self.focus_surface(Some(surface.clone()), SERIAL_COUNTER.next_serial());
+            self.release_typed_ahead();
         } else if self
             .seat
             .get_keyboard()

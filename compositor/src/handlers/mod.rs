@@ -7,15 +7,30 @@ mod activation;
 mod capture;
 mod decoration;
 mod foreign;
+mod gamma;
+mod guard;
+mod image_copy;
 mod layers;
+mod lock;
+mod output_config;
+mod outputs;
+mod sandbox;
 mod seat;
 mod selection;
 mod surface;
 mod toplevel;
+mod virtual_keyboard;
+mod virtual_pointer;
+mod workspaces;
 
 pub use capture::{CaptureRequest, Captures};
 pub use foreign::WindowHandles;
+pub use gamma::Gammas;
+pub use image_copy::ImageCopies;
+pub use outputs::OutputHeads;
+pub use sandbox::trusted;
 pub(crate) use surface::has_buffer;
+pub use workspaces::WorkspaceHandles;
 
 use smithay::{
     reexports::{
@@ -33,14 +48,18 @@ use smithay::{
         idle_inhibit::IdleInhibitManagerState,
         idle_notify::IdleNotifierState,
         input_method::InputMethodManagerState,
+        keyboard_shortcuts_inhibit::KeyboardShortcutsInhibitState,
         output::OutputManagerState,
         pointer_constraints::PointerConstraintsState,
+        pointer_gestures::PointerGesturesState,
         presentation::PresentationState,
         relative_pointer::RelativePointerManagerState,
+        security_context::SecurityContextState,
         selection::{
             data_device::DataDeviceState, ext_data_control,
             primary_selection::PrimarySelectionState, wlr_data_control,
         },
+        session_lock::SessionLockManagerState,
         shell::{
             kde::decoration::KdeDecorationState,
             wlr_layer::WlrLayerShellState,
@@ -48,11 +67,13 @@ use smithay::{
         },
         shm::ShmState,
         single_pixel_buffer::SinglePixelBufferState,
+        tablet_manager::TabletManagerState,
         text_input::TextInputManagerState,
         viewporter::ViewporterState,
         virtual_keyboard::VirtualKeyboardManagerState,
         xdg_activation::XdgActivationState,
         xdg_foreign::XdgForeignState,
+        xdg_system_bell::XdgSystemBellState,
     },
 };
 
@@ -73,8 +94,14 @@ pub struct Protocols {
     pub(crate) idle: IdleNotifierState<Compositor>,
     pub(crate) foreign_list: ForeignToplevelListState,
     pub(crate) xdg_foreign: XdgForeignState,
+    pub(crate) session_lock: SessionLockManagerState,
+    pub(crate) shortcuts_inhibit: KeyboardShortcutsInhibitState,
     pub(crate) window_handles: WindowHandles,
     pub(crate) captures: Captures,
+    pub(crate) gammas: Gammas,
+    pub(crate) workspaces: WorkspaceHandles,
+    pub(crate) image_copies: ImageCopies,
+    pub(crate) output_heads: OutputHeads,
     _globals: Globals,
 }
 
@@ -96,38 +123,49 @@ struct Globals {
     _input_method: InputMethodManagerState,
     _virtual_keyboard: VirtualKeyboardManagerState,
     _idle_inhibit: IdleInhibitManagerState,
+    _gestures: PointerGesturesState,
+    _tablets: TabletManagerState,
+    _security_context: SecurityContextState,
+    _bell: XdgSystemBellState,
 }
 
 impl Protocols {
     /// Creates every global.
     pub fn new(display: &DisplayHandle, events: &LoopHandle<'static, Compositor>) -> Self {
         type C = Compositor;
+        virtual_pointer::create(display);
         let clock_monotonic = 1; // CLOCK_MONOTONIC, the clock of presentation times
         let primary_selection = PrimarySelectionState::new::<C>(display);
         Self {
             compositor: CompositorState::new_v6::<C>(display),
             shm: ShmState::new::<C>(display, crate::render::SHM_FORMATS),
             xdg_shell: XdgShellState::new::<C>(display),
-            layer_shell: WlrLayerShellState::new::<C>(display),
+            layer_shell: WlrLayerShellState::new_with_filter::<C, _>(display, trusted),
             data_device: DataDeviceState::new::<C>(display),
             wlr_data_control: wlr_data_control::DataControlState::new::<C, _>(
                 display,
                 Some(&primary_selection),
-                |_| true,
+                trusted,
             ),
             ext_data_control: ext_data_control::DataControlState::new::<C, _>(
                 display,
                 Some(&primary_selection),
-                |_| true,
+                trusted,
             ),
             primary_selection,
             kde_decoration: KdeDecorationState::new::<C>(display, KdeMode::Server),
             activation: XdgActivationState::new::<C>(display),
             idle: IdleNotifierState::new(display, events.clone()),
-            foreign_list: ForeignToplevelListState::new::<C>(display),
+            foreign_list: ForeignToplevelListState::new_with_filter::<C>(display, trusted),
             xdg_foreign: XdgForeignState::new::<C>(display),
+            session_lock: SessionLockManagerState::new::<C, _>(display, trusted),
+            shortcuts_inhibit: KeyboardShortcutsInhibitState::new::<C>(display),
             window_handles: WindowHandles::new(display),
             captures: Captures::new(display),
+            gammas: Gammas::new(display),
+            workspaces: WorkspaceHandles::new(display),
+            image_copies: ImageCopies::new(display),
+            output_heads: OutputHeads::new(display),
             _globals: Globals {
                 _xdg_decoration: XdgDecorationState::new::<C>(display),
                 _output: OutputManagerState::new_with_xdg_output::<C>(display),
@@ -141,9 +179,13 @@ impl Protocols {
                 _constraints: PointerConstraintsState::new::<C>(display),
                 _relative_pointer: RelativePointerManagerState::new::<C>(display),
                 _text_input: TextInputManagerState::new::<C>(display),
-                _input_method: InputMethodManagerState::new::<C, _>(display, |_| true),
-                _virtual_keyboard: VirtualKeyboardManagerState::new::<C, _>(display, |_| true),
+                _input_method: InputMethodManagerState::new::<C, _>(display, trusted),
+                _virtual_keyboard: VirtualKeyboardManagerState::new::<C, _>(display, trusted),
                 _idle_inhibit: IdleInhibitManagerState::new::<C>(display),
+                _gestures: PointerGesturesState::new::<C>(display),
+                _tablets: TabletManagerState::new::<C>(display),
+                _security_context: SecurityContextState::new::<C, _>(display, trusted),
+                _bell: XdgSystemBellState::new::<C>(display),
             },
         }
     }

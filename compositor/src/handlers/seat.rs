@@ -2,8 +2,9 @@
 
 use smithay::{
     delegate_cursor_shape, delegate_idle_inhibit, delegate_idle_notify,
-    delegate_input_method_manager, delegate_pointer_constraints, delegate_relative_pointer,
-    delegate_seat, delegate_text_input_manager, delegate_virtual_keyboard_manager,
+    delegate_input_method_manager, delegate_keyboard_shortcuts_inhibit,
+    delegate_pointer_constraints, delegate_pointer_gestures, delegate_relative_pointer,
+    delegate_seat, delegate_tablet_manager, delegate_text_input_manager, delegate_xdg_system_bell,
     desktop::{PopupKind, PopupManager},
     input::{
         Seat, SeatHandler, SeatState,
@@ -15,9 +16,14 @@ use smithay::{
         idle_inhibit::IdleInhibitHandler,
         idle_notify::{IdleNotifierHandler, IdleNotifierState},
         input_method::{InputMethodHandler, PopupSurface},
+        keyboard_shortcuts_inhibit::{
+            KeyboardShortcutsInhibitHandler, KeyboardShortcutsInhibitState,
+            KeyboardShortcutsInhibitor,
+        },
         pointer_constraints::{PointerConstraintsHandler, with_pointer_constraint},
         selection::{data_device::set_data_device_focus, primary_selection::set_primary_focus},
         tablet_manager::TabletSeatHandler,
+        xdg_system_bell::XdgSystemBellHandler,
     },
 };
 
@@ -115,12 +121,34 @@ impl IdleNotifierHandler for Compositor {
     }
 }
 
+impl KeyboardShortcutsInhibitHandler for Compositor {
+    fn keyboard_shortcuts_inhibit_state(&mut self) -> &mut KeyboardShortcutsInhibitState {
+        &mut self.protocols.shortcuts_inhibit
+    }
+
+    fn new_inhibitor(&mut self, inhibitor: KeyboardShortcutsInhibitor) {
+        inhibitor.activate();
+    }
+}
+
+impl XdgSystemBellHandler for Compositor {
+    fn ring(&mut self, surface: Option<WlSurface>) {
+        let id = surface.and_then(|surface| self.shell.id_of(&surface));
+        if let Some(id) = id {
+            self.ring_bell(id);
+        }
+    }
+}
+
 delegate_seat!(Compositor);
+delegate_pointer_gestures!(Compositor);
+delegate_tablet_manager!(Compositor);
+delegate_keyboard_shortcuts_inhibit!(Compositor);
+delegate_xdg_system_bell!(Compositor);
 delegate_cursor_shape!(Compositor);
 delegate_pointer_constraints!(Compositor);
 delegate_relative_pointer!(Compositor);
 delegate_text_input_manager!(Compositor);
 delegate_input_method_manager!(Compositor);
-delegate_virtual_keyboard_manager!(Compositor);
 delegate_idle_inhibit!(Compositor);
 delegate_idle_notify!(Compositor);

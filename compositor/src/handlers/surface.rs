@@ -2,12 +2,12 @@
 
 use smithay::{
     backend::renderer::utils::{on_commit_buffer_handler, with_renderer_surface_state},
-    delegate_alpha_modifier, delegate_compositor, delegate_content_type, delegate_fractional_scale,
-    delegate_output, delegate_presentation, delegate_shm, delegate_single_pixel_buffer,
-    delegate_viewporter, delegate_xdg_foreign,
+    delegate_alpha_modifier, delegate_content_type, delegate_fractional_scale, delegate_output,
+    delegate_presentation, delegate_single_pixel_buffer, delegate_viewporter, delegate_xdg_foreign,
+    output::Output,
     reexports::wayland_server::{
         Client,
-        protocol::{wl_buffer::WlBuffer, wl_surface::WlSurface},
+        protocol::{wl_buffer::WlBuffer, wl_output::WlOutput, wl_surface::WlSurface},
     },
     wayland::{
         buffer::BufferHandler,
@@ -54,6 +54,7 @@ impl CompositorHandler for Compositor {
         self.window_committed(&root);
         self.layer_committed(&root);
         self.popup_committed(surface);
+        self.lock_surface_committed(&root);
         self.queue_redraw_for(&root);
     }
 
@@ -100,7 +101,11 @@ impl ShmHandler for Compositor {
     }
 }
 
-impl OutputHandler for Compositor {}
+impl OutputHandler for Compositor {
+    fn output_bound(&mut self, _output: Output, bound: WlOutput) {
+        self.tell_workspaces_of_output(&bound);
+    }
+}
 
 impl FractionalScaleHandler for Compositor {
     fn new_fractional_scale(&mut self, surface: WlSurface) {
@@ -114,8 +119,6 @@ impl XdgForeignHandler for Compositor {
     }
 }
 
-delegate_compositor!(Compositor);
-delegate_shm!(Compositor);
 delegate_output!(Compositor);
 delegate_viewporter!(Compositor);
 delegate_fractional_scale!(Compositor);

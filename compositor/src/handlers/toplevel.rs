@@ -1,7 +1,6 @@
 //! xdg-shell: windows and popups as clients ask for them.
 
 use smithay::{
-    delegate_xdg_shell,
     desktop::{
         PopupKeyboardGrab, PopupKind, PopupPointerGrab, PopupUngrabStrategy, Window,
         find_popup_root_surface, get_popup_toplevel_coords, layer_map_for_output,
@@ -227,5 +226,3 @@ impl Compositor {
         }
     }
 }
-
-delegate_xdg_shell!(Compositor);

@@ -31,6 +31,38 @@ pub enum Action {
     SwitchTake,
     /// Leave Alt-Tab as it was before.
     SwitchCancel,
+    /// Go to the next workspace.
+    NextWorkspace,
+    /// Go to the one before.
+    PreviousWorkspace,
+    /// Take the active window to the next workspace.
+    MoveToNextWorkspace,
+    /// Take it to the one before.
+    MoveToPreviousWorkspace,
+    /// Go to workspace 1.
+    #[serde(rename = "workspace-1")]
+    Workspace1,
+    /// Take the active window to workspace 1.
+    #[serde(rename = "move-to-workspace-1")]
+    MoveToWorkspace1,
+    /// Go to workspace 2.
+    #[serde(rename = "workspace-2")]
+    Workspace2,
+    /// Take the active window to workspace 2.
+    #[serde(rename = "move-to-workspace-2")]
+    MoveToWorkspace2,
+    /// Go to workspace 3.
+    #[serde(rename = "workspace-3")]
+    Workspace3,
+    /// Take the active window to workspace 3.
+    #[serde(rename = "move-to-workspace-3")]
+    MoveToWorkspace3,
+    /// Go to workspace 4.
+    #[serde(rename = "workspace-4")]
+    Workspace4,
+    /// Take the active window to workspace 4.
+    #[serde(rename = "move-to-workspace-4")]
+    MoveToWorkspace4,
     /// The next keyboard layout.
     NextLayout,
     /// Open a terminal.
@@ -69,6 +101,18 @@ pub(super) fn action_of(
         (Keysym::Right, false, false, true, false) => Action::SnapRight,
         (Keysym::h, false, false, true, false) => Action::Minimize,
         (Keysym::f, false, false, true, false) => Action::Fullscreen,
+        (Keysym::Page_Down, false, false, true, false) => Action::NextWorkspace,
+        (Keysym::Page_Up, false, false, true, false) => Action::PreviousWorkspace,
+        (Keysym::Page_Down, false, false, true, true) => Action::MoveToNextWorkspace,
+        (Keysym::Page_Up, false, false, true, true) => Action::MoveToPreviousWorkspace,
+        (Keysym::_1, false, false, true, false) => Action::Workspace1,
+        (Keysym::_2, false, false, true, false) => Action::Workspace2,
+        (Keysym::_3, false, false, true, false) => Action::Workspace3,
+        (Keysym::_4, false, false, true, false) => Action::Workspace4,
+        (Keysym::_1, false, false, true, true) => Action::MoveToWorkspace1,
+        (Keysym::_2, false, false, true, true) => Action::MoveToWorkspace2,
+        (Keysym::_3, false, false, true, true) => Action::MoveToWorkspace3,
+        (Keysym::_4, false, false, true, true) => Action::MoveToWorkspace4,
         (Keysym::space, false, false, true, false) => Action::NextLayout,
         (Keysym::Return, false, false, true, false) => Action::Terminal,
         (Keysym::BackSpace, true, true, false, false) => Action::Quit,
@@ -78,8 +122,16 @@ pub(super) fn action_of(
 }
 
 impl Compositor {
+    /// Whether an action may be done now: a locked session only lets its keyboard layout be changed.
+    pub(super) fn allows(&self, action: &Action) -> bool {
+        !self.is_locked() || *action == Action::NextLayout
+    }
+
     /// Does what a key or a script asks for.
     pub fn act(&mut self, action: Action) {
+        if !self.allows(&action) {
+            return;
+        }
         let active = self.shell.active().map(|window| (window.id, window.mode));
         match (action, active) {
             (Action::Close, Some((id, _))) => self.close(id),
@@ -95,6 +147,18 @@ impl Compositor {
             (Action::SwitchPrevious, _) => self.switch_windows(false),
             (Action::SwitchTake, _) => self.end_switch(true),
             (Action::SwitchCancel, _) => self.end_switch(false),
+            (Action::NextWorkspace, _) => self.step_workspace(true, false),
+            (Action::PreviousWorkspace, _) => self.step_workspace(false, false),
+            (Action::MoveToNextWorkspace, _) => self.step_workspace(true, true),
+            (Action::MoveToPreviousWorkspace, _) => self.step_workspace(false, true),
+            (Action::Workspace1, _) => self.go_to_workspace(0, false),
+            (Action::Workspace2, _) => self.go_to_workspace(1, false),
+            (Action::Workspace3, _) => self.go_to_workspace(2, false),
+            (Action::Workspace4, _) => self.go_to_workspace(3, false),
+            (Action::MoveToWorkspace1, _) => self.go_to_workspace(0, true),
+            (Action::MoveToWorkspace2, _) => self.go_to_workspace(1, true),
+            (Action::MoveToWorkspace3, _) => self.go_to_workspace(2, true),
+            (Action::MoveToWorkspace4, _) => self.go_to_workspace(3, true),
             (Action::NextLayout, _) => self.next_keyboard_layout(),
             (Action::Terminal, _) => self.start_terminal(),
             (Action::Launcher, _) => self.open_launcher(),

@@ -1,16 +1,22 @@
 //! Keys: the desktop's own first, then the focused client's.
 
+use std::time::Duration;
+
 use smithay::{
     backend::input::{KeyState, Keycode},
     input::keyboard::{FilterResult, Keysym},
     utils::SERIAL_COUNTER,
+    wayland::keyboard_shortcuts_inhibit::KeyboardShortcutsInhibitorSeat,
 };
 
 use super::{Action, bindings::action_of};
-use crate::state::Compositor;
+use crate::{clock::Due, state::Compositor};
 
 /// xkb counts key codes from 8 where Linux counts from 0.
 pub(super) const XKB_OFFSET: u32 = 8;
+
+/// A launcher that is not there after this long does not come.
+const LONGEST_AHEAD: Duration = Duration::from_secs(1);
 
 /// The left Super key.
 const KEY_LEFTMETA: u32 = 125;
@@ -21,6 +27,10 @@ const LAST_KEY: u32 = 0x2ff;
 impl Compositor {
     pub(super) fn key(&mut self, code: u32, pressed: bool, time: u32) {
         if code > LAST_KEY {
+            return;
+        }
+        if let Some(held) = &mut self.typed_ahead {
+            held.push((code, pressed, time));
             return;
         }
         let Some(keyboard) = self.seat.get_keyboard() else {
@@ -34,6 +44,7 @@ impl Compositor {
         };
         let serial = SERIAL_COUNTER.next_serial();
         let switching = self.shell.switcher.is_some();
+        let inhibited = self.keys_are_a_client_s();
         let action = keyboard.input(
             self,
             keycode,
@@ -45,7 +56,8 @@ impl Compositor {
                 if pressed {
                     let latin = key.raw_latin_sym_or_raw_current_sym().unwrap_or(sym);
                     let tab = sym == Keysym::ISO_Left_Tab;
-                    let action = action_of(modifiers, if tab { sym } else { latin }, switching);
+                    let action = action_of(modifiers, if tab { sym } else { latin }, switching)
+                        .filter(|action| !inhibited && state.allows(action));
                     return match action {
                         Some(action) => {
                             state.swallowed_keys.insert(code);
@@ -79,14 +91,40 @@ impl Compositor {
         // The Super key, pressed and let go with nothing between, opens the launcher.
         match (code, pressed) {
             (KEY_LEFTMETA, true) => self.meta_alone = true,
-            (KEY_LEFTMETA, false) if std::mem::take(&mut self.meta_alone) => {
+            (KEY_LEFTMETA, false) if std::mem::take(&mut self.meta_alone) && !inhibited => {
                 self.act(Action::Launcher);
+                self.type_ahead();
             }
             _ => self.meta_alone = false,
         }
         if let Some(Some(action)) = action {
             self.act(action);
         }
+    }
+
+    /// Holds the keys that are meant for the launcher back until it is there: who knows a program's
+    /// name types it at once.
+    fn type_ahead(&mut self) {
+        if self.exclusive_layer().is_none() && !self.is_locked() {
+            self.typed_ahead = Some(Vec::new());
+            let until = self.clock.now() + LONGEST_AHEAD;
+            self.deadlines.set(until, Due::TypedAhead);
+        }
+    }
+
+    /// Lets the keys through that were held back.
+    pub(crate) fn release_typed_ahead(&mut self) {
+        self.deadlines.cancel(Due::TypedAhead);
+        for (code, pressed, time) in self.typed_ahead.take().unwrap_or_default() {
+            self.key(code, pressed, time);
+        }
+    }
+
+    /// Whether the focused client has all keys to itself (a virtual machine, a remote desktop).
+    fn keys_are_a_client_s(&self) -> bool {
+        !self.is_locked()
+            && self.shell.switcher.is_none()
+            && self.seat.keyboard_shortcuts_inhibited()
     }
 
     pub(super) fn next_keyboard_layout(&mut self) {

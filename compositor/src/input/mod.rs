@@ -1,10 +1,13 @@
 //! What hands say: keys, pointers, and what they mean to the desktop before any client hears of it.
 
 mod bindings;
+mod gestures;
 mod keyboard;
 pub(crate) mod pointer;
+mod scroll;
 
 pub use bindings::Action;
+pub(crate) use scroll::ScrollFrame;
 
 use serde::{Deserialize, Serialize};
 
@@ -52,6 +55,45 @@ pub enum InputEvent {
         /// Towards the user.
         vertical: i32,
     },
+    /// Fingers on a touchpad begin to swipe.
+    SwipeBegin {
+        /// How many.
+        fingers: u32,
+    },
+    /// They swipe on, by logical pixels.
+    Swipe {
+        /// To the right.
+        dx: f64,
+        /// Downwards.
+        dy: f64,
+    },
+    /// They left.
+    SwipeEnd,
+    /// Fingers on a touchpad begin to pinch.
+    PinchBegin {
+        /// How many.
+        fingers: u32,
+    },
+    /// They pinch on.
+    Pinch {
+        /// Their middle goes to the right, in logical pixels.
+        dx: f64,
+        /// Downwards.
+        dy: f64,
+        /// How far apart they are, of what they were.
+        scale: f64,
+        /// How far they turned, in degrees clockwise.
+        rotation: f64,
+    },
+    /// They left.
+    PinchEnd,
+    /// Fingers scrolled by this much, in logical pixels; both zero: they let go.
+    Scroll {
+        /// To the right.
+        horizontal: f64,
+        /// Downwards.
+        vertical: f64,
+    },
 }
 
 impl Compositor {
@@ -67,10 +109,15 @@ impl Compositor {
                 horizontal,
                 vertical,
             } => self.wheel(horizontal, vertical, time),
+            InputEvent::Scroll {
+                horizontal,
+                vertical,
+            } => self.scroll(horizontal, vertical, time),
+            gesture => self.gesture(gesture, time),
         }
     }
 
-    /// Releases every key and button that a vanished device held down.
+    /// Releases every key that is down: whoever told of keys tells no more.
     pub fn release_all(&mut self) {
         let time = self.clock.millis();
         let keys = self

@@ -147,7 +147,8 @@ impl Compositor {
         match self.hit(point) {
             Hit::Surface {
                 surface, origin, ..
-            } => Some((surface, origin)),
+            }
+            | Hit::Lock { surface, origin } => Some((surface, origin)),
             _ => None,
         }
     }
@@ -232,6 +233,7 @@ impl Compositor {
                     self.focus_surface(Some(layer.wl_surface().clone()), serial);
                 }
             }
+            Hit::Lock { .. } => self.focus_surface(None, serial), // whose, the lock knows
             Hit::Surface { .. } | Hit::Desktop => {}
         }
     }
@@ -291,6 +293,27 @@ impl Compositor {
             if steps != 0 {
                 let (pixels, steps) = super::wheel_values(steps);
                 frame = frame.value(axis, pixels).v120(axis, steps);
+            }
+        }
+        pointer.axis(self, frame);
+        pointer.frame(self);
+    }
+
+    /// Fingers on a touchpad; the end of their scrolling is what lets clients coast on.
+    pub(super) fn scroll(&mut self, horizontal: f64, vertical: f64, time: u32) {
+        let Some(pointer) = self.seat.get_pointer() else {
+            return;
+        };
+        if !horizontal.is_finite() || !vertical.is_finite() {
+            return;
+        }
+        let mut frame = AxisFrame::new(time).source(AxisSource::Finger);
+        let ended = horizontal == 0.0 && vertical == 0.0;
+        for (axis, pixels) in [(Axis::Horizontal, horizontal), (Axis::Vertical, vertical)] {
+            if ended {
+                frame = frame.stop(axis);
+            } else if pixels != 0.0 {
+                frame = frame.value(axis, pixels);
             }
         }
         pointer.axis(self, frame);

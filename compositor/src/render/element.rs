@@ -24,7 +24,8 @@ render_elements! {
     Surface=WaylandSurfaceRenderElement<SoftRenderer>,
     Rounded=RoundedSurface,
     Bitmap=BitmapElement,
-    Shadow=ShadowElement,
+    Surround=Drawn<Surround>,
+    Preview=Drawn<Preview>,
 }
 
 /// A bitmap that is kept between frames, with the count of its changes.
@@ -104,17 +105,6 @@ impl Element for BitmapElement {
 
     fn geometry(&self, _scale: Scale<f64>) -> Rectangle<i32, Physical> {
         Rectangle::new(self.place, self.kept.size().into())
-    }
-
-    fn damage_since(
-        &self,
-        scale: Scale<f64>,
-        commit: Option<CommitCounter>,
-    ) -> DamageSet<i32, Physical> {
-        if commit == Some(self.kept.commit) {
-            return DamageSet::default();
-        }
-        DamageSet::from_slice(&[Rectangle::from_size(self.geometry(scale).size)])
     }
 
     fn opaque_regions(&self, scale: Scale<f64>) -> OpaqueRegions<i32, Physical> {
@@ -289,10 +279,71 @@ fn saved(canvas: &Canvas<'_>, place: Rect) -> Option<Bitmap> {
     Some(copy)
 }
 
+/// Something that is drawn anew wherever it is damaged.
+pub trait Drawing {
+    /// All that drawing it can touch, in the output's pixels.
+    fn bounds(&self) -> Rect;
+    /// Draws it, within what the canvas is clipped to.
+    fn draw(&self, canvas: &mut Canvas<'_>);
+    /// Whatever changes how it looks at the same place.
+    fn variant(&self) -> usize;
+}
+
+/// A drawing on an output.
+#[derive(Debug)]
+pub struct Drawn<D> {
+    /// Stays the same from frame to frame.
+    pub id: Id,
+    /// What is drawn.
+    pub drawing: D,
+}
+
+impl<D: Drawing> Element for Drawn<D> {
+    fn id(&self) -> &Id {
+        &self.id
+    }
+
+    fn current_commit(&self) -> CommitCounter {
+        CommitCounter::from(self.drawing.variant())
+    }
+
+    fn src(&self) -> Rectangle<f64, BufferCoord> {
+        Rectangle::default()
+    }
+
+    fn geometry(&self, _scale: Scale<f64>) -> Rectangle<i32, Physical> {
+        let around = self.drawing.bounds();
+        Rectangle::new(
+            (around.x, around.y).into(),
+            (around.width, around.height).into(),
+        )
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Unspecified
+    }
+}
+
+impl<D: Drawing> RenderElement<SoftRenderer> for Drawn<D> {
+    fn draw(
+        &self,
+        frame: &mut SoftFrame<'_, '_>,
+        _src: Rectangle<f64, BufferCoord>,
+        dst: Rectangle<i32, Physical>,
+        damage: &[Rectangle<i32, Physical>],
+        _opaque: &[Rectangle<i32, Physical>],
+    ) -> Result<(), RenderError> {
+        for part in damage {
+            let part = Rectangle::new(part.loc + dst.loc, part.size);
+            self.drawing.draw(&mut frame.canvas().clipped(rect(part)));
+        }
+        Ok(())
+    }
+}
+
 /// The soft shadow and the thin line around a window.
 #[derive(Debug)]
-pub struct ShadowElement {
-    pub id: Id,
+pub struct Surround {
     /// The window's frame, which casts it.
     pub frame: Rectangle<i32, Physical>,
     /// The layers of the shadow, and how far down each falls.
@@ -304,73 +355,57 @@ pub struct ShadowElement {
     pub active: bool,
 }
 
-impl ShadowElement {
+impl Surround {
     fn caster(&self, drop: i32) -> Rect {
         rect(self.frame).translate(0, drop)
     }
 }
 
-impl Element for ShadowElement {
-    fn id(&self) -> &Id {
-        &self.id
-    }
-
-    fn current_commit(&self) -> CommitCounter {
-        CommitCounter::from(usize::from(self.active))
-    }
-
-    fn src(&self) -> Rectangle<f64, BufferCoord> {
-        Rectangle::default()
-    }
-
-    fn geometry(&self, _scale: Scale<f64>) -> Rectangle<i32, Physical> {
+impl Drawing for Surround {
+    fn bounds(&self) -> Rect {
         let line = rect(self.frame).inset(-1);
         let reach = |(shadow, drop): &(Shadow, i32)| shadow.bounds(self.caster(*drop));
-        let around = self
-            .layers
+        self.layers
             .iter()
             .map(reach)
-            .fold(line, |all, one| all.union(&one));
-        Rectangle::new(
-            (around.x, around.y).into(),
-            (around.width, around.height).into(),
-        )
+            .fold(line, |all, one| all.union(&one))
     }
 
-    fn damage_since(
-        &self,
-        scale: Scale<f64>,
-        commit: Option<CommitCounter>,
-    ) -> DamageSet<i32, Physical> {
-        if commit == Some(self.current_commit()) {
-            return DamageSet::default();
+    fn draw(&self, canvas: &mut Canvas<'_>) {
+        for (shadow, drop) in &self.layers {
+            canvas.shadow(self.caster(*drop), shadow);
         }
-        DamageSet::from_slice(&[Rectangle::from_size(self.geometry(scale).size)])
+        let line = rect(self.frame).inset(-1);
+        canvas.outline(line, self.radius + 1, 1, self.outline);
     }
 
-    fn kind(&self) -> Kind {
-        Kind::Unspecified
+    fn variant(&self) -> usize {
+        usize::from(self.active)
     }
 }
 
-impl RenderElement<SoftRenderer> for ShadowElement {
-    fn draw(
-        &self,
-        frame: &mut SoftFrame<'_, '_>,
-        _src: Rectangle<f64, BufferCoord>,
-        dst: Rectangle<i32, Physical>,
-        damage: &[Rectangle<i32, Physical>],
-        _opaque: &[Rectangle<i32, Physical>],
-    ) -> Result<(), RenderError> {
-        for part in damage {
-            let part = Rectangle::new(part.loc + dst.loc, part.size);
-            let mut canvas = frame.canvas().clipped(rect(part));
-            for (shadow, drop) in &self.layers {
-                canvas.shadow(self.caster(*drop), shadow);
-            }
-            let line = rect(self.frame).inset(-1);
-            canvas.outline(line, self.radius + 1, 1, self.outline);
-        }
-        Ok(())
+/// Where a dragged window would go.
+#[derive(Debug)]
+pub struct Preview {
+    pub place: Rectangle<i32, Physical>,
+    pub radius: u32,
+    pub ground: Color,
+    pub line: Color,
+    /// How thick the line is.
+    pub width: u32,
+}
+
+impl Drawing for Preview {
+    fn bounds(&self) -> Rect {
+        rect(self.place)
+    }
+
+    fn draw(&self, canvas: &mut Canvas<'_>) {
+        canvas.fill_rounded(self.bounds(), self.radius, self.ground);
+        canvas.outline(self.bounds(), self.radius, self.width, self.line);
+    }
+
+    fn variant(&self) -> usize {
+        0
     }
 }

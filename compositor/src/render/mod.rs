@@ -15,6 +15,7 @@ pub mod shm;
 mod target;
 mod text;
 mod titlebar;
+mod tone;
 mod vector;
 mod wallpaper;
 
@@ -31,10 +32,12 @@ use smithay::{
 };
 
 pub use look::Look;
+pub(crate) use overlay::window_picture;
 pub use renderer::{SoftFrame, SoftRenderer, SoftTexture};
 pub use scene::Scene;
 pub use shm::SHM_FORMATS;
 pub use target::{Extent, Target, crop, png};
+pub use tone::{CURVE, Tone};
 
 use crate::shell::WindowId;
 
@@ -61,6 +64,7 @@ pub struct Painter {
     wallpaper: wallpaper::Wallpaper,
     overlay: overlay::Overlay,
     shadow_ids: HashMap<WindowId, Id>,
+    preview_id: Id,
     text: text::Text,
 }
 
@@ -74,6 +78,7 @@ impl Painter {
             wallpaper: wallpaper::Wallpaper::default(),
             overlay: overlay::Overlay::default(),
             shadow_ids: HashMap::new(),
+            preview_id: Id::new(),
             text: text::Text::load(),
         }
     }
@@ -102,6 +107,11 @@ impl Painter {
                 DamageError::Rendering(err) => err,
                 DamageError::OutputNoMode(_) => RenderError::NoMode,
             })
+    }
+
+    /// A window has drawn something new.
+    pub(crate) fn window_drew(&mut self, id: WindowId) {
+        self.overlay.window_drew(id);
     }
 
     /// Forgets everything that the theme shows in.

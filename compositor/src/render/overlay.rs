@@ -1,6 +1,6 @@
 //! The Alt-Tab switcher: a card for each window, with its picture and its title.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use ochre_raster::{Bitmap, Color, FixedRect, Radii, Rect, Shadow};
 use smithay::{
@@ -36,6 +36,17 @@ const MARGIN: i32 = 14;
 pub struct Overlay {
     drawn: Option<(Switcher, f64, Id, Kept)>,
     pictures: HashMap<WindowId, Bitmap>,
+    /// Windows that have drawn since their picture was taken.
+    stale: HashSet<WindowId>,
+}
+
+impl Overlay {
+    /// A window has drawn, so that its picture is of the past.
+    pub fn window_drew(&mut self, id: WindowId) {
+        if self.drawn.is_some() {
+            self.stale.insert(id);
+        }
+    }
 }
 
 impl Compositor {
@@ -48,17 +59,13 @@ impl Compositor {
         scale: f64,
     ) {
         let same = |(drawn, at, ..): &(Switcher, f64, Id, Kept)| drawn == switcher && *at == scale;
-        if !self.painter.overlay.drawn.as_ref().is_some_and(same) {
-            let order = &switcher.order;
-            let fresh = self
-                .painter
-                .overlay
-                .drawn
-                .as_ref()
-                .is_none_or(|(drawn, at, ..)| drawn.order != *order || *at != scale);
-            if fresh {
-                self.take_pictures(order, scale);
+        let overlay = &self.painter.overlay;
+        if !overlay.stale.is_empty() || !overlay.drawn.as_ref().is_some_and(same) {
+            let drawn = overlay.drawn.as_ref();
+            if drawn.is_none_or(|(drawn, at, ..)| drawn.order != switcher.order || *at != scale) {
+                self.painter.overlay.pictures.clear();
             }
+            self.take_pictures(&switcher.order, scale);
             let Some(bitmap) = self.draw_switcher(switcher, output, scale) else {
                 return;
             };
@@ -82,10 +89,14 @@ impl Compositor {
         elements.push(BitmapElement::new(id.clone(), kept.clone(), place).into());
     }
 
-    /// Small pictures of windows, as they are now.
+    /// Small pictures of the windows that have none, or one of the past.
     fn take_pictures(&mut self, windows: &[WindowId], scale: f64) {
-        self.painter.overlay.pictures.clear();
+        let stale = std::mem::take(&mut self.painter.overlay.stale);
         for id in windows {
+            let taken = self.painter.overlay.pictures.contains_key(id);
+            if taken && !stale.contains(id) {
+                continue;
+            }
             let Some(window) = self.shell.get(*id) else {
                 continue;
             };
@@ -118,7 +129,7 @@ impl Compositor {
                 sigma: layer.sigma * scale as f32,
                 radius,
                 color: look.shadow_of(&layer),
-                hollow: false,
+                hollow: None,
             };
             (shadow, (f64::from(layer.offset) * scale).round() as i32)
         });
@@ -199,6 +210,24 @@ fn picture_of(
     scale: f64,
     ground: Color,
 ) -> Option<Bitmap> {
+    let whole = window_picture(window, painter, scale, ground)?;
+    let (width, height) = (f64::from(whole.width()), f64::from(whole.height()));
+    let most = (f64::from(PICTURE.0) * scale, f64::from(PICTURE.1) * scale);
+    let factor = (most.0 / width).min(most.1 / height).min(1.0);
+    let small = Extent::from_signed(
+        (width * factor).round().max(1.0) as i32,
+        (height * factor).round().max(1.0) as i32,
+    )?;
+    Some(shrunk(whole, small))
+}
+
+/// A window's content in its own size.
+pub(crate) fn window_picture(
+    window: &ManagedWindow,
+    painter: &mut Painter,
+    scale: f64,
+    ground: Color,
+) -> Option<Bitmap> {
     let geometry = window.window.geometry();
     let size = geometry.size.to_f64().to_physical(scale).to_i32_round();
     let mut whole = Extent::from_signed(size.w, size.h)?.bitmap();
@@ -222,15 +251,7 @@ fn picture_of(
     tracker
         .render_output(&mut painter.renderer, &mut target, 0, &elements, background)
         .ok()?;
-    let most = (f64::from(PICTURE.0) * scale, f64::from(PICTURE.1) * scale);
-    let factor = (most.0 / f64::from(size.w))
-        .min(most.1 / f64::from(size.h))
-        .min(1.0);
-    let small = Extent::from_signed(
-        (f64::from(size.w) * factor).round().max(1.0) as i32,
-        (f64::from(size.h) * factor).round().max(1.0) as i32,
-    )?;
-    Some(shrunk(whole, small))
+    Some(whole)
 }
 
 /// Halves a picture until bilinear scaling no longer skips pixels, then scales it.

@@ -15,15 +15,20 @@ use smithay::{
 
 use super::{
     SoftRenderer,
-    element::{RoundedSurface, SceneElement, ShadowElement},
+    element::{Drawn, Preview, RoundedSurface, SceneElement, Surround},
     overlay::Overlay,
     titlebar::Bar,
 };
 use crate::{
     output::{OutputId, Screen},
-    shell::{ManagedWindow, Mode},
+    shell::{ManagedWindow, Mode, Snap},
     state::Compositor,
 };
+
+/// Between the edges of the place that a dragged window would take and what shows it, and how much of
+/// that covers what is behind, of 255.
+const PREVIEW_INSET: i32 = 6;
+const PREVIEW_STRENGTH: u8 = 56;
 
 /// The elements of an output, front first.
 #[derive(Default)]
@@ -81,6 +86,21 @@ impl Compositor {
         let mut elements = Vec::new();
         if cursor {
             self.push_cursor(&mut elements, &view);
+        }
+        if let Some(lock) = &self.shell.lock {
+            if let Some(surface) = lock.surface_on(id).cloned() {
+                let renderer = &mut self.painter.renderer;
+                let corner = Point::default();
+                push_tree(
+                    renderer,
+                    &mut elements,
+                    &surface,
+                    corner,
+                    &view,
+                    Kind::Unspecified,
+                );
+            }
+            return Scene { elements }; // where its locker shows nothing there is nothing
         }
         if let Some(switcher) = self.shell.switcher.clone() {
             self.push_switcher(&mut elements, &switcher, size, view.scale);
@@ -222,6 +242,7 @@ impl Compositor {
             };
             let (position, origin) = (window.position, window.surface_origin());
             self.push_popups(elements, &surface, position, view);
+            let snap = self.shell.snap.filter(|snap| snap.window == id);
             if self.shell.get(id).is_some_and(ManagedWindow::has_frame) {
                 self.push_framed(elements, id, &surface, view);
             } else {
@@ -229,6 +250,24 @@ impl Compositor {
                 let renderer = &mut self.painter.renderer;
                 push_tree(renderer, elements, &surface, place, view, Kind::Unspecified);
             }
+            elements.extend(snap.map(|snap| self.preview(&snap, view).into()));
+        }
+    }
+
+    /// Where a dragged window would go, under that window.
+    fn preview(&self, snap: &Snap, view: &View) -> Drawn<Preview> {
+        let place = view.rect(snap.place);
+        let inset = view.length(PREVIEW_INSET);
+        let size = (place.size.w - 2 * inset, place.size.h - 2 * inset);
+        Drawn {
+            id: self.painter.preview_id.clone(),
+            drawing: Preview {
+                place: Rectangle::new(place.loc + Point::from((inset, inset)), size.into()),
+                radius: view.length(self.look.radius).unsigned_abs(),
+                ground: self.look.accent.faded(PREVIEW_STRENGTH),
+                line: self.look.accent,
+                width: view.length(2).unsigned_abs(),
+            },
         }
     }
 
@@ -285,7 +324,7 @@ impl Compositor {
             title: window.title.clone(),
             size: (bar_place.size.w, bar_place.size.h),
             width: window.rect().size.w,
-            active: window.active,
+            active: window.active != (self.shell.ringing == Some(id)),
             maximized: window.mode == Mode::Maximized,
             radius,
             hovered: self
@@ -300,28 +339,28 @@ impl Compositor {
             .element(id, bar, bar_place, look, &mut painter.text);
         elements.extend(bar.map(SceneElement::from));
 
-        if floating {
+        if window.mode != Mode::Maximized {
             let bar = look.bar(window.active);
             let layers = bar.shadow.map(|layer| {
+                let drop = (f64::from(layer.offset) * view.scale).round() as i32;
                 let shadow = Shadow {
                     sigma: layer.sigma * view.scale as f32,
                     radius,
                     color: look.shadow_of(&layer),
-                    hollow: true,
+                    hollow: Some(drop),
                 };
-                (
-                    shadow,
-                    (f64::from(layer.offset) * view.scale).round() as i32,
-                )
+                (shadow, drop)
             });
             elements.push(
-                ShadowElement {
+                Drawn {
                     id: painter.shadow_ids.entry(id).or_insert_with(Id::new).clone(),
-                    frame,
-                    layers,
-                    outline: bar.border,
-                    radius,
-                    active: window.active,
+                    drawing: Surround {
+                        frame,
+                        layers,
+                        outline: bar.border,
+                        radius,
+                        active: window.active,
+                    },
                 }
                 .into(),
             );

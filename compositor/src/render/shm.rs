@@ -160,7 +160,8 @@ impl ShmView {
 /// Writes a picture into a client's buffer of the same size (a capture).
 pub fn write(buffer: &WlBuffer, picture: &Bitmap) -> Result<(), RenderError> {
     with_buffer_contents_mut(buffer, |pool, length, data| {
-        let same = |rows: &Rows| rows.extent.signed() == (picture.width(), picture.height());
+        let size = (picture.width(), picture.height());
+        let same = |rows: &Rows| rows.extent.signed() == size && !rows.swapped;
         let rows = Rows::check(&data, length)
             .filter(same)
             .ok_or(RenderError::BadBuffer)?;

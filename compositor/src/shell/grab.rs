@@ -13,10 +13,9 @@ use smithay::{
     },
     reexports::wayland_protocols::xdg::shell::server::xdg_toplevel::{ResizeEdge, State},
     utils::{Logical, Point, Rectangle, Serial, Size},
-    wayland::{compositor::with_states, shell::xdg::SurfaceCachedState},
 };
 
-use super::{Mode, WindowId, window::Resizing};
+use super::{Mode, Snap, WindowId, window::Resizing};
 use crate::state::Compositor;
 
 /// The smallest content that a window can be dragged to when its client names no minimum.
@@ -107,19 +106,13 @@ impl Compositor {
             return;
         }
         let start = window.rect();
+        window.wanted = None;
         window.resizing = Some(Resizing {
             edges,
             start,
             last: None,
         });
-        let Some(surface) = window.surface() else {
-            return;
-        };
-        let (min, max) = with_states(&surface, |states| {
-            let mut cached = states.cached_state.get::<SurfaceCachedState>();
-            let cached = cached.current();
-            (cached.min_size, cached.max_size)
-        });
+        let (min, max) = window.limits();
         let drag = Drag::Resize {
             edges,
             start,
@@ -181,7 +174,11 @@ impl Compositor {
                     to.y = to.y.max(top); // a title bar above the screen could not be grabbed again
                     window.move_to(to);
                     window.arrival = None;
+                    window.wanted = None;
                 }
+                self.shell.snap = self
+                    .snap_at(pointer)
+                    .map(|(mode, area)| Snap::new(grab.window, mode, area));
             }
             Drag::Resize {
                 edges,
@@ -232,6 +229,15 @@ impl Compositor {
             let serial = toplevel.send_configure();
             if let Some(resizing) = &mut window.resizing {
                 resizing.last = Some(serial);
+            }
+        }
+        if let (Drag::Move { from }, Some(snap)) = (drag, self.shell.snap.take())
+            && snap.window == id
+        {
+            self.set_mode(id, snap.mode);
+            // It goes back to where it was before the drag that ended here.
+            if let Some(restore) = self.shell.get_mut(id).and_then(|it| it.restore.as_mut()) {
+                restore.loc = from;
             }
         }
         self.cursor = CursorImageStatus::default_named();

@@ -29,6 +29,13 @@ pub enum Hit {
         /// The layer it belongs to, if it is no window's.
         layer: Option<LayerSurface>,
     },
+    /// What a locked session shows.
+    Lock {
+        /// The surface.
+        surface: WlSurface,
+        /// Its origin in the global space.
+        origin: Point<f64, Logical>,
+    },
     /// A window's title bar, or one of its buttons.
     Title(WindowId, Option<FrameButton>),
     /// The border that resizes a window.
@@ -40,6 +47,13 @@ pub enum Hit {
 impl Compositor {
     /// What is under `point`.
     pub fn hit(&self, point: Point<f64, Logical>) -> Hit {
+        if self.is_locked() {
+            let hit = self.lock_surface_at(point);
+            return hit.map_or(Hit::Desktop, |(surface, origin)| Hit::Lock {
+                surface,
+                origin,
+            });
+        }
         let screen = self.outputs.at(point);
         let covered = self
             .shell
@@ -119,7 +133,7 @@ impl Compositor {
     }
 
     /// The layer surface that takes all keys, if one is shown.
-    pub(super) fn exclusive_layer(&self) -> Option<WlSurface> {
+    pub(crate) fn exclusive_layer(&self) -> Option<WlSurface> {
         self.outputs.iter().find_map(|screen| {
             let map = layer_map_for_output(&screen.output);
             let mut layers = map

@@ -4,13 +4,17 @@
 //! activated has the keyboard. Positions are of a window's *content* (its xdg geometry); the frame
 //! that the compositor draws lies around it.
 
+mod bell;
 mod frame;
 mod grab;
 mod hit;
+mod lock;
 mod modes;
 mod placement;
+mod snap;
 mod switcher;
 mod window;
+mod workspaces;
 
 use std::collections::HashSet;
 
@@ -27,8 +31,11 @@ use smithay::{
 pub use frame::{FrameButton, FrameLayout};
 pub use grab::Edges;
 pub use hit::Hit;
+pub use lock::SessionLock;
+pub use snap::Snap;
 pub use switcher::Switcher;
 pub use window::{ManagedWindow, Mode, WindowId, WindowInfo};
+pub use workspaces::WORKSPACES;
 
 use crate::{handlers::has_buffer, state::Compositor};
 
@@ -37,9 +44,16 @@ use crate::{handlers::has_buffer, state::Compositor};
 pub struct Shell {
     windows: Vec<ManagedWindow>,
     next_id: u32,
-    cascade: i32,
+    /// The workspace that is shown.
+    pub workspace: usize,
     /// Alt-Tab, while it is held.
     pub switcher: Option<Switcher>,
+    /// The window whose bell just rang.
+    pub ringing: Option<WindowId>,
+    /// While the session is locked.
+    pub lock: Option<SessionLock>,
+    /// What the window that is being dragged would fill if it were let go.
+    pub snap: Option<Snap>,
     /// Surfaces that keep the screen awake.
     pub idle_inhibitors: HashSet<WlSurface>,
     /// The frame button under the pointer, and whether it is held down.
@@ -80,9 +94,12 @@ impl Shell {
         self.by_surface(surface).map(|window| window.id)
     }
 
-    /// Windows that are on screen, bottom first.
+    /// Windows that are on screen, bottom first: none while the session is locked.
     pub fn visible(&self) -> impl DoubleEndedIterator<Item = &ManagedWindow> {
-        self.windows.iter().filter(|window| window.is_visible())
+        let (locked, shown) = (self.lock.is_some(), self.workspace);
+        self.windows
+            .iter()
+            .filter(move |window| !locked && window.is_visible() && window.workspace == shown)
     }
 
     /// The window that has the keyboard's attention.
@@ -161,6 +178,7 @@ impl Compositor {
         };
         window.window.on_commit();
         let id = window.id;
+        self.painter.window_drew(id);
         let Some(toplevel) = window.window.toplevel().cloned() else {
             return;
         };
@@ -218,9 +236,11 @@ impl Compositor {
     }
 
     fn map_window(&mut self, id: WindowId) {
+        let shown = self.shell.workspace;
         self.place(id);
         if let Some(window) = self.shell.get_mut(id) {
             window.mapped = true;
+            window.workspace = shown;
         }
         self.activate(id);
         self.tell_windows();
@@ -262,7 +282,8 @@ impl Compositor {
             return;
         };
         window.minimized = false;
-        let surface = window.surface();
+        let (surface, workspace) = (window.surface(), window.workspace);
+        self.show_workspace(workspace);
         self.shell.raise(id);
         // A dialog of the window gets the keyboard in its stead.
         let target = self
@@ -278,6 +299,11 @@ impl Compositor {
 
     /// Gives the keyboard to a surface and redraws what changes look by it.
     pub(crate) fn focus_surface(&mut self, surface: Option<WlSurface>, serial: Serial) {
+        let surface = if self.is_locked() {
+            self.lock_focus()
+        } else {
+            surface
+        };
         for window in &mut self.shell.windows {
             let active = surface.is_some() && window.surface() == surface;
             if window.active != active {

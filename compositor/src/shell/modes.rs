@@ -79,7 +79,7 @@ impl Compositor {
             return;
         };
         if window.mode == Mode::Floating && window.mapped {
-            window.restore = Some(window.rect());
+            window.restore = Some(window.wanted.take().unwrap_or(window.rect()));
         }
         window.mode = mode;
         window.resizing = None;
@@ -137,21 +137,18 @@ impl Compositor {
     fn mode_rect(&self, id: WindowId) -> Option<Option<Rectangle<i32, Logical>>> {
         let window = self.shell.get(id)?;
         let near = window.mapped.then(|| window.rect());
-        let mut area = self.outputs.work_area(near);
+        let area = self.outputs.work_area(near);
         match window.mode {
-            Mode::Floating => return Some(window.restore),
-            Mode::Maximized => {}
-            Mode::SnappedLeft => area.size.w /= 2,
-            Mode::SnappedRight => {
-                let left = area.size.w / 2;
-                area.loc.x += left;
-                area.size.w -= left;
+            Mode::Floating => {
+                return Some(window.restore.map(|rect| self.fitted(window, rect)));
             }
+            Mode::Maximized | Mode::SnappedLeft | Mode::SnappedRight => {}
             Mode::Fullscreen => {
                 let screen = self.outputs.rect_at(near.unwrap_or(area)).unwrap_or(area);
                 return Some(Some(screen));
             }
         }
+        let mut area = window.mode.share(area);
         if window.decorated {
             let title = self.look.title_height.min(area.size.h - 1);
             area.loc.y += title;
@@ -169,11 +166,13 @@ impl Compositor {
             .collect();
         for (id, mode) in ids {
             if mode == Mode::Floating {
-                self.keep_reachable(id);
+                self.keep_in_view(id);
             } else {
                 self.apply_mode(id, false);
             }
         }
+        self.tell_outputs();
+        self.outputs.note_work_areas();
         self.outputs.queue_all();
     }
 }

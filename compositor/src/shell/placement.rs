@@ -5,14 +5,10 @@ use smithay::utils::{Logical, Point, Rectangle, Size};
 use super::{ManagedWindow, Mode, WindowId};
 use crate::state::Compositor;
 
-/// How far each new window stands from the one before.
-const CASCADE_STEP: i32 = 32;
-/// After how many windows the cascade starts over.
-const CASCADE_LENGTH: i32 = 6;
+/// How far a window that must cover another stands from it, so that both can be seen.
+const STEP: i32 = 32;
 /// Between windows that are put side by side.
 const GAP: i32 = 12;
-/// A new window may cover one part of so many of its own size.
-const MOST_COVERED: i64 = 8;
 /// How much of a title bar has to stay on screen.
 const REACH: i32 = 48;
 
@@ -46,11 +42,7 @@ impl Compositor {
                     .filter(|other| other.id != id)
                     .map(|other| other.frame_rect(&self.look))
                     .collect();
-                free_place(size, area, &others).unwrap_or_else(|| {
-                    self.shell.cascade += 1;
-                    let step = (self.shell.cascade - 1) % CASCADE_LENGTH + 1;
-                    centered(size, area) + Point::from((step * CASCADE_STEP, step * CASCADE_STEP))
-                })
+                best_place(size, area, &others).unwrap_or_else(|| centered(size, area))
             }
         };
         let corner = kept_within(Rectangle::new(corner, size), area);
@@ -58,6 +50,76 @@ impl Compositor {
         if let Some(window) = self.shell.get_mut(id) {
             window.move_to(corner + Point::from((0, title)));
         }
+    }
+
+    /// The displays changed: a window that was in view stays so, at its size if that fits. When there
+    /// is room again it goes back to where its user had left it.
+    pub(super) fn keep_in_view(&mut self, id: WindowId) {
+        let Some(window) = self.shell.get(id).filter(|window| window.mapped) else {
+            return;
+        };
+        let left = window.wanted.unwrap_or(window.rect());
+        if window.wanted.is_none() && !self.outputs.was_in_view(self.with_title(window, left)) {
+            self.keep_reachable(id); // its user has pushed it over the edge
+            return;
+        }
+        let now = self.fitted(window, left);
+        let must_resize = now.size != window.rect().size || window.arrival.is_some();
+        let Some(window) = self.shell.get_mut(id) else {
+            return;
+        };
+        window.wanted = (now != left).then_some(left);
+        let toplevel = window.window.toplevel().filter(|_| must_resize).cloned();
+        match toplevel {
+            Some(toplevel) => {
+                toplevel.with_pending_state(|state| state.size = Some(now.size));
+                window.arrival = Some((toplevel.send_configure(), now.loc));
+            }
+            None => window.move_to(now.loc),
+        }
+    }
+
+    /// A window's content rectangle, moved and if need be made smaller so that it lies with its
+    /// title within the work area that is nearest.
+    pub(super) fn fitted(
+        &self,
+        window: &ManagedWindow,
+        content: Rectangle<i32, Logical>,
+    ) -> Rectangle<i32, Logical> {
+        let frame = self.with_title(window, content);
+        let area = self.outputs.work_area(Some(frame));
+        let title = frame.size.h - content.size.h;
+        let (min, max) = window.limits();
+        let length = |wanted: i32, room: i32, min: i32, max: i32| {
+            let fixed = min > 0 && min == max;
+            if fixed {
+                wanted
+            } else {
+                wanted.min(room).max(min).max(1)
+            }
+        };
+        let size = Size::from((
+            length(content.size.w, area.size.w, min.w, max.w),
+            length(content.size.h, area.size.h - title, min.h, max.h),
+        ));
+        let whole = Rectangle::new(frame.loc, (size.w, size.h + title).into());
+        Rectangle::new(kept_within(whole, area) + Point::from((0, title)), size)
+    }
+
+    fn with_title(
+        &self,
+        window: &ManagedWindow,
+        mut content: Rectangle<i32, Logical>,
+    ) -> Rectangle<i32, Logical> {
+        // Whatever its mode is now: this is about where it floats.
+        let title = if window.decorated {
+            self.look.title_height
+        } else {
+            0
+        };
+        content.loc.y -= title;
+        content.size.h += title;
+        content
     }
 
     /// Moves a window so that its title bar can be grabbed.
@@ -90,51 +152,62 @@ impl Compositor {
     }
 }
 
-/// A corner at which a window of `size` covers little or nothing of the others, the nearest such to
-/// the middle. None if it would cover much wherever it goes.
-fn free_place(
+/// The corner for a window of `size`: where it hides no other altogether, covers least of them, and is
+/// nearest to the middle. None if it does not fit at all.
+fn best_place(
     size: Size<i32, Logical>,
     area: Rectangle<i32, Logical>,
     others: &[Rectangle<i32, Logical>],
 ) -> Option<Point<i32, Logical>> {
     let middle = centered(size, area);
-    // Beside, above or below each of the others, or against the area's edges.
+    // Beside, above, below or askew of each of the others, or against the area's edges.
     let end = area.loc + area.size.to_point();
     let (mut xs, mut ys) = (vec![middle.x], vec![middle.y]);
     xs.extend([area.loc.x + GAP, end.x - GAP - size.w]);
     ys.extend([area.loc.y + GAP, end.y - GAP - size.h]);
     for other in others {
+        let (x, y) = (other.loc.x, other.loc.y);
         xs.extend([
-            other.loc.x + other.size.w + GAP,
-            other.loc.x - GAP - size.w,
-            other.loc.x,
+            x + other.size.w + GAP,
+            x - GAP - size.w,
+            x,
+            x + STEP,
+            x - STEP,
         ]);
         ys.extend([
-            other.loc.y + other.size.h + GAP,
-            other.loc.y - GAP - size.h,
-            other.loc.y,
+            y + other.size.h + GAP,
+            y - GAP - size.h,
+            y,
+            y + STEP,
+            y - STEP,
         ]);
     }
-    let covered = |corner: &Point<i32, Logical>| -> i64 {
-        let place = Rectangle::new(*corner, size);
+    for sides in [&mut xs, &mut ys] {
+        sides.sort_unstable();
+        sides.dedup();
+    }
+    let hidden = |place: Rectangle<i32, Logical>| {
+        let hides = |other: &&Rectangle<i32, Logical>| place.contains_rect(**other);
+        others.iter().filter(hides).count()
+    };
+    let covered = |place: Rectangle<i32, Logical>| -> i64 {
         let common = others.iter().filter_map(|other| other.intersection(place));
         common
             .map(|common| i64::from(common.size.w) * i64::from(common.size.h))
             .sum()
     };
-    let far = |corner: &Point<i32, Logical>| {
-        let away = (*corner - middle).to_f64();
+    let far = |corner: Point<i32, Logical>| {
+        let away = (corner - middle).to_f64();
         away.x.hypot(away.y) as i64
     };
-    let fits = |corner: &Point<i32, Logical>| area.contains_rect(Rectangle::new(*corner, size));
-    let places = xs
+    let corners = xs
         .iter()
         .flat_map(|x| ys.iter().map(move |y| Point::from((*x, *y))));
-    let best = places
-        .filter(fits)
-        .min_by_key(|corner| (covered(corner), far(corner)))?;
-    let most = i64::from(size.w) * i64::from(size.h) / MOST_COVERED;
-    (covered(&best) <= most).then_some(best)
+    corners
+        .map(|corner| Rectangle::new(corner, size))
+        .filter(|place| area.contains_rect(*place))
+        .min_by_key(|place| (hidden(*place), covered(*place), far(place.loc)))
+        .map(|place| place.loc)
 }
 
 /// The corner of a rectangle of `size` in the middle of `area`.
@@ -180,21 +253,34 @@ mod tests {
         let area = rect(0, 0, 1000, 600);
         let size = Size::from((300, 200));
         assert_eq!(
-            free_place(size, area, &[]),
+            best_place(size, area, &[]),
             Some((350, 200).into()),
             "the middle"
         );
         let one = rect(350, 200, 300, 200);
-        let beside = free_place(size, area, &[one]).unwrap();
+        let beside = best_place(size, area, &[one]).unwrap();
         assert!(!Rectangle::new(beside, size).overlaps(one));
         assert!(area.contains_rect(Rectangle::new(beside, size)));
-        let all = rect(0, 0, 1000, 600);
-        assert_eq!(free_place(size, area, &[all]), None, "nowhere is free");
         assert_eq!(
-            free_place((2000, 100).into(), area, &[]),
+            best_place((2000, 100).into(), area, &[]),
             None,
             "it does not fit at all"
         );
+    }
+
+    #[test]
+    fn a_crowd_of_windows_can_all_be_seen() {
+        let area = rect(0, 40, 1024, 660);
+        let mut windows: Vec<Rectangle<i32, Logical>> = Vec::new();
+        for size in [(880, 600), (812, 580)].into_iter().cycle().take(12) {
+            let size = Size::from(size);
+            let place = Rectangle::new(best_place(size, area, &windows).unwrap(), size);
+            assert!(
+                !windows.iter().any(|window| place.contains_rect(*window)),
+                "{place:?} hides one of {windows:?}"
+            );
+            windows.push(place);
+        }
     }
 
     #[test]

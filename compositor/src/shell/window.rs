@@ -4,8 +4,12 @@ use serde::{Deserialize, Serialize};
 use smithay::{
     desktop::Window,
     reexports::wayland_server::protocol::wl_surface::WlSurface,
-    utils::{Logical, Point, Rectangle, Serial},
-    wayland::{compositor::with_states, seat::WaylandFocus, shell::xdg::XdgToplevelSurfaceData},
+    utils::{Logical, Point, Rectangle, Serial, Size},
+    wayland::{
+        compositor::with_states,
+        seat::WaylandFocus,
+        shell::xdg::{SurfaceCachedState, XdgToplevelSurfaceData},
+    },
 };
 
 use super::Edges;
@@ -85,6 +89,8 @@ pub struct ManagedWindow {
     pub mode: Mode,
     /// Hidden by its user.
     pub minimized: bool,
+    /// The workspace that it is on.
+    pub workspace: usize,
     /// Has shown its first buffer.
     pub mapped: bool,
     /// Has the keyboard.
@@ -100,6 +106,8 @@ pub struct ManagedWindow {
     /// Where it goes once the client has answered that configure.
     pub(super) arrival: Option<(Serial, Point<i32, Logical>)>,
     pub(super) resizing: Option<Resizing>,
+    /// Content rectangle as its user left it, if the screen has become too small for that.
+    pub(super) wanted: Option<Rectangle<i32, Logical>>,
     moved: bool,
 }
 
@@ -111,6 +119,7 @@ impl ManagedWindow {
             position: Point::default(),
             mode: Mode::Floating,
             minimized: false,
+            workspace: 0,
             mapped: false,
             active: false,
             decorated: false,
@@ -119,6 +128,7 @@ impl ManagedWindow {
             restore: None,
             arrival: None,
             resizing: None,
+            wanted: None,
             moved: false,
         }
     }
@@ -158,6 +168,18 @@ impl ManagedWindow {
             rect.size.h += look.title_height;
         }
         rect
+    }
+
+    /// The least and the most that its client lets its content be; 0 where it does not say.
+    pub(super) fn limits(&self) -> (Size<i32, Logical>, Size<i32, Logical>) {
+        let Some(surface) = self.surface() else {
+            return Default::default();
+        };
+        with_states(&surface, |states| {
+            let mut cached = states.cached_state.get::<SurfaceCachedState>();
+            let cached = cached.current();
+            (cached.min_size, cached.max_size)
+        })
     }
 
     /// Where its root surface's own origin is.

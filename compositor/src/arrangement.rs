@@ -1,0 +1,90 @@
+//! What users choose for displays: mode, scale, place, tone.
+
+use smithay::{
+    desktop::layer_map_for_output,
+    output::{Mode, Scale},
+    reexports::wayland_server::protocol::wl_surface::WlSurface,
+    utils::{Logical, Point},
+    wayland::compositor::{TraversalAction, with_surface_tree_downward},
+};
+
+use crate::{Error, backend::Backend, output::OutputId, render::Tone, state::Compositor};
+
+impl Compositor {
+    /// Drives a display in another mode.
+    pub(crate) fn set_output_mode(&mut self, output: OutputId, mode: Mode) -> Result<(), Error> {
+        match &self.backend {
+            Backend::Headless(_) => self.resize_headless_to(output, mode),
+            Backend::Drm(_) => self.set_card_mode(output, mode),
+            Backend::Nested(_) | Backend::None => {
+                Err(Error::Display("the display has no other mode".into()))
+            }
+        }
+    }
+
+    /// Moves a display among the others, or changes its scale.
+    pub(crate) fn place_output(
+        &mut self,
+        output: OutputId,
+        position: Option<Point<i32, Logical>>,
+        scale: Option<f64>,
+    ) {
+        let Some(screen) = self.outputs.get(output) else {
+            return;
+        };
+        let handle = screen.output.clone();
+        handle.change_current_state(None, None, scale.map(Scale::Fractional), position);
+        layer_map_for_output(&handle).arrange();
+        self.outputs.damage_all();
+        self.work_area_changed();
+        self.size_lock_surfaces();
+        self.tell_scales();
+        if let Some(pointer) = self.seat.get_pointer() {
+            pointer.set_location(self.outputs.clamp(pointer.current_location()));
+        }
+        self.pointer_moved_under();
+    }
+
+    /// Tells every surface which scale to draw at now.
+    fn tell_scales(&self) {
+        let windows = self.shell.iter().filter_map(|window| window.surface());
+        let layers = self.outputs.iter().flat_map(|screen| {
+            let map = layer_map_for_output(&screen.output);
+            let surfaces: Vec<WlSurface> = map
+                .layers()
+                .map(|layer| layer.wl_surface().clone())
+                .collect();
+            surfaces
+        });
+        for root in windows.chain(layers) {
+            let mut surfaces = Vec::new();
+            with_surface_tree_downward(
+                &root,
+                (),
+                |_, _, ()| TraversalAction::DoChildren(()),
+                |surface, _, ()| surfaces.push(surface.clone()),
+                |_, _, ()| true,
+            );
+            surfaces.iter().for_each(|surface| self.tell_scale(surface));
+        }
+    }
+
+    /// Warms every display to this colour temperature, or stops it.
+    pub fn set_night_light(&mut self, kelvin: Option<u32>) {
+        self.outputs.night = kelvin.map(Tone::of_temperature);
+        let ids: Vec<OutputId> = self.outputs.iter().map(|screen| screen.id).collect();
+        for id in ids {
+            self.tone_changed(id);
+        }
+    }
+
+    /// What an output's pixels go through has changed.
+    pub(crate) fn tone_changed(&mut self, output: OutputId) {
+        let chosen = self.protocols.gammas.tone_of(output);
+        let tone = match (chosen, &self.outputs.night) {
+            (Some(chosen), Some(night)) => Some(chosen.then(night)),
+            (chosen, night) => chosen.or(night.as_ref()).cloned(),
+        };
+        self.outputs.set_tone(output, tone);
+    }
+}

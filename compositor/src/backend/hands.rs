@@ -1,0 +1,386 @@
+//! What a device's reports mean: a mouse is accelerated, switches are debounced, a touchpad's contacts
+//! become motion, taps and gestures. The meanings are [`ochre_pointer`]'s.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use evdev::{AbsoluteAxisCode, EventSummary, InputEvent as RawEvent, KeyCode, SynchronizationCode};
+use ochre_pointer::{Acceleration, Button, Contact, Debounce, Meaning, Pad, Report, Touchpad};
+
+use super::evdev::Gather;
+use crate::input::{BTN_LEFT, InputEvent};
+
+/// The other buttons, as Linux numbers them.
+const BTN_RIGHT: u32 = 0x111;
+const BTN_MIDDLE: u32 = 0x112;
+/// A mouse that does not say how fine it is.
+const USUAL_DPI: f64 = 1000.0;
+/// A pad that does not say how large it is, in millimetres.
+const USUAL_PAD: Pad = Pad {
+    width: 100.0,
+    height: 60.0,
+};
+/// The tool type of a palm (linux/input.h: MT_TOOL_PALM).
+const TOOL_PALM: i32 = 2;
+/// More contacts than a pad can tell apart are a broken device's.
+const MOST_SLOTS: i32 = 16;
+
+/// One device.
+#[derive(Debug)]
+pub(super) struct Hands {
+    gather: Gather,
+    pad: Option<Slots>,
+    acceleration: Acceleration,
+    debounce: Debounce,
+}
+
+impl Hands {
+    /// A keyboard, mouse, tablet or touch screen.
+    pub(super) fn new(gather: Gather) -> Self {
+        Self {
+            gather,
+            pad: None,
+            acceleration: Acceleration::new(USUAL_DPI, 0.0),
+            debounce: Debounce::default(),
+        }
+    }
+
+    /// A touchpad, with what its axes say of themselves.
+    pub(super) fn touchpad(x: Axis, y: Axis) -> Self {
+        Self {
+            pad: Some(Slots::new(x, y)),
+            ..Self::new(Gather::new(None, None))
+        }
+    }
+
+    /// Takes an event at a time of our clock; gives what it amounts to.
+    pub(super) fn take(&mut self, event: RawEvent, now: Duration, out: &mut Vec<InputEvent>) {
+        if let Some(pad) = &mut self.pad {
+            pad.take(event, now, out);
+            return;
+        }
+        let made = event
+            .timestamp()
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap_or(now);
+        let mut gathered = Vec::new();
+        self.gather.take(event, &mut gathered);
+        for event in gathered {
+            match event {
+                InputEvent::Motion { dx, dy } => {
+                    let (dx, dy) = self.acceleration.apply(dx, dy, made);
+                    out.push(InputEvent::Motion { dx, dy });
+                }
+                InputEvent::Button { button, pressed } => {
+                    if self.debounce.change(button, pressed, now) {
+                        out.push(event);
+                    }
+                }
+                other => out.push(other),
+            }
+        }
+    }
+
+    /// The device is gone: what it held down is let go.
+    pub(super) fn let_go(&mut self, out: &mut Vec<InputEvent>) {
+        let keys = self.gather.let_go().into_iter();
+        out.extend(keys.filter(|event| !matches!(event, InputEvent::Button { .. })));
+        let pressed = false;
+        let buttons = self.debounce.let_go().into_iter();
+        out.extend(buttons.map(|button| InputEvent::Button { button, pressed }));
+        if let Some(pad) = &mut self.pad {
+            out.extend(pad.touchpad.let_go().into_iter().map(event_of));
+        }
+    }
+
+    /// A key that types went down on another device.
+    pub(super) fn typed(&mut self, now: Duration) {
+        if let Some(pad) = &mut self.pad {
+            pad.touchpad.typed(now);
+        }
+    }
+
+    /// When to come back without an event.
+    pub(super) fn deadline(&self) -> Option<Duration> {
+        let pad = self.pad.as_ref().and_then(|pad| pad.touchpad.deadline());
+        pad.into_iter().chain(self.debounce.deadline()).min()
+    }
+
+    /// Time has passed.
+    pub(super) fn expire(&mut self, now: Duration, out: &mut Vec<InputEvent>) {
+        for (button, pressed) in self.debounce.expire(now) {
+            out.push(InputEvent::Button { button, pressed });
+        }
+        if let Some(pad) = &mut self.pad {
+            out.extend(pad.touchpad.expire(now).into_iter().map(event_of));
+        }
+    }
+}
+
+/// An axis of a pad: its range, and units a millimetre (0: it does not say).
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Axis {
+    pub(super) low: i32,
+    pub(super) high: i32,
+    pub(super) resolution: i32,
+}
+
+impl Axis {
+    /// Its length in millimetres.
+    fn length(self, usual: f64) -> f64 {
+        let units = f64::from(self.high) - f64::from(self.low);
+        if self.resolution > 0 && units > 0.0 {
+            units / f64::from(self.resolution)
+        } else {
+            usual
+        }
+    }
+
+    fn place(self, value: i32, length: f64) -> f64 {
+        let units = f64::from(self.high) - f64::from(self.low);
+        (f64::from(value) - f64::from(self.low)) / units.max(1.0) * length
+    }
+}
+
+/// The slots of a touchpad (multi-touch protocol, type B).
+#[derive(Debug)]
+struct Slots {
+    touchpad: Touchpad,
+    pad: Pad,
+    axes: (Axis, Axis),
+    slot: i32,
+    contacts: BTreeMap<i32, Contact>,
+    pressed: bool,
+    dropped: bool,
+}
+
+impl Slots {
+    fn new(x: Axis, y: Axis) -> Self {
+        let pad = Pad {
+            width: x.length(USUAL_PAD.width),
+            height: y.length(USUAL_PAD.height),
+        };
+        Self {
+            touchpad: Touchpad::new(pad, 0.0),
+            pad,
+            axes: (x, y),
+            slot: 0,
+            contacts: BTreeMap::new(),
+            pressed: false,
+            dropped: false,
+        }
+    }
+
+    fn take(&mut self, event: RawEvent, now: Duration, out: &mut Vec<InputEvent>) {
+        match event.destructure() {
+            EventSummary::Synchronization(_, SynchronizationCode::SYN_DROPPED, _) => {
+                // What touches now is not known: all is lifted until it says so again.
+                self.contacts.clear();
+                self.dropped = true;
+            }
+            EventSummary::Synchronization(_, SynchronizationCode::SYN_REPORT, _) => {
+                self.dropped = false;
+                let report = Report {
+                    contacts: self.contacts.values().copied().collect(),
+                    pressed: self.pressed,
+                };
+                let meanings = self.touchpad.report(&report, now);
+                out.extend(meanings.into_iter().map(event_of));
+            }
+            _ if self.dropped => {}
+            EventSummary::Key(_, KeyCode::BTN_LEFT, value) => self.pressed = value != 0,
+            EventSummary::AbsoluteAxis(_, axis, value) => self.axis(axis, value),
+            _ => {}
+        }
+    }
+
+    fn axis(&mut self, axis: AbsoluteAxisCode, value: i32) {
+        if axis == AbsoluteAxisCode::ABS_MT_SLOT {
+            self.slot = value;
+            return;
+        }
+        if !(0..MOST_SLOTS).contains(&self.slot) {
+            return;
+        }
+        if axis == AbsoluteAxisCode::ABS_MT_TRACKING_ID {
+            if value < 0 {
+                self.contacts.remove(&self.slot);
+            } else {
+                let new = Contact {
+                    id: value,
+                    x: 0.0,
+                    y: 0.0,
+                    breadth: 0.0,
+                    palm: false,
+                };
+                self.contacts.insert(self.slot, new);
+            }
+            return;
+        }
+        let Some(contact) = self.contacts.get_mut(&self.slot) else {
+            return;
+        };
+        let (x, y) = self.axes;
+        match axis {
+            AbsoluteAxisCode::ABS_MT_POSITION_X => contact.x = x.place(value, self.pad.width),
+            AbsoluteAxisCode::ABS_MT_POSITION_Y => contact.y = y.place(value, self.pad.height),
+            // Only a pad that knows millimetres knows how broad a contact is.
+            AbsoluteAxisCode::ABS_MT_TOUCH_MAJOR if x.resolution > 0 => {
+                contact.breadth = f64::from(value) / f64::from(x.resolution);
+            }
+            AbsoluteAxisCode::ABS_MT_TOOL_TYPE => contact.palm = value == TOOL_PALM,
+            _ => {}
+        }
+    }
+}
+
+/// What was meant, as input.
+fn event_of(meaning: Meaning) -> InputEvent {
+    let count = |fingers: usize| u32::try_from(fingers).unwrap_or(u32::MAX);
+    match meaning {
+        Meaning::Motion { dx, dy } => InputEvent::Motion { dx, dy },
+        Meaning::Button(button, pressed) => InputEvent::Button {
+            button: match button {
+                Button::Left => BTN_LEFT,
+                Button::Right => BTN_RIGHT,
+                Button::Middle => BTN_MIDDLE,
+            },
+            pressed,
+        },
+        Meaning::Scroll { dx, dy } => InputEvent::Scroll {
+            horizontal: dx,
+            vertical: dy,
+        },
+        Meaning::SwipeBegin { fingers } => InputEvent::SwipeBegin {
+            fingers: count(fingers),
+        },
+        Meaning::Swipe { dx, dy } => InputEvent::Swipe { dx, dy },
+        Meaning::SwipeEnd => InputEvent::SwipeEnd,
+        Meaning::PinchBegin { fingers } => InputEvent::PinchBegin {
+            fingers: count(fingers),
+        },
+        Meaning::Pinch {
+            dx,
+            dy,
+            scale,
+            rotation,
+        } => InputEvent::Pinch {
+            dx,
+            dy,
+            scale,
+            rotation,
+        },
+        Meaning::PinchEnd => InputEvent::PinchEnd,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use evdev::EventType;
+
+    const AXIS: Axis = Axis {
+        low: 0,
+        high: 1000,
+        resolution: 10,
+    };
+
+    fn play(hands: &mut Hands, at: u64, events: &[(EventType, u16, i32)]) -> Vec<InputEvent> {
+        let mut out = Vec::new();
+        for (kind, code, value) in events {
+            let event = RawEvent::new(kind.0, *code, *value);
+            hands.take(event, Duration::from_millis(at), &mut out);
+        }
+        out
+    }
+
+    const ABS: EventType = EventType::ABSOLUTE;
+    const SYN: (EventType, u16, i32) = (EventType::SYNCHRONIZATION, 0, 0);
+    const SLOT: u16 = 0x2f;
+    const X: u16 = 0x35;
+    const Y: u16 = 0x36;
+    const ID: u16 = 0x39;
+
+    #[test]
+    fn a_pad_s_slots_are_fingers() {
+        let mut hands = Hands::touchpad(AXIS, AXIS);
+        let down = [
+            (ABS, SLOT, 0),
+            (ABS, ID, 7),
+            (ABS, X, 500),
+            (ABS, Y, 300),
+            SYN,
+        ];
+        assert!(play(&mut hands, 0, &down).is_empty());
+        let out = play(&mut hands, 10, &[(ABS, X, 540), SYN]);
+        assert!(matches!(out[..], [InputEvent::Motion { dx, dy }] if dx > 0.0 && dy == 0.0));
+        assert!(play(&mut hands, 20, &[(ABS, ID, -1), SYN]).is_empty());
+    }
+
+    #[test]
+    fn a_tap_s_release_comes_by_its_deadline() {
+        let mut hands = Hands::touchpad(AXIS, AXIS);
+        play(
+            &mut hands,
+            0,
+            &[(ABS, ID, 7), (ABS, X, 500), (ABS, Y, 300), SYN],
+        );
+        let out = play(&mut hands, 60, &[(ABS, ID, -1), SYN]);
+        let (button, pressed) = (BTN_LEFT, true);
+        assert_eq!(out, [InputEvent::Button { button, pressed }]);
+        let due = hands.deadline().unwrap();
+        let mut out = Vec::new();
+        hands.expire(due, &mut out);
+        let pressed = false;
+        assert_eq!(out, [InputEvent::Button { button, pressed }]);
+        assert_eq!(hands.deadline(), None);
+    }
+
+    #[test]
+    fn a_device_that_vanishes_lets_go() {
+        let mut hands = Hands::new(Gather::new(None, None));
+        let down = [(EventType::KEY, 0x110, 1), (EventType::KEY, 30, 1), SYN];
+        assert_eq!(play(&mut hands, 0, &down).len(), 2);
+        let mut out = Vec::new();
+        hands.let_go(&mut out);
+        let pressed = false;
+        let (code, button) = (30, BTN_LEFT);
+        assert_eq!(
+            out,
+            [
+                InputEvent::Key { code, pressed },
+                InputEvent::Button { button, pressed }
+            ]
+        );
+
+        let mut hands = Hands::touchpad(AXIS, AXIS);
+        let press = (EventType::KEY, 0x110, 1);
+        let down = [(ABS, ID, 7), (ABS, X, 500), (ABS, Y, 300), press, SYN];
+        assert_eq!(play(&mut hands, 0, &down).len(), 1);
+        let mut out = Vec::new();
+        hands.let_go(&mut out);
+        assert_eq!(out, [InputEvent::Button { button, pressed }]);
+    }
+
+    #[test]
+    fn slots_and_ids_that_cannot_be_are_not_followed() {
+        let mut hands = Hands::touchpad(AXIS, AXIS);
+        for slot in [-1, 99, i32::MAX] {
+            let out = play(
+                &mut hands,
+                0,
+                &[(ABS, SLOT, slot), (ABS, ID, 1), (ABS, X, 9), SYN],
+            );
+            assert!(out.is_empty());
+        }
+        assert!(hands.pad.unwrap().contacts.is_empty());
+    }
+
+    #[test]
+    fn a_worn_switch_clicks_once() {
+        let mut hands = Hands::new(Gather::new(None, None));
+        let key = |value| (EventType::KEY, 0x110, value);
+        assert_eq!(play(&mut hands, 0, &[key(1), SYN]).len(), 1);
+        assert!(play(&mut hands, 4, &[key(0), SYN, key(1), SYN]).is_empty());
+        assert_eq!(play(&mut hands, 90, &[key(0), SYN]).len(), 1);
+    }
+}

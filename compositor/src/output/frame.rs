@@ -1,0 +1,167 @@
+//! One frame of an output: drawn when it is due, shown at a vblank, told to clients.
+
+use std::time::Duration;
+
+use ochre_raster::Bitmap;
+use smithay::{
+    backend::renderer::damage::OutputDamageTracker,
+    reexports::{
+        wayland_protocols::wp::presentation_time::server::wp_presentation_feedback::Kind,
+        wayland_server::protocol::wl_surface::WlSurface,
+    },
+    wayland::presentation::Refresh,
+};
+
+use super::{OutputId, Pacing, Screen};
+use crate::{
+    Error,
+    backend::{Backend, Presented, drm::LOST_FLIP},
+    clock::Due,
+    render::{Extent, Target},
+    state::Compositor,
+};
+
+impl Compositor {
+    /// Asks for a frame wherever a surface shows.
+    pub(crate) fn queue_redraw_for(&mut self, _root: &WlSurface) {
+        // One output is the rule; a frame without damage costs no drawing.
+        self.outputs.queue_all();
+    }
+
+    /// Draws the outputs that are due.
+    pub(crate) fn draw_due_outputs(&mut self) {
+        let due: Vec<OutputId> = self
+            .outputs
+            .screens
+            .iter()
+            .filter(|screen| screen.pacing == Pacing::Queued)
+            .map(|screen| screen.id)
+            .collect();
+        for id in due {
+            if let Err(err) = self.draw(id) {
+                eprintln!("ochre-compositor: {err}");
+                // The frame is lost; whatever asks next draws the next one.
+                if let Some(screen) = self.outputs.get_mut(id) {
+                    screen.pacing = Pacing::Idle;
+                }
+                self.present_failed();
+            }
+        }
+    }
+
+    fn draw(&mut self, id: OutputId) -> Result<(), Error> {
+        let Some(screen) = self.outputs.get(id) else {
+            return Ok(());
+        };
+        let output = screen.output.clone();
+        self.enter_surfaces(&output);
+        self.lock_drawn(id);
+        let scene = self.scene(id, true);
+        let mut backend = std::mem::replace(&mut self.backend, Backend::None);
+        let background = self.look.background;
+        let painter = &mut self.painter;
+        let Some(screen) = self.outputs.get_mut(id) else {
+            return Ok(());
+        };
+        let (tracker, tone) = (&mut screen.damage, &screen.tone);
+        let presented = backend.present(id, &mut |mut target, age| {
+            let drawn = painter.render(tracker, &mut target, age, &scene, background)?;
+            if let (Some(tone), Some(drawn)) = (tone, &drawn) {
+                tone.apply(&mut target, drawn);
+            }
+            Ok(drawn)
+        });
+        self.backend = backend;
+        drop(scene);
+        let now = self.clock.now();
+        let presented = presented?;
+        if presented != Presented::Nothing {
+            let feedback = self.take_feedback(&output);
+            if let Some(screen) = self.outputs.get_mut(id) {
+                screen.feedback = Some(feedback);
+                screen.frames += 1;
+            }
+        }
+        let Some(screen) = self.outputs.get_mut(id) else {
+            return Ok(());
+        };
+        screen.pacing = Pacing::Waiting { again: false };
+        let vblank = match presented {
+            Presented::AtFlip => now + LOST_FLIP,
+            Presented::AtTimer | Presented::Nothing => screen.next_vblank(now),
+        };
+        self.deadlines.set(vblank, Due::Vblank(id));
+        if presented != Presented::Nothing {
+            self.serve_captures(id);
+            self.serve_image_copies();
+        }
+        Ok(())
+    }
+
+    /// A frame is on screen (or would be, had anything changed).
+    pub(crate) fn vblank(&mut self, id: OutputId, at: Duration) {
+        let Some(screen) = self.outputs.get_mut(id) else {
+            return;
+        };
+        self.deadlines.cancel(Due::Vblank(id));
+        screen.last_vblank = at;
+        let Pacing::Waiting { again } = screen.pacing else {
+            return;
+        };
+        screen.pacing = if again { Pacing::Queued } else { Pacing::Idle };
+        let refresh = screen.refresh();
+        let frames = screen.frames;
+        let output = screen.output.clone();
+        if let Some(mut feedback) = screen.feedback.take() {
+            let refresh = Refresh::fixed(refresh);
+            feedback.presented::<_, smithay::utils::Monotonic>(at, refresh, frames, Kind::Vsync);
+        }
+        if frames == 1 {
+            self.session.announce_first_frame();
+        }
+        self.send_frame_callbacks(&output, at);
+        self.lock_shown(id);
+    }
+
+    /// A card says that a frame is on screen. Cards without vblank say so at once: those are held
+    /// to their refresh rate.
+    pub(crate) fn flip_done(&mut self, id: OutputId) {
+        let now = self.clock.now();
+        let Some(screen) = self.outputs.get(id) else {
+            return;
+        };
+        let earliest = screen.last_vblank + screen.refresh() * 3 / 4;
+        if now < earliest {
+            self.deadlines
+                .set(screen.last_vblank + screen.refresh(), Due::Vblank(id));
+        } else {
+            self.vblank(id, now);
+        }
+    }
+
+    /// Draws an output into a bitmap of its own: for screenshots and captures.
+    pub fn draw_apart(&mut self, id: OutputId, cursor: bool) -> Result<Bitmap, Error> {
+        let size = self
+            .outputs
+            .get(id)
+            .map(Screen::mode_size)
+            .unwrap_or_default();
+        let extent = Extent::from_signed(size.w, size.h)
+            .ok_or_else(|| Error::Display("no such output".into()))?;
+        let Some(screen) = self.outputs.get(id) else {
+            return Err(Error::Display("no such output".into()));
+        };
+        let mut tracker = OutputDamageTracker::from_output(&screen.output);
+        let scene = self.scene(id, cursor);
+        let mut bitmap = extent.bitmap();
+        let background = self.look.background;
+        self.painter.render(
+            &mut tracker,
+            &mut Target::of(&mut bitmap),
+            0,
+            &scene,
+            background,
+        )?;
+        Ok(bitmap)
+    }
+}

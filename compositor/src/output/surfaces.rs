@@ -1,0 +1,91 @@
+//! What the surfaces on an output are told: that they are on it, and when a frame was shown.
+
+use std::time::Duration;
+
+use smithay::{
+    desktop::{
+        layer_map_for_output,
+        utils::{
+            OutputPresentationFeedback, send_frames_surface_tree,
+            take_presentation_feedback_surface_tree,
+        },
+    },
+    input::pointer::CursorImageStatus,
+    output::Output,
+    reexports::{
+        wayland_protocols::wp::presentation_time::server::wp_presentation_feedback::Kind,
+        wayland_server::protocol::wl_surface::WlSurface,
+    },
+    wayland::compositor::SurfaceData,
+};
+
+use crate::{shell::SessionLock, state::Compositor};
+
+impl Compositor {
+    /// Tells surfaces which output they are on.
+    pub(super) fn enter_surfaces(&self, output: &Output) {
+        for window in self.shell.visible() {
+            window
+                .window
+                .with_surfaces(|surface, _| output.enter(surface));
+        }
+        for layer in layer_map_for_output(output).layers() {
+            layer.with_surfaces(|surface, _| output.enter(surface));
+        }
+        for surface in self.shell.lock.iter().flat_map(SessionLock::surfaces) {
+            output.enter(surface);
+        }
+    }
+
+    pub(super) fn send_frame_callbacks(&self, output: &Output, now: Duration) {
+        let here = |_: &WlSurface, _: &SurfaceData| Some(output.clone());
+        for window in self.shell.visible() {
+            window
+                .window
+                .send_frame(output, now, Some(Duration::ZERO), here);
+        }
+        for layer in layer_map_for_output(output).layers() {
+            layer.send_frame(output, now, Some(Duration::ZERO), here);
+        }
+        for surface in self.loose_surfaces() {
+            send_frames_surface_tree(&surface, output, now, Some(Duration::ZERO), here);
+        }
+    }
+
+    pub(super) fn take_feedback(&self, output: &Output) -> OutputPresentationFeedback {
+        let mut feedback = OutputPresentationFeedback::new(output);
+        let here = |_: &WlSurface, _: &SurfaceData| Some(output.clone());
+        let kind = |_: &WlSurface, _: &SurfaceData| Kind::empty();
+        for window in self.shell.visible() {
+            window
+                .window
+                .take_presentation_feedback(&mut feedback, here, kind);
+        }
+        for layer in layer_map_for_output(output).layers() {
+            layer.take_presentation_feedback(&mut feedback, here, kind);
+        }
+        for surface in self.loose_surfaces() {
+            take_presentation_feedback_surface_tree(&surface, &mut feedback, here, kind);
+        }
+        feedback
+    }
+
+    /// Surfaces of neither window nor layer: the pointer's image, what it drags, the lock's.
+    pub(super) fn loose_surfaces(&self) -> Vec<WlSurface> {
+        let cursor = match &self.cursor {
+            CursorImageStatus::Surface(surface) => Some(surface.clone()),
+            _ => None,
+        };
+        cursor
+            .into_iter()
+            .chain(self.drag_icon.as_ref().map(|(icon, _)| icon.clone()))
+            .chain(
+                self.shell
+                    .lock
+                    .iter()
+                    .flat_map(SessionLock::surfaces)
+                    .cloned(),
+            )
+            .collect()
+    }
+}

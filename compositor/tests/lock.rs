@@ -1,0 +1,188 @@
+//! The locked session: what its screen shows, who gets the keys, and who may unlock it.
+
+mod fixture;
+
+use fixture::{Client, ClientSide, FRAME, Fixture, SIZE};
+use ochre_compositor::input::Action;
+use wayland_client::{
+    Connection, Dispatch, Proxy, QueueHandle, delegate_noop,
+    protocol::{
+        wl_compositor::WlCompositor, wl_output::WlOutput, wl_seat::WlSeat, wl_surface::WlSurface,
+    },
+};
+use wayland_protocols::ext::session_lock::v1::client::{
+    ext_session_lock_manager_v1::ExtSessionLockManagerV1,
+    ext_session_lock_surface_v1::{self, ExtSessionLockSurfaceV1},
+    ext_session_lock_v1::{self, ExtSessionLockV1},
+};
+
+delegate_noop!(ClientSide: ignore ExtSessionLockManagerV1);
+delegate_noop!(ClientSide: ignore WlOutput);
+
+impl Dispatch<ExtSessionLockV1, ()> for ClientSide {
+    fn event(
+        state: &mut Self,
+        _: &ExtSessionLockV1,
+        event: ext_session_lock_v1::Event,
+        (): &(),
+        _: &Connection,
+        _: &QueueHandle<Self>,
+    ) {
+        state.notes.push(match event {
+            ext_session_lock_v1::Event::Locked => "locked".into(),
+            _ => "finished".into(),
+        });
+    }
+}
+
+impl Dispatch<ExtSessionLockSurfaceV1, ()> for ClientSide {
+    fn event(
+        state: &mut Self,
+        surface: &ExtSessionLockSurfaceV1,
+        event: ext_session_lock_surface_v1::Event,
+        (): &(),
+        _: &Connection,
+        _: &QueueHandle<Self>,
+    ) {
+        if let ext_session_lock_surface_v1::Event::Configure {
+            serial,
+            width,
+            height,
+        } = event
+        {
+            surface.ack_configure(serial);
+            state.notes.push(format!("{width}x{height}"));
+        }
+    }
+}
+
+const COLOUR: u32 = 0xff30_1060;
+
+fn lock(client: &Client) -> ExtSessionLockV1 {
+    client
+        .bind::<ExtSessionLockManagerV1>(1)
+        .lock(&client.handle, ())
+}
+
+/// Shows a lock surface on the one output.
+fn cover(client: &mut Client, fixture: &mut Fixture, lock: &ExtSessionLockV1) -> WlSurface {
+    let surface = client
+        .bind::<WlCompositor>(6)
+        .create_surface(&client.handle, ());
+    let output = client.bind::<WlOutput>(4);
+    lock.get_lock_surface(&surface, &output, &client.handle, ());
+    client.roundtrip(fixture);
+    let (buffer, _file) = client.buffer((SIZE.0 as i32, SIZE.1 as i32), COLOUR);
+    surface.attach(Some(&buffer), 0, 0);
+    surface.commit();
+    client.roundtrip(fixture);
+    surface
+}
+
+/// A window with the keyboard, and a locker that has locked.
+fn locked() -> (Fixture, Client, Client, ExtSessionLockV1) {
+    let mut fixture = Fixture::new();
+    let mut client = fixture.client();
+    client.bind::<WlSeat>(7).get_keyboard(&client.handle, ());
+    client.shown(&mut fixture, "secret", (400, 300), false);
+    let mut locker = fixture.client();
+    locker.bind::<WlSeat>(7).get_keyboard(&locker.handle, ());
+    let lock = lock(&locker);
+    locker.roundtrip(&mut fixture);
+    assert!(
+        locker.state.notes.is_empty(),
+        "the window is still on screen"
+    );
+    for _ in 0..3 {
+        fixture.advance(FRAME);
+    }
+    locker.roundtrip(&mut fixture);
+    assert_eq!(locker.state.notes, ["locked"]);
+    (fixture, client, locker, lock)
+}
+
+#[test]
+fn a_locked_session_shows_and_hears_its_locker_only() {
+    let (mut fixture, mut client, mut locker, lock) = locked();
+    assert_ne!(
+        fixture.pixel(380, 280),
+        0x20_8040,
+        "windows are gone at once"
+    );
+    let surface = cover(&mut locker, &mut fixture, &lock);
+    fixture.advance(FRAME);
+    assert_eq!(locker.state.notes, ["locked", "800x600"]);
+    assert_eq!(fixture.pixel(380, 280), COLOUR & 0x00ff_ffff);
+    client.roundtrip(&mut fixture);
+    assert_eq!(client.state.keyboard_focus, None);
+    assert_eq!(
+        locker.state.keyboard_focus,
+        Some(surface.id().protocol_id())
+    );
+    fixture.point(300, 300);
+    fixture.press(true);
+    fixture.press(false);
+    fixture.tap(30);
+    fixture.compositor.act(Action::Close);
+    client.roundtrip(&mut fixture);
+    locker.roundtrip(&mut fixture);
+    assert!(client.state.keys.is_empty());
+    assert_eq!(locker.state.keys, [(30, true), (30, false)]);
+    assert!(!client.state.toplevels.values().any(|told| told.closed));
+
+    lock.unlock_and_destroy();
+    locker.roundtrip(&mut fixture);
+    fixture.advance(FRAME);
+    client.roundtrip(&mut fixture);
+    assert!(client.state.keyboard_focus.is_some(), "it is back");
+    assert_eq!(fixture.pixel(380, 280), 0x20_8040);
+}
+
+#[test]
+fn a_window_that_opens_under_the_lock_stays_unseen() {
+    let (mut fixture, mut client, ..) = locked();
+    client.shown(&mut fixture, "late", (800, 600), false);
+    assert_ne!(fixture.pixel(380, 280), 0x20_8040);
+    assert_eq!(client.state.keyboard_focus, None);
+}
+
+#[test]
+fn a_dead_locker_leaves_the_session_locked_for_the_next_one() {
+    let (mut fixture, mut client, mut locker, lock_object) = locked();
+    cover(&mut locker, &mut fixture, &lock_object);
+    drop((locker, lock_object));
+    for _ in 0..3 {
+        fixture.advance(FRAME);
+    }
+    assert!(fixture.compositor.is_locked());
+    assert_ne!(fixture.pixel(380, 280), 0x20_8040, "not the window");
+    assert_ne!(fixture.pixel(380, 280), COLOUR & 0x00ff_ffff);
+    fixture.tap(30);
+    client.roundtrip(&mut fixture);
+    assert!(client.state.keys.is_empty());
+
+    let mut next = fixture.client();
+    let held = lock(&next);
+    next.roundtrip(&mut fixture);
+    for _ in 0..3 {
+        fixture.advance(FRAME);
+    }
+    next.roundtrip(&mut fixture);
+    assert_eq!(next.state.notes, ["locked"]);
+    held.unlock_and_destroy();
+    next.roundtrip(&mut fixture);
+    assert!(!fixture.compositor.is_locked());
+}
+
+#[test]
+fn who_holds_no_lock_unlocks_nothing() {
+    let (mut fixture, _client, _locker, _lock) = locked();
+    let mut thief = fixture.client();
+    let refused = lock(&thief);
+    thief.roundtrip(&mut fixture);
+    assert_eq!(thief.state.notes, ["finished"]);
+    refused.unlock_and_destroy();
+    assert!(!thief.roundtrip(&mut fixture));
+    assert_eq!(thief.error.unwrap().object_interface, "ext_session_lock_v1");
+    assert!(fixture.compositor.is_locked());
+}
