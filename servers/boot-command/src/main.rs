@@ -3,7 +3,8 @@
 //!
 //! The host listens on four serial ports: the first is the console, the second and third carry the
 //! command's standard output and standard error, the fourth carries [`report`] lines from here.
-//! The command itself writes to pipes, so it sees what it would see in `./x exec … | cat`, whatever
+//! The second brings the command's [`input`] too, where the host has any to send. The command itself
+//! reads from and writes to pipes, so it sees what it would see in `./x exec … | cat`, whatever
 //! a serial port is on this kernel; [`relay`] copies them out. What to run is in [`request::PATH`].
 //!
 //! The same program does this on Ochre, as a unit of init or in its place, and on Linux as the
@@ -11,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 mod first_process;
+mod input;
 mod relay;
 mod report;
 mod request;
@@ -18,7 +20,6 @@ mod request;
 use crate::report::{Ending, Report};
 use crate::request::Request;
 use anyhow::{Context, Result};
-use std::fs::File;
 use std::io::{Write, pipe};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitCode, Stdio};
@@ -60,21 +61,19 @@ fn work() -> Result<()> {
     }
     let (out, out_writer) = pipe().context("cannot make a pipe")?;
     let (err, mut err_writer) = pipe().context("cannot make a pipe")?;
-    let relay = relay::start(
-        out,
-        relay::port("/dev/ttyS1")?,
-        err,
-        relay::port("/dev/ttyS2")?,
-    )?;
+    let out_port = relay::port("/dev/ttyS1")?;
+    let input = match request.input {
+        true => Stdio::from(input::start(out_port.try_clone()?, report.port()?)?),
+        false => Stdio::null(),
+    };
+    let relay = relay::start(out, out_port, err, relay::port("/dev/ttyS2")?)?;
 
     let mut command = Command::new(&request.arguments[0]);
     command
         .args(&request.arguments[1..])
         .env_clear()
         .envs(request.environment);
-    command
-        .current_dir("/")
-        .stdin(File::open("/dev/null").map_or_else(|_| Stdio::null(), Stdio::from));
+    command.current_dir("/").stdin(input);
     command.stdout(out_writer).stderr(err_writer.try_clone()?);
     let spawned = command.spawn();
     // The command holds copies of the pipes' ends; ours must not keep the relay waiting.

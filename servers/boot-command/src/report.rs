@@ -1,5 +1,6 @@
 //! The lines that tell the host what happens, on the fourth serial port:
-//! `started`, then `ended exit|signal NUMBER OUT_BYTES ERR_BYTES`. The counts let the host read
+//! `started`, `taken TOTAL` for input (see [`crate::input`]), then
+//! `ended exit|signal NUMBER OUT_BYTES ERR_BYTES`. The counts let the host read
 //! both output ports to their ends, though nothing orders one port's bytes after another's.
 
 use crate::relay;
@@ -42,9 +43,16 @@ impl Report {
     }
 
     fn line(&mut self, text: &str) -> Result<()> {
-        // One write, so that the line never comes in pieces with others between.
-        self.0
-            .write_all(format!("{text}\n").as_bytes())
-            .context("cannot report to the host")
+        line(&mut self.0, text).context("cannot report to the host")
     }
+
+    /// The port itself.
+    pub fn port(&self) -> std::io::Result<File> {
+        self.0.try_clone()
+    }
+}
+
+/// Writes a line at once, so that it never comes in pieces with others between.
+pub fn line(port: &mut File, text: &str) -> std::io::Result<()> {
+    port.write_all(format!("{text}\n").as_bytes())
 }

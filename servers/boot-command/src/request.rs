@@ -1,7 +1,8 @@
 //! What to run: a file that `./x exec` puts into the boot archive.
 //!
 //! Records of `KEY=VALUE`, each ended by a NUL, as paths and arguments may hold anything else:
-//! `arg` (once for each), `env` (a `NAME=VALUE`), `wait` (a path that must exist first).
+//! `arg` (once for each), `env` (a `NAME=VALUE`), `wait` (a path that must exist first), `input`
+//! (the host sends the command's input, see [`crate::input`]; the value is empty).
 
 use anyhow::{Context, Result, bail};
 use std::ffi::OsString;
@@ -21,6 +22,8 @@ pub struct Request {
     pub environment: Vec<(OsString, OsString)>,
     /// Files to wait for.
     pub wait: Vec<PathBuf>,
+    /// Whether the host sends input.
+    pub input: bool,
 }
 
 impl Request {
@@ -50,6 +53,7 @@ impl Request {
                     request.environment.push((text(name), text(value)));
                 }
                 b"wait" => request.wait.push(text(value).into()),
+                b"input" => request.input = true,
                 _ => bail!("unknown record {}", String::from_utf8_lossy(key)),
             }
         }
@@ -72,14 +76,16 @@ mod tests {
 
     #[test]
     fn records_are_kept_in_order_and_may_hold_any_byte() {
-        let request =
-            Request::parse(b"env=A=b=c\0arg=sh\0arg=-c\0arg=echo \xff\n\0arg=\0wait=/run/x\0")
-                .unwrap();
+        let request = Request::parse(
+            b"env=A=b=c\0arg=sh\0arg=-c\0arg=echo \xff\n\0arg=\0wait=/run/x\0input=\0",
+        )
+        .unwrap();
         assert_eq!(request.arguments[..2], ["sh", "-c"]);
         assert_eq!(request.arguments[2].as_encoded_bytes(), b"echo \xff\n");
         assert_eq!(request.arguments[3], "");
         assert_eq!(request.environment, [("A".into(), "b=c".into())]);
         assert_eq!(request.wait, [PathBuf::from("/run/x")]);
+        assert!(request.input);
     }
 
     #[test]

@@ -5,11 +5,10 @@ use anyhow::Context;
 use ochre_abi::native::{Derive, DeriveKind};
 use ochre_abi::scheme::SchemeFlags;
 use ochre_driver::native;
-use std::collections::BTreeSet;
 use std::ffi::CString;
+use std::io::ErrorKind;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 
 /// A descriptor and its name in OCHRE_FDS.
 pub struct Named {
@@ -78,23 +77,16 @@ pub struct HeldScheme {
 impl HeldScheme {
     /// Makes the scheme and mounts it, at the lowest free number if the path has a `%n`.
     pub fn mount(scheme: &Scheme) -> anyhow::Result<HeldScheme> {
-        let mount = free_path(&scheme.mount);
+        let parent = Path::new(&scheme.mount).parent().unwrap_or(Path::new("/"));
+        std::fs::create_dir_all(parent).with_context(|| format!("creating {parent:?}"))?;
+        let mount = claim(scheme).with_context(|| format!("creating {}", scheme.mount))?;
         let path = Path::new(&mount);
-        if let Some(parent) = path.parent() {
-            std::fs::create_dir_all(parent).with_context(|| format!("creating {parent:?}"))?;
-        }
         let mut flags = SchemeFlags::empty();
         if scheme.stateless {
             flags |= SchemeFlags::STATELESS;
         }
-        match scheme.root {
-            Root::Directory => {
-                std::fs::create_dir_all(path).with_context(|| format!("creating {mount}"))?;
-            }
-            Root::File => {
-                flags |= SchemeFlags::ROOT_IS_FILE;
-                std::fs::File::create(path).with_context(|| format!("creating {mount}"))?;
-            }
+        if scheme.root == Root::File {
+            flags |= SchemeFlags::ROOT_IS_FILE;
         }
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let control = native::scheme_create(&name, flags).context("creating a scheme")?;
@@ -118,15 +110,24 @@ impl HeldScheme {
     }
 }
 
-/// The template with the lowest number that no scheme of this process has taken. The tree itself is
-/// not asked: a look at a mounted scheme asks its server, which may not be there yet.
-fn free_path(template: &str) -> String {
-    static TAKEN: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
-    let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
-    let path = (0u32..)
-        .map(|n| template.replace("%n", &n.to_string()))
-        .find(|path| path == template || !taken.contains(path))
-        .expect("numbers do not run out before schemes");
-    taken.insert(path.clone());
-    path
+/// Makes what the scheme will cover: for a template, with the lowest number that is free. Drivers
+/// whose devices come and go take numbers of the same directories: who makes the name has it. What
+/// is mounted there is not asked, as its server may not be there yet.
+fn claim(scheme: &Scheme) -> std::io::Result<String> {
+    let template = &scheme.mount;
+    for number in 0u32.. {
+        let path = template.replace("%n", &number.to_string());
+        let made = match scheme.root {
+            Root::Directory => std::fs::create_dir(&path),
+            Root::File => std::fs::File::create_new(&path).map(drop),
+        };
+        match made {
+            Ok(()) => return Ok(path),
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
+            // A fixed name may be there already.
+            Err(_) if path == *template => return Ok(path),
+            Err(_) => {}
+        }
+    }
+    Err(ErrorKind::StorageFull.into())
 }

@@ -15,6 +15,8 @@ pub struct Device {
     pub id: String,
     /// `class:CCSS`.
     pub class: String,
+    /// `class:CCSSPP`: with the programming interface.
+    pub interface: String,
 }
 
 /// Reads `/dev/pci` and sends what is there, then wakes the supervisor through `wake`.
@@ -47,5 +49,6 @@ fn describe(path: &Path) -> Result<Device> {
         path: path.to_string_lossy().into_owned(),
         id: format!("{:04x}:{:04x}", pci.vendor(), pci.device()),
         class: format!("class:{:04x}", pci.config_u32(8) >> 16),
+        interface: format!("class:{:06x}", pci.config_u32(8) >> 8),
     })
 }

@@ -17,6 +17,8 @@ pub enum Command {
     Log(String),
     Stop(String),
     Restart(String),
+    PowerOff,
+    Reboot,
 }
 
 impl Command {
@@ -28,6 +30,8 @@ impl Command {
             ("log", Some(name)) => Command::Log(name.to_string()),
             ("stop", Some(name)) => Command::Stop(name.to_string()),
             ("restart" | "start", Some(name)) => Command::Restart(name.to_string()),
+            ("poweroff", None) => Command::PowerOff,
+            ("reboot", None) => Command::Reboot,
             _ => return None,
         };
         words.next().is_none().then_some(command)
@@ -74,7 +78,9 @@ impl Control {
                     let reply = match text {
                         Some(command) => answer(command),
                         None => {
-                            "error: expected status, log NAME, stop NAME or restart NAME\n".into()
+                            "error: expected status, log NAME, stop NAME, restart NAME, poweroff or \
+                             reboot\n"
+                                .into()
                         }
                     };
                     let _ = connection.write_all(reply.as_bytes());
@@ -117,6 +123,8 @@ mod tests {
     fn commands_are_parsed_strictly() {
         assert_eq!(Command::parse("status"), Some(Command::Status));
         assert_eq!(Command::parse("log pci"), Some(Command::Log("pci".into())));
+        assert_eq!(Command::parse("poweroff"), Some(Command::PowerOff));
+        assert_eq!(Command::parse("poweroff now"), None);
         assert_eq!(Command::parse("stop"), None);
         assert_eq!(Command::parse("stop a b"), None);
     }

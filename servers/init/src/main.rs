@@ -12,6 +12,7 @@ mod capability;
 mod coldplug;
 mod control;
 mod log;
+mod shutdown;
 mod spawn;
 mod supervisor;
 mod unit;

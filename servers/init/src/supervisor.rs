@@ -5,6 +5,7 @@ use crate::capability::{self, HeldScheme, Named};
 use crate::coldplug::{self, Device};
 use crate::control::{Command, Control};
 use crate::log::Log;
+use crate::shutdown::Shutdown;
 use crate::spawn::{self, Started};
 use crate::unit::{self, Restart, Unit};
 use anyhow::Context;
@@ -86,6 +87,8 @@ struct Supervisor {
     control: Option<Control>,
     /// Children of ours may exist again: lets the reaper go on.
     spawned: Sender<()>,
+    /// The system is coming to its end: nothing starts any more.
+    shutdown: Option<Shutdown>,
 }
 
 /// Supervises for ever.
@@ -110,6 +113,7 @@ pub fn run() -> anyhow::Result<Infallible> {
         drivers,
         control,
         spawned,
+        shutdown: None,
     };
     supervisor.start_due();
     if !supervisor.drivers.is_empty() {
@@ -126,6 +130,7 @@ pub fn run() -> anyhow::Result<Infallible> {
         }
         supervisor.serve_control();
         supervisor.start_due();
+        supervisor.shut_down_due();
     }
 }
 
@@ -156,9 +161,10 @@ fn start_reaper(wake: OwnedFd) -> (Sender<()>, Receiver<(u32, WaitStatus)>) {
 impl Supervisor {
     fn wait(&mut self, wake: &OwnedFd) {
         let next = self.services.iter().filter_map(|s| match s.state {
-            State::Delayed { until } => Some(until),
+            State::Delayed { until } if self.shutdown.is_none() => Some(until),
             _ => None,
         });
+        let next = next.chain(self.shutdown.as_ref().map(Shutdown::deadline));
         let timeout = next.min().map(|until| {
             let left = until.saturating_sub(now());
             Timespec {
@@ -195,10 +201,8 @@ impl Supervisor {
                 continue;
             };
             for (device, served) in devices.iter().zip(&mut served) {
-                let fits = matches
-                    .pci
-                    .iter()
-                    .any(|p| *p == device.id || *p == device.class);
+                let names = [&device.id, &device.class, &device.interface];
+                let fits = matches.pci.iter().any(|p| names.contains(&p));
                 if fits && !(matches.fallback && *served) {
                     *served = true;
                     self.services
@@ -227,6 +231,9 @@ impl Supervisor {
 
     /// Starts what can start, until nothing more can.
     fn start_due(&mut self) {
+        if self.shutdown.is_some() {
+            return;
+        }
         while let Some(index) = (0..self.services.len()).find(|i| self.is_due(*i)) {
             self.start(index);
         }
@@ -314,6 +321,31 @@ impl Supervisor {
         }
     }
 
+    /// Asks everything but the servers, which the rest still needs, to end.
+    fn begin_shutdown(&mut self, shutdown: Shutdown) {
+        for service in self.services.iter().filter(|s| s.schemes.is_empty()) {
+            if let State::Running { pid, .. } = service.state {
+                shutdown.ask(pid);
+            }
+        }
+        self.shutdown = Some(shutdown);
+    }
+
+    /// Ends the system once all that was asked to end has ended, or has had its time.
+    fn shut_down_due(&mut self) {
+        let Some(shutdown) = &self.shutdown else {
+            return;
+        };
+        let running = self
+            .services
+            .iter()
+            .any(|s| s.schemes.is_empty() && matches!(s.state, State::Running { .. }));
+        if !running || shutdown.deadline() <= now() {
+            shutdown.finish();
+            self.shutdown = None;
+        }
+    }
+
     fn serve_control(&mut self) {
         let Some(mut control) = self.control.take() else {
             return;
@@ -326,6 +358,10 @@ impl Supervisor {
         let found = |s: &Service, name: &str| s.name == name || s.unit.name == name;
         match command {
             Command::Status => self.status(),
+            Command::PowerOff | Command::Reboot => {
+                self.begin_shutdown(Shutdown::new(*command == Command::Reboot));
+                String::new()
+            }
             Command::Log(name) => match self.services.iter().find(|s| found(s, name)) {
                 Some(service) => service
                     .log

@@ -1,4 +1,5 @@
-//! `svc`: shows and controls the units that init supervises.
+//! `svc`: shows and controls the units that init supervises. Called `poweroff` or `reboot` (links to
+//! it), it does that.
 #![forbid(unsafe_code)]
 
 use std::io::{Read, Write};
@@ -14,11 +15,18 @@ Usage: svc status            every unit: its state, restarts and mounts
        svc restart NAME      end it and start it again
        svc stop NAME         end it for good
        svc start NAME        start it again
+       svc poweroff          end everything, and switch the machine off
+       svc reboot            end everything, and start the machine anew
 
 NAME is a unit, or one instance of it (`virtio-input@00:03.0`).";
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let mut arguments: Vec<String> = std::env::args().collect();
+    let called = arguments.remove(0);
+    let called = called.rsplit('/').next().unwrap_or_default();
+    if called != "svc" && arguments.is_empty() {
+        arguments.push(called.to_owned());
+    }
     if arguments.is_empty() || arguments.iter().any(|a| a == "--help" || a == "-h") {
         println!("{HELP}");
         return ExitCode::SUCCESS;

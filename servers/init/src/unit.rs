@@ -99,7 +99,8 @@ pub struct Range {
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Match {
-    /// `vendor:device` in hexadecimal, or `class:CCSS` for a class and subclass.
+    /// `vendor:device` in hexadecimal, `class:CCSS` for a class and subclass, or `class:CCSSPP` for
+    /// one programming interface of them.
     pub pci: Vec<String>,
     /// Only devices that no other unit is for.
     #[serde(default)]
