@@ -11,10 +11,11 @@ pub struct Row {
     pub measure: fn() -> Result<f64>,
 }
 
-/// One sample takes at least so long, so that the clock's own cost doesn't matter.
-const SAMPLE: Duration = Duration::from_millis(20);
-/// How many samples there are; the median of them counts.
-const SAMPLES: usize = 7;
+/// One sample takes at least so long, so that the clock's own cost doesn't matter; and hardly
+/// longer, so that some samples are left alone by whatever else the host does.
+const SAMPLE: Duration = Duration::from_millis(2);
+/// How many samples there are. The least of them counts: other work on the host only ever adds.
+const SAMPLES: usize = 60;
 
 /// Nanoseconds that one of the things takes that `work(n)` does `n` times.
 pub fn each(mut work: impl FnMut(u64) -> Result<()>) -> Result<f64> {
@@ -23,12 +24,11 @@ pub fn each(mut work: impl FnMut(u64) -> Result<()>) -> Result<f64> {
     while time(&mut work, count)? < SAMPLE {
         count *= 2;
     }
-    let mut samples = Vec::with_capacity(SAMPLES);
+    let mut least = Duration::MAX;
     for _ in 0..SAMPLES {
-        samples.push(time(&mut work, count)?);
+        least = least.min(time(&mut work, count)?);
     }
-    samples.sort_unstable();
-    Ok(samples[SAMPLES / 2].as_nanos() as f64 / count as f64)
+    Ok(least.as_nanos() as f64 / count as f64)
 }
 
 fn time(work: &mut impl FnMut(u64) -> Result<()>, count: u64) -> Result<Duration> {

@@ -1,27 +1,51 @@
-//! Memory that is touched for the first time.
+//! Memory that is mapped, and touched for the first time.
 
 use crate::measure::{Row, each};
-use std::hint::black_box;
+use anyhow::Result;
+use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 
-pub const ROWS: &[Row] = &[Row {
-    name: "memory-first-touch",
-    measure: || {
-        const PAGE: usize = 4096;
-        each(|count| {
-            // An allocation of this size is a mapping of its own, on any C library.
-            let pieces = count.div_ceil(PIECE);
-            for piece in 0..pieces {
-                let pages = PIECE.min(count - piece * PIECE) as usize;
-                let mut memory = vec![0_u8; pages * PAGE];
-                for page in memory.chunks_mut(PAGE) {
-                    page[0] = 1;
-                }
-                black_box(&mut memory);
-            }
-            Ok(())
-        })
+pub const ROWS: &[Row] = &[
+    Row {
+        name: "memory-map-unmap",
+        measure: || each(|count| (0..count).try_for_each(|_| touch(PIECE, 0))),
     },
-}];
+    Row {
+        name: "memory-first-touch",
+        measure: || each(pages),
+    },
+    Row {
+        name: "memory-touch-16MiB",
+        measure: || each(|count| (0..count).try_for_each(|_| touch(LARGE, LARGE / PAGE))),
+    },
+];
 
-/// Pages in one allocation.
-const PIECE: u64 = 4096;
+const PAGE: usize = 4096;
+/// So little memory that no kernel gives it a large page.
+const PIECE: usize = 64 * PAGE;
+/// So much that one may.
+const LARGE: usize = 16 << 20;
+
+/// Touches `count` pages of small mappings.
+fn pages(count: u64) -> Result<()> {
+    let pieces = count.div_ceil((PIECE / PAGE) as u64);
+    for piece in 0..pieces {
+        let pages = (count - piece * (PIECE / PAGE) as u64).min((PIECE / PAGE) as u64) as usize;
+        touch(PIECE, pages)?;
+    }
+    Ok(())
+}
+
+/// Maps `size` bytes, writes to the first `pages` pages of them, and unmaps them.
+fn touch(size: usize, pages: usize) -> Result<()> {
+    let (protection, flags) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE);
+    // SAFETY: new memory at a place that the kernel chooses; its pages are written within its size
+    // and by nobody else, and nothing points there when it is unmapped.
+    unsafe {
+        let start = mmap_anonymous(std::ptr::null_mut(), size, protection, flags)?;
+        for page in 0..pages.min(size / PAGE) {
+            start.cast::<u8>().add(page * PAGE).write_volatile(1);
+        }
+        munmap(start, size)?;
+    }
+    Ok(())
+}
