@@ -39,7 +39,7 @@ fn churn(seed: u64, rounds: usize) -> usize {
     for round in 0..rounds {
         let length = size(&mut sequence);
         total += length;
-        if sequence.next() % 3 == 0 && !blocks.is_empty() {
+        if sequence.next().is_multiple_of(3) && !blocks.is_empty() {
             let index = sequence.next() % blocks.len();
             let mark = blocks[index][0];
             check(&blocks[index], mark);

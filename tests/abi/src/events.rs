@@ -1,0 +1,205 @@
+//! eventfd, timerfd and inotify.
+
+use crate::{show, sys};
+use libc::*;
+
+pub fn run() {
+    counters();
+    timers();
+    watching();
+}
+
+fn read8(fd: i32) -> String {
+    let mut value = 0_u64;
+    let got = sys!(SYS_read, fd, &raw mut value, 8);
+    if got.failed() {
+        got.to_string()
+    } else {
+        value.to_string()
+    }
+}
+
+fn write8(fd: i32, value: u64) -> sys::Ret {
+    sys!(SYS_write, fd, &raw const value, 8)
+}
+
+fn events(fd: i32) -> String {
+    let mut polled = [pollfd {
+        fd,
+        events: POLLIN | POLLOUT,
+        revents: 0,
+    }];
+    sys!(SYS_poll, polled.as_mut_ptr(), 1, 0);
+    format!("{:#x}", polled[0].revents)
+}
+
+fn counters() {
+    let fd = sys!(SYS_eventfd2, 3, EFD_NONBLOCK).value();
+    show!("count", read8(fd));
+    show!("empty", read8(fd));
+    show!("events", events(fd));
+    show!("add", write8(fd, 5));
+    show!("add more", write8(fd, 6));
+    show!("events", events(fd));
+    show!("sum", read8(fd));
+    show!("add most", write8(fd, u64::MAX - 1));
+    show!("add one more", write8(fd, 1));
+    show!("events", events(fd));
+    show!("add all", write8(fd, u64::MAX));
+    show!("little room", sys!(SYS_read, fd, [0_u8; 4].as_mut_ptr(), 4));
+    show!("much room", sys!(SYS_read, fd, [0_u8; 16].as_mut_ptr(), 16));
+    show!("write little", sys!(SYS_write, fd, [0_u8; 4].as_ptr(), 4));
+    let fd = sys!(SYS_eventfd2, 2, EFD_NONBLOCK | EFD_SEMAPHORE).value();
+    show!("one by one", "{} {} {}", read8(fd), read8(fd), read8(fd));
+    show!("wrong flags", sys!(SYS_eventfd2, 0, 2));
+    show!("seek", sys!(SYS_lseek, fd, 0, SEEK_SET));
+}
+
+fn timers() {
+    let fd = sys!(SYS_timerfd_create, CLOCK_MONOTONIC, TFD_NONBLOCK).value();
+    let set =
+        |flags: i32, setting: [i64; 4]| sys!(SYS_timerfd_settime, fd, flags, setting.as_ptr(), 0);
+    show!("not set", read8(fd));
+    show!("no clock", sys!(SYS_timerfd_create, 77, 0));
+    show!(
+        "a CPU clock",
+        sys!(SYS_timerfd_create, CLOCK_PROCESS_CPUTIME_ID, 0)
+    );
+    show!("wrong flags", sys!(SYS_timerfd_create, CLOCK_MONOTONIC, 1));
+    show!("set", set(0, [0, 0, 0, 1_000_000]));
+    let mut polled = [pollfd {
+        fd,
+        events: POLLIN,
+        revents: 0,
+    }];
+    show!("wait", sys!(SYS_poll, polled.as_mut_ptr(), 1, 5000));
+    show!("expired", read8(fd));
+    show!("once", read8(fd));
+    show!("wrong time", set(0, [0, 0, 0, 1_000_000_000]));
+    show!("wrong flags", set(8, [0, 0, 0, 1]));
+    show!("long", set(0, [5, 0, 1000, 0]));
+    let mut now = [0_i64; 4];
+    sys!(SYS_timerfd_gettime, fd, now.as_mut_ptr());
+    show!(
+        "left",
+        "{} every {}",
+        (990..=1000).contains(&now[2]),
+        now[0]
+    );
+    show!("until the past", set(TFD_TIMER_ABSTIME, [0, 0, 0, 1]));
+    sys!(SYS_poll, polled.as_mut_ptr(), 1, 5000);
+    show!("expired", read8(fd));
+    show!("off", set(0, [0; 4]));
+    sys!(SYS_timerfd_gettime, fd, now.as_mut_ptr());
+    show!("nothing left", "{:?}", now);
+    show!("a period", set(0, [0, 1_000_000, 0, 1_000_000]));
+    let long = timespec {
+        tv_sec: 0,
+        tv_nsec: 50_000_000,
+    };
+    sys!(SYS_nanosleep, &raw const long, 0);
+    show!(
+        "many times",
+        read8(fd).parse::<u64>().is_ok_and(|times| times >= 40)
+    );
+    show!("write", write8(fd, 1));
+    show!(
+        "set what is no timer",
+        sys!(SYS_timerfd_settime, 1, 0, now.as_ptr(), 0)
+    );
+    show!(
+        "wall",
+        sys!(SYS_timerfd_create, CLOCK_REALTIME, 0).outcome()
+    );
+    show!(
+        "boot time",
+        sys!(SYS_timerfd_create, CLOCK_BOOTTIME, 0).outcome()
+    );
+}
+
+/// What inotify says: mask, whether there is a cookie, and the name.
+fn said(fd: i32) -> String {
+    let mut bytes = [0_u8; 1024];
+    let read = sys!(SYS_read, fd, bytes.as_mut_ptr(), 1024);
+    if read.failed() {
+        return read.to_string();
+    }
+    let mut rest = &bytes[..read.0 as usize];
+    let mut all = Vec::new();
+    while rest.len() >= 16 {
+        let word =
+            |at: usize| u32::from_ne_bytes([rest[at], rest[at + 1], rest[at + 2], rest[at + 3]]);
+        let len = word(12) as usize;
+        let name = rest[16..16 + len]
+            .split(|&b| b == 0)
+            .next()
+            .unwrap_or_default();
+        let cookie = if word(8) == 0 { "" } else { "+" };
+        all.push(format!(
+            "{}:{:#x}{cookie}:{}",
+            word(0),
+            word(4),
+            String::from_utf8_lossy(name)
+        ));
+        rest = &rest[16 + len..];
+    }
+    all.join(" ")
+}
+
+fn watching() {
+    sys!(SYS_mkdir, c"w", 0o755);
+    let fd = sys!(SYS_inotify_init1, IN_NONBLOCK).value();
+    let all = 0xfff_u32;
+    let watch = sys!(SYS_inotify_add_watch, fd, c"w", all);
+    show!("watch", watch);
+    show!(
+        "watch missing",
+        sys!(SYS_inotify_add_watch, fd, c"none", all)
+    );
+    show!("watch nothing", sys!(SYS_inotify_add_watch, fd, c"w", 0));
+    show!("the same again", sys!(SYS_inotify_add_watch, fd, c"w", all));
+    show!("wrong flags", sys!(SYS_inotify_init1, 1));
+    show!("nothing", said(fd));
+    let file = sys!(SYS_open, c"w/a", O_CREAT | O_RDWR, 0o644);
+    show!("create", said(fd));
+    sys!(SYS_write, file, c"x", 1);
+    show!("write", said(fd));
+    sys!(SYS_pread64, file, [0_u8; 1].as_mut_ptr(), 1, 0);
+    show!("read", said(fd));
+    sys!(SYS_fchmod, file, 0o600);
+    show!("chmod", said(fd));
+    sys!(SYS_ftruncate, file, 0);
+    show!("truncate", said(fd));
+    sys!(SYS_close, file);
+    show!("close", said(fd));
+    sys!(SYS_rename, c"w/a", c"w/b");
+    show!("rename", said(fd));
+    sys!(SYS_link, c"w/b", c"w/c");
+    show!("link", said(fd));
+    sys!(SYS_mkdir, c"w/d", 0o755);
+    show!("mkdir", said(fd));
+    sys!(SYS_rmdir, c"w/d");
+    show!("rmdir", said(fd));
+    sys!(SYS_symlink, c"x", c"w/s");
+    show!("symlink", said(fd));
+    sys!(SYS_unlink, c"w/s");
+    sys!(SYS_unlink, c"w/c");
+    show!("unlink", said(fd));
+    let own = sys!(SYS_inotify_add_watch, fd, c"w/b", all);
+    sys!(SYS_rename, c"w/b", c"moved");
+    show!("moved away", said(fd));
+    sys!(SYS_unlink, c"moved");
+    show!("unlinked", said(fd));
+    show!("its watch is gone", sys!(SYS_inotify_rm_watch, fd, own));
+    sys!(SYS_rmdir, c"w");
+    show!("directory removed", said(fd));
+    show!(
+        "remove a watch of nothing",
+        sys!(SYS_inotify_rm_watch, fd, 99)
+    );
+    sys!(SYS_mkdir, c"once", 0o755);
+    sys!(SYS_inotify_add_watch, fd, c"once", IN_CREATE | IN_ONESHOT);
+    sys!(SYS_mkdir, c"once/1", 0o755);
+    sys!(SYS_mkdir, c"once/2", 0o755);
+    show!("once", said(fd));
+}

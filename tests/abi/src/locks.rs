@@ -1,0 +1,195 @@
+//! Locks on files: POSIX record locks, those of open file descriptions, and flock.
+
+use crate::{child, show, sys};
+use libc::*;
+
+fn lock(fd: i32, command: i32, kind: i32, start: i64, len: i64) -> sys::Ret {
+    let lock = flock {
+        l_type: kind as i16,
+        l_whence: SEEK_SET as i16,
+        l_start: start,
+        l_len: len,
+        l_pid: 0,
+    };
+    sys!(SYS_fcntl, fd, command, &raw const lock)
+}
+
+fn ask(fd: i32, command: i32, kind: i32, start: i64, len: i64) -> String {
+    let mut lock = flock {
+        l_type: kind as i16,
+        l_whence: SEEK_SET as i16,
+        l_start: start,
+        l_len: len,
+        l_pid: 0,
+    };
+    let got = sys!(SYS_fcntl, fd, command, &raw mut lock);
+    if got.failed() {
+        return got.to_string();
+    }
+    let owner = match lock.l_pid {
+        -1 => "a description",
+        0 => "nobody",
+        _ => "a process",
+    };
+    format!(
+        "type {} at {} for {} of {owner}",
+        lock.l_type, lock.l_start, lock.l_len
+    )
+}
+
+/// Whether another process may lock a byte.
+fn other(kind: i32, at: i64) -> String {
+    let status = child::run(|| {
+        let fd = sys!(SYS_open, c"l", O_RDWR, 0).value();
+        match lock(fd, F_SETLK, kind, at, 1).to_string().as_str() {
+            "0" => 0,
+            "EAGAIN" => 11,
+            _ => 99,
+        }
+    });
+    status.replace("exited 0", "yes").replace("exited 11", "no")
+}
+
+pub fn run() {
+    let fd = sys!(SYS_open, c"l", O_RDWR | O_CREAT, 0o600).value();
+    sys!(SYS_write, fd, [0_u8; 100].as_ptr(), 100);
+    show!("write lock", lock(fd, F_SETLK, F_WRLCK, 10, 10));
+    show!("mine asked", ask(fd, F_GETLK, F_WRLCK, 0, 0));
+    show!("another's byte 9", other(F_WRLCK, 9));
+    show!("another's byte 10", other(F_WRLCK, 10));
+    show!("another reads byte 19", other(F_RDLCK, 19));
+    show!("another's byte 20", other(F_WRLCK, 20));
+    show!(
+        "another asks",
+        child::run(|| {
+            show!("it is told", ask(fd, F_GETLK, F_RDLCK, 0, 0));
+            0
+        })
+    );
+    show!(
+        "part becomes a read lock",
+        lock(fd, F_SETLK, F_RDLCK, 12, 2)
+    );
+    show!("another reads byte 13", other(F_RDLCK, 13));
+    show!("another writes byte 13", other(F_WRLCK, 13));
+    show!("unlock the middle", lock(fd, F_SETLK, F_UNLCK, 14, 1));
+    show!("another's byte 14", other(F_WRLCK, 14));
+    show!("to the end", lock(fd, F_SETLK, F_WRLCK, 50, 0));
+    show!("another's far byte", other(F_WRLCK, 1 << 40));
+    show!("negative start", lock(fd, F_SETLK, F_WRLCK, -1, 1));
+    show!("backwards", lock(fd, F_SETLK, F_RDLCK, 5, -3));
+    show!("backwards too far", lock(fd, F_SETLK, F_RDLCK, 5, -6));
+    show!("wrong kind", lock(fd, F_SETLK, 9, 0, 1));
+    show!("overflow", lock(fd, F_SETLK, F_WRLCK, i64::MAX, 2));
+    let reader = sys!(SYS_open, c"l", O_RDONLY, 0).value();
+    show!(
+        "write lock of a reader",
+        lock(reader, F_SETLK, F_WRLCK, 90, 1)
+    );
+    let pid = child::fork(|| {
+        let fd = sys!(SYS_open, c"l", O_RDWR, 0).value();
+        i32::from(lock(fd, F_SETLKW, F_WRLCK, 60, 1).failed())
+    });
+    let short = timespec {
+        tv_sec: 0,
+        tv_nsec: 50_000_000,
+    };
+    sys!(SYS_nanosleep, &raw const short, 0);
+    show!("unlock all", lock(fd, F_SETLK, F_UNLCK, 0, 0));
+    show!("who waited", child::wait(pid));
+    lock(fd, F_SETLK, F_WRLCK, 0, 1);
+    sys!(SYS_close, reader);
+    show!("closing any descriptor unlocks", other(F_WRLCK, 0));
+    deadlock(fd);
+    descriptions(fd);
+    whole();
+}
+
+fn deadlock(fd: i32) {
+    lock(fd, F_SETLK, F_WRLCK, 0, 1);
+    let pid = child::fork(|| {
+        let fd = sys!(SYS_open, c"l", O_RDWR, 0).value();
+        lock(fd, F_SETLK, F_WRLCK, 1, 1);
+        i32::from(lock(fd, F_SETLKW, F_WRLCK, 0, 1).failed())
+    });
+    let short = timespec {
+        tv_sec: 0,
+        tv_nsec: 100_000_000,
+    };
+    sys!(SYS_nanosleep, &raw const short, 0);
+    show!("a deadlock", lock(fd, F_SETLKW, F_WRLCK, 1, 1));
+    lock(fd, F_SETLK, F_UNLCK, 0, 0);
+    show!("the other", child::wait(pid));
+}
+
+fn descriptions(fd: i32) {
+    let second = sys!(SYS_open, c"l", O_RDWR, 0).value();
+    show!(
+        "a description's lock",
+        lock(fd, F_OFD_SETLK, F_WRLCK, 0, 10)
+    );
+    show!(
+        "another description of mine",
+        lock(second, F_OFD_SETLK, F_WRLCK, 5, 1)
+    );
+    show!("asked", ask(second, F_OFD_GETLK, F_WRLCK, 0, 0));
+    show!(
+        "a process's lock meets it",
+        lock(second, F_SETLK, F_WRLCK, 5, 1)
+    );
+    let twin = sys!(SYS_dup, fd).value();
+    show!("a twin's", lock(twin, F_OFD_SETLK, F_RDLCK, 0, 10));
+    sys!(SYS_close, twin);
+    show!(
+        "closing the twin keeps it",
+        lock(second, F_OFD_SETLK, F_WRLCK, 5, 1)
+    );
+    let wrong = flock {
+        l_type: F_WRLCK as i16,
+        l_whence: 0,
+        l_start: 0,
+        l_len: 1,
+        l_pid: 7,
+    };
+    show!(
+        "with a process number",
+        sys!(SYS_fcntl, fd, F_OFD_SETLK, &raw const wrong)
+    );
+    sys!(SYS_close, fd);
+    show!(
+        "closing the last does not",
+        lock(second, F_OFD_SETLK, F_WRLCK, 5, 1)
+    );
+}
+
+fn whole() {
+    let (one, other) = (
+        sys!(SYS_open, c"l", O_RDONLY, 0).value(),
+        sys!(SYS_open, c"l", O_RDONLY, 0).value(),
+    );
+    show!("flock", sys!(SYS_flock, one, LOCK_EX));
+    show!("again", sys!(SYS_flock, one, LOCK_EX));
+    show!("another", sys!(SYS_flock, other, LOCK_EX | LOCK_NB));
+    show!("share", sys!(SYS_flock, one, LOCK_SH));
+    show!("another shares", sys!(SYS_flock, other, LOCK_SH | LOCK_NB));
+    show!("upgrade", sys!(SYS_flock, one, LOCK_EX | LOCK_NB));
+    show!("unlock", sys!(SYS_flock, other, LOCK_UN));
+    show!("upgrade again", sys!(SYS_flock, one, LOCK_EX | LOCK_NB));
+    show!(
+        "a child shares it",
+        child::run(|| sys!(SYS_flock, one, LOCK_EX | LOCK_NB).value())
+    );
+    show!("wrong", sys!(SYS_flock, one, 77));
+    show!("of nothing", sys!(SYS_flock, 99, LOCK_SH));
+    let pid = child::fork(|| {
+        sys!(SYS_close, one);
+        i32::from(sys!(SYS_flock, other, LOCK_EX).failed())
+    });
+    let short = timespec {
+        tv_sec: 0,
+        tv_nsec: 50_000_000,
+    };
+    sys!(SYS_nanosleep, &raw const short, 0);
+    sys!(SYS_close, one);
+    show!("who waited", child::wait(pid));
+}

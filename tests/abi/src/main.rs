@@ -1,0 +1,67 @@
+//! What a kernel answers, call by call, one line a check: `what was done: what came of it`. The
+//! same program runs on Linux and on Ochre, and must print the same. `abi FAMILY` runs one family of
+//! checks in the working directory, which is empty; `abi` alone lists the families.
+
+mod child;
+mod clocks;
+mod credentials;
+mod directories;
+mod events;
+mod files;
+mod futexes;
+mod links;
+mod locks;
+mod memory;
+mod pipes;
+mod polling;
+mod processes;
+mod scheduling;
+mod signals;
+mod sockets;
+mod sys;
+mod terminals;
+
+use std::process::ExitCode;
+
+type Family = (&'static str, fn());
+
+const FAMILIES: [Family; 16] = [
+    ("clocks", clocks::run),
+    ("credentials", credentials::run),
+    ("directories", directories::run),
+    ("events", events::run),
+    ("files", files::run),
+    ("futexes", futexes::run),
+    ("links", links::run),
+    ("locks", locks::run),
+    ("memory", memory::run),
+    ("pipes", pipes::run),
+    ("polling", polling::run),
+    ("processes", processes::run),
+    ("scheduling", scheduling::run),
+    ("signals", signals::run),
+    ("sockets", sockets::run),
+    ("terminals", terminals::run),
+];
+
+fn main() -> ExitCode {
+    let Some(wanted) = std::env::args().nth(1) else {
+        for (name, _) in FAMILIES {
+            println!("{name}");
+        }
+        return ExitCode::SUCCESS;
+    };
+    // What checks execute: an ending with a status.
+    if let Some(status) = wanted.strip_prefix("--exit=") {
+        return status
+            .parse::<u8>()
+            .map_or(ExitCode::FAILURE, ExitCode::from);
+    }
+    match FAMILIES.iter().find(|(name, _)| *name == wanted) {
+        Some((_, run)) => {
+            run();
+            ExitCode::SUCCESS
+        }
+        None => ExitCode::FAILURE,
+    }
+}

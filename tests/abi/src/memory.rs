@@ -1,0 +1,394 @@
+//! Mappings: making, protecting, moving, advising, and what is where afterwards.
+
+use crate::{child, show, sys};
+use libc::*;
+
+const PAGE: usize = 4096;
+const RW: i32 = PROT_READ | PROT_WRITE;
+const PRIVATE: i32 = MAP_PRIVATE | MAP_ANONYMOUS;
+
+fn map(len: usize, protection: i32, flags: i32) -> sys::Ret {
+    sys!(SYS_mmap, 0, len, protection, flags, -1, 0)
+}
+
+fn get(at: sys::Ret, offset: usize) -> u8 {
+    // SAFETY: the checks ask only for what they have mapped.
+    unsafe { (at.0 as *const u8).add(offset).read_volatile() }
+}
+
+fn put(at: sys::Ret, offset: usize, value: u8) {
+    // SAFETY: as in `get`.
+    unsafe { (at.0 as *mut u8).add(offset).write_volatile(value) }
+}
+
+fn at(base: sys::Ret, offset: usize) -> usize {
+    base.0 as usize + offset
+}
+
+pub fn run() {
+    mapping();
+    protecting();
+    moving();
+    advising();
+    files();
+    break_value();
+    across_fork();
+}
+
+fn mapping() {
+    show!("nothing", map(0, RW, PRIVATE));
+    show!("neither shared nor private", map(PAGE, RW, MAP_ANONYMOUS));
+    show!(
+        "no descriptor",
+        sys!(SYS_mmap, 0, PAGE, RW, MAP_PRIVATE, 99, 0)
+    );
+    show!("odd offset", sys!(SYS_mmap, 0, PAGE, RW, PRIVATE, -1, 1));
+    show!(
+        "odd place",
+        sys!(SYS_mmap, 0x12345, PAGE, RW, PRIVATE | MAP_FIXED, -1, 0)
+    );
+    show!("too large", map(1 << 50, RW, PRIVATE));
+    show!(
+        "place beyond",
+        sys!(
+            SYS_mmap,
+            usize::MAX & !0xfff,
+            PAGE,
+            RW,
+            PRIVATE | MAP_FIXED,
+            -1,
+            0
+        )
+    );
+    let base = map(4 * PAGE, RW, PRIVATE);
+    show!("mapped", base.outcome());
+    show!("zero", get(base, 3 * PAGE));
+    let fixed = |flags: i32| sys!(SYS_mmap, at(base, PAGE), PAGE, RW, PRIVATE | flags, -1, 0);
+    put(base, PAGE, 7);
+    show!("over it without replacing", fixed(MAP_FIXED_NOREPLACE));
+    show!("over it", fixed(MAP_FIXED).0 as usize == at(base, PAGE));
+    show!("new contents", get(base, PAGE));
+    show!("hint that is taken", fixed(0).0 as usize == at(base, PAGE));
+    show!("unmap the middle", sys!(SYS_munmap, at(base, PAGE), PAGE));
+    show!("unmap it again", sys!(SYS_munmap, at(base, PAGE), PAGE));
+    show!("unmap across the hole", sys!(SYS_munmap, base, 4 * PAGE));
+    show!("unmap nothing", sys!(SYS_munmap, base, 0));
+    show!("unmap an odd place", sys!(SYS_munmap, 0x1001, PAGE));
+    show!("touch what is gone", child::run(|| i32::from(get(base, 0))));
+    show!(
+        "touch nothing",
+        child::run(|| i32::from(get(sys::Ret(0), 16)))
+    );
+    show!("populate", map(PAGE, RW, PRIVATE | MAP_POPULATE).outcome());
+    show!(
+        "no reserve",
+        map(1 << 40, RW, PRIVATE | MAP_NORESERVE).outcome()
+    );
+    let mut present = [9_u8; 4];
+    let fresh = map(4 * PAGE, RW, PRIVATE);
+    put(fresh, PAGE, 1);
+    show!(
+        "mincore",
+        sys!(SYS_mincore, fresh, 4 * PAGE, present.as_mut_ptr())
+    );
+    show!("present", "{:?}", present.map(|b| b & 1));
+    show!(
+        "mincore of nothing",
+        sys!(SYS_mincore, 0x1000, PAGE, present.as_mut_ptr())
+    );
+}
+
+fn protecting() {
+    let base = map(3 * PAGE, RW, PRIVATE);
+    put(base, PAGE, 5);
+    show!(
+        "read-only",
+        sys!(SYS_mprotect, at(base, PAGE), PAGE, PROT_READ)
+    );
+    show!(
+        "write to it",
+        child::run(|| {
+            put(base, PAGE, 1);
+            0
+        })
+    );
+    show!("still there", get(base, PAGE));
+    show!("none", sys!(SYS_mprotect, base, 3 * PAGE, PROT_NONE));
+    show!("read it", child::run(|| i32::from(get(base, PAGE))));
+    show!("back", sys!(SYS_mprotect, base, 3 * PAGE, RW));
+    show!("contents", get(base, PAGE));
+    show!("protect nothing", sys!(SYS_mprotect, base, 0, RW));
+    show!(
+        "protect an odd place",
+        sys!(SYS_mprotect, at(base, 1), PAGE, RW)
+    );
+    show!("protect wrongly", sys!(SYS_mprotect, base, PAGE, 0x40));
+    sys!(SYS_munmap, at(base, PAGE), PAGE);
+    show!(
+        "protect across a hole",
+        sys!(SYS_mprotect, base, 3 * PAGE, PROT_READ)
+    );
+    show!(
+        "before the hole it counts",
+        child::run(|| {
+            put(base, 0, 1);
+            0
+        })
+    );
+    show!(
+        "execute data",
+        child::run(|| {
+            let code = map(PAGE, RW, PRIVATE);
+            put(code, 0, 0xc3);
+            // SAFETY: a `ret`; that it can't be executed is the check.
+            unsafe { std::mem::transmute::<isize, extern "C" fn()>(code.0)() };
+            0
+        })
+    );
+    show!(
+        "execute code",
+        child::run(|| {
+            let code = map(PAGE, RW, PRIVATE);
+            put(code, 0, 0xc3);
+            sys!(SYS_mprotect, code, PAGE, PROT_READ | PROT_EXEC);
+            // SAFETY: a `ret`.
+            unsafe { std::mem::transmute::<isize, extern "C" fn()>(code.0)() };
+            3
+        })
+    );
+}
+
+fn moving() {
+    let base = map(4 * PAGE, RW, PRIVATE);
+    put(base, 3 * PAGE, 9);
+    show!(
+        "shrink",
+        sys!(SYS_mremap, base, 4 * PAGE, 2 * PAGE, 0) == base
+    );
+    let grown = sys!(SYS_mremap, base, 2 * PAGE, 64 * PAGE, MREMAP_MAYMOVE);
+    show!("grow", grown.outcome());
+    show!("new part", get(grown, 3 * PAGE));
+    put(grown, 0, 4);
+    let place = map(64 * PAGE, RW, PRIVATE);
+    let fixed = sys!(
+        SYS_mremap,
+        grown,
+        64 * PAGE,
+        64 * PAGE,
+        MREMAP_MAYMOVE | MREMAP_FIXED,
+        place
+    );
+    show!("to a place", fixed == place);
+    show!("contents", get(fixed, 0));
+    show!(
+        "old place",
+        sys!(SYS_mincore, grown, PAGE, [0_u8; 1].as_mut_ptr())
+    );
+    show!(
+        "onto itself",
+        sys!(
+            SYS_mremap,
+            fixed,
+            64 * PAGE,
+            PAGE,
+            MREMAP_MAYMOVE | MREMAP_FIXED,
+            at(fixed, PAGE)
+        )
+    );
+    show!(
+        "fixed but not to move",
+        sys!(SYS_mremap, fixed, PAGE, PAGE, MREMAP_FIXED, place)
+    );
+    show!("to nothing", sys!(SYS_mremap, fixed, PAGE, 0, 0));
+    show!(
+        "of nothing",
+        sys!(SYS_mremap, 0x1000, PAGE, 2 * PAGE, MREMAP_MAYMOVE)
+    );
+    show!("odd place", sys!(SYS_mremap, at(fixed, 1), PAGE, PAGE, 0));
+    show!("wrong flags", sys!(SYS_mremap, fixed, PAGE, PAGE, 0x80));
+    sys!(SYS_munmap, at(fixed, PAGE), PAGE);
+    show!(
+        "across a hole",
+        sys!(SYS_mremap, fixed, 3 * PAGE, 6 * PAGE, MREMAP_MAYMOVE)
+    );
+    let left = map(3 * PAGE, RW, PRIVATE);
+    put(left, 0, 6);
+    let moved = sys!(
+        SYS_mremap,
+        left,
+        PAGE,
+        PAGE,
+        MREMAP_MAYMOVE | MREMAP_DONTUNMAP,
+        0
+    );
+    show!("without unmapping", moved.outcome());
+    show!("there and here", "{} {}", get(moved, 0), get(left, 0));
+}
+
+fn advising() {
+    let base = map(4 * PAGE, RW, PRIVATE);
+    put(base, PAGE, 5);
+    show!(
+        "don't need",
+        sys!(SYS_madvise, base, 4 * PAGE, MADV_DONTNEED)
+    );
+    show!("contents", get(base, PAGE));
+    for (name, advice) in [
+        ("normal", MADV_NORMAL),
+        ("random", MADV_RANDOM),
+        ("sequential", MADV_SEQUENTIAL),
+        ("will need", MADV_WILLNEED),
+        ("free", MADV_FREE),
+        ("huge", MADV_HUGEPAGE),
+        ("not huge", MADV_NOHUGEPAGE),
+        ("don't fork", MADV_DONTFORK),
+        ("do fork", MADV_DOFORK),
+        ("don't dump", MADV_DONTDUMP),
+        ("cold", MADV_COLD),
+        ("page out", MADV_PAGEOUT),
+        ("populate", MADV_POPULATE_WRITE),
+        ("wrong", 99),
+    ] {
+        show!(name, sys!(SYS_madvise, base, PAGE, advice));
+    }
+    show!(
+        "odd place",
+        sys!(SYS_madvise, at(base, 1), PAGE, MADV_NORMAL)
+    );
+    show!("nothing", sys!(SYS_madvise, base, 0, MADV_DONTNEED));
+    show!("not mapped", sys!(SYS_madvise, 0x1000, PAGE, MADV_DONTNEED));
+    show!("lock", sys!(SYS_mlock, base, PAGE));
+    show!("unlock", sys!(SYS_munlock, base, PAGE));
+    show!("lock nothing mapped", sys!(SYS_mlock, 0x1000, PAGE));
+    show!("sync", sys!(SYS_msync, base, PAGE, MS_SYNC));
+    show!(
+        "sync both ways",
+        sys!(SYS_msync, base, PAGE, MS_SYNC | MS_ASYNC)
+    );
+    show!(
+        "sync nothing mapped",
+        sys!(SYS_msync, 0x1000, PAGE, MS_SYNC)
+    );
+    put(base, 0, 8);
+    sys!(SYS_madvise, base, PAGE, MADV_WIPEONFORK);
+    show!("wiped in a child", child::run(|| i32::from(get(base, 0))));
+    put(base, 2 * PAGE, 8);
+    sys!(SYS_madvise, at(base, 2 * PAGE), PAGE, MADV_DONTFORK);
+    show!(
+        "not in a child",
+        child::run(|| i32::from(get(base, 2 * PAGE)))
+    );
+}
+
+fn files() {
+    let fd = sys!(SYS_open, c"f", O_RDWR | O_CREAT, 0o644);
+    sys!(SYS_ftruncate, fd, 5000);
+    sys!(SYS_pwrite64, fd, c"abc", 3, 0);
+    let shared = sys!(SYS_mmap, 0, 3 * PAGE, RW, MAP_SHARED, fd, 0);
+    let private = sys!(SYS_mmap, 0, 2 * PAGE, RW, MAP_PRIVATE, fd, 0);
+    show!("shared reads", get(shared, 1));
+    put(shared, 1, b'X');
+    show!("private sees", get(private, 1));
+    put(private, 2, b'Y');
+    show!("shared does not", get(shared, 2));
+    let mut bytes = [0_u8; 3];
+    sys!(SYS_pread64, fd, bytes.as_mut_ptr(), 3, 0);
+    show!("file has", String::from_utf8_lossy(&bytes));
+    show!("behind the end in its page", get(shared, 5500));
+    show!(
+        "behind its page",
+        child::run(|| i32::from(get(shared, 2 * PAGE)))
+    );
+    sys!(SYS_ftruncate, fd, 100);
+    show!("cut away", child::run(|| i32::from(get(shared, PAGE))));
+    show!(
+        "private is cut too",
+        child::run(|| i32::from(get(private, PAGE)))
+    );
+    show!("private copy stays", get(private, 2));
+    let read_only = sys!(SYS_open, c"f", O_RDONLY, 0);
+    show!(
+        "write what is read-only",
+        sys!(SYS_mmap, 0, PAGE, RW, MAP_SHARED, read_only, 0)
+    );
+    show!(
+        "privately",
+        sys!(SYS_mmap, 0, PAGE, RW, MAP_PRIVATE, read_only, 0).outcome()
+    );
+    let mapped = sys!(SYS_mmap, 0, PAGE, PROT_READ, MAP_SHARED, read_only, 0);
+    show!("protect it to write", sys!(SYS_mprotect, mapped, PAGE, RW));
+    let write_only = sys!(SYS_open, c"f", O_WRONLY, 0);
+    show!(
+        "read what is write-only",
+        sys!(SYS_mmap, 0, PAGE, PROT_READ, MAP_PRIVATE, write_only, 0)
+    );
+    let folder = sys!(SYS_open, c".", O_RDONLY, 0);
+    show!(
+        "a directory",
+        sys!(SYS_mmap, 0, PAGE, PROT_READ, MAP_PRIVATE, folder, 0)
+    );
+    show!(
+        "beyond the end",
+        sys!(SYS_mmap, 0, PAGE, PROT_READ, MAP_PRIVATE, fd, 1 << 30).outcome()
+    );
+    show!(
+        "beyond all",
+        sys!(
+            SYS_mmap,
+            0,
+            PAGE,
+            PROT_READ,
+            MAP_PRIVATE,
+            fd,
+            i64::MAX & !0xfff
+        )
+    );
+    let zero = sys!(SYS_open, c"/dev/zero", O_RDWR, 0);
+    let zeroes = sys!(SYS_mmap, 0, PAGE, RW, MAP_PRIVATE, zero, 0);
+    show!("zeroes", "{} {}", zeroes.outcome(), get(zeroes, 10));
+}
+
+fn break_value() {
+    let start = sys!(SYS_brk, 0);
+    show!(
+        "grow the break",
+        sys!(SYS_brk, at(start, 3 * PAGE)).0 - start.0
+    );
+    put(start, 2 * PAGE, 3);
+    show!("shrink it", sys!(SYS_brk, at(start, PAGE)).0 - start.0);
+    show!("behind it", child::run(|| i32::from(get(start, 2 * PAGE))));
+    show!(
+        "grow it again",
+        sys!(SYS_brk, at(start, 3 * PAGE)).0 - start.0
+    );
+    show!("contents", get(start, 2 * PAGE));
+    show!("below the start", sys!(SYS_brk, 0x1000).0 - start.0);
+    show!("too far", sys!(SYS_brk, 1_usize << 47).0 - start.0);
+}
+
+fn across_fork() {
+    let private = map(PAGE, RW, PRIVATE);
+    let shared = map(PAGE, RW, MAP_SHARED | MAP_ANONYMOUS);
+    put(private, 0, 1);
+    put(shared, 0, 1);
+    show!(
+        "a child's view",
+        child::run(|| {
+            put(private, 0, get(private, 0) + 1);
+            put(shared, 0, get(shared, 0) + 1);
+            i32::from(get(private, 0)) * 10 + i32::from(get(shared, 0))
+        })
+    );
+    show!("a parent's view", "{} {}", get(private, 0), get(shared, 0));
+    let limit = rlimit {
+        rlim_cur: 64 << 20,
+        rlim_max: 64 << 20,
+    };
+    show!(
+        "address space limited",
+        child::run(|| {
+            sys!(SYS_prlimit64, 0, RLIMIT_AS, &raw const limit, 0);
+            i32::from(map(128 << 20, RW, PRIVATE).failed())
+        })
+    );
+}

@@ -1,0 +1,480 @@
+//! Processes: fork, exec, wait, groups, sessions, pidfds, limits, prctl.
+
+use crate::{child, show, sys};
+use libc::*;
+
+fn exit(status: i32) -> ! {
+    sys!(SYS_exit_group, status);
+    unreachable!("exit_group does not return")
+}
+
+pub fn run() {
+    endings();
+    waiting();
+    executing();
+    groups();
+    descriptors();
+    limits();
+    controls();
+}
+
+fn endings() {
+    show!("exit", child::run(|| 7));
+    show!("exit takes a byte", child::run(|| exit(0x1ff)));
+    show!(
+        "exit of the only thread",
+        child::run(|| {
+            sys!(SYS_exit, 5);
+            0
+        })
+    );
+    show!(
+        "killed",
+        child::run(|| {
+            sys!(SYS_kill, sys!(SYS_getpid), SIGKILL);
+            0
+        })
+    );
+    show!("aborted", child::run(|| std::process::abort()));
+    show!(
+        "ignored",
+        child::run(|| {
+            sys!(SYS_kill, sys!(SYS_getpid), SIGCHLD);
+            4
+        })
+    );
+    show!("unknown call", sys!(SYS_getpid, 0).failed());
+    show!("call 9999", sys::call(9999, &[]));
+    show!("call -1", sys::call(-1, &[]));
+    show!(
+        "clone with wrong flags",
+        sys!(SYS_clone, CLONE_THREAD, 0, 0, 0, 0)
+    );
+    show!(
+        "clone with handlers but no memory",
+        sys!(SYS_clone, CLONE_SIGHAND, 0, 0, 0, 0)
+    );
+    show!(
+        "clone3 of a wrong size",
+        sys!(SYS_clone3, [0_u64; 11].as_ptr(), 8)
+    );
+    show!("clone3 of nothing", sys!(SYS_clone3, 8, 64));
+}
+
+fn waiting() {
+    let mut status = 0_i32;
+    let mut info = [0_i32; 32];
+    show!("no children", sys!(SYS_wait4, -1, &raw mut status, 0, 0));
+    show!("not my child", sys!(SYS_wait4, 1, &raw mut status, 0, 0));
+    show!(
+        "wrong options",
+        sys!(SYS_wait4, -1, &raw mut status, 0x100, 0)
+    );
+    let pid = child::fork(|| {
+        sys!(SYS_pause);
+        0
+    });
+    show!(
+        "still running",
+        sys!(SYS_wait4, pid, &raw mut status, WNOHANG, 0)
+    );
+    sys!(SYS_kill, pid, SIGSTOP);
+    let stopped = sys!(SYS_wait4, pid, &raw mut status, WUNTRACED, 0);
+    show!(
+        "stopped",
+        "{} {}",
+        stopped.value() == pid,
+        child::ending(status)
+    );
+    sys!(SYS_kill, pid, SIGCONT);
+    sys!(SYS_wait4, pid, &raw mut status, WCONTINUED, 0);
+    show!("continued", "{status:#x}");
+    sys!(SYS_kill, pid, SIGTERM);
+    let waited = sys!(
+        SYS_waitid,
+        P_PID,
+        pid,
+        info.as_mut_ptr(),
+        WEXITED | WNOWAIT,
+        0
+    );
+    show!(
+        "left to be waited for",
+        "{} signal {} code {} status {}",
+        waited,
+        info[0],
+        info[2],
+        info[6]
+    );
+    show!("its number", info[4] == pid);
+    show!("a zombie takes signals", sys!(SYS_kill, pid, SIGTERM));
+    show!("ended", child::wait(pid));
+    show!("no signals any more", sys!(SYS_kill, pid, 0));
+    let pid = child::fork(|| 9);
+    sys!(SYS_waitid, P_ALL, 0, info.as_mut_ptr(), WEXITED, 0);
+    show!(
+        "waitid",
+        "code {} status {} mine {}",
+        info[2],
+        info[6],
+        info[4] == pid
+    );
+    show!(
+        "waitid of no children",
+        sys!(SYS_waitid, P_ALL, 0, info.as_mut_ptr(), WEXITED, 0)
+    );
+    show!(
+        "waitid for nothing",
+        sys!(SYS_waitid, P_ALL, 0, info.as_mut_ptr(), 0, 0)
+    );
+    show!(
+        "waitid of a wrong kind",
+        sys!(SYS_waitid, 77, 0, info.as_mut_ptr(), WEXITED, 0)
+    );
+    show!(
+        "children that nobody waits for",
+        child::run(|| {
+            let ignore = [SIG_IGN, 0, 0, 0];
+            sys!(SYS_rt_sigaction, SIGCHLD, ignore.as_ptr(), 0, 8);
+            let pid = child::fork(|| 0);
+            i32::from(child::wait(pid) == "ECHILD")
+        })
+    );
+    show!(
+        "an orphan's parent",
+        child::run(|| {
+            let mut ends = [0_i32; 2];
+            sys!(SYS_pipe, ends.as_mut_ptr());
+            let middle = child::fork(|| {
+                let me = sys!(SYS_getpid);
+                child::fork(move || {
+                    while sys!(SYS_getppid) == me {
+                        sys!(SYS_sched_yield);
+                    }
+                    let parent = sys!(SYS_getppid).0 as u8;
+                    sys!(SYS_write, ends[1], &raw const parent, 1);
+                    0
+                });
+                0
+            });
+            child::wait(middle);
+            let mut parent = 0_u8;
+            sys!(SYS_read, ends[0], &raw mut parent, 1);
+            i32::from(parent)
+        })
+    );
+    show!(
+        "a subreaper",
+        child::run(|| {
+            sys!(SYS_prctl, PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+            child::wait(child::fork(|| {
+                child::fork(|| 6);
+                0
+            }));
+            let mut status = 0_i32;
+            sys!(SYS_wait4, -1, &raw mut status, 0, 0);
+            libc::WEXITSTATUS(status)
+        })
+    );
+}
+
+fn executing() {
+    let run = |path: &std::ffi::CStr, words: &[*const c_char]| {
+        let environment = [std::ptr::null::<c_char>()];
+        child::run(|| {
+            let result = sys!(SYS_execve, path, words.as_ptr(), environment.as_ptr());
+            println!("execve: {result}");
+            99
+        })
+    };
+    let null = std::ptr::null();
+    let words = [c"abi".as_ptr(), c"--exit=42".as_ptr(), null];
+    show!("itself", run(c"/proc/self/exe", &words));
+    show!("missing", run(c"missing", &words));
+    show!("a directory", run(c".", &words));
+    let write = |name, text: &str, mode| {
+        let fd = sys!(SYS_open, name, O_CREAT | O_WRONLY | O_TRUNC, mode);
+        sys!(SYS_write, fd, text.as_ptr(), text.len());
+        sys!(SYS_close, fd);
+    };
+    write(c"data", "plain", 0o644);
+    show!("not executable", run(c"data", &words));
+    write(c"empty", "", 0o755);
+    show!("empty", run(c"empty", &words));
+    write(c"text", "hello\n", 0o755);
+    show!("no format", run(c"text", &words));
+    write(c"elf", "\x7fELF", 0o755);
+    show!("an ELF file's first bytes", run(c"elf", &words));
+    write(c"script", "#!/proc/self/exe --exit=17\n", 0o755);
+    show!("a script", run(c"script", &[c"script".as_ptr(), null]));
+    write(c"nowhere", "#!/missing\n", 0o755);
+    show!("a script of no interpreter", run(c"nowhere", &words));
+    write(c"circle", "#!./circle\n", 0o755);
+    show!("a script of itself", run(c"circle", &words));
+    write(c"blank", "#!  \n", 0o755);
+    show!("a script of a blank", run(c"blank", &words));
+    show!("busy while written", {
+        write(c"busy", "#!/proc/self/exe --exit=3\n", 0o755);
+        let fd = sys!(SYS_open, c"busy", O_WRONLY, 0);
+        let result = run(c"busy", &words);
+        sys!(SYS_close, fd);
+        result
+    });
+    let environment = [null];
+    show!(
+        "by descriptor",
+        child::run(|| {
+            let fd = sys!(SYS_open, c"/proc/self/exe", O_PATH | O_CLOEXEC, 0);
+            sys!(
+                SYS_execveat,
+                fd,
+                c"",
+                words.as_ptr(),
+                environment.as_ptr(),
+                AT_EMPTY_PATH
+            );
+            99
+        })
+    );
+    show!(
+        "long words",
+        child::run(|| {
+            let long = std::ffi::CString::new("x".repeat(200_000)).expect("no NUL");
+            let words = [long.as_ptr(), null];
+            let result = sys!(
+                SYS_execve,
+                c"/proc/self/exe",
+                words.as_ptr(),
+                environment.as_ptr()
+            );
+            i32::from(result.to_string() == "E2BIG")
+        })
+    );
+    show!(
+        "words at a wrong address",
+        sys!(SYS_execve, c"/proc/self/exe", 8, environment.as_ptr())
+    );
+}
+
+fn groups() {
+    show!(
+        "in a child",
+        child::run(|| {
+            let me = sys!(SYS_getpid);
+            show!("own group", sys!(SYS_setpgid, 0, 0));
+            show!("group is mine", sys!(SYS_getpgid, 0) == me);
+            show!("a session as a leader", sys!(SYS_setsid));
+            show!("group of nobody", sys!(SYS_setpgid, 0, 999_999));
+            show!("negative group", sys!(SYS_setpgid, 0, -1));
+            show!("of nobody", sys!(SYS_setpgid, 999_999, 0));
+            show!("group of a child", {
+                let pid = child::fork(|| {
+                    sys!(SYS_pause);
+                    0
+                });
+                let result = sys!(SYS_setpgid, pid, me);
+                sys!(SYS_kill, pid, SIGKILL);
+                child::wait(pid);
+                result
+            });
+            show!(
+                "a session in a child",
+                child::run(|| {
+                    let session = sys!(SYS_setsid);
+                    let me = sys!(SYS_getpid);
+                    show!(
+                        "session, group",
+                        "{} {}",
+                        session == me,
+                        sys!(SYS_getpgid, 0) == me
+                    );
+                    show!("again", sys!(SYS_setsid));
+                    show!("its group", sys!(SYS_setpgid, 0, 0));
+                    i32::from(sys!(SYS_getsid, 0) == me)
+                })
+            );
+            show!("session of nobody", sys!(SYS_getsid, 999_999));
+            show!("group of nobody is asked", sys!(SYS_getpgid, 999_999));
+            show!("signal to a group of nobody", sys!(SYS_kill, -999_999, 0));
+            show!("signal to the group", sys!(SYS_kill, 0, 0));
+            0
+        })
+    );
+}
+
+fn descriptors() {
+    let pid = child::fork(|| {
+        sys!(SYS_pause);
+        0
+    });
+    let fd = sys!(SYS_pidfd_open, pid, 0);
+    show!("pidfd", fd.outcome());
+    show!("pidfd of nobody", sys!(SYS_pidfd_open, 999_999, 0));
+    show!("pidfd with wrong flags", sys!(SYS_pidfd_open, pid, 1));
+    let mut polled = [pollfd {
+        fd: fd.value(),
+        events: POLLIN,
+        revents: 0,
+    }];
+    show!("not ended", sys!(SYS_poll, polled.as_mut_ptr(), 1, 0));
+    show!("wait for a pidfd that runs", {
+        let mut info = [0_i32; 32];
+        sys!(
+            SYS_waitid,
+            P_PIDFD,
+            fd,
+            info.as_mut_ptr(),
+            WEXITED | WNOHANG,
+            0
+        )
+    });
+    show!(
+        "signal by pidfd",
+        sys!(SYS_pidfd_send_signal, fd, SIGTERM, 0, 0)
+    );
+    show!("ended", sys!(SYS_poll, polled.as_mut_ptr(), 1, 5000));
+    show!("events", "{:#x}", polled[0].revents);
+    show!("waited for", child::wait(pid));
+    show!(
+        "signal to what is gone",
+        sys!(SYS_pidfd_send_signal, fd, 0, 0, 0)
+    );
+    show!(
+        "read a pidfd",
+        sys!(SYS_read, fd, [0_u8; 8].as_mut_ptr(), 8)
+    );
+    sys!(SYS_close, fd);
+}
+
+fn limits() {
+    let get = |which: usize| {
+        let mut limit = rlimit {
+            rlim_cur: 0,
+            rlim_max: 0,
+        };
+        sys!(SYS_prlimit64, 0, which, 0, &raw mut limit);
+        limit
+    };
+    show!("stack", get(RLIMIT_STACK as usize).rlim_cur);
+    show!("core", get(RLIMIT_CORE as usize).rlim_cur);
+    show!("nice", get(RLIMIT_NICE as usize).rlim_cur);
+    show!(
+        "file size",
+        get(RLIMIT_FSIZE as usize).rlim_cur == RLIM_INFINITY
+    );
+    show!(
+        "wrong limit",
+        sys!(SYS_getrlimit, 16, [0_u64; 2].as_mut_ptr())
+    );
+    let set = |which: usize, soft: u64, hard: u64| {
+        let limit = [soft, hard];
+        sys!(SYS_setrlimit, which, limit.as_ptr())
+    };
+    show!("soft above hard", set(RLIMIT_NOFILE as usize, 100, 50));
+    show!(
+        "descriptors",
+        child::run(|| {
+            set(RLIMIT_NOFILE as usize, 5, 5);
+            for _ in 0..4 {
+                if sys!(SYS_dup, 0).to_string() == "EMFILE" {
+                    return 1;
+                }
+            }
+            0
+        })
+    );
+    show!(
+        "file too large",
+        child::run(|| {
+            set(RLIMIT_FSIZE as usize, 10, 10);
+            let fd = sys!(SYS_open, c"big", O_CREAT | O_WRONLY, 0o600);
+            show!(
+                "up to the limit",
+                sys!(SYS_write, fd, [0_u8; 20].as_ptr(), 20)
+            );
+            sys!(SYS_write, fd, [0_u8; 20].as_ptr(), 20);
+            0
+        })
+    );
+    let mut usage = [0_i64; 18];
+    show!(
+        "usage",
+        sys!(SYS_getrusage, RUSAGE_SELF, usage.as_mut_ptr())
+    );
+    show!(
+        "usage of children",
+        sys!(SYS_getrusage, RUSAGE_CHILDREN, usage.as_mut_ptr())
+    );
+    show!("usage of whom", sys!(SYS_getrusage, 5, usage.as_mut_ptr()));
+}
+
+fn controls() {
+    let control = |option: i32, a: usize, b: usize| sys!(SYS_prctl, option, a, b, 0, 0);
+    let mut name = [0_u8; 16];
+    show!(
+        "name",
+        control(PR_SET_NAME, c"a name that is too long".as_ptr() as usize, 0)
+    );
+    control(PR_GET_NAME, name.as_mut_ptr() as usize, 0);
+    show!("name is", "{:?}", String::from_utf8_lossy(&name));
+    show!("dumpable", control(PR_GET_DUMPABLE, 0, 0));
+    show!("dumpable wrongly", control(PR_SET_DUMPABLE, 7, 0));
+    show!(
+        "death signal",
+        control(PR_SET_PDEATHSIG, SIGTERM as usize, 0)
+    );
+    show!("death signal wrongly", control(PR_SET_PDEATHSIG, 99, 0));
+    let mut signal = 0_i32;
+    control(PR_GET_PDEATHSIG, (&raw mut signal) as usize, 0);
+    show!("death signal is", signal);
+    control(PR_SET_PDEATHSIG, 0, 0);
+    show!("no new privileges", control(PR_GET_NO_NEW_PRIVS, 0, 0));
+    show!("keep capabilities", control(PR_GET_KEEPCAPS, 0, 0));
+    show!("bounding set", control(PR_CAPBSET_READ, 0, 0));
+    show!("bounding set of nothing", control(PR_CAPBSET_READ, 99, 0));
+    show!("slack", control(PR_GET_TIMERSLACK, 0, 0));
+    show!("seccomp", control(PR_GET_SECCOMP, 0, 0));
+    show!("unknown", control(0x7777, 0, 0));
+    show!(
+        "no new privileges set",
+        child::run(|| {
+            sys!(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+            sys!(SYS_prctl, PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0).value()
+        })
+    );
+    show!("personality", sys!(SYS_personality, 0xffff_ffff_u32));
+    let mut bytes = [0_u8; 64];
+    show!("random", sys!(SYS_getrandom, bytes.as_mut_ptr(), 64, 0));
+    show!("random differs", bytes[..32] != bytes[32..]);
+    show!(
+        "random wrongly",
+        sys!(SYS_getrandom, bytes.as_mut_ptr(), 64, 0x80)
+    );
+    show!("random to a wrong address", sys!(SYS_getrandom, 8, 64, 0));
+    let mut names = [0_u8; 390];
+    show!("uname", sys!(SYS_uname, names.as_mut_ptr()));
+    show!("system", String::from_utf8_lossy(&names[..5]));
+    show!("machine", String::from_utf8_lossy(&names[260..266]));
+    show!(
+        "parent dies",
+        child::run(|| {
+            let mut ends = [0_i32; 2];
+            sys!(SYS_pipe, ends.as_mut_ptr());
+            child::wait(child::fork(|| {
+                let mut ready = [0_i32; 2];
+                sys!(SYS_pipe, ready.as_mut_ptr());
+                child::fork(|| {
+                    sys!(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+                    sys!(SYS_write, ready[1], c"", 1);
+                    sys!(SYS_pause);
+                    0
+                });
+                sys!(SYS_read, ready[0], [0_u8; 1].as_mut_ptr(), 1);
+                0
+            }));
+            // The end of file comes when nobody holds the other end: the grandchild has ended.
+            sys!(SYS_close, ends[1]);
+            sys!(SYS_read, ends[0], [0_u8; 1].as_mut_ptr(), 1).value()
+        })
+    );
+}

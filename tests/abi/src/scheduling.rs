@@ -1,0 +1,134 @@
+//! Priorities, policies, affinity and yielding.
+
+use crate::{child, show, sys};
+use libc::*;
+
+pub fn run() {
+    show!("priority", sys!(SYS_getpriority, PRIO_PROCESS, 0));
+    show!("nicer", sys!(SYS_setpriority, PRIO_PROCESS, 0, 5));
+    show!("priority", sys!(SYS_getpriority, PRIO_PROCESS, 0));
+    show!(
+        "as nice as can be",
+        sys!(SYS_setpriority, PRIO_PROCESS, 0, 100)
+    );
+    show!("priority", sys!(SYS_getpriority, PRIO_PROCESS, 0));
+    show!("back", sys!(SYS_setpriority, PRIO_PROCESS, 0, 0));
+    show!("of nobody", sys!(SYS_getpriority, PRIO_PROCESS, 999_999));
+    show!("of what", sys!(SYS_getpriority, 9, 0));
+    show!("policy", sys!(SYS_sched_getscheduler, 0));
+    show!("policy of nobody", sys!(SYS_sched_getscheduler, 999_999));
+    show!("policy of -1", sys!(SYS_sched_getscheduler, -1));
+    for policy in 0..8 {
+        show!(
+            format!("least of {policy}"),
+            sys!(SYS_sched_get_priority_min, policy)
+        );
+        show!(
+            format!("most of {policy}"),
+            sys!(SYS_sched_get_priority_max, policy)
+        );
+    }
+    policies();
+    affinity();
+    let mut time = timespec {
+        tv_sec: 9,
+        tv_nsec: 0,
+    };
+    show!("slice", sys!(SYS_sched_rr_get_interval, 0, &raw mut time));
+    show!("slice is short", time.tv_sec);
+    show!("yield", sys!(SYS_sched_yield));
+    let (mut cpu, mut node) = (99_u32, 99_u32);
+    show!("getcpu", sys!(SYS_getcpu, &raw mut cpu, &raw mut node, 0));
+    show!("node", node);
+    show!("barrier commands", sys!(SYS_membarrier, 0, 0, 0).0 & 0x18);
+    show!(
+        "barrier before it is registered",
+        sys!(SYS_membarrier, 8, 0, 0)
+    );
+    show!("register", sys!(SYS_membarrier, 16, 0, 0));
+    show!("barrier", sys!(SYS_membarrier, 8, 0, 0));
+    show!("no barrier", sys!(SYS_membarrier, 1 << 20, 0, 0));
+}
+
+fn policies() {
+    let set = |policy: i32, priority: i32| {
+        sys!(
+            SYS_sched_setscheduler,
+            0,
+            policy,
+            std::ptr::from_ref(&priority)
+        )
+    };
+    show!(
+        "in a child",
+        child::run(|| {
+            show!("round robin", set(SCHED_RR, 10));
+            show!("policy", sys!(SYS_sched_getscheduler, 0));
+            let mut priority = 0_i32;
+            show!("parameters", sys!(SYS_sched_getparam, 0, &raw mut priority));
+            show!("priority", priority);
+            show!(
+                "other parameters",
+                sys!(SYS_sched_setparam, 0, std::ptr::from_ref(&20_i32))
+            );
+            show!("priority 0", set(SCHED_RR, 0));
+            show!("priority 100", set(SCHED_RR, 100));
+            show!("first in first out", set(SCHED_FIFO | 0x4000_0000, 1));
+            show!("policy", "{:#x}", sys!(SYS_sched_getscheduler, 0).0);
+            show!(
+                "not inherited",
+                child::run(|| sys!(SYS_sched_getscheduler, 0).value())
+            );
+            show!("batch", set(SCHED_BATCH, 0));
+            show!("batch with a priority", set(SCHED_BATCH, 1));
+            show!("idle", set(SCHED_IDLE, 0));
+            show!("none", set(77, 0));
+            show!(
+                "no parameters",
+                sys!(SYS_sched_setscheduler, 0, SCHED_OTHER, 0)
+            );
+            0
+        })
+    );
+}
+
+fn affinity() {
+    let mut mask = [0_u64; 16];
+    show!(
+        "too short",
+        sys!(SYS_sched_getaffinity, 0, 1, mask.as_mut_ptr())
+    );
+    show!(
+        "odd length",
+        sys!(SYS_sched_getaffinity, 0, 12, mask.as_mut_ptr())
+    );
+    show!(
+        "affinity",
+        sys!(SYS_sched_getaffinity, 0, 128, mask.as_mut_ptr()).outcome()
+    );
+    show!("first CPU", mask[0] & 1);
+    show!(
+        "no CPU",
+        sys!(SYS_sched_setaffinity, 0, 8, [0_u64].as_ptr())
+    );
+    show!(
+        "a CPU that is not there",
+        sys!(SYS_sched_setaffinity, 0, 8, [1_u64 << 60].as_ptr())
+    );
+    show!(
+        "of nobody",
+        sys!(SYS_sched_setaffinity, 999_999, 8, [1_u64].as_ptr())
+    );
+    show!(
+        "the first",
+        child::run(|| {
+            show!("set", sys!(SYS_sched_setaffinity, 0, 8, [1_u64].as_ptr()));
+            let mut mask = [0_u64; 16];
+            sys!(SYS_sched_getaffinity, 0, 128, mask.as_mut_ptr());
+            show!("mask", mask[0]);
+            let mut cpu = 9_u32;
+            sys!(SYS_getcpu, &raw mut cpu, 0, 0);
+            cpu as i32
+        })
+    );
+}

@@ -1,0 +1,290 @@
+//! Pseudo-terminals: making them, the line discipline, sizes, job control's rules.
+
+use crate::{child, show, sys};
+use libc::*;
+
+fn open_pair() -> (i32, i32) {
+    let master = sys!(SYS_open, c"/dev/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK, 0).value();
+    let mut number = 0_u32;
+    sys!(SYS_ioctl, master, TIOCSPTLCK, std::ptr::from_ref(&0_i32));
+    sys!(SYS_ioctl, master, TIOCGPTN, &raw mut number);
+    let name = std::ffi::CString::new(format!("/dev/pts/{number}")).expect("no NUL");
+    let slave = sys!(SYS_open, &*name, O_RDWR | O_NOCTTY | O_NONBLOCK, 0).value();
+    (master, slave)
+}
+
+fn write(fd: i32, text: &str) -> sys::Ret {
+    sys!(SYS_write, fd, text.as_ptr(), text.len())
+}
+
+fn read(fd: i32) -> String {
+    let mut bytes = [0_u8; 256];
+    // What a terminal passes on may take a moment.
+    let mut polled = [pollfd {
+        fd,
+        events: POLLIN,
+        revents: 0,
+    }];
+    sys!(SYS_poll, polled.as_mut_ptr(), 1, 100);
+    let read = sys!(SYS_read, fd, bytes.as_mut_ptr(), 256);
+    if read.failed() {
+        read.to_string()
+    } else {
+        format!("{:?}", String::from_utf8_lossy(&bytes[..read.0 as usize]))
+    }
+}
+
+/// `struct termios` of the kernel.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+struct Termios {
+    input: u32,
+    output: u32,
+    control: u32,
+    local: u32,
+    line: u8,
+    characters: [u8; 19],
+}
+
+fn settings(fd: i32) -> Termios {
+    let mut settings = Termios::default();
+    sys!(SYS_ioctl, fd, TCGETS, &raw mut settings);
+    settings
+}
+
+fn set(fd: i32, settings: &Termios) -> sys::Ret {
+    sys!(SYS_ioctl, fd, TCSETS, &raw const *settings)
+}
+
+pub fn run() {
+    let (master, slave) = open_pair();
+    show!("a terminal", slave > 0);
+    let at_first = settings(slave);
+    show!(
+        "flags",
+        "{:#x} {:#x} {:#x} {:#x}",
+        at_first.input,
+        at_first.output,
+        at_first.control,
+        at_first.local
+    );
+    show!("characters", "{:?}", &at_first.characters[..17]);
+    cooked(master, slave);
+    raw(master, slave, at_first);
+    sizes(master, slave);
+    controlling(slave);
+    closing(master, slave);
+    show!("ioctl of a file", {
+        let file = sys!(SYS_open, c"f", O_RDWR | O_CREAT, 0o600);
+        sys!(SYS_ioctl, file, TCGETS, [0_u8; 64].as_mut_ptr())
+    });
+}
+
+fn cooked(master: i32, slave: i32) {
+    show!("type", write(master, "hel"));
+    show!("no line yet", read(slave));
+    show!("echo", read(master));
+    write(master, "lo\n");
+    show!("line", read(slave));
+    show!("echo", read(master));
+    write(master, "abc\x7f\x7fd\n");
+    show!("erased", read(slave));
+    show!("echo", read(master));
+    write(master, "one two\x17x\n");
+    show!("word erased", read(slave));
+    read(master);
+    write(master, "all of it\x15new\n");
+    show!("line killed", read(slave));
+    read(master);
+    write(master, "one\rtwo\n");
+    show!("return is a line", read(slave));
+    show!("and a second", read(slave));
+    read(master);
+    write(master, "part\x04");
+    show!("pushed", read(slave));
+    write(master, "\x04");
+    show!("end of file", read(slave));
+    read(master);
+    write(master, "\x16\x03q\n");
+    show!("literal", read(slave));
+    show!("echo of it", read(master));
+    write(slave, "out\n");
+    show!("output", read(master));
+    write(slave, "a\tb\n");
+    show!("tab", read(master));
+    let mut waiting = 0_i32;
+    write(master, "xy\n");
+    read(master);
+    sys!(SYS_ioctl, slave, FIONREAD, &raw mut waiting);
+    show!("waiting", waiting);
+    show!("flushed", sys!(SYS_ioctl, slave, TCFLSH, TCIFLUSH));
+    show!("nothing left", read(slave));
+    let mut byte = [0_u8; 1];
+    write(master, "pq\n");
+    read(master);
+    sys!(SYS_read, slave, byte.as_mut_ptr(), 1);
+    show!("byte by byte", byte[0]);
+    show!("rest", read(slave));
+}
+
+fn raw(master: i32, slave: i32, at_first: Termios) {
+    let mut settings = at_first;
+    settings.local &= !(ICANON | ECHO | ISIG);
+    settings.input &= !ICRNL;
+    settings.output &= !OPOST;
+    show!("raw", set(slave, &settings));
+    write(master, "a\r\x03");
+    show!("as typed", read(slave));
+    show!("no echo", read(master));
+    write(slave, "b\n");
+    show!("as written", read(master));
+    settings.characters[VMIN] = 3;
+    settings.characters[VTIME] = 0;
+    set(slave, &settings);
+    write(master, "12");
+    show!("less than wanted", read(slave));
+    let mut quiet = at_first;
+    quiet.local &= !ECHO;
+    show!("back", sys!(SYS_ioctl, slave, TCSETSF, &raw const quiet));
+    show!("what was typed is gone", read(slave));
+    write(master, "silent\n");
+    show!("line", read(slave));
+    show!("no echo", read(master));
+    quiet.local |= ECHONL;
+    set(slave, &quiet);
+    write(master, "x\n");
+    show!("newline alone", read(master));
+    read(slave);
+    let mut upper = at_first;
+    upper.input |= INLCR | ISTRIP;
+    upper.output |= OCRNL;
+    set(slave, &upper);
+    write(master, "z\u{e1}\r");
+    show!("stripped", read(slave));
+    read(master);
+    set(slave, &at_first);
+    show!("wrong address", sys!(SYS_ioctl, slave, TCSETS, 8));
+    show!("unknown", sys!(SYS_ioctl, slave, 0x5499, 0));
+}
+
+fn sizes(master: i32, slave: i32) {
+    let mut size = [9_u16; 4];
+    show!(
+        "size",
+        sys!(SYS_ioctl, slave, TIOCGWINSZ, size.as_mut_ptr())
+    );
+    show!("at first", "{size:?}");
+    show!(
+        "set",
+        sys!(SYS_ioctl, master, TIOCSWINSZ, [24_u16, 80, 0, 0].as_ptr())
+    );
+    sys!(SYS_ioctl, slave, TIOCGWINSZ, size.as_mut_ptr());
+    show!("now", "{size:?}");
+}
+
+fn controlling(slave: i32) {
+    show!(
+        "nobody's",
+        sys!(SYS_ioctl, slave, TIOCGPGRP, [0_i32; 1].as_mut_ptr())
+    );
+    show!(
+        "no session leader",
+        sys!(SYS_ioctl, slave, TIOCSCTTY, 0).failed()
+    );
+    show!(
+        "in a session",
+        child::run(|| {
+            let me = sys!(SYS_setsid);
+            show!("no terminal", sys!(SYS_open, c"/dev/tty", O_RDWR, 0));
+            show!("take it", sys!(SYS_ioctl, slave, TIOCSCTTY, 0));
+            show!("open it", sys!(SYS_open, c"/dev/tty", O_RDWR, 0).outcome());
+            let mut group = 0_i32;
+            show!(
+                "its group",
+                sys!(SYS_ioctl, slave, TIOCGPGRP, &raw mut group)
+            );
+            show!("mine", group as isize == me.0);
+            let mut session = 0_i32;
+            sys!(SYS_ioctl, slave, TIOCGSID, &raw mut session);
+            show!("its session", session as isize == me.0);
+            show!(
+                "to a group of nobody",
+                sys!(
+                    SYS_ioctl,
+                    slave,
+                    TIOCSPGRP,
+                    std::ptr::from_ref(&999_999_i32)
+                )
+            );
+            show!("in the background", {
+                let pid = child::fork(|| {
+                    sys!(SYS_setpgid, 0, 0);
+                    sys!(SYS_read, slave, [0_u8; 1].as_mut_ptr(), 1);
+                    0
+                });
+                let mut status = 0_i32;
+                sys!(SYS_wait4, pid, &raw mut status, WUNTRACED, 0);
+                sys!(SYS_kill, pid, SIGKILL);
+                child::wait(pid);
+                child::ending(status)
+            });
+            show!("give it up", sys!(SYS_ioctl, slave, TIOCNOTTY, 0));
+            0
+        })
+    );
+    show!("interrupted", {
+        let (master, slave) = open_pair();
+        let pid = child::fork(|| {
+            sys!(SYS_setsid);
+            sys!(SYS_ioctl, slave, TIOCSCTTY, 0);
+            write(slave, "ready");
+            loop {
+                sys!(SYS_pause);
+            }
+        });
+        while !read(master).contains("ready") {}
+        write(master, "\x03");
+        let ended = child::wait(pid);
+        show!("echo", read(master));
+        sys!(SYS_close, master);
+        sys!(SYS_close, slave);
+        ended
+    });
+    show!("hung up", {
+        let (master, slave) = open_pair();
+        let pid = child::fork(|| {
+            sys!(SYS_close, master);
+            sys!(SYS_setsid);
+            sys!(SYS_ioctl, slave, TIOCSCTTY, 0);
+            write(slave, "ready");
+            loop {
+                sys!(SYS_pause);
+            }
+        });
+        while !read(master).contains("ready") {}
+        sys!(SYS_close, master);
+        let ended = child::wait(pid);
+        show!("read after it", read(slave));
+        sys!(SYS_close, slave);
+        ended
+    });
+}
+
+fn closing(master: i32, slave: i32) {
+    write(slave, "last words\n");
+    sys!(SYS_close, slave);
+    show!("what was left", read(master));
+    show!("then", read(master));
+    let mut polled = [pollfd {
+        fd: master,
+        events: POLLIN | POLLOUT,
+        revents: 0,
+    }];
+    sys!(SYS_poll, polled.as_mut_ptr(), 1, 0);
+    show!("events", "{:#x}", polled[0].revents);
+    let mut number = 0_u32;
+    sys!(SYS_ioctl, master, TIOCGPTN, &raw mut number);
+    let name = std::ffi::CString::new(format!("/dev/pts/{number}")).expect("no NUL");
+    sys!(SYS_close, master);
+    show!("its name is gone", sys!(SYS_access, &*name, F_OK));
+}
