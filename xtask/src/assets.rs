@@ -60,6 +60,11 @@ impl Asset {
         tree.host(&package.join(&self.licence), &licences.join(&self.name))
     }
 
+    /// Where the folder is on the host, fetched if need be.
+    pub fn host_folder(&self) -> Result<PathBuf> {
+        Ok(self.unpacked()?.join(&self.folder))
+    }
+
     /// The package's unpacked files, fetched if need be.
     fn unpacked(&self) -> Result<PathBuf> {
         let assets = paths::cache().join("assets");

@@ -117,6 +117,15 @@ impl Builder {
         Ok(self.built(KERNEL).join("ochre-kernel"))
     }
 
+    /// Builds the hal's self-test, which boots in place of the kernel; its ELF file.
+    pub fn hal_selftest(&self) -> Result<PathBuf> {
+        let linker = self.linker()?;
+        let flags = format!("-Clinker={} -Clinker-flavor=ld.lld", linker.display());
+        let selection = ["-p", "ochre-hal", "--example", "selftest"];
+        self.cargo("building the hal's self-test", KERNEL, &flags, &selection)?;
+        Ok(self.built(KERNEL).join("examples/selftest"))
+    }
+
     /// Builds the loader; its PE file.
     pub fn boot(&self) -> Result<PathBuf> {
         let linker = find_linker(&self.toolchain, "lld-link")?;
@@ -201,6 +210,12 @@ impl Builder {
         cargo.arg("--target-dir").arg(paths::guest_target());
         if !self.debug {
             cargo.arg("--release");
+        }
+        if target == USER {
+            // A few crates bring assembly for a processor's odd corners. The host's compiler can
+            // assemble it; one for musl isn't everywhere.
+            cargo.env("CC_x86_64_unknown_linux_musl", "cc");
+            cargo.env("AR_x86_64_unknown_linux_musl", "ar");
         }
         let target = target.to_uppercase().replace('-', "_");
         cargo.env(format!("CARGO_TARGET_{target}_RUSTFLAGS"), flags);

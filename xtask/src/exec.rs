@@ -1,13 +1,15 @@
 //! `./x exec`: boots headless, runs one command, and becomes its output and its exit status.
 //!
 //! In the guest, `boot-command` (see there) runs the command. Four serial ports lead to the host:
-//! console, the command's standard output, its standard error, and reports. The machine is ended
+//! console, the command's standard output (and, the other way, its input), its standard error, and
+//! reports. The machine is ended
 //! as soon as the report of the command's end is here and its output is complete. A machine that
 //! ends before has panicked.
 
 use crate::guest::{Guest, Request};
 use crate::image::Recipe;
-use crate::qemu::Machine;
+use crate::input;
+use crate::qemu::{Machine, Screen};
 use crate::reports::{self, Ending, Report};
 use crate::setup::{self, Purpose};
 use anyhow::{Result, bail};
@@ -33,7 +35,8 @@ const CONSOLE_KEPT: usize = 64 << 10;
 
 /// Boot headless, run a command, and exit with its status.
 ///
-/// Standard output and standard error are the command's, unmixed and as they come. The exit status
+/// Standard output and standard error are the command's, unmixed and as they come; standard input
+/// reaches it. The exit status
 /// is the command's; 128+N when signal N ended it, 124 when the time was up, 125 when the kernel
 /// panicked (its words are on standard error).
 #[derive(clap::Args)]
@@ -81,21 +84,24 @@ pub fn command(arguments: Arguments) -> Result<ExitCode> {
         words: arguments.words,
         environment: arguments.env,
         wait: Vec::new(),
+        input: input::is_given(),
     };
     let built = guest.build(&recipe, Some(&request))?;
     let (mut machine, _disk) = guest.machine(&built)?;
     if recipe.session {
-        machine.desktop(None);
+        machine.desktop(Screen::default());
     }
     machine.without_display();
     let timeout = arguments.timeout.map(Duration::from_secs);
-    watch(machine, timeout, arguments.console, arguments.times)
+    let (show, times) = (arguments.console, arguments.times);
+    watch(machine, timeout, request.input, show, times)
 }
 
 /// Starts the machine, and passes on what comes until the command has ended.
 fn watch(
     mut machine: Machine,
     timeout: Option<Duration>,
+    input: bool,
     show: bool,
     times: bool,
 ) -> Result<ExitCode> {
@@ -104,6 +110,10 @@ fn watch(
     let start = Instant::now();
     let running = machine.start()?;
 
+    let taken = match input {
+        true => Some(input::send(out.try_clone()?, reports.try_clone()?)),
+        false => None,
+    };
     let (tell, events) = mpsc::channel();
     let console = thread::spawn(move || keep(console, show));
     let (tell_out, tell_err) = (tell.clone(), tell.clone());
@@ -112,9 +122,14 @@ fn watch(
     thread::spawn(move || listen(reports, &tell));
 
     let deadline = timeout.map(|timeout| start + timeout);
-    let outcome = follow(&events, deadline, || {
-        if times {
+    let outcome = follow(&events, deadline, |progress| match progress {
+        Progress::Started if times => {
             eprintln!("{STARTED}{:.6}", start.elapsed().as_secs_f64());
+        }
+        Progress::Started => {}
+        Progress::Taken(total) => {
+            // Once the input has ended, nobody wants to know.
+            let _ = taken.as_ref().map(|taken| taken.send(total));
         }
     })?;
     let complaints = running.stop();
@@ -162,11 +177,17 @@ enum Outcome {
     Gone,
 }
 
+/// What is told on the way to the end.
+enum Progress {
+    Started,
+    Taken(u64),
+}
+
 /// Waits for the report of the end, and then for the output that it announces.
 fn follow(
     events: &Receiver<Event>,
     deadline: Option<Instant>,
-    started: impl Fn(),
+    on: impl Fn(Progress),
 ) -> Result<Outcome> {
     let mut copied = [0; 2];
     let mut ended: Option<(Ending, [u64; 2])> = None;
@@ -194,7 +215,8 @@ fn follow(
             Event::Copied(port, bytes) => copied[port] = bytes,
             Event::Report(line) => match Report::parse(&line)? {
                 Report::Ended(ending, announced) => ended = Some((ending, announced)),
-                Report::Started => started(),
+                Report::Started => on(Progress::Started),
+                Report::Taken(total) => on(Progress::Taken(total)),
             },
             Event::Gone => return Ok(Outcome::Gone),
         }
@@ -282,12 +304,12 @@ mod tests {
         tell.send(Event::Copied(0, 2)).unwrap();
         tell.send(Event::Copied(0, 4)).unwrap();
         assert!(matches!(
-            follow(&events, None, || {}),
+            follow(&events, None, |_| {}),
             Ok(Outcome::Ended(Ending::Exit(0)))
         ));
         tell.send(Event::Report("ended exit 0 4 0".to_owned()))
             .unwrap();
         tell.send(Event::Gone).unwrap();
-        assert!(matches!(follow(&events, None, || {}), Ok(Outcome::Gone)));
+        assert!(matches!(follow(&events, None, |_| {}), Ok(Outcome::Gone)));
     }
 }

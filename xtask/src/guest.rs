@@ -55,6 +55,8 @@ pub struct Request {
     pub environment: Vec<String>,
     /// Paths that must exist before.
     pub wait: Vec<&'static str>,
+    /// Whether the command is sent input (else it finds none).
+    pub input: bool,
 }
 
 /// The session's runtime folder.
@@ -157,6 +159,9 @@ impl Request {
         for path in &self.wait {
             record("wait", path.as_bytes());
         }
+        if self.input {
+            record("input", b"");
+        }
         for word in &self.words {
             record("arg", word.as_bytes());
         }
@@ -175,6 +180,7 @@ impl Archive {
     pub fn write(tree: &Tree) -> Result<Archive> {
         let folder = paths::target().join("archives");
         fs::create_dir_all(&folder)?;
+        sweep(&folder);
         let path = folder.join(format!("{}.cpio", std::process::id()));
         let file =
             File::create(&path).with_context(|| format!("cannot make {}", path.display()))?;
@@ -199,6 +205,17 @@ impl Archive {
     }
 }
 
+/// Removes what commands that were killed have left: a file is named after its process.
+fn sweep(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let of = path.file_stem().and_then(|stem| stem.to_str());
+        if of.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
 impl Drop for Archive {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.path);
@@ -215,11 +232,12 @@ mod tests {
             words: vec!["sh".into(), "-c".into(), "a b".into()],
             environment: vec!["X=1".to_owned()],
             wait: Vec::new(),
+            input: true,
         };
         assert!(
             request
                 .records(false)
-                .ends_with(b"\0env=X=1\0arg=sh\0arg=-c\0arg=a b\0")
+                .ends_with(b"\0env=X=1\0input=\0arg=sh\0arg=-c\0arg=a b\0")
         );
     }
 }

@@ -1,7 +1,9 @@
 //! Images: what a system consists of, by the recipes in `images/`.
 //!
 //! A recipe names packages of the workspace. A package brings its programs to `/ochre/bin` and the
-//! unit files of its `units/` folder to `/ochre/units`; everything else is listed in the recipe.
+//! unit files of its `units/` folder to `/ochre/units`; names that a program goes by besides its own
+//! (`[package.metadata.ochre.links]`) become links in `/bin`, where no added file has them.
+//! Everything else is listed in the recipe.
 
 use crate::assets::Asset;
 use crate::build::{Builder, Libc};
@@ -143,6 +145,10 @@ impl Recipe {
         }
         for (link, target) in &self.links {
             tree.link_if_absent(link, target)?;
+        }
+        for (name, program) in programs::links(&self.packages)? {
+            let target = format!("/ochre/bin/{program}");
+            tree.link_if_absent(Path::new("/bin").join(name), &target)?;
         }
         Ok(tree)
     }

@@ -96,6 +96,11 @@ pub fn find(program: impl AsRef<OsStr>) -> Option<PathBuf> {
 pub fn host_cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     without_cargo_environment(&mut command);
+    // Cargo compiles a dependency in the dependency's folder; where that has a rust-toolchain.toml,
+    // rustup's `rustc` would take another compiler than the user's, were it not named here.
+    if let Some(toolchain) = std::env::var_os("RUSTUP_TOOLCHAIN") {
+        command.env("RUSTUP_TOOLCHAIN", toolchain);
+    }
     command
 }
 

@@ -4,6 +4,7 @@ use crate::paths;
 use crate::process;
 use anyhow::{Result, bail};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// A program of user space.
@@ -16,7 +17,9 @@ pub struct Program {
 }
 
 /// Folders of the workspace whose programs don't run on Ochre as user programs.
-const OTHERS: [&str; 6] = ["boot", "kernel", "relibc", "ui-tests", "xtask", "abi"];
+const OTHERS: [&str; 7] = [
+    "boot", "kernel", "relibc", "ui-tests", "xtask", "abi", "tests",
+];
 
 #[derive(Deserialize)]
 struct Metadata {
@@ -28,6 +31,21 @@ struct Package {
     name: String,
     manifest_path: PathBuf,
     targets: Vec<Target>,
+    metadata: Option<Extra>,
+}
+
+/// What cargo leaves to others in a manifest: `[package.metadata]`.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Extra {
+    ochre: Names,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
+struct Names {
+    /// For a program, the other names that it goes by.
+    links: BTreeMap<String, Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -59,6 +77,17 @@ pub fn of_tests(name: &str) -> Result<Vec<Program>> {
 pub fn folders(names: &[String]) -> Result<Vec<PathBuf>> {
     let folder = |package: Package| package.manifest_path.parent().map(PathBuf::from);
     Ok(select(names)?.into_iter().filter_map(folder).collect())
+}
+
+/// The names that programs of these packages go by besides their own: name and program.
+pub fn links(names: &[String]) -> Result<Vec<(String, String)>> {
+    let mut links = Vec::new();
+    for package in select(names)? {
+        for (program, names) in package.metadata.unwrap_or_default().ochre.links {
+            links.extend(names.into_iter().map(|name| (name, program.clone())));
+        }
+    }
+    Ok(links)
 }
 
 fn select(names: &[String]) -> Result<Vec<Package>> {

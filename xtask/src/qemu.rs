@@ -8,6 +8,8 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// Where a serial port is on a PC: its I/O address and its interrupt. The latter two have lines of
 /// their own here, as sharing edge-triggered ones loses interrupts.
@@ -33,6 +35,74 @@ pub struct Size {
     /// Memory in MiB [default: 512, and what the added files take].
     #[arg(long, value_name = "M")]
     pub memory: Option<u64>,
+}
+
+/// What the machine shows its desktop on.
+#[derive(Clone, Copy, Default, clap::Args)]
+pub struct Screen {
+    /// The screen's size in pixels [default: the display adapter's own].
+    #[arg(long, value_name = "WxH", value_parser = size_of)]
+    pub size: Option<(u32, u32)>,
+    /// The display adapter.
+    #[arg(long, value_enum, default_value = "virtio")]
+    pub gpu: Gpu,
+    /// The keyboard and the pointer.
+    #[arg(long, value_enum, default_value = "virtio")]
+    pub input: Input,
+}
+
+/// How keyboard and pointer are plugged in.
+#[derive(Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Input {
+    /// virtio keyboard and tablet.
+    #[default]
+    Virtio,
+    /// USB: a tablet, and a keyboard behind a hub, on an xHCI controller.
+    Usb,
+    /// The PS/2 keyboard and mouse that a PC's board has.
+    Ps2,
+}
+
+impl Input {
+    fn devices(self) -> &'static [&'static str] {
+        match self {
+            Input::Virtio => &["virtio-keyboard-pci", "virtio-tablet-pci"],
+            Input::Usb => &[
+                "qemu-xhci,id=usb",
+                "usb-tablet,bus=usb.0,port=1",
+                "usb-hub,bus=usb.0,port=2",
+                "usb-kbd,id=keyboard,bus=usb.0,port=2.3",
+            ],
+            Input::Ps2 => &[],
+        }
+    }
+}
+
+/// A display adapter that QEMU has.
+#[derive(Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Gpu {
+    /// virtio-gpu.
+    #[default]
+    Virtio,
+    /// The standard VGA, with the Bochs display interface.
+    Bochs,
+    /// A Cirrus adapter, for which Ochre has no driver: with --uefi, the screen is as the firmware
+    /// has set it up.
+    Cirrus,
+}
+
+impl Gpu {
+    fn device(self) -> &'static str {
+        match self {
+            Gpu::Virtio => "virtio-vga",
+            Gpu::Bochs => "VGA,edid=on",
+            Gpu::Cirrus => "cirrus-vga",
+        }
+    }
+
+    fn takes_size(self) -> bool {
+        self != Gpu::Cirrus
+    }
 }
 
 impl Machine {
@@ -80,13 +150,13 @@ impl Machine {
         self
     }
 
-    /// Has a screen, a keyboard and a pointer. Without a size the display's own default counts.
-    pub fn desktop(&mut self, size: Option<(u32, u32)>) -> &mut Machine {
-        let screen = match size {
-            Some((width, height)) => format!("virtio-vga,xres={width},yres={height}"),
-            None => "virtio-vga".to_owned(),
-        };
-        for device in [&screen, "virtio-keyboard-pci", "virtio-tablet-pci"] {
+    /// Has a screen, a keyboard and a pointer.
+    pub fn desktop(&mut self, screen: Screen) -> &mut Machine {
+        let mut adapter = screen.gpu.device().to_owned();
+        if let (Some((width, height)), true) = (screen.size, screen.gpu.takes_size()) {
+            adapter += &format!(",xres={width},yres={height}");
+        }
+        for device in std::iter::once(&*adapter).chain(screen.input.devices().iter().copied()) {
             self.command.args(["-device", device]);
         }
         self
@@ -162,11 +232,27 @@ impl Machine {
 }
 
 impl Running {
-    /// Ends the machine if it hasn't ended; what QEMU complained of.
+    /// Waits until it ends by itself.
+    pub fn wait(mut self) -> Result<std::process::ExitStatus> {
+        Ok(self.0.wait()?)
+    }
+
+    /// Waits for a machine whose lines have broken to end of itself, as long as `patience`.
+    pub fn expect_end(&mut self, patience: Duration) {
+        let start = Instant::now();
+        while start.elapsed() < patience && matches!(self.0.try_wait(), Ok(None)) {
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Ends the machine if it hasn't ended; what QEMU complained of, and how it ended if it did so
+    /// without being asked.
     pub fn stop(mut self) -> String {
+        let ended = self.0.try_wait().ok().flatten();
         let _ = self.0.kill();
         let _ = self.0.wait();
-        let mut complaints = String::new();
+        let mut complaints =
+            ended.map_or_else(String::new, |status| format!("QEMU ended with {status}\n"));
         if let Some(mut stderr) = self.0.stderr.take() {
             let _ = stderr.read_to_string(&mut complaints);
         }

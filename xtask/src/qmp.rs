@@ -30,17 +30,16 @@ impl Control {
         Ok(control)
     }
 
-    /// Writes what is on the screen as a PNG file.
-    pub fn screenshot(&mut self, file: &Path) -> Result<()> {
+    /// Writes what is on the screen to a file, as `png` or `ppm`.
+    pub fn screenshot(&mut self, file: &Path, format: &str) -> Result<()> {
         let filename = file.to_str().context("the file's name must be UTF-8")?;
-        self.execute(
-            "screendump",
-            json!({ "filename": filename, "format": "png" }),
-        )?;
+        let arguments = json!({ "filename": filename, "format": format });
+        self.execute("screendump", arguments)?;
         Ok(())
     }
 
-    fn execute(&mut self, command: &str, arguments: Value) -> Result<Value> {
+    /// Gives a command and returns its answer.
+    pub fn execute(&mut self, command: &str, arguments: Value) -> Result<Value> {
         let line = json!({ "execute": command, "arguments": arguments }).to_string();
         writeln!(self.to, "{line}").context("QEMU has gone")?;
         loop {

@@ -9,6 +9,8 @@ use std::os::unix::net::UnixStream;
 pub enum Report {
     /// The system is up.
     Started,
+    /// Of the command's input, so many bytes have been taken in all.
+    Taken(u64),
     /// The command has ended, and this many bytes went to standard output and standard error.
     Ended(Ending, [u64; 2]),
 }
@@ -33,11 +35,17 @@ pub fn each_line(from: UnixStream, mut hear: impl FnMut(String) -> bool) {
 }
 
 impl Report {
-    /// Reads `started` or `ended exit|signal NUMBER OUT_BYTES ERR_BYTES`.
+    /// Reads `started`, `taken TOTAL` or `ended exit|signal NUMBER OUT_BYTES ERR_BYTES`.
     pub fn parse(line: &str) -> Result<Report> {
         let words: Vec<&str> = line.split_whitespace().collect();
         let (how, rest) = match words[..] {
             ["started"] => return Ok(Report::Started),
+            ["taken", total] => {
+                let total = total.parse();
+                return Ok(Report::Taken(total.with_context(|| {
+                    format!("the guest reports no number: {line:?}")
+                })?));
+            }
             ["ended", how, ref rest @ ..] => (how, rest),
             _ => bail!("the guest reports something unknown: {line:?}"),
         };
@@ -67,6 +75,7 @@ mod tests {
     fn reports_are_read() {
         let read = |line| Report::parse(line).unwrap();
         assert_eq!(read("started"), Report::Started);
+        assert_eq!(read("taken 70"), Report::Taken(70));
         assert_eq!(
             read("ended exit 3 10 0"),
             Report::Ended(Ending::Exit(3), [10, 0])
@@ -78,6 +87,7 @@ mod tests {
         for wrong in [
             "",
             "ended",
+            "taken all",
             "ended exit x 0 0",
             "ended exit 1 2",
             "ended exit 300 0 0",

@@ -3,7 +3,7 @@
 use crate::guest::Guest;
 use crate::image::Recipe;
 use crate::process;
-use crate::qemu::size_of;
+use crate::qemu::Screen;
 use crate::setup::{self, Purpose};
 use anyhow::Result;
 use clap::ValueEnum;
@@ -21,9 +21,8 @@ pub struct Arguments {
     /// Where the screen appears [default: gtk where there is a display, else vnc].
     #[arg(long, value_enum)]
     display: Option<Display>,
-    /// The screen's size in pixels.
-    #[arg(long, value_name = "WxH", value_parser = size_of)]
-    size: Option<(u32, u32)>,
+    #[command(flatten)]
+    screen: Screen,
     /// Further arguments for QEMU.
     #[arg(last = true, value_name = "QEMU ARGS")]
     qemu: Vec<OsString>,
@@ -57,12 +56,12 @@ pub fn command(arguments: Arguments) -> Result<ExitCode> {
     {
         Display::None => machine.arguments(["-display", "none"]),
         Display::Gtk => machine
-            .desktop(arguments.size)
+            .desktop(arguments.screen)
             .arguments(["-display", "gtk"]),
         Display::Vnc => {
             process::say("   the screen is on VNC, localhost:5900");
             machine
-                .desktop(arguments.size)
+                .desktop(arguments.screen)
                 .arguments(["-display", "vnc=localhost:0"])
         }
     };

@@ -4,10 +4,12 @@
 //! last line of all has the sums. What failed is said where it failed.
 
 mod boot;
+mod desktop;
 mod guest;
 mod libc;
 mod relibc;
 mod source;
+mod ui;
 
 use crate::build::Builder;
 use crate::process;
@@ -24,6 +26,25 @@ pub struct Arguments {
     /// Which suites [default: all].
     #[arg(value_enum)]
     suites: Vec<Suite>,
+    /// Of the suite `ui`, play only the scenes whose names contain this.
+    #[arg(long, value_name = "NAME")]
+    scene: Vec<String>,
+    /// Approve what the scenes of the suite `ui` show now.
+    #[arg(long)]
+    update: bool,
+    #[command(flatten)]
+    machines: Machines,
+}
+
+/// How the guests of the suites boot, desktop and abi are booted, where it is not what is tested.
+#[derive(Clone, Copy, clap::Args)]
+pub struct Machines {
+    /// Boot guests with this many processors [default: each suite's own choice].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub smp: Option<u8>,
+    /// Boot guests through UEFI firmware.
+    #[arg(long)]
+    pub uefi: bool,
 }
 
 /// A suite.
@@ -35,12 +56,16 @@ enum Suite {
     Clippy,
     /// Unit tests of all crates, on the host.
     Unit,
+    /// The desktop looks as it was approved, on the host.
+    Ui,
     /// No program of an image contains another C library than relibc.
     Libc,
     /// Programs print on relibc what they print on the host's C library.
     Relibc,
     /// The guest boots, runs commands, and reports how they end.
     Boot,
+    /// A person works on the desktop, on machines with different displays, and drivers die.
+    Desktop,
     /// What programs see on Ochre is what they see on Linux.
     Abi,
 }
@@ -79,15 +104,18 @@ impl std::fmt::Display for Tally {
 }
 
 impl Suite {
-    fn run(self, builder: &Builder) -> Result<Tally> {
+    fn run(self, builder: &Builder, arguments: &Arguments) -> Result<Tally> {
+        let machines = arguments.machines;
         match self {
             Suite::Fmt => source::fmt(),
             Suite::Clippy => source::clippy(),
             Suite::Unit => source::unit(),
+            Suite::Ui => ui::run(&arguments.scene, arguments.update),
             Suite::Libc => libc::run(builder),
             Suite::Relibc => relibc::run(builder),
-            Suite::Boot => boot::run(builder),
-            Suite::Abi => guest::compare(),
+            Suite::Boot => boot::run(builder, machines),
+            Suite::Desktop => desktop::run(builder, machines),
+            Suite::Abi => guest::compare(builder, machines),
         }
     }
 }
@@ -99,6 +127,7 @@ pub fn command(arguments: &Arguments) -> Result<ExitCode> {
         Purpose::Run,
         Purpose::Firmware,
         Purpose::Test,
+        Purpose::Desktop,
     ])?;
     let builder = Builder::new(false)?;
     let suites = match &arguments.suites[..] {
@@ -110,7 +139,7 @@ pub fn command(arguments: &Arguments) -> Result<ExitCode> {
         let start = Instant::now();
         let name = format!("{suite:?}").to_lowercase();
         process::say(format_args!("== {name}"));
-        let tally = suite.run(&builder).unwrap_or_else(|error| {
+        let tally = suite.run(&builder, arguments).unwrap_or_else(|error| {
             println!("FAILED {name}: {error:#}");
             Tally {
                 passed: 0,

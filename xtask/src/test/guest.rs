@@ -1,16 +1,27 @@
 //! Booting a guest from a test, and comparing what the same scripts print on Ochre and on Linux.
 
-use super::Tally;
-use crate::paths;
-use anyhow::{Context, Result, ensure};
+use super::{Machines, Tally};
+use crate::build::{Builder, Libc};
+use crate::{paths, process, programs};
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
 /// Where the scripts are that must print the same on both kernels.
 const SCRIPTS: &str = "tests/abi";
+/// The package of the program whose checks must print the same.
+const PACKAGE: &str = "ochre-abi-tests";
+/// Goes before the name of one of its families.
+const FAMILY: &str = "abi-";
+/// Lists the checks that are known to differ.
+const DIFFERENCES: &str = "tests/abi/differences.txt";
 /// Begins a script's part of the output.
 const MARK: &str = "=== ";
+
+/// What each script or family printed.
+type Parts = BTreeMap<String, String>;
 
 /// What a guest is booted with, besides the command.
 pub const BUSYBOX: [&str; 2] = ["--add", "/bin/busybox:/bin/busybox"];
@@ -27,27 +38,47 @@ pub fn exec(arguments: &[&str]) -> Result<Output> {
 }
 
 /// Every script of `tests/abi` prints on Ochre, on both streams, what it prints on Linux, and ends
-/// with the same status. All run in one boot of each kernel.
-pub fn compare() -> Result<Tally> {
+/// with the same status; and its program's families of checks print the same, line by line. All
+/// run in one boot of Linux, and in one of Ochre on each number of processors.
+pub fn compare(builder: &Builder, machines: Machines) -> Result<Tally> {
+    let programs = programs::of_tests(PACKAGE)?;
+    let built = builder.user(&programs, Libc::Relibc)?;
+    let [program] = &built[..] else {
+        bail!("{PACKAGE} has one program");
+    };
+    let program = builder.stripped(program)?;
+    let families = process::output(Command::new(&program).stdin(Stdio::null()))?;
+    let families: Vec<&str> = families.lines().collect();
     let scripts = scripts()?;
     ensure!(!scripts.is_empty(), "no script in {SCRIPTS}");
     let folder = paths::root().join(SCRIPTS);
-    let addition = format!("{}:/tests", folder.display());
-    // Each script has a shell of its own, in an empty folder of its own.
+    let scripts_added = format!("{}:/tests", folder.display());
+    let program_added = format!("{}:/bin/abi", program.display());
+    // Each has a shell of its own, in an empty folder of its own.
     let mut all = String::new();
-    for name in &scripts {
+    let mut part = |name: &str, command: &str| {
         all += &format!(
             "echo '{MARK}{name}'; mkdir -p /tmp/{name}; cd /tmp/{name}; \
-             /bin/busybox timeout 60 /bin/busybox sh /tests/{name}.sh 2>&1 </dev/null; echo \"status $?\"\n"
+             /bin/busybox timeout 60 {command} 2>&1 </dev/null; echo \"status $?\"\n"
         );
+    };
+    for name in &scripts {
+        part(name, &format!("/bin/busybox sh /tests/{name}.sh"));
     }
-    let run = |kernel: &str| -> Result<Vec<(String, String)>> {
-        let mut arguments = vec!["--kernel", kernel, "--timeout", "600", "--add", &addition];
+    for family in &families {
+        part(&format!("{FAMILY}{family}"), &format!("/bin/abi {family}"));
+    }
+    let run = |kernel: &str, processors: &str| -> Result<Parts> {
+        let mut arguments = vec!["--kernel", kernel, "--smp", processors, "--timeout", "600"];
+        if machines.uefi && kernel == "ochre" {
+            arguments.push("--uefi");
+        }
+        arguments.extend(["--add", &scripts_added, "--add", &program_added]);
         arguments.extend(BUSYBOX);
         arguments.extend(["--", "/bin/busybox", "sh", "-c", &all]);
         let output = exec(&arguments)?;
         let parts = split(&String::from_utf8_lossy(&output.stdout));
-        if parts.len() != scripts.len() {
+        if parts.len() != scripts.len() + families.len() {
             println!(
                 "{kernel}: {}",
                 String::from_utf8_lossy(&output.stderr).trim_end()
@@ -55,23 +86,92 @@ pub fn compare() -> Result<Tally> {
         }
         Ok(parts)
     };
-    let (linux, ochre) = (run("linux")?, run("ochre")?);
-    let printed = |by: &[(String, String)], name: &str| {
-        by.iter()
-            .find(|(one, _)| one == name)
-            .map(|(_, text)| text.clone())
-    };
+    let known = known_differences()?;
     let mut tally = Tally::default();
-    for name in &scripts {
-        let result = match (printed(&linux, name), printed(&ochre, name)) {
-            (Some(linux), Some(ochre)) if linux == ochre => Ok(()),
-            (None, _) => Err(anyhow::anyhow!("it didn't get to its end on Linux")),
-            (_, None) => Err(anyhow::anyhow!("it was not reached on Ochre")),
-            (Some(linux), Some(ochre)) => Err(anyhow::anyhow!("{}", difference(&linux, &ochre))),
-        };
-        tally.test(name, result);
+    let asked = machines.smp.map(|number| vec![number]);
+    for processors in asked.unwrap_or_else(|| vec![1, 2]) {
+        let number = processors.to_string();
+        let (linux, ochre) = (run("linux", &number)?, run("ochre", &number)?);
+        let reached = linux.len();
+        tally.test(
+            &format!("Linux on {processors} processors"),
+            if reached == scripts.len() + families.len() {
+                Ok(())
+            } else {
+                Err(anyhow!("{reached} parts ran"))
+            },
+        );
+        for (name, expected) in &linux {
+            let test = format!("{name} on {processors} processors");
+            let Some(found) = ochre.get(name) else {
+                tally.test(&test, Err(anyhow!("it was not reached on Ochre")));
+                continue;
+            };
+            if name.starts_with(FAMILY) {
+                compare_lines(&test, expected, found, &known, &mut tally);
+            } else if expected == found {
+                tally.test(&test, Ok(()));
+            } else {
+                tally.test(&test, Err(anyhow!("{}", difference(expected, found))));
+            }
+        }
     }
     Ok(tally)
+}
+
+/// What is known to differ, as `FAMILY: LABEL`; each with its reason in a comment before it.
+fn known_differences() -> Result<BTreeSet<String>> {
+    let file = paths::root().join(DIFFERENCES);
+    let text =
+        fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+    let lines = text.lines().map(str::trim);
+    Ok(lines
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .map(str::to_owned)
+        .collect())
+}
+
+/// Each line `what was done: what came of it` is a test, unless it is known to differ.
+fn compare_lines(
+    test: &str,
+    linux: &str,
+    ochre: &str,
+    known: &BTreeSet<String>,
+    tally: &mut Tally,
+) {
+    let (linux, ochre) = (labelled(linux), labelled(ochre));
+    let family = test.trim_start_matches(FAMILY);
+    let family = family.split(' ').next().unwrap_or_default();
+    let is_known = |label: &str| known.contains(&format!("{family}: {label}"));
+    for (label, expected) in linux.iter().filter(|(label, _)| !is_known(label.0)) {
+        let result = match ochre.get(label) {
+            Some(found) if found == expected => Ok(()),
+            Some(found) => Err(anyhow!("Linux {expected:?}, Ochre {found:?}")),
+            None => Err(anyhow!("Linux {expected:?}, Ochre doesn't say")),
+        };
+        tally.test(&format!("{test}: {}", label.0), result);
+    }
+    for (label, found) in &ochre {
+        if !linux.contains_key(label) && !is_known(label.0) {
+            tally.test(
+                &format!("{test}: {}", label.0),
+                Err(anyhow!("Linux doesn't say, Ochre {found:?}")),
+            );
+        }
+    }
+}
+
+/// Lines by what is before their first colon, and how often that came before.
+fn labelled(text: &str) -> BTreeMap<(&str, usize), &str> {
+    let mut lines = BTreeMap::new();
+    for line in text.lines() {
+        let (label, value) = line.split_once(": ").unwrap_or((line, ""));
+        let nth = (0..)
+            .find(|&nth| !lines.contains_key(&(label, nth)))
+            .unwrap_or_default();
+        lines.insert((label, nth), value);
+    }
+    lines
 }
 
 fn scripts() -> Result<Vec<String>> {
@@ -86,7 +186,7 @@ fn scripts() -> Result<Vec<String>> {
 }
 
 /// Names and outputs of the scripts, of all they printed together.
-fn split(text: &str) -> Vec<(String, String)> {
+fn split(text: &str) -> Parts {
     let parts = text.split(MARK).skip(1);
     parts
         .filter_map(|part| {
@@ -125,7 +225,29 @@ mod tests {
     fn parts_are_told_apart() {
         let parts = split("noise\n=== a\n1\n2\nstatus 0\n=== b\nstatus 1\n");
         assert_eq!(parts.len(), 2);
-        assert_eq!(parts[0], ("a".to_owned(), "1\n2\nstatus 0\n".to_owned()));
+        assert_eq!(parts["a"], "1\n2\nstatus 0\n");
+    }
+
+    #[test]
+    fn lines_are_compared_by_their_labels() {
+        let mut tally = Tally::default();
+        compare_lines(
+            "a test",
+            "a: 1\na: 2\nb: 3\n",
+            "a: 1\nb: 3\na: 4\nc: 5\n",
+            &BTreeSet::new(),
+            &mut tally,
+        );
+        assert_eq!(tally.to_string(), "2 passed, 2 failed");
+        let known = ["a: a", "a: c"].map(str::to_owned).into();
+        compare_lines(
+            "abi-a test",
+            "a: 1\nb: 3\n",
+            "a: 2\nb: 3\nc: 5\n",
+            &known,
+            &mut tally,
+        );
+        assert_eq!(tally.to_string(), "3 passed, 2 failed");
     }
 
     #[test]

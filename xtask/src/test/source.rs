@@ -10,6 +10,8 @@ use std::process::{Command, Stdio};
 /// Crates that aren't default members but build for the host too, as far as lints and unit tests
 /// are concerned.
 const KERNEL: [&str; 4] = ["-p", "ochre-hal", "-p", "ochre-kernel"];
+/// The loader, whose unit tests run on the host.
+const BOOT: [&str; 2] = ["-p", "ochre-boot"];
 
 /// Every file is as rustfmt would write it.
 pub fn fmt() -> Result<Tally> {
@@ -35,6 +37,12 @@ pub fn clippy() -> Result<Tally> {
         .args(KERNEL)
         .args(deny);
     tally.test("clippy of the kernel", process::run(&mut command));
+    let mut command = cargo();
+    command
+        .args(["clippy", "-q", "--all-targets"])
+        .args(BOOT)
+        .args(deny);
+    tally.test("clippy of the loader's tests", process::run(&mut command));
     Ok(tally)
 }
 
@@ -46,6 +54,7 @@ pub fn unit() -> Result<Tally> {
             .args(["test", "--no-fail-fast", "--lib"])
             .args(KERNEL),
     )?;
+    tally += count(cargo().args(["test", "--no-fail-fast"]).args(BOOT))?;
     Ok(tally)
 }
 

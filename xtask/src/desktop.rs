@@ -1,0 +1,279 @@
+//! A desktop in a virtual machine, as a person has it: a screen to look at, a keyboard, a pointer.
+//!
+//! What the host sees is all that counts: the guest isn't asked, so that this works however broken
+//! it is.
+
+use crate::paths;
+use crate::picture::Picture;
+use crate::qemu::{Machine, Running};
+use crate::qmp::Control;
+use crate::reports;
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::json;
+use std::fs;
+use std::io::Read;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Receiver};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// How often the screen is looked at.
+const INTERVAL: Duration = Duration::from_millis(100);
+/// How long the session may take to come up, and what is waited for after that.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+/// The largest value of an absolute pointer's axis in QEMU.
+const AXIS: usize = 0x7fff;
+
+/// A running desktop.
+pub struct Desktop {
+    control: Control,
+    running: Running,
+    console: JoinHandle<Vec<u8>>,
+    started: Receiver<String>,
+    /// The picture's file on the way from QEMU to here.
+    scratch: Scratch,
+    /// How long something is waited for.
+    pub patience: Duration,
+    /// The screen's size when it was last looked at.
+    size: (usize, usize),
+}
+
+impl Desktop {
+    /// Starts the machine, which must have no serial ports yet.
+    pub fn start(mut machine: Machine) -> Result<Desktop> {
+        let (console, out, err) = (machine.serial()?, machine.serial()?, machine.serial()?);
+        let (reports, control) = (machine.serial()?, machine.control()?);
+        let running = machine.start()?;
+        // What the guest says is shown only if it fails.
+        let console = thread::spawn(move || drain(console));
+        for port in [out, err] {
+            thread::spawn(move || drain(port));
+        }
+        let (tell, started) = mpsc::channel();
+        thread::spawn(move || {
+            reports::each_line(reports, |line| tell.send(line).is_ok());
+        });
+        let folder = paths::target().join("archives");
+        fs::create_dir_all(&folder)?;
+        Ok(Desktop {
+            control: Control::new(control)?,
+            running,
+            console,
+            started,
+            scratch: Scratch(folder.join(format!("{}.ppm", std::process::id()))),
+            patience: PATIENCE,
+            size: (0, 0),
+        })
+    }
+
+    /// Waits until the session is up; false if it doesn't come.
+    pub fn wait_for_session(&self) -> bool {
+        self.started.recv_timeout(PATIENCE).is_ok()
+    }
+
+    /// What is on the screen.
+    pub fn look(&mut self) -> Result<Picture> {
+        let Scratch(file) = &self.scratch;
+        self.control.screenshot(file, "ppm")?;
+        let bytes = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+        let picture = Picture::parse(&bytes)?;
+        self.size = (picture.width, picture.height);
+        Ok(picture)
+    }
+
+    /// Writes what is on the screen as a PNG file.
+    pub fn save(&mut self, file: &Path) -> Result<()> {
+        self.control.screenshot(&std::path::absolute(file)?, "png")
+    }
+
+    /// Looks until what is on the screen satisfies `test`.
+    pub fn until<T>(
+        &mut self,
+        what: &str,
+        mut test: impl FnMut(&Picture) -> Option<T>,
+    ) -> Result<T> {
+        let start = Instant::now();
+        loop {
+            if let Some(value) = test(&self.look()?) {
+                return Ok(value);
+            }
+            if start.elapsed() > self.patience {
+                bail!("never seen: {what}");
+            }
+            thread::sleep(INTERVAL);
+        }
+    }
+
+    /// Looks until the picture is another than `first` and has stayed for `still`, but at least
+    /// until `least`; false if it never does.
+    pub fn settle(&mut self, first: &Picture, still: Duration, least: Instant) -> Result<bool> {
+        let start = Instant::now();
+        let patience = PATIENCE.max(least.saturating_duration_since(start) + still);
+        let (mut last, mut since) = (self.look()?, start);
+        while start.elapsed() <= patience {
+            thread::sleep(INTERVAL);
+            let now = self.look()?;
+            if now != last {
+                (last, since) = (now, Instant::now());
+            }
+            if last != *first && since.elapsed() >= still && Instant::now() >= least {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Types a text as on a US keyboard.
+    pub fn type_text(&mut self, text: &str) -> Result<()> {
+        for character in text.chars() {
+            let (key, shifted) =
+                key_of(character).with_context(|| format!("no key for {character:?}"))?;
+            if shifted {
+                self.press(&["shift", key])?;
+            } else {
+                self.press(&[key])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Presses keys (QEMU's names) one after the other, and lets them go in the opposite order.
+    pub fn press(&mut self, keys: &[&str]) -> Result<()> {
+        let event = |key: &&str, down: bool| {
+            json!({ "type": "key",
+                    "data": { "down": down, "key": { "type": "qcode", "data": key } } })
+        };
+        for key in keys {
+            self.send(vec![event(key, true)])?;
+        }
+        for key in keys.iter().rev() {
+            self.send(vec![event(key, false)])?;
+        }
+        Ok(())
+    }
+
+    /// Moves the pointer to a pixel of the screen.
+    pub fn point(&mut self, x: usize, y: usize) -> Result<()> {
+        let (width, height) = self.size;
+        ensure!(x < width && y < height, "the screen has no pixel {x}, {y}");
+        let axis = |name: &str, at: usize, size: usize| {
+            // The middle of the pixel, so that no rounding on the way can miss it.
+            let value = (2 * at + 1) * AXIS / (2 * size);
+            json!({ "type": "abs", "data": { "axis": name, "value": value } })
+        };
+        self.send(vec![axis("x", x, width), axis("y", y, height)])
+    }
+
+    /// Presses or lets go the pointer's left button.
+    fn button(&mut self, down: bool) -> Result<()> {
+        self.send(vec![
+            json!({ "type": "btn", "data": { "down": down, "button": "left" } }),
+        ])
+    }
+
+    /// Moves the pointer from one pixel to another, in steps, with the button held.
+    pub fn drag(&mut self, from: (usize, usize), to: (usize, usize)) -> Result<()> {
+        const STEPS: usize = 8;
+        self.point(from.0, from.1)?;
+        self.button(true)?;
+        let between = |a: usize, b: usize, step| (a * (STEPS - step) + b * step) / STEPS;
+        for step in 1..=STEPS {
+            self.point(between(from.0, to.0, step), between(from.1, to.1, step))?;
+        }
+        self.button(false)
+    }
+
+    /// Ends the machine: what its console said, and how QEMU ended if it did so by itself.
+    pub fn end(mut self) -> String {
+        if self.control.screenshot(&self.scratch.0, "ppm").is_err() {
+            self.running.expect_end(Duration::from_secs(2));
+        }
+        drop(self.scratch);
+        let complaints = self.running.stop();
+        let console = self.console.join().unwrap_or_default();
+        format!("{}\n{complaints}", String::from_utf8_lossy(&console).trim())
+    }
+
+    fn send(&mut self, events: Vec<serde_json::Value>) -> Result<()> {
+        self.control
+            .execute("input-send-event", json!({ "events": events }))?;
+        Ok(())
+    }
+}
+
+/// A file that goes when this does.
+struct Scratch(PathBuf);
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// QEMU's name of the key that types a character on a US keyboard, and whether with Shift.
+fn key_of(character: char) -> Option<(&'static str, bool)> {
+    const LETTERS: [&str; 26] = [
+        "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p", "q", "r",
+        "s", "t", "u", "v", "w", "x", "y", "z",
+    ];
+    const DIGITS: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
+    const OTHERS: [(&str, char, char); 11] = [
+        ("minus", '-', '_'),
+        ("equal", '=', '+'),
+        ("bracket_left", '[', '{'),
+        ("bracket_right", ']', '}'),
+        ("backslash", '\\', '|'),
+        ("semicolon", ';', ':'),
+        ("apostrophe", '\'', '"'),
+        ("grave_accent", '`', '~'),
+        ("comma", ',', '<'),
+        ("dot", '.', '>'),
+        ("slash", '/', '?'),
+    ];
+    match character {
+        'a'..='z' => Some((LETTERS[character as usize - 'a' as usize], false)),
+        'A'..='Z' => Some((LETTERS[character as usize - 'A' as usize], true)),
+        '0'..='9' => Some((DIGITS[character as usize - '0' as usize], false)),
+        ' ' => Some(("spc", false)),
+        '\n' => Some(("ret", false)),
+        _ => {
+            if let Some(digit) = ")!@#$%^&*(".find(character) {
+                return Some((DIGITS[digit], true));
+            }
+            let (key, plain, _) = OTHERS
+                .iter()
+                .find(|(_, plain, shifted)| [*plain, *shifted].contains(&character))?;
+            Some((key, *plain != character))
+        }
+    }
+}
+
+fn drain(mut from: UnixStream) -> Vec<u8> {
+    let mut all = Vec::new();
+    // A machine that is ended breaks the line: what came until then counts.
+    let _ = from.read_to_end(&mut all);
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn characters_have_the_keys_of_a_us_keyboard() {
+        for (character, key) in [
+            ('a', ("a", false)),
+            ('Z', ("z", true)),
+            ('0', ("0", false)),
+            (')', ("0", true)),
+            ('$', ("4", true)),
+            ('|', ("backslash", true)),
+            ('\'', ("apostrophe", false)),
+            ('\n', ("ret", false)),
+        ] {
+            assert_eq!(key_of(character), Some(key), "{character:?}");
+        }
+        assert_eq!(key_of('é'), None);
+    }
+}

@@ -1,0 +1,295 @@
+//! The desktop as a person has it: on the screen of a machine, with a keyboard and a pointer.
+//!
+//! A terminal that a shell has painted in one colour is easily found on a picture; where it is
+//! tells whether what was done had its effect. So each step prints a colour of its own.
+
+use super::{Machines, Tally};
+use crate::build::{Builder, Libc};
+use crate::desktop::{Desktop, PATIENCE};
+use crate::guest::{Guest, Kernel, Request};
+use crate::image::Recipe;
+use crate::paths;
+use crate::picture::{Area, Colour, Picture};
+use crate::process;
+use crate::qemu::{Gpu, Input, Screen, Size};
+use crate::rfb::Viewer;
+use anyhow::{Context, Result, ensure};
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The screen at first, and what it is changed to.
+const SIZE: (u32, u32) = (1280, 800);
+const OTHER_SIZE: (u16, u16) = (1400, 900);
+/// How many pixels a painted terminal has at least: a text of the same colour has fewer.
+const PAINTED: usize = 100_000;
+
+/// How often something is tried that lost keys can spoil.
+const ATTEMPTS: u32 = 40;
+
+/// A machine, and what is done on its desktop.
+struct Case {
+    name: &'static str,
+    smp: u8,
+    uefi: bool,
+    gpu: Gpu,
+    steps: &'static [Step],
+}
+
+/// Something that a person does.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    /// Opens a terminal by its key, and types into it.
+    Terminal,
+    /// Drags its window by the title bar.
+    Drag,
+    /// Chooses a dark theme.
+    Theme,
+    /// Makes the screen larger.
+    Resolution,
+    /// Kills a driver, by its process's name, and goes on typing.
+    Kill(&'static str),
+}
+
+const CASES: [Case; 5] = [
+    Case {
+        name: "virtio-gpu, two processors",
+        smp: 2,
+        uefi: false,
+        gpu: Gpu::Virtio,
+        steps: &[
+            Step::Terminal,
+            Step::Drag,
+            Step::Theme,
+            Step::Resolution,
+            Step::Kill("virtio-input"),
+            Step::Kill("virtio-gpu"),
+            Step::Drag,
+        ],
+    },
+    Case {
+        name: "virtio-gpu, UEFI firmware, one processor",
+        smp: 1,
+        uefi: true,
+        gpu: Gpu::Virtio,
+        steps: &[Step::Terminal, Step::Kill("virtio-gpu")],
+    },
+    Case {
+        name: "virtio-gpu, four processors",
+        smp: 4,
+        uefi: false,
+        gpu: Gpu::Virtio,
+        steps: &[Step::Terminal, Step::Drag, Step::Kill("virtio-input")],
+    },
+    Case {
+        name: "standard VGA",
+        smp: 2,
+        uefi: false,
+        gpu: Gpu::Bochs,
+        steps: &[Step::Terminal, Step::Drag, Step::Kill("bochs"), Step::Drag],
+    },
+    Case {
+        name: "a screen that the firmware has set up",
+        smp: 2,
+        uefi: true,
+        gpu: Gpu::Cirrus,
+        steps: &[Step::Terminal, Step::Drag],
+    },
+];
+
+/// Runs the cases. All that they boot is built before.
+pub fn run(builder: &Builder, machines: Machines) -> Result<Tally> {
+    builder.kernel()?;
+    builder.boot()?;
+    let mut tally = Tally::default();
+    for case in &CASES {
+        let result = process::step(case.name, || case.run(machines));
+        tally.test(case.name, result);
+    }
+    Ok(tally)
+}
+
+impl Case {
+    fn run(&self, machines: Machines) -> Result<()> {
+        let guest = Guest {
+            // The shell that the terminal starts.
+            add: vec!["/bin/busybox:/bin/sh".parse().map_err(anyhow::Error::msg)?],
+            size: Size {
+                smp: machines.smp.unwrap_or(self.smp),
+                memory: None,
+            },
+            kernel: Kernel::Ochre,
+            uefi: machines.uefi || self.uefi,
+            append: String::new(),
+            libc: Libc::Relibc,
+        };
+        let request = Request {
+            words: Vec::new(),
+            environment: Vec::new(),
+            wait: Vec::new(),
+            input: false,
+        };
+        let built = guest.build(&Recipe::load("desktop")?, Some(&request))?;
+        let (mut machine, _disk) = guest.machine(&built)?;
+        machine.desktop(Screen {
+            size: Some(SIZE),
+            gpu: self.gpu,
+            input: Input::Virtio,
+        });
+        let folder = paths::target().join("test-desktop");
+        fs::create_dir_all(&folder)?;
+        // The path of a socket is short.
+        let socket = std::env::temp_dir().join(format!("ochre-vnc-{}", std::process::id()));
+        machine.arguments(["-display", &format!("vnc=unix:{}", socket.display())]);
+        let mut person = Person {
+            desktop: Desktop::start(machine)?,
+            socket,
+            paints: 0,
+        };
+        let result = person.work(self.steps);
+        let picture = folder.join(format!("{}.png", self.name.replace([',', ' '], "-")));
+        let saved = person.desktop.save(&picture);
+        let console = person.desktop.end();
+        let _ = fs::remove_file(&person.socket);
+        let seen = match saved {
+            Ok(()) => format!("{} shows the screen", picture.display()),
+            Err(_) => "the machine has ended".to_owned(),
+        };
+        result.with_context(|| format!("{console}\n{seen}"))
+    }
+}
+
+/// Who sits before the screen.
+struct Person {
+    desktop: Desktop,
+    socket: PathBuf,
+    /// How many colours have been used.
+    paints: u8,
+}
+
+impl Person {
+    fn work(&mut self, steps: &[Step]) -> Result<()> {
+        let blank = self.desktop.look()?;
+        ensure!(
+            self.desktop.wait_for_session(),
+            "the session didn't come up"
+        );
+        let still = Duration::from_secs(1);
+        let least = std::time::Instant::now();
+        let settled = self.desktop.settle(&blank, still, least)?;
+        ensure!(settled, "the screen never became still");
+        for step in steps {
+            let start = std::time::Instant::now();
+            self.take(*step).with_context(|| format!("{step:?}"))?;
+            let seconds = start.elapsed().as_secs_f32();
+            process::say(format_args!("   {step:?}: {seconds:.1} s"));
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, step: Step) -> Result<()> {
+        match step {
+            Step::Terminal => {
+                let before = self.desktop.look()?;
+                self.desktop.press(&["meta_l", "ret"])?;
+                self.desktop.until("a window", |now| {
+                    let middle = (now.width / 2, now.height / 2);
+                    (now.at(middle.0, middle.1) != before.at(middle.0, middle.1)).then_some(())
+                })?;
+                self.paint()?;
+            }
+            Step::Drag => {
+                let (colour, area) = self.paint()?;
+                // Above its content is the window's title bar.
+                let from = (area.x + area.width / 3, area.y - 20);
+                let (dx, dy) = (if area.x > 150 { -120 } else { 130 }, 35);
+                let to = (
+                    from.0.saturating_add_signed(dx),
+                    from.1.saturating_add_signed(dy),
+                );
+                self.desktop.drag(from, to)?;
+                let expected = (
+                    area.x.saturating_add_signed(dx),
+                    area.y.saturating_add_signed(dy),
+                );
+                // Its other edges may have left the screen.
+                self.desktop
+                    .until(&format!("the window at {expected:?}"), |now| {
+                        let area = painted(now, colour)?;
+                        ((area.x, area.y) == expected).then_some(())
+                    })?;
+            }
+            Step::Theme => {
+                ensure!(bar(&self.desktop.look()?) > 200, "the panel isn't light");
+                self.desktop.type_text("theme set tidal-dark\n")?;
+                self.desktop
+                    .until("a dark panel", |now| (bar(now) < 60).then_some(()))?;
+            }
+            Step::Resolution => {
+                let (colour, area) = self.paint()?;
+                let (width, height) = OTHER_SIZE;
+                let mut viewer = Viewer::connect(&self.socket)?;
+                viewer.resize(width, height)?;
+                self.desktop
+                    .until("the panel at the larger screen's bottom", |now| {
+                        let large = (now.width, now.height) == (width.into(), height.into());
+                        (large && bar(now) < 60 && painted(now, colour) == Some(area)).then_some(())
+                    })?;
+                // The wallpaper reaches into the new corner.
+                let now = self.desktop.look()?;
+                let corner = now.at(now.width - 5, 5);
+                ensure!(corner != [0, 0, 0], "the screen's new part is empty");
+            }
+            Step::Kill(name) => {
+                self.desktop.type_text(&format!(
+                    "for p in /proc/[0-9]*; do read c <$p/comm; \
+                     [ $c = {name} ] && kill -9 ${{p#/proc/}}; done\n"
+                ))?;
+                self.paint_at_last()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Paints, and does it again if keys were lost, as they are while nobody serves the keyboard.
+    fn paint_at_last(&mut self) -> Result<()> {
+        let mut result = Ok(());
+        for _ in 0..ATTEMPTS {
+            // What is left of a line on which keys were lost goes with it.
+            self.desktop.type_text("\n")?;
+            self.desktop.patience = PATIENCE / ATTEMPTS;
+            result = self.paint().map(drop);
+            self.desktop.patience = PATIENCE;
+            if result.is_ok() {
+                break;
+            }
+        }
+        result
+    }
+
+    /// Types what paints the terminal in a colour not used before, and looks where that is.
+    fn paint(&mut self) -> Result<(Colour, Area)> {
+        self.paints += 1;
+        let colour = [40 + self.paints, 90, 160 - self.paints];
+        let [red, green, blue] = colour;
+        self.desktop.type_text(&format!(
+            "printf '\\033[48;2;{red};{green};{blue}m\\033[2J\\033[H'\n"
+        ))?;
+        let area = self.desktop.until("the painted terminal", |now| {
+            painted(now, colour).filter(|area| area.width * area.height > PAINTED)
+        })?;
+        Ok((colour, area))
+    }
+}
+
+/// Where the terminal is that has been painted, once most of it is.
+fn painted(picture: &Picture, colour: Colour) -> Option<Area> {
+    let (area, count) = picture.find(colour)?;
+    (count > PAINTED && count > area.width * area.height / 10 * 9).then_some(area)
+}
+
+/// How light the panel at the bottom is, where it is empty.
+fn bar(picture: &Picture) -> u8 {
+    let [_, green, _] = picture.at(picture.width * 3 / 4, picture.height - 20);
+    green
+}
