@@ -64,8 +64,8 @@ impl KernelUpcalls for Kernel {
         fault::from_kernel(addr, write)
     }
 
-    fn timer() {
-        cpu::timer_interrupt();
+    fn timer(kernel: bool) {
+        cpu::timer_interrupt(kernel);
     }
 
     fn interrupt(vector: Vector) {

@@ -54,7 +54,7 @@ mod tests {
             true
         }
 
-        fn timer() {
+        fn timer(_kernel: bool) {
             TIMER_FIRED.fetch_add(1, Ordering::SeqCst);
         }
 

@@ -14,8 +14,9 @@ pub trait KernelUpcalls {
     /// The kernel touched user memory at `addr` and faulted: true to retry. May sleep.
     fn page_fault(addr: usize, write: bool) -> bool;
     /// This CPU's deadline has passed. In interrupt context of user mode, idle or a poll point:
-    /// no lock is held.
-    fn timer();
+    /// no lock is held. `kernel` says that it passed while the kernel ran, which takes interrupts
+    /// only when it is done.
+    fn timer(kernel: bool);
     /// A device raised `vector`. Context as for [`Self::timer`].
     fn interrupt(vector: Vector);
     /// Another CPU kicked this one. Context as for [`Self::timer`].
@@ -31,7 +32,7 @@ pub(crate) struct Upcalls {
     pub main: fn(&'static BootInfo) -> !,
     pub secondary: fn() -> !,
     pub page_fault: fn(usize, bool) -> bool,
-    pub timer: fn(),
+    pub timer: fn(bool),
     pub interrupt: fn(Vector),
     pub kick: fn(),
     pub serial: fn(usize),

@@ -71,6 +71,8 @@ pub struct UserContext {
     pub gs_base: usize,
     /// What the FS base was when user code came back last.
     fs_loaded: usize,
+    /// Where an interrupt last stopped user code.
+    interrupted_at: usize,
     fpu: Fpu,
 }
 
@@ -89,6 +91,7 @@ impl UserContext {
             fs_base: 0,
             gs_base: 0,
             fs_loaded: 0,
+            interrupted_at: 0,
             fpu: Fpu::new()?,
         })
     }
@@ -101,6 +104,7 @@ impl UserContext {
             fs_base: self.fs_base,
             gs_base: self.current_gs_base(),
             fs_loaded: self.fs_loaded,
+            interrupted_at: 0,
             fpu: self.fpu.try_clone()?,
         })
     }
@@ -126,6 +130,7 @@ impl UserContext {
             regs.rflags = regs.rflags & rflags::USER | rflags::IF | rflags::FIXED;
             regs.cs = usize::from(USER_CS);
             regs.ss = usize::from(USER_DS);
+            let entered_at = regs.rip;
             let local = local::this();
             self.fpu
                 .load(local, self.fs_base, self.fs_loaded, &mut self.gs_base);
@@ -152,7 +157,12 @@ impl UserContext {
                     return Trap::Exception { vector, error };
                 }
                 vector => {
-                    if traps::interrupt(vector) {
+                    // Not one instruction ran: the interrupt came while the kernel did. A loop of
+                    // one instruction looks alike, but is interrupted at one place again and again.
+                    let at = self.regs.rip;
+                    let kernel = at == entered_at && at != self.interrupted_at;
+                    self.interrupted_at = at;
+                    if traps::interrupt(vector, kernel) {
                         return Trap::Interrupt;
                     }
                 }

@@ -8,6 +8,7 @@
 //! The idle mask decides who is kicked. An idler sets its bit, then looks at all queues; a waker
 //! queues, then looks at the mask: one of them sees the other.
 
+use super::account::{TICK, Ticks};
 use super::entity::{DEAD, PREPARED, READY, RUNNING, SLEEPING};
 use super::queue::{RunQueue, SLICE};
 use super::timer::TimerQueue;
@@ -40,6 +41,9 @@ pub struct Cpu {
     pub(super) timers: TimerQueue,
     slice_end: AtomicU64,
     spill_at: AtomicU64,
+    /// When what runs is sampled next; never in the idle loop.
+    tick_at: AtomicU64,
+    ticks: Ticks,
     /// What the hardware timer is set to.
     programmed: AtomicU64,
     need_reschedule: AtomicBool,
@@ -102,6 +106,12 @@ pub fn load() -> usize {
         .sum::<usize>()
 }
 
+/// `busy` nanoseconds of CPU `id` as user and system time.
+#[must_use]
+pub fn split_time(id: usize, busy: u64) -> (u64, u64) {
+    CPUS.get(id).map_or((busy, 0), |c| c.ticks.split(busy))
+}
+
 /// Nanoseconds that CPU `id` spent idle.
 #[must_use]
 pub fn idle_time(id: usize) -> u64 {
@@ -120,6 +130,8 @@ impl Cpu {
             timers: TimerQueue::new(),
             slice_end: AtomicU64::new(NEVER),
             spill_at: AtomicU64::new(NEVER),
+            tick_at: AtomicU64::new(NEVER),
+            ticks: Ticks::new(),
             programmed: AtomicU64::new(NEVER),
             need_reschedule: AtomicBool::new(false),
             idle: Once::new(),
@@ -133,6 +145,34 @@ impl Cpu {
         let next = self.timers.next().unwrap_or(NEVER);
         let next = next.min(self.slice_end.load(Ordering::Relaxed));
         next.min(self.spill_at.load(Ordering::Relaxed))
+            .min(self.tick_at.load(Ordering::Relaxed))
+    }
+
+    /// Samples are taken on a grid of time, so that a thread can't run in between them for good.
+    fn start_ticks(&self, now: u64) {
+        if self.tick_at.load(Ordering::Relaxed) == NEVER {
+            let next = (now / TICK + 1).saturating_mul(TICK);
+            self.tick_at.store(next, Ordering::Relaxed);
+        }
+    }
+
+    /// Books the ticks that have passed to the running thread.
+    fn tick(&self, thread: &Thread, now: u64, kernel: bool) {
+        let at = self.tick_at.load(Ordering::Relaxed);
+        if now < at {
+            return;
+        }
+        let ticks = (now - at) / TICK + 1;
+        self.tick_at.store(at + ticks * TICK, Ordering::Relaxed);
+        self.ticks.add(ticks, kernel);
+        thread.tick(ticks, kernel);
+    }
+
+    /// Nothing runs any more.
+    fn stop_timing(&self) {
+        self.slice_end.store(NEVER, Ordering::Relaxed);
+        self.spill_at.store(NEVER, Ordering::Relaxed);
+        self.tick_at.store(NEVER, Ordering::Relaxed);
     }
 
     /// Makes the hardware timer of this CPU (which must be the running one) fire no later than the
@@ -146,9 +186,14 @@ impl Cpu {
         }
     }
 
-    /// Sets the hardware timer to the very next thing due, or to nothing: before a halt.
-    fn settle_timer(&self) {
+    /// Sets the hardware timer to the very next thing due, or to nothing: before a halt. Only a
+    /// tick stays: most halts end before it, and the timer would be set twice for each.
+    fn settle_timer(&self, now: u64) {
         let next = self.next_deadline();
+        let programmed = self.programmed.load(Ordering::Relaxed);
+        if programmed <= next && programmed <= now.saturating_add(TICK) {
+            return;
+        }
         if self.programmed.swap(next, Ordering::Relaxed) != next {
             ochre_hal::time::set_deadline((next != NEVER).then_some(next));
         }
@@ -177,11 +222,7 @@ impl Cpu {
             self.need_reschedule.store(true, Ordering::Relaxed);
         }
         if self.slice_end.load(Ordering::Relaxed) == NEVER {
-            let end = current
-                .sched
-                .started
-                .load(Ordering::Relaxed)
-                .saturating_add(SLICE);
+            let end = current.sched.time.since().saturating_add(SLICE);
             if end <= now {
                 self.need_reschedule.store(true, Ordering::Relaxed);
             } else {
@@ -266,12 +307,10 @@ fn reschedule(me: &Arc<Thread>, requeue: bool) {
     let id = ochre_hal::cpu::id();
     let cpu = &CPUS[id];
     let now = crate::time::monotonic();
+    cpu.tick(me, now, true);
     let next = {
         let mut queue = cpu.queue.lock();
-        queue.charge(
-            &me.sched,
-            now.saturating_sub(me.sched.started.load(Ordering::Relaxed)),
-        );
+        queue.charge(&me.sched, now);
         if requeue {
             me.sched.state.store(READY, Ordering::SeqCst);
             queue.push(me.clone());
@@ -298,8 +337,7 @@ fn reschedule(me: &Arc<Thread>, requeue: bool) {
         }
         None => {
             *cpu.current.lock() = None;
-            cpu.slice_end.store(NEVER, Ordering::Relaxed);
-            cpu.spill_at.store(NEVER, Ordering::Relaxed);
+            cpu.stop_timing();
             *cpu.previous.lock() = Some(me.clone());
             context::switch_to(cpu.idle.get().expect("set before the first thread ran"));
             finish_switch();
@@ -312,7 +350,7 @@ fn install(cpu: &Cpu, id: usize, next: &Arc<Thread>, now: u64) {
     let sched = &next.sched;
     sched.on_cpu.store(true, Ordering::Relaxed);
     sched.cpu.store(id as u32, Ordering::Relaxed);
-    sched.started.store(now, Ordering::Relaxed);
+    sched.time.start(now);
     sched.state.store(RUNNING, Ordering::SeqCst);
     *cpu.current.lock() = Some(next.clone());
     let (slice, spill) = if cpu.waiting() {
@@ -330,6 +368,7 @@ fn install(cpu: &Cpu, id: usize, next: &Arc<Thread>, now: u64) {
     };
     cpu.slice_end.store(slice, Ordering::Relaxed);
     cpu.spill_at.store(spill, Ordering::Relaxed);
+    cpu.start_ticks(now);
     cpu.program_timer();
     if let Some(space) = next.process().space() {
         load_space(cpu, space);
@@ -375,13 +414,11 @@ pub fn exit() -> ! {
     let now = crate::time::monotonic();
     let next = {
         let me = current();
+        cpu.tick(&me, now, true);
         me.sched.state.store(DEAD, Ordering::SeqCst);
         let next = {
             let mut queue = cpu.queue.lock();
-            queue.charge(
-                &me.sched,
-                now.saturating_sub(me.sched.started.load(Ordering::Relaxed)),
-            );
+            queue.charge(&me.sched, now);
             let next = queue.pop(id);
             cpu.queued.store(queue.len(), Ordering::Relaxed);
             next
@@ -392,8 +429,7 @@ pub fn exit() -> ! {
             Some(next) => install(cpu, id, next, now),
             None => {
                 *cpu.current.lock() = None;
-                cpu.slice_end.store(NEVER, Ordering::Relaxed);
-                cpu.spill_at.store(NEVER, Ordering::Relaxed);
+                cpu.stop_timing();
             }
         }
         *cpu.previous.lock() = Some(me);
@@ -426,8 +462,8 @@ pub fn idle_loop() -> ! {
         IDLE.fetch_or(1 << id, Ordering::SeqCst);
         let count = ochre_hal::cpu::count().min(MAX_CPUS);
         if !CPUS[..count].iter().any(Cpu::waiting) {
-            cpu.settle_timer();
             let before = crate::time::monotonic();
+            cpu.settle_timer(before);
             cpu.idle_since.store(before, Ordering::Relaxed);
             ochre_hal::cpu::idle_wait();
             let slept = crate::time::monotonic().saturating_sub(before);
@@ -437,12 +473,18 @@ pub fn idle_loop() -> ! {
     }
 }
 
-/// The timer interrupt.
-pub fn timer_interrupt() {
+/// The timer interrupt. `kernel`: its time came while the kernel ran.
+pub fn timer_interrupt(kernel: bool) {
     let cpu = this();
     let now = crate::time::monotonic();
     // The one-shot timer is spent.
     cpu.programmed.store(NEVER, Ordering::Relaxed);
+    if now >= cpu.tick_at.load(Ordering::Relaxed) {
+        let current = cpu.current.lock().clone();
+        if let Some(current) = current {
+            cpu.tick(&current, now, kernel);
+        }
+    }
     cpu.timers.run(now);
     if cpu.waiting() {
         if now >= cpu.spill_at.load(Ordering::Relaxed) {

@@ -6,6 +6,7 @@
 //! once. `on_cpu` stays set until the CPU is off the thread's stack; until then no other CPU may
 //! pick it.
 
+use super::account::{RunTime, Ticks};
 use core::sync::atomic::{
     AtomicBool, AtomicI32, AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering,
 };
@@ -35,7 +36,6 @@ pub const SCHED_IDLE: u8 = 5;
 /// Known by its bounds only: nobody can have it.
 pub const SCHED_DEADLINE: u8 = 6;
 
-#[derive(Debug)]
 pub struct Entity {
     pub state: AtomicU8,
     pub on_cpu: AtomicBool,
@@ -45,11 +45,8 @@ pub struct Entity {
     pub lag: AtomicI64,
     /// Virtual run time while queued or running, on its queue's clock.
     pub vruntime: AtomicU64,
-    /// When it was put on its CPU (monotonic).
-    pub started: AtomicU64,
-    /// Nanoseconds on a CPU so far.
-    pub runtime: AtomicU64,
-    /// Of those, spent in the kernel at its own request; sampled.
+    pub time: RunTime,
+    pub ticks: Ticks,
     pub switches: AtomicU64,
     pub preemptions: AtomicU64,
     pub policy: AtomicU8,
@@ -76,8 +73,8 @@ impl Entity {
             cpu: AtomicU32::new(ochre_hal::cpu::id() as u32),
             lag: AtomicI64::new(0),
             vruntime: AtomicU64::new(0),
-            started: AtomicU64::new(0),
-            runtime: AtomicU64::new(0),
+            time: RunTime::default(),
+            ticks: Ticks::new(),
             switches: AtomicU64::new(0),
             preemptions: AtomicU64::new(0),
             policy: AtomicU8::new(policy),

@@ -2,6 +2,7 @@
 //! woke it, and an idle CPU takes it over if that CPU does not get to it at once (see
 //! [`cpu`]). Sleeping is always on a condition ([`wait`]); time is [`timer`].
 
+pub mod account;
 pub mod cpu;
 pub mod entity;
 pub mod mutex;

@@ -128,9 +128,9 @@ impl RunQueue {
         Some(entry.thread)
     }
 
-    /// Books `nanos` on a CPU to a thread that leaves it, and remembers its lag.
-    pub fn charge(&mut self, entity: &Entity, nanos: u64) {
-        entity.runtime.fetch_add(nanos, Ordering::Relaxed);
+    /// Books its time on the CPU to a thread that leaves it, and remembers its lag.
+    pub fn charge(&mut self, entity: &Entity, now: u64) {
+        let nanos = entity.time.stop(now);
         let vruntime = entity
             .vruntime
             .load(Ordering::Relaxed)

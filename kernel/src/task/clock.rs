@@ -1,21 +1,29 @@
 //! Clocks, sleeping, and timers that signal: the calls.
 
+use super::cpu_clock::CpuClock;
 use super::credentials::Capabilities;
-use super::process::thread_usage;
 use super::thread::{Restart, Thread};
-use super::timers::{MAX_TIMERS, Notify, SignalTimer};
-use super::{Pid, signal, tree};
+use super::timers::{MAX_TIMERS, Notify, SignalTimer, Source};
+use super::{signal, timers};
 use crate::errno::{Errno, Result};
 use crate::linux::general as raw;
 use crate::mm::uptr::{Timespec, Timeval, UserPtr};
-use crate::sched::wait::{Interrupt, sleep_until};
+use crate::sched::wait::{Interrupt, sleep_until, wait_until};
 use crate::syscall::table::SyscallCtx;
 use crate::time;
 use alloc::sync::Arc;
 use bytemuck::{Pod, Zeroable};
 
-/// The value of a clock; None when there is no such clock.
-pub fn read(thread: &Arc<Thread>, clock: u32) -> Option<u64> {
+/// The value of a clock.
+pub fn read(thread: &Arc<Thread>, clock: u32) -> Result<u64> {
+    if let Some(clock) = CpuClock::parse(thread, clock, true)? {
+        return clock.now().ok_or(Errno::EINVAL);
+    }
+    wall(clock).ok_or(Errno::EINVAL)
+}
+
+/// The value of a clock that always goes; None when there is no such clock.
+fn wall(clock: u32) -> Option<u64> {
     Some(match clock {
         raw::CLOCK_REALTIME
         | raw::CLOCK_REALTIME_COARSE
@@ -26,42 +34,32 @@ pub fn read(thread: &Arc<Thread>, clock: u32) -> Option<u64> {
         | raw::CLOCK_MONOTONIC_COARSE
         | raw::CLOCK_BOOTTIME
         | raw::CLOCK_BOOTTIME_ALARM => time::monotonic(),
-        raw::CLOCK_PROCESS_CPUTIME_ID => thread.process().total_usage().runtime,
-        raw::CLOCK_THREAD_CPUTIME_ID => thread_usage(thread).runtime,
-        // Negative: the CPU clock of a process or thread, its number inverted above three bits.
-        n if n >> 31 != 0 => {
-            let id = !(n >> 3) & 0x1fff_ffff;
-            if n & 4 != 0 {
-                let other = if id == 0 {
-                    thread.clone()
-                } else {
-                    tree::thread(id as Pid)?
-                };
-                thread_usage(&other).runtime
-            } else if id == 0 {
-                thread.process().total_usage().runtime
-            } else {
-                tree::process(id as Pid)?.total_usage().runtime
-            }
-        }
         _ => return None,
     })
 }
 
 pub fn gettime(ctx: &SyscallCtx<'_>, clock: usize, out: usize) -> Result<usize> {
-    let now = read(ctx.thread, clock as u32).ok_or(Errno::EINVAL)?;
+    let now = read(ctx.thread, clock as u32)?;
     UserPtr::<Timespec>::new(out).write(&Timespec::from_nanos(now))?;
     Ok(0)
 }
 
 pub fn getres(ctx: &SyscallCtx<'_>, clock: usize, out: usize) -> Result<usize> {
-    read(ctx.thread, clock as u32).ok_or(Errno::EINVAL)?;
-    UserPtr::<Timespec>::new(out).write_if(&Timespec { sec: 0, nsec: 1 })?;
+    let nanos = match CpuClock::parse(ctx.thread, clock as u32, true)? {
+        Some(clock) => clock.resolution(),
+        None => wall(clock as u32).map(|_| 1).ok_or(Errno::EINVAL)?,
+    };
+    UserPtr::<Timespec>::new(out).write_if(&Timespec::from_nanos(nanos))?;
     Ok(0)
 }
 
 pub fn settime(ctx: &SyscallCtx<'_>, clock: usize, value: usize) -> Result<usize> {
     let value = UserPtr::<Timespec>::new(value).read()?.to_nanos()?;
+    let own = [raw::CLOCK_PROCESS_CPUTIME_ID, raw::CLOCK_THREAD_CPUTIME_ID];
+    if !own.contains(&(clock as u32)) && CpuClock::parse(ctx.thread, clock as u32, false)?.is_some()
+    {
+        return Err(Errno::EPERM);
+    }
     if clock as u32 != raw::CLOCK_REALTIME {
         return Err(Errno::EINVAL);
     }
@@ -91,6 +89,9 @@ fn to_monotonic(clock: u32, nanos: u64) -> Result<u64> {
             Ok(time::from_realtime(nanos))
         }
         raw::CLOCK_MONOTONIC | raw::CLOCK_BOOTTIME | raw::CLOCK_BOOTTIME_ALARM => Ok(nanos),
+        raw::CLOCK_MONOTONIC_RAW | raw::CLOCK_REALTIME_COARSE | raw::CLOCK_MONOTONIC_COARSE => {
+            Err(Errno::EOPNOTSUPP)
+        }
         _ => Err(Errno::EINVAL),
     }
 }
@@ -105,11 +106,11 @@ pub fn nanosleep(
     let clock = clock as u32;
     let absolute = flags as u32 & raw::TIMER_ABSTIME != 0;
     let request = UserPtr::<Timespec>::new(request).read()?.to_nanos()?;
-    if matches!(
-        clock,
-        raw::CLOCK_PROCESS_CPUTIME_ID | raw::CLOCK_THREAD_CPUTIME_ID
-    ) {
+    if clock == raw::CLOCK_THREAD_CPUTIME_ID {
         return Err(Errno::EOPNOTSUPP);
+    }
+    if let Some(clock) = CpuClock::parse(ctx.thread, clock, false)? {
+        return sleep_by_cpu_time(ctx, &clock, request, absolute, remaining);
     }
     if absolute {
         let deadline = to_monotonic(clock, request)?;
@@ -118,6 +119,44 @@ pub fn nanosleep(
     }
     to_monotonic(clock, 0)?;
     sleep_for(ctx, time::monotonic().saturating_add(request), remaining)
+}
+
+/// Sleeps until a CPU clock shows a time, as seen at ticks.
+fn sleep_by_cpu_time(
+    ctx: &SyscallCtx<'_>,
+    clock: &CpuClock,
+    request: u64,
+    absolute: bool,
+    remaining: usize,
+) -> Result<usize> {
+    if clock.is_of(ctx.thread) {
+        return Err(Errno::EINVAL);
+    }
+    let now = clock.now().ok_or(Errno::EINVAL)?;
+    let end = if absolute {
+        request
+    } else {
+        now.saturating_add(request)
+    };
+    let timer = SignalTimer::new(
+        ctx.process,
+        Notify::Wake(Arc::downgrade(ctx.thread)),
+        None,
+        raw::CLOCK_PROCESS_CPUTIME_ID,
+        Source::Cpu(clock.clone()),
+    );
+    timers::enlist(&timer)?;
+    timer.set(end.max(1), 0);
+    let slept = wait_until(&[], None, Interrupt::Signals, || {
+        clock.now().is_none_or(|now| now >= end).then_some(())
+    });
+    timer.set(0, 0);
+    if slept.is_err() && !absolute {
+        let left = end.saturating_sub(clock.now().unwrap_or(end));
+        UserPtr::<Timespec>::new(remaining).write_if(&Timespec::from_nanos(left))?;
+    }
+    slept.map_err(signal::calls::no_handler)?;
+    Ok(0)
 }
 
 /// A relative sleep that, when a stop interrupts it, goes on to the same end.
@@ -158,43 +197,25 @@ fn itimerval((left, interval): (u64, u64)) -> Itimerval {
     }
 }
 
-fn real_timer(ctx: &SyscallCtx<'_>) -> Arc<SignalTimer> {
-    let mut slot = ctx.process.timers.real.lock();
-    slot.get_or_insert_with(|| {
-        let notify = Notify::Process(signal::SIGALRM);
-        SignalTimer::new(ctx.process, notify, None, raw::CLOCK_MONOTONIC)
-    })
-    .clone()
-}
-
 pub fn setitimer(ctx: &SyscallCtx<'_>, which: usize, new: usize, old: usize) -> Result<usize> {
     let value = match UserPtr::<Itimerval>::new(new).non_null() {
         Some(new) => new.read()?,
         None => Itimerval::zeroed(),
     };
     let (first, interval) = (value.value.to_nanos()?, value.interval.to_nanos()?);
-    match which as u32 {
-        raw::ITIMER_REAL => {}
-        // CPU-time interval timers are not offered.
-        raw::ITIMER_VIRTUAL | raw::ITIMER_PROF if first == 0 => return Ok(0),
-        _ => return Err(Errno::EINVAL),
-    }
-    let next = if first == 0 {
-        0
-    } else {
-        time::monotonic().saturating_add(first)
+    let timer = ctx.process.timers.interval(ctx.process, which as u32)?;
+    let next = match first {
+        0 => 0,
+        first => timer.now().saturating_add(first),
     };
-    let previous = real_timer(ctx).set(next, interval);
+    let previous = timer.set(next, interval);
     UserPtr::new(old).write_if(&itimerval(previous))?;
     Ok(0)
 }
 
 pub fn getitimer(ctx: &SyscallCtx<'_>, which: usize, out: usize) -> Result<usize> {
-    let value = match which as u32 {
-        raw::ITIMER_REAL => real_timer(ctx).get(),
-        raw::ITIMER_VIRTUAL | raw::ITIMER_PROF => (0, 0),
-        _ => return Err(Errno::EINVAL),
-    };
+    let timer = ctx.process.timers.interval(ctx.process, which as u32)?;
+    let value = timer.get();
     UserPtr::new(out).write(&itimerval(value))?;
     Ok(0)
 }
@@ -205,7 +226,8 @@ pub fn alarm(ctx: &SyscallCtx<'_>, seconds: usize) -> Result<usize> {
         0 => 0,
         n => time::monotonic().saturating_add(n * time::NANOS_PER_SECOND),
     };
-    let (left, _) = real_timer(ctx).set(next, 0);
+    let timer = ctx.process.timers.interval(ctx.process, raw::ITIMER_REAL)?;
+    let (left, _) = timer.set(next, 0);
     // Rounded to the nearest second, but never to 0.
     let whole = (left + time::NANOS_PER_SECOND / 2) / time::NANOS_PER_SECOND;
     Ok(if left == 0 { 0 } else { whole.max(1) as usize })
@@ -224,11 +246,18 @@ struct SigEvent {
 
 pub fn timer_create(ctx: &SyscallCtx<'_>, clock: usize, event: usize, out: usize) -> Result<usize> {
     let clock = clock as u32;
-    to_monotonic(clock, 0)?;
+    let source = match CpuClock::parse(ctx.thread, clock, false)? {
+        Some(clock) => Source::Cpu(clock),
+        None => {
+            to_monotonic(clock, 0)?;
+            Source::Monotonic
+        }
+    };
     let event = UserPtr::<SigEvent>::new(event)
         .non_null()
         .map(UserPtr::read)
         .transpose()?;
+    let threads = ctx.process.threads();
     let mut timers = ctx.process.timers.posix.lock();
     if timers.len() >= MAX_TIMERS {
         return Err(Errno::EAGAIN);
@@ -251,8 +280,7 @@ pub fn timer_create(ctx: &SyscallCtx<'_>, clock: usize, event: usize, out: usize
                 raw::SIGEV_NONE => Notify::Nothing,
                 raw::SIGEV_SIGNAL => Notify::Process(number()?),
                 raw::SIGEV_THREAD_ID => {
-                    let mine = ctx.process.threads();
-                    let thread = mine
+                    let thread = threads
                         .iter()
                         .find(|t| t.tid() == event.tid)
                         .ok_or(Errno::EINVAL)?;
@@ -263,12 +291,11 @@ pub fn timer_create(ctx: &SyscallCtx<'_>, clock: usize, event: usize, out: usize
             (notify, event.value)
         }
     };
-    timers.insert(
-        id,
-        SignalTimer::new(ctx.process, notify, Some((id, value)), clock),
-    );
+    let timer = SignalTimer::new(ctx.process, notify, Some((id, value)), clock, source);
+    timers.insert(id, timer.clone());
     drop(timers);
-    if let Err(error) = UserPtr::<i32>::new(out).write(&id) {
+    let told = timers::enlist(&timer).and_then(|()| UserPtr::<i32>::new(out).write(&id));
+    if let Err(error) = told {
         ctx.process.timers.posix.lock().remove(&id);
         return Err(error);
     }
@@ -309,10 +336,12 @@ pub fn timer_settime(ctx: &SyscallCtx<'_>, args: [usize; 4]) -> Result<usize> {
     let (first, interval) = (new.value.to_nanos()?, new.interval.to_nanos()?);
     let next = if first == 0 {
         0
-    } else if flags as u32 & raw::TIMER_ABSTIME != 0 {
+    } else if flags as u32 & raw::TIMER_ABSTIME == 0 {
+        timer.now().saturating_add(first)
+    } else if matches!(timer.source(), Source::Monotonic) {
         to_monotonic(timer.clock, first)?.max(1)
     } else {
-        time::monotonic().saturating_add(first)
+        first
     };
     let previous = timer.set(next, interval);
     UserPtr::new(old).write_if(&itimerspec(previous))?;

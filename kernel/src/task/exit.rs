@@ -1,6 +1,7 @@
 //! The end of threads and processes.
 
 use super::process::{Process, thread_usage};
+use super::resources::TICK;
 use super::signal::info::Payload;
 use super::signal::{self, SigInfo};
 use super::thread::Thread;
@@ -118,10 +119,8 @@ fn tell_parent(process: &Arc<Process>, status: u32) {
         signal::send_to_process(&parent, child_info(process, signal as u32, status));
     }
     if ignores && standard {
-        let usage = process.total_usage();
-        if tree::reap(process.pid) {
-            parent.children_usage.lock().add(&usage);
-        }
+        // Nobody waited for it, so what it used is not counted as its parent's children's.
+        tree::reap(process.pid);
     }
     parent.child_changed.wake_all(Events::all());
 }
@@ -145,12 +144,13 @@ pub fn describe(status: u32) -> (u32, i32) {
 
 fn child_info(process: &Process, signal: u32, status: u32) -> SigInfo {
     let (code, status) = describe(status);
+    let usage = process.total_usage();
     let payload = Payload::Child {
         pid: process.pid,
         uid: process.credentials().uid.real,
         status,
-        user_time: process.usage.lock().runtime / 10_000_000,
-        system_time: 0,
+        user_time: usage.user / TICK,
+        system_time: usage.system / TICK,
     };
     SigInfo {
         signal,

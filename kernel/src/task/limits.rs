@@ -67,6 +67,12 @@ impl Limits {
         self.0.get(resource as usize).copied().ok_or(Errno::EINVAL)
     }
 
+    /// Moves the soft limit of CPU time on by a second: it was reached.
+    pub fn raise_cpu(&mut self) {
+        let limit = &mut self.0[Resource::Cpu as usize];
+        limit.soft = limit.soft.saturating_add(1);
+    }
+
     /// Changes a limit; raising the hard one needs `privileged` (CAP_SYS_RESOURCE).
     pub fn set(&mut self, resource: u32, new: Limit, privileged: bool) -> Result {
         let old = self.0.get_mut(resource as usize).ok_or(Errno::EINVAL)?;

@@ -4,6 +4,7 @@
 pub mod calls;
 pub mod clock;
 mod clone;
+pub mod cpu_clock;
 pub mod credentials;
 pub mod exec;
 pub mod exit;

@@ -7,6 +7,7 @@ use super::limits::{Limits, Resource};
 use super::signal::action::Actions;
 use super::signal::pending::Pending;
 use super::thread::Thread;
+use super::timers::ProcessTimers;
 use crate::errno::{Errno, Result};
 use crate::fs::context::FsContext;
 use crate::fs::fd_table::FdTable;
@@ -14,6 +15,7 @@ use crate::fs::namespace::Path;
 use crate::fs::open::OpenFile;
 use crate::lock_order;
 use crate::mm::space::AddressSpace;
+use crate::sched::account::Ticks;
 use crate::sched::wait::WaitQueue;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -43,7 +45,9 @@ pub enum Report {
 /// What a process has used, with what its waited-for children used.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Usage {
-    pub runtime: u64,
+    /// Nanoseconds on CPUs, in user mode and in the kernel.
+    pub user: u64,
+    pub system: u64,
     pub minor_faults: u64,
     pub major_faults: u64,
     pub switches: u64,
@@ -52,8 +56,15 @@ pub struct Usage {
 }
 
 impl Usage {
+    /// All its time on CPUs.
+    #[must_use]
+    pub fn runtime(&self) -> u64 {
+        self.user + self.system
+    }
+
     pub fn add(&mut self, other: &Usage) {
-        self.runtime += other.runtime;
+        self.user += other.user;
+        self.system += other.system;
         self.minor_faults += other.minor_faults;
         self.major_faults += other.major_faults;
         self.switches += other.switches;
@@ -99,12 +110,15 @@ pub struct Process {
     pub exit_signal: AtomicI32,
     /// prctl(PR_SET_DUMPABLE).
     pub dumpable: AtomicBool,
+    /// What the threads that ended used.
     pub usage: SpinLock<Usage>,
+    /// How the time of all threads, those that ended too, divides.
+    pub ticks: Ticks,
     pub children_usage: SpinLock<Usage>,
     /// Monotonic time of its start.
     pub started: u64,
     /// Interval timers and POSIX timers.
-    pub timers: super::timers::ProcessTimers,
+    pub timers: ProcessTimers,
     /// Changes whenever the credentials do.
     pub credentials_version: AtomicU64,
     /// Identity of this program run: changes at execve, so that pid reuse can be told.
@@ -160,9 +174,10 @@ impl Process {
             exit_signal: AtomicI32::new(parts.exit_signal),
             dumpable: AtomicBool::new(true),
             usage: SpinLock::new(CELL, Usage::default()),
+            ticks: Ticks::new(),
             children_usage: SpinLock::new(CELL, Usage::default()),
             started: crate::time::monotonic(),
-            timers: super::timers::ProcessTimers::new(),
+            timers: ProcessTimers::new(&parts.limits),
             credentials_version: AtomicU64::new(0),
             generation: AtomicU64::new(0),
             oom_adjust: AtomicI32::new(0),
@@ -344,7 +359,16 @@ impl Process {
         for thread in self.threads() {
             usage.add(&thread_usage(&thread));
         }
+        (usage.user, usage.system) = self.ticks.split(usage.runtime());
         usage
+    }
+
+    /// Nanoseconds on CPUs.
+    #[must_use]
+    pub fn runtime(&self) -> u64 {
+        let ended = self.usage.lock().runtime();
+        let living = self.threads();
+        ended + living.iter().map(|t| t.sched.time.total()).sum::<u64>()
     }
 }
 
@@ -352,13 +376,10 @@ impl Process {
 #[must_use]
 pub fn thread_usage(thread: &Thread) -> Usage {
     let sched = &thread.sched;
-    let mut runtime = sched.runtime.load(Ordering::Relaxed);
-    if sched.on_cpu.load(Ordering::Relaxed) {
-        let since = sched.started.load(Ordering::Relaxed);
-        runtime += crate::time::monotonic().saturating_sub(since);
-    }
+    let (user, system) = sched.ticks.split(sched.time.total());
     Usage {
-        runtime,
+        user,
+        system,
         minor_faults: thread.minor_faults.load(Ordering::Relaxed),
         major_faults: thread.major_faults.load(Ordering::Relaxed),
         switches: sched.switches.load(Ordering::Relaxed),

@@ -11,8 +11,8 @@ use crate::syscall::table::SyscallCtx;
 use alloc::sync::Arc;
 use bytemuck::{Pod, Zeroable};
 
-/// Clock ticks of times(2) are 10 ms.
-const TICK: u64 = 10_000_000;
+/// Clock ticks of times(2) and /proc are 10 ms.
+pub const TICK: u64 = 10_000_000;
 
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -32,8 +32,8 @@ struct Rusage {
 
 pub fn write_usage(addr: usize, usage: &Usage) -> Result {
     UserPtr::<Rusage>::new(addr).write(&Rusage {
-        user: Timeval::from_nanos(usage.runtime),
-        system: Timeval::default(),
+        user: Timeval::from_nanos(usage.user),
+        system: Timeval::from_nanos(usage.system),
         max_resident_kb: usage.max_resident * 4,
         _unused: [0; 3],
         minor_faults: usage.minor_faults,
@@ -65,9 +65,9 @@ pub fn getrusage(ctx: &SyscallCtx<'_>, who: usize, out: usize) -> Result<usize> 
 
 pub fn times(ctx: &SyscallCtx<'_>, out: usize) -> Result<usize> {
     if let Some(out) = UserPtr::<[u64; 4]>::new(out).non_null() {
-        let mine = ctx.process.total_usage().runtime / TICK;
-        let children = ctx.process.children_usage.lock().runtime / TICK;
-        out.write(&[mine, 0, children, 0])?;
+        let mine = ctx.process.total_usage();
+        let children = *ctx.process.children_usage.lock();
+        out.write(&[mine.user, mine.system, children.user, children.system].map(|t| t / TICK))?;
     }
     Ok((crate::time::monotonic() / TICK) as usize)
 }
@@ -97,6 +97,9 @@ fn change(
                 },
                 privileged,
             )?;
+        }
+        if resource as u32 == raw::RLIMIT_CPU && new.is_some() {
+            process.timers.watch_cpu_time();
         }
         Ok(old)
     })

@@ -233,6 +233,16 @@ impl Thread {
         self.attention.fetch_or(bits.bits(), Ordering::SeqCst);
     }
 
+    /// Books samples of what it does on a CPU (see [`Ticks`](crate::sched::account::Ticks)). Runs in
+    /// the timer interrupt and at switches.
+    pub fn tick(&self, ticks: u64, kernel: bool) {
+        self.sched.ticks.add(ticks, kernel);
+        self.process.ticks.add(ticks, kernel);
+        if self.process.timers.watches_cpu_time() {
+            self.mark(Attention::CPU_TIME);
+        }
+    }
+
     pub fn set_restart(&self, restart: Option<Restart>) {
         *self.restart.lock() = restart;
     }
@@ -246,7 +256,7 @@ impl Thread {
     pub fn is_interrupted(&self, interrupt: Interrupt) -> bool {
         let attention = self.attention();
         match interrupt {
-            Interrupt::Signals => !(attention - Attention::MASK).is_empty(),
+            Interrupt::Signals => !(attention - Attention::QUIET).is_empty(),
             Interrupt::Kill => attention.contains(Attention::EXIT),
             Interrupt::Never => false,
         }

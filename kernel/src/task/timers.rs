@@ -1,18 +1,28 @@
 //! Timers of a process that end in signals: alarm, setitimer, timer_create.
+//!
+//! As on Linux, a periodic timer stays off while its signal waits, and goes on when that is taken:
+//! a program that doesn't look costs no interrupts, however short the period. The periods that
+//! passed meanwhile are the signal's overrun.
 
+use super::cpu_clock::{CpuClock, Measure};
+use super::limits::{INFINITY, Limits, Resource};
 use super::process::Process;
 use super::signal::info::Payload;
-use super::signal::{self, SigInfo, Signal};
+use super::signal::{self, SIGALRM, SIGPROF, SIGVTALRM, SigInfo, Signal};
 use super::thread::Thread;
+use crate::errno::{Errno, Result};
 use crate::linux::general as raw;
 use crate::lock_order;
+use crate::sched::account::TICK;
 use crate::sched::timer::{self, Expire, Timer};
 use crate::time::monotonic;
 use alloc::collections::BTreeMap;
 use alloc::sync::{Arc, Weak};
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicBool, Ordering};
 use ochre_hal::sync::SpinLock;
 
-/// POSIX timers of one process.
+/// POSIX timers of one process, and timers by its CPU clocks.
 pub const MAX_TIMERS: usize = 4096;
 
 /// What an expiry does.
@@ -21,23 +31,59 @@ pub enum Notify {
     Nothing,
     Process(Signal),
     Thread(Weak<Thread>, Signal),
+    /// Ends a sleep.
+    Wake(Weak<Thread>),
+}
+
+/// By what time a timer goes.
+#[derive(Clone)]
+pub enum Source {
+    /// Monotonic time, to which the caller converts.
+    Monotonic,
+    Cpu(CpuClock),
 }
 
 struct State {
     armed: Option<Timer>,
-    /// Monotonic time of the next expiry; 0 when disarmed.
+    /// Time of the next expiry; 0 when disarmed.
     next: u64,
     interval: u64,
-    overrun: i32,
+    /// Its signal was sent, and is not taken yet.
+    waiting: bool,
+    /// Counts settings, so that a signal of an old one doesn't start it again.
+    setting: u64,
+    /// Periods gone since the last signal, less the one that the next signal stands for.
+    overrun: i64,
+    /// The overrun of the signal that was taken last.
+    last_overrun: i32,
 }
 
-/// One timer. Expiry is by monotonic time; the caller converts.
+impl State {
+    /// Moves the next expiry of a periodic timer past `now`; returns how many periods that were.
+    fn forward(&mut self, now: u64) -> i64 {
+        let Some(late) = now.checked_sub(self.next) else {
+            return 0;
+        };
+        let Some(periods) = late.checked_div(self.interval) else {
+            return 0;
+        };
+        let periods = periods + 1;
+        self.next = self
+            .next
+            .saturating_add(periods.saturating_mul(self.interval));
+        i64::try_from(periods).unwrap_or(i64::MAX)
+    }
+}
+
+/// One timer.
 pub struct SignalTimer {
     process: Weak<Process>,
     notify: Notify,
     /// timer_create's identity, to be passed along.
     id: Option<(i32, u64)>,
+    /// The clock's number, by which absolute times are converted.
     pub clock: u32,
+    source: Source,
     state: SpinLock<State>,
 }
 
@@ -48,34 +94,76 @@ impl SignalTimer {
         notify: Notify,
         id: Option<(i32, u64)>,
         clock: u32,
+        source: Source,
     ) -> Arc<SignalTimer> {
         let state = State {
             armed: None,
             next: 0,
             interval: 0,
-            overrun: 0,
+            waiting: false,
+            setting: 0,
+            overrun: -1,
+            last_overrun: 0,
         };
         Arc::new(SignalTimer {
             process: Arc::downgrade(process),
             notify,
             id,
             clock,
+            source,
             state: SpinLock::new(lock_order::SIGNAL, state),
         })
     }
 
+    #[must_use]
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// The time it goes by.
+    #[must_use]
+    pub fn now(&self) -> u64 {
+        match &self.source {
+            Source::Monotonic => monotonic(),
+            // Its owner is gone: it will never come.
+            Source::Cpu(clock) => clock.now().unwrap_or(0),
+        }
+    }
+
+    fn arm(self: &Arc<Self>, state: &mut State) {
+        match &self.source {
+            Source::Monotonic => state.armed = Some(timer::arm(state.next, self.clone())),
+            Source::Cpu(clock) => {
+                if let Some(process) = clock.process() {
+                    process.timers.watch_cpu_time();
+                }
+            }
+        }
+    }
+
     /// Arms it for `next` (0: disarm), then every `interval`. Returns the old (time left, interval).
     pub fn set(self: &Arc<Self>, next: u64, interval: u64) -> (u64, u64) {
-        let mut state = self.state.lock();
-        let old = (Self::left(&state), state.interval);
-        if let Some(armed) = state.armed.take() {
-            timer::cancel(armed);
-        }
-        state.next = next;
-        state.interval = interval;
-        state.overrun = 0;
-        if next != 0 {
-            state.armed = Some(timer::arm(next, self.clone()));
+        let now = self.now();
+        let old = {
+            let mut state = self.state.lock();
+            let old = self.left(&mut state, now);
+            if let Some(armed) = state.armed.take() {
+                timer::cancel(armed);
+            }
+            state.setting += 1;
+            state.waiting = false;
+            state.next = next;
+            state.interval = interval;
+            state.overrun = -1;
+            state.last_overrun = 0;
+            // Without a notification there is nothing to wake up for.
+            if next != 0 && !matches!(self.notify, Notify::Nothing) {
+                self.arm(&mut state);
+            }
+            old
+        };
+        if matches!(self.source, Source::Cpu(_)) {
+            self.serve();
         }
         old
     }
@@ -83,90 +171,225 @@ impl SignalTimer {
     /// Time left until the next expiry (0 when disarmed), and the interval.
     #[must_use]
     pub fn get(&self) -> (u64, u64) {
-        let state = self.state.lock();
-        (Self::left(&state), state.interval)
+        let now = self.now();
+        self.left(&mut self.state.lock(), now)
     }
 
     #[must_use]
     pub fn overrun(&self) -> i32 {
-        self.state.lock().overrun
+        self.state.lock().last_overrun
     }
 
-    fn left(state: &State) -> u64 {
-        // A timer that is due but not yet served is not yet disarmed.
-        if state.next == 0 {
-            0
-        } else {
-            state.next.saturating_sub(monotonic()).max(1)
+    #[must_use]
+    pub fn is_armed(&self) -> bool {
+        let state = self.state.lock();
+        state.next != 0 && !state.waiting
+    }
+
+    fn left(&self, state: &mut State, now: u64) -> (u64, u64) {
+        let silent = matches!(self.notify, Notify::Nothing);
+        if state.next == 0 || self.id.is_none() && state.waiting {
+            return (0, state.interval);
         }
+        if state.interval != 0 && (state.waiting || silent) {
+            state.overrun = state.overrun.saturating_add(state.forward(now));
+        }
+        // A timer that is due but not yet served is not yet disarmed.
+        let least = u64::from(!silent);
+        (state.next.saturating_sub(now).max(least), state.interval)
     }
-}
 
-impl Expire for SignalTimer {
-    fn expire(self: Arc<Self>) {
-        let overrun = {
+    /// Does what is due: sends the signal.
+    pub fn serve(self: &Arc<Self>) {
+        let now = self.now();
+        let setting = {
             let mut state = self.state.lock();
-            let now = monotonic();
-            state.armed = None;
-            if state.next == 0 || state.next > now {
+            if state.next == 0 || state.next > now || state.waiting {
                 return;
             }
-            match (now - state.next).checked_div(state.interval) {
-                None => {
-                    state.next = 0;
-                    state.overrun = 0;
+            state.armed = None;
+            match (&self.source, self.id, state.interval) {
+                (_, _, 0) => state.next = 0,
+                // ITIMER_VIRTUAL and ITIMER_PROF just go on: ticks bound how often they come.
+                (Source::Cpu(_), None, _) => {
+                    state.forward(now);
                 }
-                Some(missed) => {
-                    let step = (missed + 1).saturating_mul(state.interval);
-                    state.next = state.next.saturating_add(step);
-                    state.overrun = i32::try_from(missed).unwrap_or(i32::MAX);
-                    state.armed = Some(timer::arm(state.next, self.clone()));
-                }
+                _ => state.waiting = true,
             }
-            state.overrun
+            state.setting
         };
+        if !self.notify(setting) {
+            self.ignored(setting);
+        }
+    }
+
+    /// Whether a signal is on its way.
+    fn notify(&self, setting: u64) -> bool {
         let info = |signal| match self.id {
             Some((id, value)) => SigInfo {
                 signal,
                 errno: 0,
                 code: raw::SI_TIMER,
-                payload: Payload::Timer { id, overrun, value },
+                payload: Payload::Timer {
+                    id,
+                    overrun: 0,
+                    value,
+                    setting,
+                },
             },
             None => SigInfo::kernel(signal),
         };
         match &self.notify {
-            Notify::Nothing => {}
+            Notify::Nothing => true,
             Notify::Process(s) => {
-                if let Some(process) = self.process.upgrade() {
-                    signal::send_to_process(&process, info(*s));
-                }
+                let process = self.process.upgrade();
+                process.is_none_or(|process| signal::send::timer_signal(&process, None, info(*s)))
             }
-            Notify::Thread(thread, s) => {
+            Notify::Thread(thread, s) => thread.upgrade().is_none_or(|thread| {
+                signal::send::timer_signal(thread.process(), Some(&thread), info(*s))
+            }),
+            Notify::Wake(thread) => {
                 if let Some(thread) = thread.upgrade() {
-                    signal::send_to_thread(&thread, info(*s));
+                    thread.unpark();
                 }
+                true
             }
         }
     }
+
+    /// Nobody will take the signal: a POSIX timer goes on by itself, with a tick at least from
+    /// expiry to expiry. ITIMER_REAL doesn't.
+    fn ignored(self: &Arc<Self>, setting: u64) {
+        if self.id.is_none() {
+            return;
+        }
+        let now = self.now();
+        let mut state = self.state.lock();
+        if state.setting != setting || !state.waiting {
+            return;
+        }
+        state.waiting = false;
+        let pause = if state.interval < TICK { TICK } else { 0 };
+        let periods = state.forward(now.saturating_add(pause));
+        state.overrun = state.overrun.saturating_add(periods);
+        self.arm(&mut state);
+    }
+
+    /// Its signal was taken: goes on. Returns the overrun that the signal tells.
+    fn taken(self: &Arc<Self>, setting: Option<u64>) -> i32 {
+        let now = self.now();
+        let mut state = self.state.lock();
+        if !state.waiting || setting.is_some_and(|setting| setting != state.setting) {
+            return 0;
+        }
+        state.waiting = false;
+        let periods = state.forward(now);
+        let overrun = state.overrun.saturating_add(periods).max(0);
+        state.last_overrun = i32::try_from(overrun).unwrap_or(i32::MAX);
+        state.overrun = -1;
+        self.arm(&mut state);
+        state.last_overrun
+    }
 }
+
+impl Expire for SignalTimer {
+    fn expire(self: Arc<Self>) {
+        self.serve();
+    }
+}
+
+/// A signal was taken by a thread of `process`: the timer that it is of goes on. No lock is held.
+pub fn signal_taken(process: &Process, info: &mut SigInfo) {
+    if let Payload::Timer {
+        id,
+        overrun,
+        setting,
+        ..
+    } = &mut info.payload
+    {
+        let timer = process.timers.posix.lock().get(id).cloned();
+        if let Some(timer) = timer {
+            *overrun = timer.taken(Some(*setting));
+        }
+    } else if info.signal == SIGALRM {
+        let timer = process.timers.real.lock().clone();
+        if let Some(timer) = timer {
+            timer.taken(None);
+        }
+    }
+}
+
+type Slot = SpinLock<Option<Arc<SignalTimer>>>;
 
 /// A process's timers.
 pub struct ProcessTimers {
     /// setitimer(ITIMER_REAL) and alarm.
-    pub real: SpinLock<Option<Arc<SignalTimer>>>,
+    pub real: Slot,
+    user: Slot,
+    profiling: Slot,
     pub posix: SpinLock<BTreeMap<i32, Arc<SignalTimer>>>,
+    /// All that go by a CPU clock of this process or its threads, whoever owns them.
+    by_cpu_time: SpinLock<Vec<Weak<SignalTimer>>>,
+    /// One of those is armed, or CPU time is limited.
+    watches_cpu_time: AtomicBool,
 }
 
 impl ProcessTimers {
     #[must_use]
-    pub const fn new() -> ProcessTimers {
+    pub fn new(limits: &Limits) -> ProcessTimers {
+        let slot = || SpinLock::new(lock_order::CELL, None);
         ProcessTimers {
-            real: SpinLock::new(lock_order::CELL, None),
+            real: slot(),
+            user: slot(),
+            profiling: slot(),
             posix: SpinLock::new(lock_order::PROCESS, BTreeMap::new()),
+            by_cpu_time: SpinLock::new(lock_order::PROCESS, Vec::new()),
+            watches_cpu_time: AtomicBool::new(limits.soft(Resource::Cpu) != INFINITY),
         }
     }
 
-    /// Ends all but ITIMER_REAL, which survives execve.
+    /// The interval timer `which` of `process`, whose these timers are.
+    pub fn interval(&self, process: &Arc<Process>, which: u32) -> Result<Arc<SignalTimer>> {
+        let (slot, signal, measure) = match which {
+            raw::ITIMER_REAL => (&self.real, SIGALRM, None),
+            raw::ITIMER_VIRTUAL => (&self.user, SIGVTALRM, Some(Measure::User)),
+            raw::ITIMER_PROF => (&self.profiling, SIGPROF, Some(Measure::Both)),
+            _ => return Err(Errno::EINVAL),
+        };
+        if let Some(timer) = &*slot.lock() {
+            return Ok(timer.clone());
+        }
+        let source = measure.map_or(Source::Monotonic, |measure| {
+            Source::Cpu(CpuClock::of_process(process, measure))
+        });
+        let notify = Notify::Process(signal);
+        let timer = SignalTimer::new(process, notify, None, raw::CLOCK_MONOTONIC, source);
+        let timer = slot.lock().get_or_insert(timer).clone();
+        enlist(&timer)?;
+        Ok(timer)
+    }
+
+    #[must_use]
+    pub fn watches_cpu_time(&self) -> bool {
+        self.watches_cpu_time.load(Ordering::Relaxed)
+    }
+
+    pub fn watch_cpu_time(&self) {
+        self.watches_cpu_time.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn forget_cpu_time(&self) {
+        self.watches_cpu_time.store(false, Ordering::SeqCst);
+    }
+
+    /// The timers that go by CPU time of this process.
+    pub(super) fn by_cpu_time(&self) -> Vec<Arc<SignalTimer>> {
+        let mut list = self.by_cpu_time.lock();
+        list.retain(|timer| timer.strong_count() > 0);
+        list.iter().filter_map(Weak::upgrade).collect()
+    }
+
+    /// Ends all but the interval timers, which survive execve.
     pub fn clear_posix(&self) {
         let timers = core::mem::take(&mut *self.posix.lock());
         for timer in timers.values() {
@@ -176,15 +399,33 @@ impl ProcessTimers {
 
     pub fn clear(&self) {
         self.clear_posix();
-        let real = self.real.lock().take();
-        if let Some(real) = real {
-            real.set(0, 0);
+        for slot in [&self.real, &self.user, &self.profiling] {
+            let timer = slot.lock().take();
+            if let Some(timer) = timer {
+                timer.set(0, 0);
+            }
         }
     }
 }
 
-impl Default for ProcessTimers {
-    fn default() -> ProcessTimers {
-        ProcessTimers::new()
+/// Has the process whose CPU clock a timer goes by look after it.
+pub fn enlist(timer: &Arc<SignalTimer>) -> Result {
+    let Source::Cpu(clock) = timer.source() else {
+        return Ok(());
+    };
+    let process = clock.process().ok_or(Errno::EINVAL)?;
+    let mut list = process.timers.by_cpu_time.lock();
+    if list
+        .iter()
+        .any(|known| known.as_ptr() == Arc::as_ptr(timer))
+    {
+        return Ok(());
     }
+    list.retain(|timer| timer.strong_count() > 0);
+    if list.len() >= MAX_TIMERS {
+        return Err(Errno::EAGAIN);
+    }
+    list.try_reserve(1)?;
+    list.push(Arc::downgrade(timer));
+    Ok(())
 }

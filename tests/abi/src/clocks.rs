@@ -63,6 +63,9 @@ pub fn run() {
     sleeping();
     intervals();
     posix();
+    cpu_time();
+    by_cpu_time();
+    limited();
 }
 
 fn sleeping() {
@@ -234,4 +237,339 @@ fn posix() {
     show!("delete", sys!(SYS_timer_delete, timer));
     show!("delete again", sys!(SYS_timer_delete, timer));
     show!("set what is gone", set(timer, 0, [0; 4]));
+}
+
+/// Spins until `done` says so; false when that takes longer than any machine is slow.
+fn spin_until(mut done: impl FnMut() -> bool) -> bool {
+    let start = std::time::Instant::now();
+    while start.elapsed().as_secs() < 60 {
+        if done() {
+            return true;
+        }
+        for _ in 0..1000 {
+            std::hint::spin_loop();
+        }
+    }
+    false
+}
+
+/// The number of process `pid`'s clock that counts `what`: 0 all, 1 user time, 2 exact.
+fn clock_of(pid: i32, what: i32) -> i32 {
+    !pid << 3 | what
+}
+
+fn cpu_time() {
+    let own = std::process::id() as i32;
+    for what in 0..4 {
+        show!(
+            format!("own clock {what}"),
+            now(clock_of(own, what)).map_or_else(|e| e.to_string(), |t| (t >= 0).to_string())
+        );
+        show!(
+            format!("thread's clock {what}"),
+            now(clock_of(0, what | 4)).map_or_else(|e| e.to_string(), |t| (t >= 0).to_string())
+        );
+    }
+    show!(
+        "process 1's clock",
+        now(clock_of(1, 2)).map_or_else(|e| e.to_string(), |t| (t > 0).to_string())
+    );
+    show!(
+        "process 1's thread's clock",
+        now(clock_of(1, 6)).map_or_else(|e| e.to_string(), |t| (t > 0).to_string())
+    );
+    show!(
+        "nobody's clock",
+        now(clock_of(4_000_000, 2)).map_or_else(|e| e.to_string(), |t| t.to_string())
+    );
+    show!(
+        "set a CPU clock",
+        sys!(
+            SYS_clock_settime,
+            CLOCK_PROCESS_CPUTIME_ID,
+            [1_i64, 0].as_ptr()
+        )
+    );
+    show!(
+        "set a process's clock",
+        sys!(SYS_clock_settime, clock_of(own, 2), [1_i64, 0].as_ptr())
+    );
+    let times = || {
+        let mut times = [0_i64; 4];
+        sys!(SYS_times, times.as_mut_ptr());
+        times
+    };
+    let before = times();
+    show!("user time grows", spin_until(|| times()[0] > before[0]));
+    let zero = sys!(SYS_openat, AT_FDCWD, c"/dev/zero", O_RDONLY).value();
+    let mut block = vec![1_u8; 1 << 20];
+    show!(
+        "system time grows",
+        spin_until(|| {
+            sys!(SYS_read, zero, block.as_mut_ptr(), block.len());
+            times()[1] > before[1]
+        })
+    );
+    sys!(SYS_close, zero);
+    let usage = |who: i32| {
+        let mut usage = [0_i64; 18];
+        let got = sys!(SYS_getrusage, who, usage.as_mut_ptr());
+        (got, usage)
+    };
+    let (got, own) = usage(RUSAGE_SELF);
+    show!(
+        "own usage",
+        "{} {}",
+        got,
+        own[0] + own[1] > 0 && own[2] + own[3] > 0
+    );
+    let (got, thread) = usage(RUSAGE_THREAD);
+    show!("thread's usage", "{} {}", got, thread[0] + thread[1] > 0);
+    let children = || {
+        let usage = usage(RUSAGE_CHILDREN).1;
+        usage[0] * 1_000_000 + usage[1]
+    };
+    let before = children();
+    let grown = crate::child::run(|| {
+        let before = times();
+        i32::from(!spin_until(|| times()[0] > before[0] + 2))
+    });
+    show!("child spins", grown);
+    show!("children's usage grew", children() > before);
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields: Vec<i64> = stat
+        .rsplit(')')
+        .next()
+        .unwrap_or_default()
+        .split_whitespace()
+        .map(|field| field.parse().unwrap_or(-1))
+        .collect();
+    show!(
+        "in /proc",
+        "{} {} {}",
+        fields.get(11) > Some(&0),
+        fields.get(12) > Some(&0),
+        fields.get(13) > Some(&0)
+    );
+}
+
+/// Blocks `signals` and returns a way to spin until one of them can be taken: number, code and value.
+fn taking(signals: &[i32]) -> impl Fn() -> String {
+    let mask = signals.iter().fold(0_u64, |mask, s| mask | 1 << (s - 1));
+    sys!(SYS_rt_sigprocmask, SIG_BLOCK, &raw const mask, 0, 8);
+    move || {
+        let mut info = [0_i32; 32];
+        let mut signal = sys::Ret(0);
+        let zero = [0_i64; 2];
+        let came = spin_until(|| {
+            signal = sys!(
+                SYS_rt_sigtimedwait,
+                &raw const mask,
+                info.as_mut_ptr(),
+                zero.as_ptr(),
+                8
+            );
+            !signal.failed()
+        });
+        format!("{came} {signal} code {} value {}", info[2], info[6])
+    }
+}
+
+fn by_cpu_time() {
+    let take = taking(&[SIGVTALRM, SIGPROF, SIGALRM, 35]);
+    for (name, which) in [
+        ("virtual", ITIMER_VIRTUAL),
+        ("profiling", ITIMER_PROF),
+        ("real", ITIMER_REAL),
+    ] {
+        let setting = [0_i64, 10_000, 0, 10_000];
+        sys!(SYS_setitimer, which, setting.as_ptr(), 0);
+        show!(format!("{name} comes"), take());
+        show!(format!("{name} comes again"), take());
+        let mut old = [0_i64; 4];
+        let off = [0_i64; 4];
+        show!(
+            format!("{name} off"),
+            sys!(SYS_setitimer, which, off.as_ptr(), old.as_mut_ptr())
+        );
+        show!(format!("{name}'s interval"), old[1]);
+        let mut info = [0_i32; 32];
+        let mask = 1_u64 << (SIGVTALRM - 1) | 1 << (SIGPROF - 1) | 1 << (SIGALRM - 1);
+        sys!(
+            SYS_rt_sigtimedwait,
+            &raw const mask,
+            info.as_mut_ptr(),
+            off.as_ptr(),
+            8
+        );
+    }
+    let mut event = [0_u32; 16];
+    (event[0], event[2]) = (55, 35);
+    let own = std::process::id() as i32;
+    for (name, clock) in [
+        ("process's clock", CLOCK_PROCESS_CPUTIME_ID),
+        ("thread's clock", CLOCK_THREAD_CPUTIME_ID),
+        ("user time", clock_of(own, 1)),
+        ("user and system time", clock_of(own, 0)),
+    ] {
+        let mut timer = -1_i32;
+        show!(
+            format!("create by {name}"),
+            sys!(SYS_timer_create, clock, event.as_ptr(), &raw mut timer)
+        );
+        let set = |flags: i32, setting: [i64; 4]| {
+            sys!(SYS_timer_settime, timer, flags, setting.as_ptr(), 0)
+        };
+        show!(
+            format!("set {name}"),
+            set(0, [0, 10_000_000, 0, 10_000_000])
+        );
+        show!(format!("{name} comes"), take());
+        show!(format!("{name} comes again"), take());
+        let mut left = [0_i64; 4];
+        sys!(SYS_timer_gettime, timer, left.as_mut_ptr());
+        show!(
+            format!("{name} is left"),
+            "{} {}",
+            left[1],
+            left[3] > 0 && left[3] <= 10_000_000
+        );
+        show!(
+            format!("{name} was long ago"),
+            "{} {}",
+            set(TIMER_ABSTIME, [0, 0, 0, 1]),
+            take()
+        );
+        sys!(SYS_timer_gettime, timer, left.as_mut_ptr());
+        show!(format!("{name} is over"), "{:?}", left);
+        show!(format!("delete {name}"), sys!(SYS_timer_delete, timer));
+    }
+    let mut timer = -1_i32;
+    show!(
+        "timer by another's thread",
+        sys!(
+            SYS_timer_create,
+            clock_of(1, 6),
+            event.as_ptr(),
+            &raw mut timer
+        )
+    );
+    show!(
+        "timer by a coarse clock",
+        sys!(
+            SYS_timer_create,
+            CLOCK_MONOTONIC_COARSE,
+            event.as_ptr(),
+            &raw mut timer
+        )
+    );
+    short_periods(&take);
+    let rest = [0_i64, 20_000_000];
+    show!(
+        "sleep by its own thread's clock",
+        sys!(SYS_clock_nanosleep, clock_of(0, 6), 0, rest.as_ptr(), 0)
+    );
+    show!(
+        "sleep by the process's clock",
+        crate::child::run(|| {
+            std::thread::spawn(|| spin_until(|| false));
+            let slept = sys!(
+                SYS_clock_nanosleep,
+                CLOCK_PROCESS_CPUTIME_ID,
+                0,
+                rest.as_ptr(),
+                0
+            );
+            slept.0 as i32
+        })
+    );
+}
+
+/// Periods far shorter than what serving one takes.
+fn short_periods(take: &impl Fn() -> String) {
+    let mut event = [0_u32; 16];
+    (event[0], event[2]) = (56, 35);
+    let mut timer = -1_i32;
+    sys!(
+        SYS_timer_create,
+        CLOCK_MONOTONIC,
+        event.as_ptr(),
+        &raw mut timer
+    );
+    let set = |setting: [i64; 4]| sys!(SYS_timer_settime, timer, 0, setting.as_ptr(), 0);
+    show!("overrun of none", sys!(SYS_timer_getoverrun, timer));
+    show!("every nanosecond", set([0, 1, 0, 1]));
+    show!("it comes", take());
+    show!("it overran", sys!(SYS_timer_getoverrun, timer).0 > 0);
+    show!("it comes again", take());
+    show!("once", set([0, 0, 0, 1]));
+    show!("forgotten", sys!(SYS_timer_getoverrun, timer));
+    show!("it came once", take());
+    show!("no overrun", sys!(SYS_timer_getoverrun, timer));
+    let mut left = [9_i64; 4];
+    sys!(SYS_timer_gettime, timer, left.as_mut_ptr());
+    show!("nothing is left", "{:?}", left);
+    sys!(SYS_timer_delete, timer);
+    let setting = [0_i64, 1, 0, 1];
+    sys!(SYS_setitimer, ITIMER_REAL, setting.as_ptr(), 0);
+    show!("every microsecond", take());
+    show!("every microsecond again", take());
+    sys!(SYS_setitimer, ITIMER_REAL, [0_i64; 4].as_ptr(), 0);
+    event[3] = SIGEV_NONE as u32;
+    let mut silent = -1_i32;
+    show!(
+        "silent",
+        sys!(
+            SYS_timer_create,
+            CLOCK_MONOTONIC,
+            event.as_ptr(),
+            &raw mut silent
+        )
+    );
+    let setting = [0_i64, 0, 0, 1];
+    show!(
+        "set silently",
+        sys!(SYS_timer_settime, silent, 0, setting.as_ptr(), 0)
+    );
+    show!(
+        "silently over",
+        spin_until(|| {
+            sys!(SYS_timer_gettime, silent, left.as_mut_ptr());
+            left == [0; 4]
+        })
+    );
+    let setting = [100_i64, 0, 0, 1];
+    sys!(SYS_timer_settime, silent, 0, setting.as_ptr(), 0);
+    sys!(SYS_nanosleep, [0_i64, 1_000_000].as_ptr(), 0);
+    sys!(SYS_timer_gettime, silent, left.as_mut_ptr());
+    show!("silently again", "{} {}", left[0], left[2] >= 90);
+    show!("silent overrun", sys!(SYS_timer_getoverrun, silent));
+    sys!(SYS_timer_delete, silent);
+}
+
+fn limited() {
+    show!(
+        "reminded of the limit",
+        crate::child::run(|| {
+            let take = taking(&[SIGXCPU]);
+            let mut limit = [1_u64, 50];
+            sys!(SYS_setrlimit, RLIMIT_CPU, limit.as_ptr());
+            let first = take();
+            sys!(SYS_getrlimit, RLIMIT_CPU, limit.as_mut_ptr());
+            println!("reminded: {first}, limit {limit:?}");
+            let second = take();
+            sys!(SYS_getrlimit, RLIMIT_CPU, limit.as_mut_ptr());
+            println!("reminded again: {second}, limit {limit:?}");
+            0
+        })
+    );
+    show!(
+        "at the hard limit",
+        crate::child::run(|| {
+            sys!(SYS_rt_sigaction, SIGXCPU, [SIG_IGN, 0, 0, 0].as_ptr(), 0, 8);
+            let limit = [1_u64, 1];
+            sys!(SYS_setrlimit, RLIMIT_CPU, limit.as_ptr());
+            i32::from(spin_until(|| false))
+        })
+    );
 }

@@ -58,8 +58,9 @@ pub fn init_cpu() {
     }
 }
 
-/// Serves an interrupt; false if it was the hal's own affair.
-pub fn interrupt(number: u8) -> bool {
+/// Serves an interrupt; false if it was the hal's own affair. `kernel`: it waited for the kernel to
+/// be done, or came at a poll point.
+pub fn interrupt(number: u8, kernel: bool) -> bool {
     match number {
         vector::SHOOTDOWN => {
             apic::end_of_interrupt();
@@ -75,7 +76,7 @@ pub fn interrupt(number: u8) -> bool {
             if !time::deadline_passed() {
                 return false;
             }
-            (upcalls().timer)();
+            (upcalls().timer)(kernel);
         }
         vector::SERIAL => {
             apic::end_of_interrupt();
@@ -98,7 +99,7 @@ extern "C" fn kernel_trap(number: usize, regs: &mut UserRegs) {
     }
     let number = number as u8;
     if number >= vector::FIRST_INTERRUPT {
-        interrupt(number);
+        interrupt(number, true);
         return;
     }
     let error = regs.orig_rax;

@@ -3,7 +3,8 @@
 use crate::errno::Result;
 use crate::mm::space::Layout;
 use crate::sched::entity;
-use crate::task::process::Process;
+use crate::task::process::{Process, thread_usage};
+use crate::task::resources::TICK;
 use crate::task::thread::Thread;
 use crate::task::{limits, tree};
 use alloc::format;
@@ -60,19 +61,26 @@ pub fn stat(process: &Arc<Process>, thread: Option<&Arc<Thread>>) -> Vec<u8> {
         (tty.number().0 as i64, i64::from(tty.foreground()))
     });
     let usage = process.total_usage();
-    let ticks = usage.runtime / 10_000_000;
+    let children = *process.children_usage.lock();
+    let own = thread.map_or(usage, |t| thread_usage(t));
     let (total, resident, layout) = memory(process);
     let threads = process.thread_count();
     let started = process.started / 10_000_000;
     let mut out = format!("{id} (").into_bytes();
     out.extend_from_slice(&name);
     let rest = format!(
-        ") {state} {} {pgrp} {session} {tty_number} {foreground} 0 {} 0 {} 0 {ticks} 0 0 0 20 0 \
+        ") {state} {} {pgrp} {session} {tty_number} {foreground} 0 {} {} {} {} {} {} {} {} 20 0 \
          {threads} 0 {started} {} {resident} 18446744073709551615 {} {} {} 0 0 0 0 0 0 0 0 0 17 0 \
          0 0 0 0 0 {} {} {} {} {} {} {} {}\n",
         tree::parent_of(process.pid),
-        usage.minor_faults,
-        usage.major_faults,
+        own.minor_faults,
+        children.minor_faults,
+        own.major_faults,
+        children.major_faults,
+        own.user / TICK,
+        own.system / TICK,
+        children.user / TICK,
+        children.system / TICK,
         total * 4096,
         layout.code.0,
         layout.code.1,

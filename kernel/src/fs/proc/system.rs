@@ -159,20 +159,22 @@ fn stat() -> String {
     let ticks = |nanos: u64| nanos / 10_000_000;
     let up = crate::time::monotonic();
     let mut lines = String::new();
-    let (mut busy_sum, mut idle_sum) = (0, 0);
+    let (mut user_sum, mut system_sum, mut idle_sum) = (0, 0, 0);
     for id in 0..cpu::count() {
         let idle = sched::cpu::idle_time(id);
-        let busy = up.saturating_sub(idle);
-        busy_sum += busy;
+        let (user, system) = sched::cpu::split_time(id, up.saturating_sub(idle));
+        user_sum += user;
+        system_sum += system;
         idle_sum += idle;
-        let (busy, idle) = (ticks(busy), ticks(idle));
-        let _ = writeln!(lines, "cpu{id} {busy} 0 0 {idle} 0 0 0 0 0 0");
+        let (user, system, idle) = (ticks(user), ticks(system), ticks(idle));
+        let _ = writeln!(lines, "cpu{id} {user} 0 {system} {idle} 0 0 0 0 0 0");
     }
     let boot = crate::time::realtime().saturating_sub(up) / 1_000_000_000;
     format!(
-        "cpu  {} 0 0 {} 0 0 0 0 0 0\n{lines}intr 0\nctxt 0\nbtime {boot}\nprocesses {}\n\
+        "cpu  {} 0 {} {} 0 0 0 0 0 0\n{lines}intr 0\nctxt 0\nbtime {boot}\nprocesses {}\n\
          procs_running {}\nprocs_blocked 0\n",
-        ticks(busy_sum),
+        ticks(user_sum),
+        ticks(system_sum),
         ticks(idle_sum),
         task::tree::last_pid(),
         sched::cpu::load().max(1),

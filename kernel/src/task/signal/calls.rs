@@ -177,7 +177,7 @@ pub fn sigtimedwait(
         // Other signals end the wait; awaited ones that another thread took do not.
         let blocked = ctx.thread.signals.lock().blocked;
         let ends = !pending_for(ctx.thread).minus(blocked).minus(set).is_empty();
-        let attention = ctx.thread.attention() - super::Attention::SIGNAL - super::Attention::MASK;
+        let attention = ctx.thread.attention() - super::Attention::SIGNAL - super::Attention::QUIET;
         (ends || !attention.is_empty()).then_some(Err(Errno::EINTR))
     });
     ctx.thread.signals.lock().awaited = SignalSet::EMPTY;

@@ -12,7 +12,7 @@ use crate::mm::mapping::Name;
 use crate::sched::wait::{Interrupt, wait_until};
 use crate::task::process::Report;
 use crate::task::thread::Thread;
-use crate::task::tree;
+use crate::task::{cpu_clock, timers, tree};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use ochre_hal::PAGE_SIZE;
@@ -40,6 +40,11 @@ pub fn run(thread: &Arc<Thread>, user: &mut UserContext, mut restart: Restart) -
         }
         if attention.contains(Attention::STOP) {
             wait_while_stopped(thread);
+            continue;
+        }
+        if attention.contains(Attention::CPU_TIME) {
+            thread.clear_attention(Attention::CPU_TIME);
+            cpu_clock::check(thread.process());
             continue;
         }
         if !attention.contains(Attention::SIGNAL) {
@@ -132,6 +137,12 @@ fn settle(thread: &Thread, user: &mut UserContext, restart: &mut Restart, handle
 
 /// The next signal to act on. None clears the attention bit.
 fn next(thread: &Arc<Thread>) -> Option<(SigInfo, super::action::Action)> {
+    let (mut info, action) = take(thread)?;
+    timers::signal_taken(thread.process(), &mut info);
+    Some((info, action))
+}
+
+fn take(thread: &Thread) -> Option<(SigInfo, super::action::Action)> {
     let mut signals = thread.process().signals.lock();
     let mut mine = thread.signals.lock();
     let allowed = |set: SignalSet| set.minus(mine.blocked);

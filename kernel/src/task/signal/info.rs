@@ -26,6 +26,8 @@ pub enum Payload {
         id: i32,
         overrun: i32,
         value: u64,
+        /// Which setting of the timer sent it.
+        setting: u64,
     },
     Child {
         pid: Pid,
@@ -109,7 +111,9 @@ impl SigInfo {
                 put(20, &uid.to_ne_bytes());
                 put(24, &value.to_ne_bytes());
             }
-            Payload::Timer { id, overrun, value } => {
+            Payload::Timer {
+                id, overrun, value, ..
+            } => {
                 put(16, &id.to_ne_bytes());
                 put(20, &overrun.to_ne_bytes());
                 put(24, &value.to_ne_bytes());

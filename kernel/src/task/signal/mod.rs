@@ -133,5 +133,9 @@ bitflags! {
         const STOP = 4;
         /// A mask that a call had replaced for its own time must be put back.
         const MASK = 8;
+        /// Timers or a limit by CPU time may have come to their end.
+        const CPU_TIME = 16;
+        /// What ends no wait.
+        const QUIET = Self::MASK.bits() | Self::CPU_TIME.bits();
     }
 }

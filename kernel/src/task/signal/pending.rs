@@ -31,14 +31,13 @@ impl Pending {
 
     pub fn add(&mut self, info: SigInfo) -> Result<(), QueueFull> {
         let signal = info.signal;
-        if signal < SIGRTMIN && self.set.has(signal) {
-            return Ok(());
-        }
-        if let Payload::Timer { id, overrun, .. } = info.payload
-            && let Some(times) = self.overrun_of(signal, id)
-        {
-            // A timer's signal waits once; how often it came again is told with it.
-            *times = times.saturating_add(overrun).saturating_add(1);
+        if let Payload::Timer { id, .. } = info.payload {
+            // A timer's signal waits once, even behind others of the same number.
+            if let Some(known) = self.of_timer(signal, id) {
+                *known = info;
+                return Ok(());
+            }
+        } else if signal < SIGRTMIN && self.set.has(signal) {
             return Ok(());
         }
         if self.queue.len() >= MAX_QUEUED || self.queue.try_reserve(1).is_err() {
@@ -54,15 +53,12 @@ impl Pending {
         Ok(())
     }
 
-    /// The count of the signal of timer `timer` that waits.
-    fn overrun_of(&mut self, signal: Signal, timer: i32) -> Option<&mut i32> {
-        let waiting = self.queue.iter_mut().filter(|info| info.signal == signal);
-        waiting
-            .filter_map(|info| match &mut info.payload {
-                Payload::Timer { id, overrun, .. } if *id == timer => Some(overrun),
-                _ => None,
-            })
-            .next()
+    /// The signal of timer `timer` that waits.
+    fn of_timer(&mut self, signal: Signal, timer: i32) -> Option<&mut SigInfo> {
+        self.queue.iter_mut().find(|info| {
+            info.signal == signal
+                && matches!(info.payload, Payload::Timer { id, .. } if id == timer)
+        })
     }
 
     /// Takes `signal`, if it waits.

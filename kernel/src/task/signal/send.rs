@@ -6,7 +6,7 @@ use crate::errno::{Errno, Result};
 use crate::file::Events;
 use crate::task::process::{Process, ProcessSignals, Report};
 use crate::task::thread::Thread;
-use crate::task::tree;
+use crate::task::{timers, tree};
 use alloc::sync::Arc;
 
 /// Sends to a process: any of its threads may take it. Queue overflow is silent, as for kill.
@@ -28,6 +28,12 @@ pub fn queue_to_thread(thread: &Arc<Thread>, info: SigInfo) -> Result {
     queue(thread.process(), Some(thread), info)
 }
 
+/// Sends a timer's signal. False when nobody will take it: it is ignored.
+pub fn timer_signal(process: &Arc<Process>, target: Option<&Arc<Thread>>, info: SigInfo) -> bool {
+    // A full queue is no reason to try again: what it holds is not looked at either.
+    queue_unless_ignored(process, target, info).unwrap_or(true)
+}
+
 /// What sending does besides making pending: stops and continues cancel each other.
 struct Effects {
     continued: bool,
@@ -35,16 +41,25 @@ struct Effects {
 }
 
 fn queue(process: &Arc<Process>, target: Option<&Arc<Thread>>, info: SigInfo) -> Result {
+    queue_unless_ignored(process, target, info).map(|_| ())
+}
+
+/// Whether the signal was worth queueing.
+fn queue_unless_ignored(
+    process: &Arc<Process>,
+    target: Option<&Arc<Thread>>,
+    info: SigInfo,
+) -> Result<bool> {
     let signal = info.signal;
     if process.is_zombie() {
-        return Ok(());
+        return Ok(true);
     }
     let threads = process.threads();
     let mut effects = Effects {
         continued: false,
         kill: false,
     };
-    let full = {
+    let queued = {
         let mut signals = process.signals.lock();
         prepare(&mut signals, &threads, signal, &mut effects);
         // Process 1 is immune to what it has no handler for: nothing could replace it.
@@ -52,12 +67,13 @@ fn queue(process: &Arc<Process>, target: Option<&Arc<Thread>>, info: SigInfo) ->
             && signals.actions.get(signal).handler == super::action::SIG_DFL
             && (info.code == 0 || signal == SIGKILL || signal == SIGSTOP);
         if immune || ignored_now(&signals, target, &threads, signal) {
-            Ok(())
+            Ok(false)
         } else {
-            match target {
+            let added = match target {
                 Some(thread) => thread.signals.lock().pending.add(info),
                 None => signals.pending.add(info),
-            }
+            };
+            added.map(|()| true)
         }
     };
     if effects.kill {
@@ -82,10 +98,7 @@ fn queue(process: &Arc<Process>, target: Option<&Arc<Thread>>, info: SigInfo) ->
         None => notify_one(&threads, signal),
     }
     process.signal_arrived.wake_all(Events::READABLE);
-    match full {
-        Ok(()) => Ok(()),
-        Err(QueueFull) => Err(Errno::EAGAIN),
-    }
+    queued.map_err(|QueueFull| Errno::EAGAIN)
 }
 
 /// SIGCONT takes pending stops away and ends a stop; a stop takes a pending SIGCONT away.
@@ -157,6 +170,7 @@ fn notify_one(threads: &[Arc<Thread>], signal: Signal) {
 pub fn report_to_parent(process: &Arc<Process>) {
     use super::info::Payload;
     use crate::linux::general as raw;
+    use crate::task::resources::TICK;
     let Some(parent) = tree::parent_process(process.pid) else {
         return;
     };
@@ -173,13 +187,13 @@ pub fn report_to_parent(process: &Arc<Process>) {
         .get(super::SIGCHLD)
         .has(raw::SA_NOCLDSTOP);
     if !quiet {
-        let ticks = process.total_usage().runtime / 10_000_000;
+        let usage = process.total_usage();
         let payload = Payload::Child {
             pid: process.pid,
             uid: process.credentials().uid.real,
             status,
-            user_time: ticks,
-            system_time: 0,
+            user_time: usage.user / TICK,
+            system_time: usage.system / TICK,
         };
         send_to_process(
             &parent,
@@ -266,6 +280,12 @@ pub fn pending_for(thread: &Arc<Thread>) -> SignalSet {
 /// Takes the first pending signal of `set`: its own before the process's. For sigtimedwait and
 /// signalfd.
 pub fn dequeue(thread: &Arc<Thread>, set: SignalSet) -> Option<SigInfo> {
+    let mut info = take(thread, set)?;
+    timers::signal_taken(thread.process(), &mut info);
+    Some(info)
+}
+
+fn take(thread: &Thread, set: SignalSet) -> Option<SigInfo> {
     let mut signals = thread.process().signals.lock();
     let mut mine = thread.signals.lock();
     if let Some(signal) = mine.pending.set().intersect(set).first() {
