@@ -6,6 +6,7 @@
 pub mod access;
 pub mod archive;
 pub mod boot;
+pub mod busy;
 pub mod calls;
 pub mod context;
 pub mod dentry;

@@ -10,6 +10,7 @@
 
 use crate::errno::{Errno, Result};
 use crate::file::File;
+use crate::fs::busy::Uses;
 use crate::fs::flock::NodeLocks;
 use crate::fs::inotify::Watches;
 use crate::fs::namespace::Path;
@@ -405,6 +406,8 @@ pub struct Node<I: ?Sized = dyn Inode> {
     id: u64,
     pub locks: NodeLocks,
     pub watches: Watches,
+    /// Who writes or executes it.
+    pub uses: Uses,
     pub attachment: SpinLock<Attachment>,
     /// A directory's place in the tree, when it is known (a directory has one only).
     dentry: SpinLock<Weak<crate::fs::dentry::Dentry>>,
@@ -427,6 +430,7 @@ impl<I: Inode> Node<I> {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             locks: NodeLocks::new(),
             watches: Watches::new(),
+            uses: Uses::default(),
             attachment: SpinLock::new(lock_order::FS_NODE, Attachment::None),
             dentry: SpinLock::new(lock_order::FS_NODE, Weak::new()),
             inode,

@@ -6,6 +6,7 @@
 
 use crate::errno::{Errno, Result};
 use crate::file::{File, Io};
+use crate::fs::busy::WriteUse;
 use crate::fs::inotify;
 use crate::fs::namespace::Path;
 use crate::fs::node::{Attributes, Node, OpenFlags};
@@ -26,6 +27,8 @@ pub struct OpenFile {
     flags: AtomicU32,
     cursor: Mutex<u64>,
     id: u64,
+    /// Keeps a regular file that it may write from being executed.
+    writing: Option<WriteUse>,
     /// F_SETOWN and F_SETSIG.
     owner: AtomicU32,
     signal: AtomicU32,
@@ -65,7 +68,19 @@ static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 impl OpenFile {
     #[must_use]
     pub fn new(file: Arc<dyn File>, path: Option<Path>, flags: OpenFlags) -> Arc<OpenFile> {
+        OpenFile::with_use(file, path, flags, None)
+    }
+
+    /// A description that, if it may write a regular file, does so with `writing`.
+    #[must_use]
+    pub fn with_use(
+        file: Arc<dyn File>,
+        path: Option<Path>,
+        flags: OpenFlags,
+        writing: Option<WriteUse>,
+    ) -> Arc<OpenFile> {
         Arc::new(OpenFile {
+            writing,
             file,
             path,
             flags: AtomicU32::new((flags & KEPT).bits()),
@@ -86,6 +101,12 @@ impl OpenFile {
     #[must_use]
     pub fn file(&self) -> &Arc<dyn File> {
         &self.file
+    }
+
+    /// For mappings made by this description, which may outlive it.
+    #[must_use]
+    pub fn writing(&self) -> Option<&WriteUse> {
+        self.writing.as_ref()
     }
 
     /// The object, when it is a `T`.

@@ -3,6 +3,7 @@
 use crate::errno::{Errno, Result};
 use crate::file::File;
 use crate::fs::access::{Access, Identity};
+use crate::fs::busy::WriteUse;
 use crate::fs::context::FsView;
 use crate::fs::dentry::Dentry;
 use crate::fs::directory::Directory;
@@ -118,7 +119,10 @@ fn open_or_create(
                 return open_place(identity, place, flags);
             }
             Err(Errno::ENOENT) => match create(identity, &parent.dir, &name, how) {
-                Ok(place) => return describe(place, flags),
+                Ok(place) => {
+                    let writing = write_use(&place, flags)?;
+                    return describe(place, flags, writing);
+                }
                 // Somebody was faster: look again.
                 Err(Errno::EEXIST) if !flags.contains(OpenFlags::EXCLUSIVE) => {
                     let place = walk.last_child(&name)?;
@@ -183,7 +187,17 @@ fn open_unnamed(
         place.dentry.nameless();
     }
     let flags = how.flags - OpenFlags::DIRECTORY;
-    describe(place, flags)
+    let writing = write_use(&place, flags)?;
+    describe(place, flags, writing)
+}
+
+/// What keeps the file from being executed while it is open for writing.
+fn write_use(place: &Path, flags: OpenFlags) -> Result<Option<WriteUse>> {
+    let changes = flags.writes() || flags.contains(OpenFlags::TRUNCATE);
+    if !changes || place.node().kind() != NodeKind::Regular {
+        return Ok(None);
+    }
+    WriteUse::of(&unnamed::underlying(place.node())).map(Some)
 }
 
 /// Opens what a name was resolved to.
@@ -228,6 +242,7 @@ pub fn open_place(identity: &Identity, place: Path, flags: OpenFlags) -> Result<
     {
         return Err(Errno::EPERM);
     }
+    let writing = write_use(&place, flags)?;
     if truncates && kind == NodeKind::Regular {
         node.inode().set_attributes(&AttributeChange {
             size: Some(0),
@@ -235,11 +250,11 @@ pub fn open_place(identity: &Identity, place: Path, flags: OpenFlags) -> Result<
         })?;
         inotify::notify(&place, Mask::MODIFY);
     }
-    describe(place, flags)
+    describe(place, flags, writing.filter(|_| flags.writes()))
 }
 
 /// The description itself; permissions are settled.
-fn describe(place: Path, flags: OpenFlags) -> Result<Arc<OpenFile>> {
+fn describe(place: Path, flags: OpenFlags, writing: Option<WriteUse>) -> Result<Arc<OpenFile>> {
     let node = place.node();
     let file: Arc<dyn File> = match node.kind() {
         NodeKind::Directory => Arc::new(Directory::new(node.clone())),
@@ -250,7 +265,7 @@ fn describe(place: Path, flags: OpenFlags) -> Result<Arc<OpenFile>> {
         }
         _ => node.inode().open(node, flags)?,
     };
-    let open = OpenFile::new(file, Some(place), flags);
+    let open = OpenFile::with_use(file, Some(place), flags, writing);
     if let Some(path) = open.path() {
         inotify::notify(path, Mask::OPEN);
     }

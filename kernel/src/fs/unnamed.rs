@@ -116,3 +116,11 @@ pub fn reopened(open: &Arc<OpenFile>) -> Arc<Node> {
     let kind = NodeKind::from_mode(mode).unwrap_or(NodeKind::CharDevice);
     Node::new(kind, Reopened { open: open.clone() })
 }
+
+/// The node of the file itself, where `node` is one by which a file without a name is opened anew.
+#[must_use]
+pub fn underlying(node: &Arc<Node>) -> Arc<Node> {
+    node.downcast::<Reopened>()
+        .and_then(|reopened| reopened.open.file().node())
+        .unwrap_or_else(|| node.clone())
+}

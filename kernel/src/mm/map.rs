@@ -107,7 +107,10 @@ fn file(
         .path()
         .map_or(Name::None, |path| Name::File(path.clone()));
     Ok(What {
-        backing: Backing::Object(ObjectRef::new(object, writer)?, offset),
+        backing: Backing::Object(
+            ObjectRef::new(object, writer)?.with_use(open.writing()),
+            offset,
+        ),
         max,
         name,
     })

@@ -2,6 +2,7 @@
 
 use super::object::MemoryObject;
 use crate::errno::Result;
+use crate::fs::busy::WriteUse;
 use crate::fs::namespace::Path;
 use alloc::sync::Arc;
 use bitflags::bitflags;
@@ -33,6 +34,8 @@ bitflags! {
 pub struct ObjectRef {
     object: Arc<MemoryObject>,
     writer: bool,
+    /// The mapping was made by a description that may write the file.
+    writing: Option<WriteUse>,
 }
 
 impl ObjectRef {
@@ -41,7 +44,18 @@ impl ObjectRef {
         if writer {
             object.add_writer()?;
         }
-        Ok(ObjectRef { object, writer })
+        Ok(ObjectRef {
+            object,
+            writer,
+            writing: None,
+        })
+    }
+
+    /// As long as it is mapped, the file counts as open for writing.
+    #[must_use]
+    pub fn with_use(mut self, writing: Option<&WriteUse>) -> ObjectRef {
+        self.writing = writing.cloned();
+        self
     }
 
     #[must_use]
@@ -57,6 +71,7 @@ impl Clone for ObjectRef {
         ObjectRef {
             object: self.object.clone(),
             writer,
+            writing: self.writing.clone(),
         }
     }
 }
@@ -149,6 +164,7 @@ impl Mapping {
                 (Backing::Object(a, at), Backing::Object(b, b_at)) => {
                     Arc::ptr_eq(a.object(), b.object())
                         && a.writer == b.writer
+                        && a.writing.is_some() == b.writing.is_some()
                         && at + self.size() as u64 == *b_at
                 }
                 _ => false,

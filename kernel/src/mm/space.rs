@@ -7,6 +7,7 @@
 use super::mapping::{Backing, Flags, Mapping, Name, ObjectRef};
 use super::object::MemoryObject;
 use crate::errno::{Errno, Result};
+use crate::fs::busy::ExecUse;
 use crate::lock_order;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
@@ -46,6 +47,8 @@ pub struct AddressSpace {
     users: AtomicUsize,
     /// AT_* values of the program, as bytes: /proc/self/auxv.
     pub auxv: SpinLock<Vec<u8>>,
+    /// Keeps the program from being written while it runs here.
+    program: SpinLock<Option<Arc<ExecUse>>>,
 }
 
 pub struct Inner {
@@ -77,6 +80,7 @@ impl AddressSpace {
             inner: SpinLock::new(lock_order::SPACE, inner),
             users: AtomicUsize::new(1),
             auxv: SpinLock::new(lock_order::CELL, Vec::new()),
+            program: SpinLock::new(lock_order::CELL, None),
         }))
     }
 
@@ -145,6 +149,7 @@ impl AddressSpace {
         }
         let auxv = self.auxv.lock().clone();
         *child.auxv.lock() = auxv;
+        child.set_program(self.program.lock().clone());
         Ok(child)
     }
 
@@ -156,6 +161,13 @@ impl AddressSpace {
         inner.total = 0;
         drop(inner);
         drop(maps);
+        self.set_program(None);
+    }
+
+    /// Says which file it runs.
+    pub fn set_program(&self, program: Option<Arc<ExecUse>>) {
+        let old = core::mem::replace(&mut *self.program.lock(), program);
+        drop(old);
     }
 
     /// Takes the pages `[first, last)` of `object` out of the page table, where mapped shared.

@@ -2,6 +2,7 @@
 //! same program runs on Linux and on Ochre, and must print the same. `abi FAMILY` runs one family of
 //! checks in the working directory, which is empty; `abi` alone lists the families.
 
+mod busy;
 mod child;
 mod clocks;
 mod credentials;
@@ -25,7 +26,8 @@ use std::process::ExitCode;
 
 type Family = (&'static str, fn());
 
-const FAMILIES: [Family; 16] = [
+const FAMILIES: [Family; 17] = [
+    ("busy", busy::run),
     ("clocks", clocks::run),
     ("credentials", credentials::run),
     ("directories", directories::run),
@@ -56,6 +58,11 @@ fn main() -> ExitCode {
         return status
             .parse::<u8>()
             .map_or(ExitCode::FAILURE, ExitCode::from);
+    }
+    // Runs until its input ends.
+    if wanted == "--wait" {
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        return ExitCode::SUCCESS;
     }
     match FAMILIES.iter().find(|(name, _)| *name == wanted) {
         Some((_, run)) => {

@@ -126,6 +126,7 @@ fn memfd_create(ctx: &SyscallCtx<'_>, name: usize, flags: u32) -> Result<usize> 
     let credentials = ctx.process.credentials();
     let sealable = flags & (raw::MFD_ALLOW_SEALING | raw::MFD_NOEXEC_SEAL) != 0;
     let file = TmpFile::memfd(&name, sealable, credentials.uid.fs, credentials.gid.fs)?;
+    // As Linux: this description keeps nobody from executing what is in it; others may.
     let open = OpenFile::unnamed(
         Arc::new(file),
         OpenFlags::READ_WRITE | OpenFlags::LARGE_FILE,

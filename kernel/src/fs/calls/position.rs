@@ -4,10 +4,12 @@ use super::io::limit_length;
 use super::{Caller, file_of, read_path};
 use crate::errno::{Errno, Result};
 use crate::fs::access::Access;
+use crate::fs::busy::WriteUse;
 use crate::fs::directory::{self, Directory};
 use crate::fs::inotify::{self, Mask};
 use crate::fs::node::{AttributeChange, NodeKind};
 use crate::fs::path::Resolve;
+use crate::fs::unnamed;
 use crate::linux::general as raw;
 use crate::mm::uptr::UserPtr;
 use crate::syscall::table::{Answer, Args, SyscallCtx};
@@ -90,6 +92,7 @@ fn truncate(ctx: &SyscallCtx<'_>, path: usize, size: i64) -> Result<usize> {
     place.mount.check_writable()?;
     caller.identity.check_node(place.node(), Access::WRITE)?;
     limit_length(ctx, size)?;
+    let _writing = WriteUse::of(&unnamed::underlying(place.node()))?;
     let change = AttributeChange {
         size: Some(size),
         ..Default::default()

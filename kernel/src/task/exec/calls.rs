@@ -3,15 +3,18 @@
 use super::{Executable, Request, Strings, execute, read_strings};
 use crate::errno::{Errno, Result};
 use crate::fs::access::{Access, Identity};
+use crate::fs::busy::ExecUse;
 use crate::fs::calls::{Caller, read_path};
 use crate::fs::context::FsView;
 use crate::fs::namespace::{MountFlags, Path};
 use crate::fs::node::{NodeKind, OpenFlags};
 use crate::fs::opening::{open_place, place_of};
 use crate::fs::path::Resolve;
+use crate::fs::unnamed;
 use crate::linux::general as raw;
 use crate::syscall::table::SyscallCtx;
 use crate::task::limits::Resource;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// Strings of both lists may take a quarter of the stack, within these bounds.
@@ -30,6 +33,7 @@ fn open(identity: &Identity, place: Path) -> Result<Executable> {
     }
     let trusted = !place.mount.flags().contains(MountFlags::NO_SUID);
     let open = open_place(&Identity::kernel(), place.clone(), OpenFlags::empty())?;
+    let exec_use = Arc::new(ExecUse::of(&unnamed::underlying(place.node()))?);
     let (object, offset) = open.file().memory(0, 0, false)?;
     if offset != 0 {
         return Err(Errno::ENOEXEC);
@@ -38,6 +42,7 @@ fn open(identity: &Identity, place: Path) -> Result<Executable> {
     Ok(Executable {
         object,
         path: Some(place),
+        exec_use,
         set_uid: has(0o4000).then_some(attributes.uid),
         // Without group execution the bit means mandatory locking.
         set_gid: has(0o2010).then_some(attributes.gid),

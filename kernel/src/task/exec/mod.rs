@@ -16,6 +16,7 @@ use super::thread::{AltStack, Thread};
 use super::{futex, tree};
 use crate::errno::{Errno, Result};
 use crate::file::Events;
+use crate::fs::busy::ExecUse;
 use crate::fs::namespace::Path;
 use crate::mm::object::MemoryObject;
 use crate::sched::cpu;
@@ -37,6 +38,8 @@ pub struct Executable {
     pub object: Arc<MemoryObject>,
     /// Its place; none for a file from the boot module.
     pub path: Option<Path>,
+    /// Keeps it from being written.
+    pub exec_use: Arc<ExecUse>,
     /// Owners to become, where the mode has the set-id bits.
     pub set_uid: Option<u32>,
     pub set_gid: Option<u32>,
@@ -68,6 +71,9 @@ pub fn execute(
         .for_exec(request.file.set_uid, request.file.set_gid);
     let randomize = process.personality.load(Ordering::Relaxed) & NO_RANDOMIZE == 0;
     let loaded = load::load(&request.file, open, &process.limits(), randomize)?;
+    loaded
+        .space
+        .set_program(Some(request.file.exec_use.clone()));
     let image = stack::build(&loaded, &request, &credentials)?;
     end_other_threads(thread)?;
 
