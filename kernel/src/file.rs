@@ -50,6 +50,8 @@ pub struct Io {
     pub nonblock: bool,
     /// O_APPEND: a seekable file writes at its end, chosen under its own lock.
     pub append: bool,
+    /// O_DIRECT: a pipe keeps what is written as a packet.
+    pub packets: bool,
 }
 
 /// What an open file description points at. Methods have the answer of an object that lacks the

@@ -202,6 +202,7 @@ impl OpenFile {
             offset,
             nonblock: flags.contains(OpenFlags::NONBLOCK),
             append: flags.contains(OpenFlags::APPEND),
+            packets: flags.contains(OpenFlags::DIRECT),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Pipes and FIFOs.
 //!
-//! One [`Ring`] under a sleeping mutex, as filling it may fault; the number of queued bytes and of
+//! [`Contents`] under a sleeping mutex, as filling it may fault; the number of queued bytes and of
 //! open ends are mirrored in atomics, so that poll and sleepers look without the mutex. Order:
 //! whoever changes the ring stores the mirror before it lets go and wakes after it.
 
@@ -9,7 +9,7 @@ use crate::file::{Events, File, Io};
 use crate::fs::node::{Attachment, Attributes, Node, NodeKind, OpenFlags, Timestamp};
 use crate::fs::open::OpenFile;
 use crate::fs::unnamed;
-use crate::ipc::ring::Ring;
+use crate::ipc::packets::Contents;
 use crate::ipc::wait_for;
 use crate::sched::mutex::Mutex;
 use crate::sched::wait::WaitQueue;
@@ -27,9 +27,10 @@ const DEFAULT_CAPACITY: usize = 16 * PAGE_SIZE;
 pub const MAX_CAPACITY: usize = 1 << 20;
 
 pub struct Pipe {
-    ring: Mutex<Ring>,
-    /// Bytes queued, and the capacity: mirrors of the ring.
+    contents: Mutex<Contents>,
+    /// Bytes queued and bytes that fit, and the capacity: mirrors of the contents.
     queued: AtomicUsize,
+    free: AtomicUsize,
     capacity: AtomicUsize,
     /// The least room that a sleeping writer waits for; none: `usize::MAX`.
     wanted: AtomicUsize,
@@ -57,8 +58,9 @@ pub struct PipeEnd {
 impl Pipe {
     fn new() -> Result<Arc<Pipe>> {
         Ok(Arc::new(Pipe {
-            ring: Mutex::new(Ring::new(DEFAULT_CAPACITY)?),
+            contents: Mutex::new(Contents::new(DEFAULT_CAPACITY)?),
             queued: AtomicUsize::new(0),
+            free: AtomicUsize::new(DEFAULT_CAPACITY),
             capacity: AtomicUsize::new(DEFAULT_CAPACITY),
             wanted: AtomicUsize::new(usize::MAX),
             readers: AtomicUsize::new(0),
@@ -72,8 +74,9 @@ impl Pipe {
         }))
     }
 
-    fn mirror(&self, ring: &Ring) {
-        self.queued.store(ring.len(), Ordering::SeqCst);
+    fn mirror(&self, contents: &Contents) {
+        self.free.store(contents.free(), Ordering::Release);
+        self.queued.store(contents.len(), Ordering::SeqCst);
     }
 
     fn queued(&self) -> usize {
@@ -81,9 +84,7 @@ impl Pipe {
     }
 
     fn free(&self) -> usize {
-        self.capacity
-            .load(Ordering::SeqCst)
-            .saturating_sub(self.queued())
+        self.free.load(Ordering::SeqCst)
     }
 
     fn has_readers(&self) -> bool {
@@ -100,12 +101,12 @@ impl Pipe {
         }
         loop {
             if self.queued() > 0 {
-                let mut ring = self.ring.lock();
-                if !ring.is_empty() {
-                    let before = ring.free();
-                    let result = ring.pull(dst, usize::MAX);
-                    self.mirror(&ring);
-                    drop(ring);
+                let mut contents = self.contents.lock();
+                if !contents.is_empty() {
+                    let before = contents.free();
+                    let result = contents.pull(dst);
+                    self.mirror(&contents);
+                    drop(contents);
                     self.room_made(before);
                     return result;
                 }
@@ -140,12 +141,16 @@ impl Pipe {
         }
     }
 
-    fn write(&self, src: &mut Source<'_>, nonblock: bool) -> Result<usize> {
+    fn write(&self, src: &mut Source<'_>, io: Io) -> Result<usize> {
         let total = src.remaining();
         if total == 0 {
             return Ok(0);
         }
-        let result = self.write_all(src, nonblock, if total <= PIPE_BUF { total } else { 1 });
+        let result = if io.packets {
+            self.write_packets(src, io.nonblock)
+        } else {
+            self.write_all(src, io.nonblock, if total <= PIPE_BUF { total } else { 1 })
+        };
         match result {
             Err(error) if src.done() == 0 => {
                 if error == Errno::EPIPE {
@@ -164,13 +169,13 @@ impl Pipe {
                 return Err(Errno::EPIPE);
             }
             {
-                let mut ring = self.ring.lock();
-                if ring.free() >= unit {
-                    let before = ring.len();
-                    let result = ring.push(src, usize::MAX);
-                    let moved = ring.len() - before;
-                    self.mirror(&ring);
-                    drop(ring);
+                let mut contents = self.contents.lock();
+                if contents.free() >= unit {
+                    let before = contents.len();
+                    let result = contents.push(src);
+                    let moved = contents.len() - before;
+                    self.mirror(&contents);
+                    drop(contents);
                     if moved > 0 {
                         self.read_queue.wake_all(Events::READABLE);
                     }
@@ -181,6 +186,29 @@ impl Pipe {
             // A long write sleeps until half the pipe is free, not for every page that is read.
             let enough = unit.max(src.remaining().min(self.capacity() / 2));
             wait_for(nonblock, &self.write_queue, || self.writable(enough))?;
+        }
+        Ok(())
+    }
+
+    /// Writes packets of a page at most until all is written.
+    fn write_packets(&self, src: &mut Source<'_>, nonblock: bool) -> Result {
+        while !src.is_full() {
+            if !self.has_readers() {
+                return Err(Errno::EPIPE);
+            }
+            let len = src.remaining().min(PIPE_BUF);
+            {
+                let mut contents = self.contents.lock();
+                if contents.free() >= len {
+                    let result = contents.push_packet(src, len);
+                    self.mirror(&contents);
+                    drop(contents);
+                    result?;
+                    self.read_queue.wake_all(Events::READABLE);
+                    continue;
+                }
+            }
+            wait_for(nonblock, &self.write_queue, || self.writable(len))?;
         }
         Ok(())
     }
@@ -201,10 +229,11 @@ impl Pipe {
         if capacity > 16 * MAX_CAPACITY {
             return Err(Errno::ENOMEM);
         }
-        let mut ring = self.ring.lock();
-        ring.resize(capacity)?;
+        let mut contents = self.contents.lock();
+        contents.resize(capacity)?;
         self.capacity.store(capacity, Ordering::SeqCst);
-        drop(ring);
+        self.mirror(&contents);
+        drop(contents);
         self.write_queue.wake_all(Events::WRITABLE);
         Ok(capacity)
     }
@@ -225,7 +254,7 @@ impl Pipe {
         wait_for(nonblock, &self.read_queue, || {
             (self.queued() > 0 || !self.has_writers()).then_some(())
         })?;
-        self.ring.lock().peek(0, dst, usize::MAX)?;
+        self.contents.lock().peek(dst)?;
         Ok(dst.done())
     }
 
@@ -289,7 +318,7 @@ impl File for PipeEnd {
     }
 
     fn write(&self, io: Io, src: &mut Source<'_>) -> Result<usize> {
-        self.pipe.write(src, io.nonblock)
+        self.pipe.write(src, io)
     }
 
     fn poll(&self) -> Events {

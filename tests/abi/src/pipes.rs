@@ -117,6 +117,45 @@ fn packets() {
     show!("first packet", read(ends[0], 10));
     show!("part of a packet", read(ends[0], 1));
     show!("the rest is gone", read(ends[0], 10));
+    let long = [b'x'; 5000];
+    show!(
+        "a long packet",
+        sys!(SYS_write, ends[1], long.as_ptr(), long.len())
+    );
+    let mut all = [0_u8; 8000];
+    let mut part = || sys!(SYS_read, ends[0], all.as_mut_ptr(), all.len());
+    show!("is two", "{} {} {}", part(), part(), part());
+    show!("an empty packet", sys!(SYS_write, ends[1], c"", 0));
+    show!("is none", read(ends[0], 1));
+    show!(
+        "packets that fit",
+        (0..100)
+            .take_while(|_| sys!(SYS_write, ends[1], c"p", 1).0 == 1)
+            .count()
+    );
+    let mut polled = [pollfd {
+        fd: ends[1],
+        events: POLLOUT,
+        revents: 0,
+    }];
+    show!("room for more", sys!(SYS_poll, polled.as_mut_ptr(), 1, 0));
+    show!("shrink", sys!(SYS_fcntl, ends[1], F_SETPIPE_SZ, 4096));
+    let mut waiting = 0_i32;
+    sys!(SYS_ioctl, ends[0], FIONREAD, &raw mut waiting);
+    show!("bytes of packets", waiting);
+    show!("one", read(ends[0], 10));
+    show!("room again", sys!(SYS_poll, polled.as_mut_ptr(), 1, 0));
+    while !sys!(SYS_read, ends[0], all.as_mut_ptr(), all.len()).failed() {}
+    close(ends);
+    let ends = pipe(O_DIRECT | O_NONBLOCK);
+    sys!(SYS_write, ends[1], c"ghi", 3);
+    sys!(SYS_write, ends[1], c"jkl", 3);
+    sys!(SYS_fcntl, ends[1], F_SETFL, O_NONBLOCK);
+    sys!(SYS_write, ends[1], c"mno", 3);
+    sys!(SYS_write, ends[1], c"pqr", 3);
+    show!("a packet", read(ends[0], 2));
+    show!("the next packet", read(ends[0], 10));
+    show!("bytes behind", read(ends[0], 10));
     close(ends);
 }
 
