@@ -17,7 +17,13 @@ use ochre_hal::boot::BootArchive;
 
 /// Makes the tree that process 1 sees.
 pub fn root(archive: Option<&BootArchive>) -> Result<Arc<Namespace>, ArchiveError> {
-    let namespace = Namespace::new(Tmpfs::root(0o755), "tmpfs", "root");
+    let refused = |entry: &str, error| ArchiveError {
+        entry: entry.into(),
+        offset: 0,
+        reason: archive::Reason::Refused(error),
+    };
+    let top = Tmpfs::root(0o755).map_err(|error| refused("/", error))?;
+    let namespace = Namespace::new(top, "tmpfs", "root");
     let view = FsView {
         root: namespace.root(),
         cwd: namespace.root(),
@@ -32,11 +38,6 @@ pub fn root(archive: Option<&BootArchive>) -> Result<Arc<Namespace>, ArchiveErro
             summary.copied / 1024
         );
     }
-    let refused = |entry: &str, error| ArchiveError {
-        entry: entry.into(),
-        offset: 0,
-        reason: archive::Reason::Refused(error),
-    };
     let tree = Tree {
         view: &view,
         identity: Identity::kernel(),
@@ -59,7 +60,7 @@ impl Tree<'_> {
         self.directory(b"/run", 0o755)?;
         self.mount(b"/proc", proc::root(), "proc", "proc", 0o555)?;
         self.mount(b"/sys", proc::sys_root(), "sysfs", "sysfs", 0o555)?;
-        self.mount(b"/dev", Tmpfs::root(0o755), "devtmpfs", "devtmpfs", 0o755)?;
+        self.mount(b"/dev", Tmpfs::root(0o755)?, "devtmpfs", "devtmpfs", 0o755)?;
         memory_devices::register();
         tty::register();
         pty::register();

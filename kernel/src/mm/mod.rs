@@ -2,6 +2,7 @@
 //! together ([`fault`]), the calls that change mappings, and pointers from user space ([`uptr`]).
 
 mod advise;
+pub mod allowance;
 mod brk;
 pub mod calls;
 pub mod fault;

@@ -8,6 +8,7 @@
 //! Locks: the page lock is innermost but for the heap. No lock is held while bytes move or a pager
 //! works: a page being loaded is marked so, and others wait for it.
 
+use super::allowance::Allowance;
 use super::space::AddressSpace;
 use crate::errno::{Errno, Result};
 use crate::file::Events;
@@ -79,6 +80,8 @@ pub struct MemoryObject {
     loaded: WaitQueue,
     /// Shared mappings that are or may become writable; −1 when such are refused (write seal).
     writers: AtomicIsize,
+    /// What its pages are taken from.
+    allowance: Option<Arc<Allowance>>,
     /// Address spaces that map it shared: truncation unmaps there.
     spaces: SpinLock<Vec<Weak<AddressSpace>>>,
 }
@@ -89,6 +92,10 @@ fn pages_of(bytes: u64) -> u64 {
 
 impl MemoryObject {
     fn new(kind: Kind, size: u64) -> Arc<MemoryObject> {
+        MemoryObject::within(kind, size, None)
+    }
+
+    fn within(kind: Kind, size: u64, allowance: Option<Arc<Allowance>>) -> Arc<MemoryObject> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let pages = Pages {
             size: size.min(MAX_SIZE),
@@ -101,6 +108,7 @@ impl MemoryObject {
             pages: SpinLock::new(lock_order::OBJECT, pages),
             loaded: WaitQueue::new(),
             writers: AtomicIsize::new(0),
+            allowance,
             spaces: SpinLock::new(lock_order::OBJECT, Vec::new()),
         })
     }
@@ -109,6 +117,31 @@ impl MemoryObject {
     #[must_use]
     pub fn anonymous(size: u64) -> Arc<MemoryObject> {
         MemoryObject::new(Kind::Anonymous, size)
+    }
+
+    /// Memory whose pages count as used of `allowance`: `ENOSPC` when it has none left.
+    #[must_use]
+    pub fn charged(allowance: &Arc<Allowance>) -> Arc<MemoryObject> {
+        MemoryObject::within(Kind::Anonymous, 0, Some(allowance.clone()))
+    }
+
+    /// A frame for a page that is new.
+    fn new_frame(&self) -> Result<Frame> {
+        let Some(allowance) = &self.allowance else {
+            return Ok(Frame::alloc_zeroed()?);
+        };
+        allowance.charge(1)?;
+        Frame::alloc_zeroed().map_err(|error| {
+            allowance.release(1);
+            Errno::from(error)
+        })
+    }
+
+    /// Gives back what dropped pages used.
+    fn release(&self, pages: u64) {
+        if let Some(allowance) = &self.allowance {
+            allowance.release(pages);
+        }
     }
 
     /// Memory whose absent pages `pager` brings.
@@ -175,6 +208,9 @@ impl MemoryObject {
                 },
             );
             pages.present += 1;
+            if let Some(allowance) = &self.allowance {
+                allowance.charge_anyway(1);
+            }
         }
     }
 
@@ -233,7 +269,7 @@ impl MemoryObject {
                 }
                 None => match &self.kind {
                     Kind::Anonymous => {
-                        let frame = Frame::alloc_zeroed()?;
+                        let frame = self.new_frame()?;
                         let slot = Slot::Present {
                             frame: frame.clone(),
                             dirty: false,
@@ -392,7 +428,7 @@ impl MemoryObject {
                     || index >= pages_of(pages.size)
                     || (within == 0 && n == PAGE_SIZE && !self.is_device()) =>
                 {
-                    let frame = Frame::alloc_zeroed()?;
+                    let frame = self.new_frame()?;
                     let slot = Slot::Present {
                         frame: frame.clone(),
                         dirty: true,
@@ -419,10 +455,12 @@ impl MemoryObject {
         }
         let first = pages_of(size);
         let dropped = pages.slots.split_off(&first);
-        pages.present -= dropped
+        let gone = dropped
             .values()
             .filter(|s| matches!(s, Slot::Present { .. }))
             .count() as u64;
+        pages.present -= gone;
+        self.release(gone);
         let tail = (size % PAGE) as usize;
         if tail != 0
             && let Some(Slot::Present { frame, dirty }) = pages.slots.get_mut(&(size / PAGE))
@@ -462,18 +500,51 @@ impl MemoryObject {
             }
         }
         drop(pages);
+        self.release(dropped.len() as u64);
         if first < last {
             self.unmap_everywhere(first, last);
         }
     }
 
-    /// Brings all pages of the range into memory: fallocate.
+    /// Brings all pages of the range into memory, or none that isn't there: fallocate.
     pub fn populate(&self, start: u64, len: u64) -> Result {
-        let end = start.saturating_add(len);
-        for index in start / PAGE..pages_of(end) {
-            self.frame(index)?;
+        let (first, end) = (start / PAGE, pages_of(start.saturating_add(len)));
+        let mut runs: Vec<(u64, u64)> = Vec::new();
+        for index in first..end {
+            if self.resident_frame(index).is_some() {
+                continue;
+            }
+            if let Err(error) = self.frame(index) {
+                self.take_back(&runs);
+                return Err(error);
+            }
+            match runs.last_mut() {
+                Some((_, end)) if *end == index => *end += 1,
+                _ => {
+                    runs.try_reserve(1)?;
+                    runs.push((index, index + 1));
+                }
+            }
         }
         Ok(())
+    }
+
+    /// Drops pages that were made in vain, but for those that are mapped by now.
+    fn take_back(&self, runs: &[(u64, u64)]) {
+        let mut gone = 0;
+        for index in runs.iter().flat_map(|&(first, end)| first..end) {
+            let mut pages = self.pages.lock();
+            if let Some(Slot::Present { frame, .. }) = pages.slots.get(&index)
+                && frame.is_unique()
+            {
+                let slot = pages.slots.remove(&index);
+                pages.present -= 1;
+                gone += 1;
+                drop(pages);
+                drop(slot);
+            }
+        }
+        self.release(gone);
     }
 
     /// The first byte at or after `offset` that is in a present page: SEEK_DATA.
@@ -632,6 +703,13 @@ impl MemoryObject {
             Ok(_) | Err(-1) => Ok(()),
             Err(_) => Err(Errno::EBUSY),
         }
+    }
+}
+
+impl Drop for MemoryObject {
+    fn drop(&mut self) {
+        let present = self.pages.get_mut().present;
+        self.release(present);
     }
 }
 

@@ -9,6 +9,7 @@ mod credentials;
 mod directories;
 mod events;
 mod files;
+mod filesystems;
 mod futexes;
 mod links;
 mod locks;
@@ -26,13 +27,14 @@ use std::process::ExitCode;
 
 type Family = (&'static str, fn());
 
-const FAMILIES: [Family; 17] = [
+const FAMILIES: [Family; 18] = [
     ("busy", busy::run),
     ("clocks", clocks::run),
     ("credentials", credentials::run),
     ("directories", directories::run),
     ("events", events::run),
     ("files", files::run),
+    ("filesystems", filesystems::run),
     ("futexes", futexes::run),
     ("links", links::run),
     ("locks", locks::run),

@@ -49,6 +49,7 @@ fn mount(ctx: &SyscallCtx<'_>, a: Args) -> Result<usize> {
         if !point.is_mount_root() {
             return Err(Errno::EINVAL);
         }
+        Tmpfs::remount(point.node(), &text(a[4])?)?;
         point.mount.set_flags(flags);
         return Ok(0);
     }
@@ -77,12 +78,14 @@ fn mount(ctx: &SyscallCtx<'_>, a: Args) -> Result<usize> {
     let root = match kind.as_str() {
         "tmpfs" | "ramfs" => {
             let options = text(a[4])?;
-            let mode = options
-                .split(',')
-                .find_map(|option| option.strip_prefix("mode="))
-                .map(|mode| u32::from_str_radix(mode, 8).map_err(|_| Errno::EINVAL))
-                .transpose()?;
-            Tmpfs::root(mode.unwrap_or(0o1777) & 0o7777)
+            if kind == "tmpfs" {
+                Tmpfs::mounted(&options)?
+            } else {
+                // Without limits, and deaf to all but the mode.
+                let mode = options.split(',').find(|word| word.starts_with("mode="));
+                let mode = mode.unwrap_or("mode=0755");
+                Tmpfs::mounted(&alloc::format!("size=0,nr_inodes=0,{mode}"))?
+            }
         }
         "proc" => crate::fs::proc::root(),
         "sysfs" => crate::fs::proc::sys_root(),

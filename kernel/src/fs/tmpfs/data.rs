@@ -2,6 +2,7 @@
 
 use crate::errno::{Errno, Result};
 use crate::file::Io;
+use crate::mm::allowance::Allowance;
 use crate::mm::object::MemoryObject;
 use crate::sched::mutex::Mutex;
 use crate::uio::{Dest, Source};
@@ -51,9 +52,10 @@ fn no_space(error: Errno) -> Errno {
 }
 
 impl FileData {
-    pub(super) fn new() -> FileData {
+    /// An empty file, whose pages are taken from `pages`.
+    pub(super) fn new(pages: &Arc<Allowance>) -> FileData {
         FileData {
-            object: MemoryObject::anonymous(0),
+            object: MemoryObject::charged(pages),
             writing: Mutex::new(()),
             // As Linux: only memfds that ask for it can be sealed.
             seals: AtomicU32::new(Seals::SEAL.bits()),

@@ -5,14 +5,14 @@ use super::data::{FileData, Seals};
 use super::inode::TmpInode;
 use crate::errno::{Errno, Result};
 use crate::file::{File, Io};
-use crate::fs::node::{Attributes, DeviceNumber, Inode, NewKind, NewNode, Node, OpenFlags};
+use crate::fs::node::{Attributes, Inode, NewKind, NewNode, Node, OpenFlags};
 use crate::mm::object::MemoryObject;
 use crate::uio::{Dest, Source};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::any::Any;
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::Ordering;
 use ochre_hal::sync::Once;
 
 pub struct TmpFile {
@@ -40,19 +40,13 @@ impl TmpFile {
     /// memfd_create(2): a file without a name in an instance that is mounted nowhere.
     pub fn memfd(name: &[u8], sealable: bool, uid: u32, gid: u32) -> Result<TmpFile> {
         static INSTANCE: Once<Arc<Tmpfs>> = Once::new();
-        let fs = INSTANCE.get_or_init(|| {
-            Arc::new(Tmpfs {
-                dev: DeviceNumber::new(0, 2),
-                next_ino: AtomicU64::new(1),
-                files: AtomicU64::new(0),
-            })
-        });
+        let fs = INSTANCE.get_or_init(Tmpfs::nameless);
         let node = fs.make(&NewNode {
             what: NewKind::Regular,
             mode: 0o777,
             uid,
             gid,
-        });
+        })?;
         let inode = node.downcast::<TmpInode>().ok_or(Errno::EIO)?;
         inode.unname();
         if sealable {

@@ -13,6 +13,7 @@ use crate::fs::node::{
 };
 use crate::linux::general as raw;
 use crate::lock_order;
+use crate::mm::allowance::UNLIMITED;
 use crate::task::credentials::Capabilities;
 use crate::task::thread::Thread;
 use alloc::boxed::Box;
@@ -54,10 +55,11 @@ pub struct TmpInode {
 }
 
 impl TmpInode {
-    pub(super) fn new(fs: Arc<Tmpfs>, new: &NewNode<'_>) -> TmpInode {
+    pub(super) fn new(fs: Arc<Tmpfs>, new: &NewNode<'_>) -> Result<TmpInode> {
+        fs.inodes.charge(1)?;
         let now = Timestamp::now();
         let body = match new.what {
-            NewKind::Regular => Body::File(FileData::new()),
+            NewKind::Regular => Body::File(FileData::new(&fs.pages)),
             NewKind::Directory => {
                 Body::Directory(SpinLock::new(lock_order::FS_NAMES, Entries::default()))
             }
@@ -65,8 +67,7 @@ impl TmpInode {
             NewKind::CharDevice(number) | NewKind::BlockDevice(number) => Body::Device(number),
             NewKind::Fifo | NewKind::Socket => Body::Other,
         };
-        fs.files.fetch_add(1, Ordering::Relaxed);
-        TmpInode {
+        Ok(TmpInode {
             is_set_id: AtomicBool::new(new.mode & (raw::S_ISUID | raw::S_ISGID) != 0),
             ino: fs.next_ino(),
             fs,
@@ -86,7 +87,11 @@ impl TmpInode {
                 },
             ),
             body,
-        }
+        })
+    }
+
+    pub(super) fn fs(&self) -> &Arc<Tmpfs> {
+        &self.fs
     }
 
     /// A regular file's contents.
@@ -150,6 +155,14 @@ impl TmpInode {
         meta.ctime = now;
     }
 
+    /// A name went.
+    fn lose_name(&self) {
+        if self.links() > 1 {
+            self.fs.inodes.release(1);
+        }
+        self.change_links(-1);
+    }
+
     /// The number of names, for the kernel's own bookkeeping of unlinked files.
     #[must_use]
     pub fn links(&self) -> u32 {
@@ -176,7 +189,7 @@ impl TmpInode {
 
 impl Drop for TmpInode {
     fn drop(&mut self) {
-        self.fs.files.fetch_sub(1, Ordering::Relaxed);
+        self.fs.inodes.release(1);
         // A whole tree may go with its root: take it apart in a loop, as it may be deeper than a
         // kernel stack.
         let Body::Directory(entries) = &mut self.body else {
@@ -264,14 +277,14 @@ impl Inode for TmpInode {
     }
 
     fn create(&self, name: &[u8], new: &NewNode<'_>) -> Result<Arc<Node>> {
-        let node = self.fs.make(new);
+        let node = self.fs.make(new)?;
         self.entries()?.insert(name, node.clone())?;
         self.entry_changed(i32::from(new.what.kind().is_dir()));
         Ok(node)
     }
 
     fn create_unnamed(&self, new: &NewNode<'_>) -> Result<Arc<Node>> {
-        let node = self.fs.make(new);
+        let node = self.fs.make(new)?;
         TmpInode::own(&node)?.unname();
         Ok(node)
     }
@@ -281,8 +294,19 @@ impl Inode for TmpInode {
         if !Arc::ptr_eq(&inode.fs, &self.fs) {
             return Err(Errno::EXDEV);
         }
+        // A further name takes memory as an inode does.
+        let further = inode.links() > 0;
+        if further {
+            self.fs.inodes.charge(1)?;
+        }
         inode.change_links(1);
-        if let Err(error) = self.entries()?.insert(name, target.clone()) {
+        let inserted = self
+            .entries()
+            .and_then(|mut entries| entries.insert(name, target.clone()));
+        if let Err(error) = inserted {
+            if further {
+                self.fs.inodes.release(1);
+            }
             inode.change_links(-1);
             return Err(error);
         }
@@ -293,7 +317,7 @@ impl Inode for TmpInode {
     fn unlink(&self, name: &[u8], target: &Arc<Node>) -> Result {
         let inode = TmpInode::own(target)?;
         let removed = self.entries()?.remove(name, target)?;
-        inode.change_links(-1);
+        inode.lose_name();
         self.entry_changed(0);
         drop(removed);
         Ok(())
@@ -394,8 +418,12 @@ impl Inode for TmpInode {
             }
         } else {
             if let Some(replaced) = replaced {
-                let links = if replaced.is_dir() { -2 } else { -1 };
-                TmpInode::own(replaced)?.change_links(links);
+                let inode = TmpInode::own(replaced)?;
+                if replaced.is_dir() {
+                    inode.change_links(-2);
+                } else {
+                    inode.lose_name();
+                }
             }
             self.entry_changed(-is_dir(node));
             to.entry_changed(is_dir(node) - replaced.map_or(0, is_dir));
@@ -439,14 +467,17 @@ impl Inode for TmpInode {
 
     fn stat_fs(&self) -> Result<StatFs> {
         let frames = ochre_hal::frame::stats();
+        let known = |count: u64, limit: u64| if limit == UNLIMITED { 0 } else { count };
+        let (pages, inodes) = (&self.fs.pages, &self.fs.inodes);
+        // What a file may use of free memory, see [`FileData`].
+        let free = frames.free.saturating_sub(frames.total / 32) as u64;
         Ok(StatFs {
             kind: u64::from(raw::TMPFS_MAGIC),
             block_size: 4096,
-            blocks: frames.total as u64 / 2,
-            blocks_free: (frames.free as u64).min(frames.total as u64 / 2),
-            files: frames.total as u64 / 2,
-            files_free: (frames.total as u64 / 2)
-                .saturating_sub(self.fs.files.load(Ordering::Relaxed)),
+            blocks: known(pages.limit(), pages.limit()),
+            blocks_free: known(pages.free().min(free), pages.limit()),
+            files: known(inodes.limit(), inodes.limit()),
+            files_free: known(inodes.free(), inodes.limit()),
             name_max: 255,
             fsid: self.fs.dev.0,
         })
