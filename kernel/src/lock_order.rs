@@ -31,6 +31,8 @@ pub const TTY: Rank = 42;
 pub const TTY_SCREEN: Rank = 43;
 /// Parents, children, process groups, sessions, and the table of process numbers.
 pub const PROCESS_TREE: Rank = 50;
+/// Which threads of a process have the same seccomp filters.
+pub const SECCOMP: Rank = 52;
 /// The fields of one process.
 pub const PROCESS: Rank = 54;
 /// Signal actions and pending signals of a process.

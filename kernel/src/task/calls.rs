@@ -2,6 +2,7 @@
 
 use super::exec::calls as exec;
 use super::identity::{self, Kind};
+use super::seccomp::calls as seccomp;
 use super::signal::calls as signals;
 use super::{clock, clone, exit, futex, misc, pidfd, resources, scheduling, signal, tree, wait};
 use crate::errno::{Errno, Result};
@@ -107,6 +108,7 @@ pub fn dispatch(ctx: &mut SyscallCtx<'_>, number: u32, args: Args) -> Answer {
         nr::__NR_arch_prctl => misc::arch_prctl(ctx, a, b),
         nr::__NR_prctl => misc::prctl(ctx, args),
         nr::__NR_membarrier => misc::membarrier(ctx, a as u32, b as u32),
+        nr::__NR_seccomp => seccomp::seccomp(ctx, a, b, c),
         nr::__NR_reboot => misc::reboot(ctx, a, b, c as u32),
         nr::__NR_personality => misc::personality(ctx, a),
         nr::__NR_syslog => misc::syslog(ctx, a, b, c),

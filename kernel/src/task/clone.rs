@@ -5,7 +5,7 @@ use super::pidfd::PidFd;
 use super::process::{Parts, Process};
 use super::signal::SIGCHLD;
 use super::thread::{AltStack, Thread};
-use super::{Pid, tree};
+use super::{Pid, seccomp, tree};
 use crate::errno::{Errno, Result};
 use crate::fs::node::OpenFlags;
 use crate::fs::open::OpenFile;
@@ -293,7 +293,7 @@ fn new_process(ctx: &SyscallCtx<'_>, pid: Pid, request: &Request) -> Result<Arc<
 /// Enters the thread in the tables and lets it run. A thread of a process that is already ending
 /// ends at its first look.
 fn launch(ctx: &SyscallCtx<'_>, process: &Arc<Process>, thread: &Arc<Thread>, request: &Request) {
-    process.add_thread(thread.clone());
+    seccomp::calls::born(thread, ctx.thread, || process.add_thread(thread.clone()));
     tree::add_thread(thread);
     if request.flags & flag(raw::CLONE_THREAD) == 0 {
         let parent = if request.flags & flag(raw::CLONE_PARENT) != 0 {

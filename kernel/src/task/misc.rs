@@ -2,6 +2,7 @@
 //! prctl, arch_prctl, membarrier, reboot.
 
 use super::credentials::{Capabilities, LAST_CAPABILITY, SECURE_KEEP_CAPS};
+use super::seccomp::calls as seccomp;
 use super::signal::is_valid;
 use super::tree;
 use crate::errno::{Errno, Result};
@@ -234,7 +235,8 @@ pub fn prctl(ctx: &mut SyscallCtx<'_>, args: [usize; 6]) -> Result<usize> {
             Ok(0)
         }
         pr::PR_GET_TIMERSLACK => Ok(thread.timer_slack.load(Relaxed) as usize),
-        pr::PR_GET_SECCOMP => Ok(0),
+        pr::PR_GET_SECCOMP => Ok(thread.seccomp.mode() as usize),
+        pr::PR_SET_SECCOMP => seccomp::set_by_prctl(ctx, a, b),
         pr::PR_GET_TSC => {
             UserPtr::<u32>::new(a).write(&pr::PR_TSC_ENABLE)?;
             Ok(0)

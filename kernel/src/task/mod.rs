@@ -17,6 +17,7 @@ pub mod process;
 pub mod resources;
 mod run;
 mod scheduling;
+pub mod seccomp;
 pub mod session;
 pub mod signal;
 pub mod thread;

@@ -1,5 +1,6 @@
 //! A user thread's kernel half: run user code, serve why it stopped, act on signals, again.
 
+use super::seccomp;
 use super::signal::deliver::{self, Restart};
 use super::signal::{self, SigInfo};
 use super::thread::Thread;
@@ -72,6 +73,9 @@ fn run(thread: &Arc<Thread>, mut user: Box<UserContext>) {
 }
 
 fn system_call(thread: &Arc<Thread>, user: &mut UserContext) -> Restart {
+    if !thread.seccomp.is_off() && !seccomp::allows(thread, user) {
+        return Restart::No;
+    }
     match syscall::dispatch(thread, user) {
         Ok(value) => {
             user.regs.rax = value;

@@ -2,6 +2,7 @@
 
 use super::Pid;
 use super::process::Process;
+use super::seccomp::Seccomp;
 use super::signal::pending::Pending;
 use super::signal::{Attention, SignalSet};
 use crate::errno::Result;
@@ -77,6 +78,8 @@ pub struct Thread {
     pub parent_death_signal: AtomicU32,
     /// prctl(PR_SET_TIMERSLACK), in nanoseconds.
     pub timer_slack: AtomicU64,
+    /// What it may call.
+    pub seccomp: Seccomp,
     /// A relative sleep that is to go on.
     restart: SpinLock<Option<Restart>>,
     /// It left the process's list of threads.
@@ -120,6 +123,7 @@ impl Thread {
             major_faults: AtomicU64::new(0),
             parent_death_signal: AtomicU32::new(0),
             timer_slack: AtomicU64::new(50_000),
+            seccomp: Seccomp::new(),
             restart: SpinLock::new(lock_order::CELL, None),
             exited: AtomicBool::new(false),
         }))

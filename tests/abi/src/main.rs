@@ -18,6 +18,7 @@ mod pipes;
 mod polling;
 mod processes;
 mod scheduling;
+mod seccomp;
 mod signals;
 mod sockets;
 mod sys;
@@ -27,7 +28,7 @@ use std::process::ExitCode;
 
 type Family = (&'static str, fn());
 
-const FAMILIES: [Family; 18] = [
+const FAMILIES: [Family; 19] = [
     ("busy", busy::run),
     ("clocks", clocks::run),
     ("credentials", credentials::run),
@@ -43,6 +44,7 @@ const FAMILIES: [Family; 18] = [
     ("polling", polling::run),
     ("processes", processes::run),
     ("scheduling", scheduling::run),
+    ("seccomp", seccomp::run),
     ("signals", signals::run),
     ("sockets", sockets::run),
     ("terminals", terminals::run),

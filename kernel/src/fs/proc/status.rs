@@ -162,17 +162,23 @@ pub fn status(process: &Arc<Process>, thread: Option<&Arc<Thread>>) -> Vec<u8> {
         let signals = thread.signals.lock();
         (signals.pending.set().0, signals.blocked.0)
     });
+    let seccomp = thread.or(leader.as_ref()).map_or((0, 0), |thread| {
+        (thread.seccomp.mode() as u32, thread.seccomp.count())
+    });
     let _ = write!(
         text,
         "SigQ:\t0/32768\nSigPnd:\t{pending:016x}\nShdPnd:\t{shared:016x}\nSigBlk:\t{blocked:016x}\n\
          SigIgn:\t{ignored:016x}\nSigCgt:\t{caught:016x}\nCapInh:\t{:016x}\nCapPrm:\t{:016x}\n\
-         CapEff:\t{:016x}\nCapBnd:\t{:016x}\nCapAmb:\t{:016x}\nNoNewPrivs:\t{}\nSeccomp:\t0\n",
+         CapEff:\t{:016x}\nCapBnd:\t{:016x}\nCapAmb:\t{:016x}\nNoNewPrivs:\t{}\n\
+         Seccomp:\t{}\nSeccomp_filters:\t{}\n",
         credentials.inheritable.bits(),
         credentials.permitted.bits(),
         credentials.effective.bits(),
         credentials.bounding.bits(),
         credentials.ambient.bits(),
         u32::from(credentials.no_new_privileges),
+        seccomp.0,
+        seccomp.1,
     );
     let online = crate::sched::cpu::online();
     let usage = process.total_usage();

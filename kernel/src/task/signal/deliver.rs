@@ -238,6 +238,14 @@ pub fn force(thread: &Arc<Thread>, info: SigInfo) {
     thread.mark(Attention::SIGNAL);
 }
 
+/// Ends the program by a signal that it can't catch, as far as its own part goes.
+pub fn force_end(thread: &Arc<Thread>, info: SigInfo) {
+    let signal = info.signal;
+    let action = super::action::Action::default();
+    thread.process().signals.lock().actions.set(signal, action);
+    force(thread, info);
+}
+
 /// Says in the log that a program crashed: a core dump for those who have none.
 fn log_crash(thread: &Thread, user: &UserContext, info: &SigInfo) {
     let name = thread.name();

@@ -1,0 +1,143 @@
+//! seccomp(2), and what of prctl(2) is older than it.
+
+use super::bpf::{MAX_LEN, Program, RawInstruction};
+use super::{Filter, Mode, action};
+use crate::errno::{Errno, Result};
+use crate::lock_order;
+use crate::mm::uptr::UserPtr;
+use crate::syscall::table::SyscallCtx;
+use crate::task::credentials::Capabilities;
+use crate::task::thread::Thread;
+use alloc::sync::Arc;
+use bytemuck::{Pod, Zeroable};
+use ochre_hal::sync::SpinLock;
+
+const SET_MODE_STRICT: u32 = 0;
+const SET_MODE_FILTER: u32 = 1;
+const GET_ACTION_AVAIL: u32 = 2;
+
+/// Flags of SET_MODE_FILTER: all threads of the process; log what is not allowed; leave
+/// speculation as it is; a failed TSYNC is ESRCH.
+const TSYNC: usize = 1;
+const LOG: usize = 2;
+const SPEC_ALLOW: usize = 4;
+const TSYNC_ESRCH: usize = 16;
+
+/// Held while threads of one process come to have the same filters, and while one is born with its
+/// parent's: none is overlooked in between.
+static TOGETHER: SpinLock<()> = SpinLock::new(lock_order::SECCOMP, ());
+
+/// `struct sock_fprog`.
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct RawProgram {
+    len: u16,
+    _pad: [u16; 3],
+    at: usize,
+}
+
+pub fn seccomp(ctx: &SyscallCtx<'_>, operation: usize, flags: usize, args: usize) -> Result<usize> {
+    let flags = flags as u32 as usize;
+    match operation as u32 {
+        SET_MODE_STRICT if flags == 0 && args == 0 => strict(ctx),
+        SET_MODE_FILTER => filter(ctx, flags, args),
+        GET_ACTION_AVAIL if flags == 0 => {
+            let asked = UserPtr::<u32>::new(args).read()?;
+            if action::KNOWN.contains(&asked) {
+                Ok(0)
+            } else {
+                Err(Errno::EOPNOTSUPP)
+            }
+        }
+        _ => Err(Errno::EINVAL),
+    }
+}
+
+/// prctl(PR_SET_SECCOMP).
+pub fn set_by_prctl(ctx: &SyscallCtx<'_>, mode: usize, args: usize) -> Result<usize> {
+    match mode {
+        1 => strict(ctx),
+        2 => filter(ctx, 0, args),
+        _ => Err(Errno::EINVAL),
+    }
+}
+
+fn strict(ctx: &SyscallCtx<'_>) -> Result<usize> {
+    if ctx.thread.seccomp.mode() == Mode::Filter {
+        return Err(Errno::EINVAL);
+    }
+    ctx.thread.seccomp.set(Mode::Strict, None);
+    Ok(0)
+}
+
+fn filter(ctx: &SyscallCtx<'_>, flags: usize, args: usize) -> Result<usize> {
+    if flags & !(TSYNC | LOG | SPEC_ALLOW | TSYNC_ESRCH) != 0 {
+        return Err(Errno::EINVAL);
+    }
+    let raw = UserPtr::<RawProgram>::new(args).read()?;
+    let len = usize::from(raw.len);
+    if len == 0 || len > MAX_LEN {
+        return Err(Errno::EINVAL);
+    }
+    let credentials = ctx.process.credentials();
+    if !credentials.no_new_privileges && !credentials.can(Capabilities::SYS_ADMIN) {
+        return Err(Errno::EACCES);
+    }
+    let instructions = UserPtr::<RawInstruction>::new(raw.at).read_vec(len, MAX_LEN)?;
+    let program = Program::check(&instructions)?;
+    if ctx.thread.seccomp.mode() == Mode::Strict {
+        return Err(Errno::EINVAL);
+    }
+    let together = TOGETHER.lock();
+    let older = ctx.thread.seccomp.filter();
+    let others = if flags & TSYNC == 0 {
+        alloc::vec::Vec::new()
+    } else {
+        let mut threads = ctx.process.threads();
+        threads.retain(|other| !Arc::ptr_eq(other, ctx.thread));
+        threads
+    };
+    if let Some(other) = others
+        .iter()
+        .find(|other| !can_follow(other, older.as_ref()))
+    {
+        return if flags & TSYNC_ESRCH != 0 {
+            Err(Errno::ESRCH)
+        } else {
+            Ok(other.tid() as usize)
+        };
+    }
+    let new = Filter::new(program, older)?;
+    for thread in others.iter().chain([ctx.thread]) {
+        thread.seccomp.set(Mode::Filter, Some(new.clone()));
+    }
+    drop(together);
+    Ok(0)
+}
+
+/// Whether `other` has no filter that is not among `filters`.
+fn can_follow(other: &Thread, filters: Option<&Arc<Filter>>) -> bool {
+    match other.seccomp.mode() {
+        Mode::Off => true,
+        Mode::Strict => false,
+        Mode::Filter => {
+            let own = other.seccomp.filter();
+            let mut next = filters;
+            while let (Some(own), Some(filter)) = (&own, next) {
+                if Arc::ptr_eq(own, filter) {
+                    return true;
+                }
+                next = filter.older.as_ref();
+            }
+            own.is_none()
+        }
+    }
+}
+
+/// Enters a thread by `enter`, held by what holds its parent then.
+pub fn born(child: &Thread, parent: &Thread, enter: impl FnOnce()) {
+    let together = TOGETHER.lock();
+    child.seccomp.inherit(&parent.seccomp);
+    enter();
+    drop(together);
+}
