@@ -302,10 +302,16 @@ fn launch(ctx: &SyscallCtx<'_>, process: &Arc<Process>, thread: &Arc<Thread>, re
             ctx.process.pid
         };
         tree::add_process(process, parent);
-    } else if process.signals.lock().exiting.is_some() {
+    } else if is_ending(process) {
         thread.mark(super::signal::Attention::EXIT);
     }
     thread.start();
+}
+
+/// Whether the threads of the process, all or but one, were told to end.
+fn is_ending(process: &Process) -> bool {
+    let signals = process.signals.lock();
+    signals.exiting.is_some() || signals.executing
 }
 
 fn give_pidfd(ctx: &SyscallCtx<'_>, process: &Arc<Process>, at: usize) -> Result {

@@ -29,6 +29,8 @@ pub struct ProcessSignals {
     pub pending: Pending,
     /// The status all threads end with, once one decided it (in wait4's encoding).
     pub exiting: Option<u32>,
+    /// A thread is about to execute another program: the others, new ones too, end.
+    pub executing: bool,
     /// A stop or continue that the parent has not waited for yet.
     pub report: Option<Report>,
     /// Stopped by job control.
@@ -150,6 +152,7 @@ impl Process {
             actions: parts.actions,
             pending: Pending::new(),
             exiting: None,
+            executing: false,
             report: None,
             stopped: false,
         };

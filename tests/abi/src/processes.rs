@@ -221,6 +221,37 @@ fn executing() {
         result
     });
     let environment = [null];
+    for round in 0..4 {
+        show!(
+            format!("several threads at once, {round}"),
+            child::run(|| {
+                let execute = || {
+                    let words = [c"abi".as_ptr(), c"--exit=42".as_ptr(), std::ptr::null()];
+                    let environment = [std::ptr::null::<c_char>()];
+                    sys!(
+                        SYS_execve,
+                        c"/proc/self/exe",
+                        words.as_ptr(),
+                        environment.as_ptr()
+                    );
+                    // Another one was first: this thread is about to end.
+                    loop {
+                        sys!(SYS_pause);
+                    }
+                };
+                let (ready, is_ready) = std::sync::mpsc::channel::<()>();
+                for _ in 0..3 {
+                    let ready = ready.clone();
+                    std::thread::spawn(move || {
+                        let _ = ready.send(());
+                        execute()
+                    });
+                }
+                let _ = is_ready.recv();
+                execute()
+            })
+        );
+    }
     show!(
         "by descriptor",
         child::run(|| {

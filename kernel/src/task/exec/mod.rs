@@ -134,6 +134,21 @@ pub fn execute(
 /// execve leaves one thread: the others end, and are waited for.
 fn end_other_threads(thread: &Arc<Thread>) -> Result {
     let process = thread.process();
+    {
+        // Of several threads that call execve the first goes on; the others are about to end.
+        let mut signals = process.signals.lock();
+        if signals.executing || signals.exiting.is_some() {
+            return Err(Errno::EAGAIN);
+        }
+        signals.executing = true;
+    }
+    let ended = outlast_others(thread);
+    process.signals.lock().executing = false;
+    ended
+}
+
+fn outlast_others(thread: &Arc<Thread>) -> Result {
+    let process = thread.process();
     if process.thread_count() == 1 {
         return Ok(());
     }
