@@ -424,6 +424,84 @@ fn descriptors() {
         close(ends);
         sent
     });
+    circles();
+}
+
+/// Sockets that are left in each other's queues go, and what waits there with them.
+fn circles() {
+    // Whether the pipe whose writing end waits in a queue comes to its end.
+    let ends_soon = |reader: i32| {
+        let start = std::time::Instant::now();
+        let mut polled = [pollfd {
+            fd: reader,
+            events: POLLIN,
+            revents: 0,
+        }];
+        while start.elapsed().as_secs() < 60 {
+            // Closing a socket is when kernels look for such.
+            close(pair(SOCK_STREAM));
+            if sys!(SYS_poll, polled.as_mut_ptr(), 1, 10).0 == 1 {
+                return polled[0].revents & POLLHUP != 0;
+            }
+        }
+        false
+    };
+    let pipe = || {
+        let mut ends = [0_i32; 2];
+        sys!(SYS_pipe2, ends.as_mut_ptr(), 0);
+        ends
+    };
+    for (name, kind) in [
+        ("stream", SOCK_STREAM),
+        ("datagram", SOCK_DGRAM),
+        ("packet", SOCK_SEQPACKET),
+    ] {
+        let (ends, [reader, writer]) = (pair(kind), pipe());
+        send_control(ends[0], SCM_RIGHTS, &[ends[1], writer]);
+        sys!(SYS_close, writer);
+        close([ends[1], ends[0]]);
+        show!(format!("{name} in its own queue"), ends_soon(reader));
+        sys!(SYS_close, reader);
+
+        let (one, other, [reader, writer]) = (pair(kind), pair(kind), pipe());
+        send_control(one[0], SCM_RIGHTS, &[other[1], writer]);
+        send_control(other[0], SCM_RIGHTS, &[one[1], one[0]]);
+        sys!(SYS_close, writer);
+        close([one[1], one[0]]);
+        close([other[1], other[0]]);
+        show!(format!("{name}s in a circle"), ends_soon(reader));
+        sys!(SYS_close, reader);
+
+        let (one, other, [reader, writer]) = (pair(kind), pair(kind), pipe());
+        send_control(one[0], SCM_RIGHTS, &[one[1], one[0]]);
+        send_control(other[0], SCM_RIGHTS, &[one[1], writer]);
+        sys!(SYS_close, writer);
+        close(one);
+        close(pair(SOCK_STREAM));
+        let mut polled = [pollfd {
+            fd: reader,
+            events: POLLIN,
+            revents: 0,
+        }];
+        show!(
+            format!("{name} whose circle is held"),
+            sys!(SYS_poll, polled.as_mut_ptr(), 1, 30)
+        );
+        let (got, _, words) = receive_control(other[1], 64, 0);
+        show!(format!("{name} taken out"), "{} {}", got, words.len());
+        let again = receive_control(words[4], 64, 0);
+        show!(
+            format!("{name} that was in the circle"),
+            "{} {}",
+            again.0,
+            again.2.len()
+        );
+        sys::close_all(&words[4..]);
+        sys::close_all(again.2.get(4..).unwrap_or_default());
+        close(other);
+        show!(format!("{name} let go"), ends_soon(reader));
+        sys!(SYS_close, reader);
+    }
 }
 
 fn credentials() {

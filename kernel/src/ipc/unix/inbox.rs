@@ -7,6 +7,7 @@
 //! recursively, as a socket in a queue has a queue of its own.
 
 use super::address::Name;
+use super::collect;
 use crate::errno::{Errno, Result};
 use crate::fs::open::OpenFile;
 use crate::ipc::ring::Ring;
@@ -42,6 +43,8 @@ impl Rights {
                 return Err(Errno::ETOOMANYREFS);
             }
             *count += files.len();
+            drop(in_flight);
+            collect::departed(&files);
         }
         Ok(Rights { files, uid })
     }
@@ -51,9 +54,17 @@ impl Rights {
         self.files.is_empty()
     }
 
+    #[must_use]
+    pub fn files(&self) -> &[Arc<OpenFile>] {
+        &self.files
+    }
+
     /// Copies for MSG_PEEK.
     #[must_use]
     pub fn peek(&self) -> Vec<Arc<OpenFile>> {
+        if !self.files.is_empty() {
+            collect::peeked();
+        }
         self.files.clone()
     }
 
@@ -61,6 +72,7 @@ impl Rights {
     #[must_use]
     pub fn take(&mut self) -> Vec<Arc<OpenFile>> {
         let files = core::mem::take(&mut self.files);
+        collect::arrived(&files);
         landed(self.uid, files.len());
         files
     }
@@ -173,6 +185,11 @@ impl Inbox {
         self.records.store(queue.records.len(), Ordering::SeqCst);
         self.bytes.store(queue.bytes(), Ordering::SeqCst);
         result
+    }
+
+    /// Looks at the queue, unless somebody else works on it.
+    pub fn try_look<T>(&self, look: impl FnOnce(&Queue) -> T) -> Option<T> {
+        self.queue.try_lock().map(|queue| look(&queue))
     }
 
     /// Messages that wait.

@@ -9,6 +9,7 @@
 
 pub mod address;
 mod bind;
+mod collect;
 mod inbox;
 mod options;
 mod transfer;
@@ -275,6 +276,7 @@ pub struct UnixFile(Arc<UnixSocket>);
 impl Drop for UnixFile {
     fn drop(&mut self) {
         self.0.close();
+        collect::collect();
     }
 }
 
