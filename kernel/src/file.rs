@@ -87,6 +87,16 @@ pub trait File: Any + Send + Sync {
         None
     }
 
+    /// Whether O_ASYNC has a meaning here: what the wait queue announces can be had as signals.
+    fn signals_events(&self) -> bool {
+        false
+    }
+
+    /// A terminal's foreground group, 0 when it has none.
+    fn foreground(&self) -> Option<crate::task::Pid> {
+        None
+    }
+
     /// What fstat reports of an object without a name: by default an anonymous inode's.
     fn attributes(&self) -> Result<Attributes> {
         match self.node() {

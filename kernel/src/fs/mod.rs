@@ -23,5 +23,6 @@ pub mod open;
 pub mod opening;
 pub mod path;
 pub mod proc;
+pub mod sigio;
 pub mod tmpfs;
 pub mod unnamed;

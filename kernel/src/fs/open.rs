@@ -10,6 +10,7 @@ use crate::fs::busy::WriteUse;
 use crate::fs::inotify;
 use crate::fs::namespace::Path;
 use crate::fs::node::{Attributes, Node, OpenFlags};
+use crate::fs::sigio::Receiver;
 use crate::ipc::epoll::Item;
 use crate::lock_order;
 use crate::sched::mutex::Mutex;
@@ -29,9 +30,8 @@ pub struct OpenFile {
     id: u64,
     /// Keeps a regular file that it may write from being executed.
     writing: Option<WriteUse>,
-    /// F_SETOWN and F_SETSIG.
-    owner: AtomicU32,
-    signal: AtomicU32,
+    /// Who is to have signals of what happens to it, once that was said.
+    receiver: SpinLock<Option<Arc<Receiver>>>,
     /// The items of epoll sets that watch this description.
     watchers: SpinLock<Vec<Arc<Item>>>,
 }
@@ -86,8 +86,7 @@ impl OpenFile {
             flags: AtomicU32::new((flags & KEPT).bits()),
             cursor: Mutex::new(0),
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
-            owner: AtomicU32::new(0),
-            signal: AtomicU32::new(0),
+            receiver: SpinLock::new(lock_order::CELL, None),
             watchers: SpinLock::new(lock_order::FILE, Vec::new()),
         })
     }
@@ -153,20 +152,39 @@ impl OpenFile {
             .store((kept | (flags & CHANGEABLE)).bits(), Ordering::Relaxed);
     }
 
+    /// F_SETOWN's and F_SETSIG's side of it, if any of it was asked for.
     #[must_use]
-    pub fn owner(&self) -> (i32, u32) {
-        (
-            self.owner.load(Ordering::Relaxed).cast_signed(),
-            self.signal.load(Ordering::Relaxed),
-        )
+    pub fn known_receiver(&self) -> Option<Arc<Receiver>> {
+        self.receiver.lock().clone()
     }
 
-    pub fn set_owner(&self, pid: i32) {
-        self.owner.store(pid.cast_unsigned(), Ordering::Relaxed);
+    #[must_use]
+    pub fn receiver(&self) -> Arc<Receiver> {
+        if let Some(known) = self.known_receiver() {
+            return known;
+        }
+        let new = Receiver::new();
+        self.receiver.lock().get_or_insert(new).clone()
     }
 
-    pub fn set_signal(&self, signal: u32) {
-        self.signal.store(signal, Ordering::Relaxed);
+    /// Sends signals from now on, or no longer: O_ASYNC as F_SETFL and FIOASYNC set it, by the
+    /// descriptor `fd`. Objects that don't know of it take the flag and do nothing.
+    pub fn set_async(&self, on: bool, fd: i32) {
+        let was = self.flags().contains(OpenFlags::ASYNC);
+        let Some(queue) = self.file.wait_queue() else {
+            return;
+        };
+        if on == was || !self.file.signals_events() {
+            return;
+        }
+        let receiver = self.receiver();
+        let entry = on.then(|| {
+            receiver.set_fd(fd);
+            queue.add(receiver.clone())
+        });
+        if let Some(old) = receiver.set_entry(entry) {
+            queue.remove(old);
+        }
     }
 
     #[must_use]
@@ -326,6 +344,12 @@ impl Drop for OpenFile {
     fn drop(&mut self) {
         for item in core::mem::take(self.watchers.get_mut()) {
             item.file_closed(&*self.file);
+        }
+        if let Some(receiver) = self.receiver.get_mut().take()
+            && let Some(entry) = receiver.set_entry(None)
+            && let Some(queue) = self.file.wait_queue()
+        {
+            queue.remove(entry);
         }
         if let Some(path) = &self.path {
             path.node().locks.release_open(self.id);

@@ -351,6 +351,10 @@ impl File for PipeEnd {
         })
     }
 
+    fn signals_events(&self) -> bool {
+        true
+    }
+
     fn attributes(&self) -> Result<Attributes> {
         let mode = NodeKind::Fifo.mode_bits() | 0o600;
         Ok(unnamed::attributes_of(

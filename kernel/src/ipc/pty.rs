@@ -22,6 +22,7 @@ use crate::lock_order;
 use crate::mm::uptr::UserPtr;
 use crate::sched;
 use crate::sched::wait::WaitQueue;
+use crate::task::Pid;
 use crate::task::limits::Resource;
 use crate::uio::{Dest, Source};
 use alloc::collections::{BTreeMap, VecDeque};
@@ -339,6 +340,15 @@ impl File for Master {
 
     fn wait_queue(&self) -> Option<&WaitQueue> {
         Some(&self.pair.screen.wait)
+    }
+
+    fn signals_events(&self) -> bool {
+        true
+    }
+
+    /// A master is nobody's controlling terminal.
+    fn foreground(&self) -> Option<Pid> {
+        Some(0)
     }
 
     fn readable_bytes(&self) -> Result<usize> {

@@ -19,6 +19,7 @@ mod polling;
 mod processes;
 mod scheduling;
 mod seccomp;
+mod sigio;
 mod signals;
 mod sockets;
 mod sys;
@@ -28,7 +29,7 @@ use std::process::ExitCode;
 
 type Family = (&'static str, fn());
 
-const FAMILIES: [Family; 19] = [
+const FAMILIES: [Family; 20] = [
     ("busy", busy::run),
     ("clocks", clocks::run),
     ("credentials", credentials::run),
@@ -45,6 +46,7 @@ const FAMILIES: [Family; 19] = [
     ("processes", processes::run),
     ("scheduling", scheduling::run),
     ("seccomp", seccomp::run),
+    ("sigio", sigio::run),
     ("signals", signals::run),
     ("sockets", sockets::run),
     ("terminals", terminals::run),

@@ -4,6 +4,7 @@ use crate::errno::{Errno, Result};
 use crate::fs::flock::{Owner, RangeLock};
 use crate::fs::node::OpenFlags;
 use crate::fs::open::OpenFile;
+use crate::fs::sigio::Recipient;
 use crate::fs::tmpfs::{Seals, TmpFile};
 use crate::ipc::pipe::PipeEnd;
 use crate::linux::general as raw;
@@ -20,7 +21,6 @@ const F_GETPIPE_SZ: u32 = 1032;
 const F_DUPFD_CLOEXEC: u32 = 1030;
 const F_DUPFD_QUERY: u32 = 1027;
 const F_GETLEASE: u32 = 1025;
-const F_OWNER_PGRP: u32 = 2;
 
 pub fn fcntl(ctx: &SyscallCtx<'_>, fd: usize, command: u32, arg: usize) -> Result<usize> {
     let fd = fd as i32;
@@ -52,40 +52,39 @@ pub fn fcntl(ctx: &SyscallCtx<'_>, fd: usize, command: u32, arg: usize) -> Resul
         _ => {}
     }
     match command {
-        raw::F_SETFL => set_status(ctx, &open, arg as u32),
+        raw::F_SETFL => set_status(ctx, &open, fd, arg as u32),
         raw::F_GETLK => get_lock(ctx, &open, arg, false),
         raw::F_SETLK => set_lock(ctx, &open, arg, false, true),
         raw::F_SETLKW => set_lock(ctx, &open, arg, false, false),
         raw::F_OFD_GETLK => get_lock(ctx, &open, arg, true),
         raw::F_OFD_SETLK => set_lock(ctx, &open, arg, true, true),
         raw::F_OFD_SETLKW => set_lock(ctx, &open, arg, true, false),
-        raw::F_GETOWN => Ok(open.owner().0 as usize),
+        raw::F_GETOWN => {
+            let receiver = open.known_receiver();
+            Ok(receiver.map_or(0, |r| r.owner().number()) as usize)
+        }
         raw::F_SETOWN => {
-            open.set_owner(arg as i32);
+            let owner = Recipient::from_number(arg as i32)?;
+            open.receiver().set_owner(owner, &ctx.process.credentials());
             Ok(0)
         }
         raw::F_GETOWN_EX => {
-            let (owner, _) = open.owner();
-            let kind = if owner < 0 { F_OWNER_PGRP } else { 1 };
-            UserPtr::new(arg).write(&[kind, owner.unsigned_abs()])?;
+            let receiver = open.known_receiver();
+            let owner = receiver.map_or(Recipient::NOBODY, |r| r.owner());
+            UserPtr::new(arg).write(&owner.words())?;
             Ok(0)
         }
         raw::F_SETOWN_EX => {
-            let [kind, id] = UserPtr::<[u32; 2]>::new(arg).read()?;
-            let id = i32::try_from(id).map_err(|_| Errno::EINVAL)?;
-            open.set_owner(match kind {
-                0 | 1 => id,
-                F_OWNER_PGRP => -id,
-                _ => return Err(Errno::EINVAL),
-            });
+            let owner = Recipient::from_words(UserPtr::<[u32; 2]>::new(arg).read()?)?;
+            open.receiver().set_owner(owner, &ctx.process.credentials());
             Ok(0)
         }
-        raw::F_GETSIG => Ok(open.owner().1 as usize),
+        raw::F_GETSIG => Ok(open.known_receiver().map_or(0, |r| r.signal()) as usize),
         raw::F_SETSIG => {
             if arg > 64 {
                 return Err(Errno::EINVAL);
             }
-            open.set_signal(arg as u32);
+            open.receiver().set_signal(arg as u32);
             Ok(0)
         }
         F_GETLEASE => Ok(raw::F_UNLCK as usize),
@@ -117,7 +116,7 @@ fn pipe_of(open: &OpenFile) -> Result<&PipeEnd> {
     open.downcast::<PipeEnd>().ok_or(Errno::EBADF)
 }
 
-fn set_status(ctx: &SyscallCtx<'_>, open: &OpenFile, flags: u32) -> Result<usize> {
+fn set_status(ctx: &SyscallCtx<'_>, open: &OpenFile, fd: i32, flags: u32) -> Result<usize> {
     let flags = OpenFlags::from_bits_truncate(flags);
     if flags.contains(OpenFlags::NO_ATIME) && !open.flags().contains(OpenFlags::NO_ATIME) {
         let identity = crate::fs::access::Identity::of(&ctx.process.credentials());
@@ -125,10 +124,30 @@ fn set_status(ctx: &SyscallCtx<'_>, open: &OpenFile, flags: u32) -> Result<usize
             return Err(Errno::EPERM);
         }
     }
+    let mut flags = flags;
+    if !open.file().signals_events() {
+        flags -= OpenFlags::ASYNC;
+    }
+    ask_for_signals(ctx, open, fd, flags.contains(OpenFlags::ASYNC));
     open.set_status(flags);
     open.file()
         .status_changed(flags.contains(OpenFlags::NONBLOCK));
     Ok(0)
+}
+
+/// O_ASYNC is switched on or off. A terminal's signals go to its foreground unless that was said
+/// otherwise.
+pub(super) fn ask_for_signals(ctx: &SyscallCtx<'_>, open: &OpenFile, fd: i32, on: bool) {
+    if on && let Some(foreground) = open.file().foreground() {
+        let owner = if foreground > 0 {
+            Recipient::Group(foreground)
+        } else {
+            Recipient::Process(ctx.process.pid)
+        };
+        open.receiver()
+            .default_owner(owner, &ctx.process.credentials());
+    }
+    open.set_async(on, fd);
 }
 
 /// `struct flock` of the 64-bit ABI.

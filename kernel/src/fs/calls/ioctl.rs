@@ -1,5 +1,6 @@
 //! ioctl(2): what concerns every descriptor is answered here, the rest by the object.
 
+use super::fcntl::ask_for_signals;
 use super::file_of;
 use crate::errno::{Errno, Result};
 use crate::fs::node::OpenFlags;
@@ -30,6 +31,10 @@ pub fn ioctl(ctx: &SyscallCtx<'_>, fd: usize, command: u32, arg: usize) -> Resul
         cmd::FIOASYNC => {
             let on = UserPtr::<u32>::new(arg).read()? != 0;
             let mut flags = open.flags();
+            if !open.file().signals_events() && on != flags.contains(OpenFlags::ASYNC) {
+                return Err(Errno::ENOTTY);
+            }
+            ask_for_signals(ctx, &open, fd as i32, on);
             flags.set(OpenFlags::ASYNC, on);
             open.set_status(flags);
         }

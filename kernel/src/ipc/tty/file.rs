@@ -8,6 +8,7 @@ use crate::linux::ioctl as cmd;
 use crate::mm::uptr::UserPtr;
 use crate::sched;
 use crate::sched::wait::WaitQueue;
+use crate::task::Pid;
 use crate::task::credentials::Capabilities;
 use crate::task::signal;
 use crate::uio::{Dest, Source};
@@ -106,6 +107,14 @@ impl File for TtyFile {
 
     fn wait_queue(&self) -> Option<&WaitQueue> {
         Some(&self.tty.input)
+    }
+
+    fn signals_events(&self) -> bool {
+        true
+    }
+
+    fn foreground(&self) -> Option<Pid> {
+        Some(self.tty.state.lock().foreground)
     }
 
     fn second_wait_queue(&self) -> Option<&WaitQueue> {

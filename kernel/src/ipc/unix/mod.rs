@@ -367,6 +367,10 @@ impl File for UnixFile {
         Some(&self.0.queue)
     }
 
+    fn signals_events(&self) -> bool {
+        true
+    }
+
     fn attributes(&self) -> Result<Attributes> {
         let mode = NodeKind::Socket.mode_bits() | 0o777;
         Ok(unnamed::attributes_of(self.0.ino, mode, self.0.created))
