@@ -283,6 +283,10 @@ fn new_process(ctx: &SyscallCtx<'_>, pid: Pid, request: &Request) -> Result<Arc<
     process
         .oom_adjust
         .store(parent.oom_adjust.load(Ordering::Relaxed), Ordering::Relaxed);
+    process.oom_adjust_least.store(
+        parent.oom_adjust_least.load(Ordering::Relaxed),
+        Ordering::Relaxed,
+    );
     process.personality.store(
         parent.personality.load(Ordering::Relaxed),
         Ordering::Relaxed,

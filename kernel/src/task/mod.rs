@@ -12,6 +12,7 @@ pub mod futex;
 mod identity;
 pub mod limits;
 pub mod misc;
+pub mod oom;
 pub mod pidfd;
 pub mod process;
 pub mod resources;

@@ -127,6 +127,8 @@ pub struct Process {
     pub generation: AtomicU64,
     /// /proc/self/oom_score_adj.
     pub oom_adjust: AtomicI32,
+    /// What it was set to by somebody privileged: others go no lower.
+    pub oom_adjust_least: AtomicI32,
     pub personality: AtomicU32,
     /// membarrier's registration.
     pub private_barriers: AtomicBool,
@@ -184,6 +186,7 @@ impl Process {
             credentials_version: AtomicU64::new(0),
             generation: AtomicU64::new(0),
             oom_adjust: AtomicI32::new(0),
+            oom_adjust_least: AtomicI32::new(0),
             private_barriers: AtomicBool::new(false),
             personality: AtomicU32::new(0),
         })

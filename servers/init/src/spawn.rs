@@ -61,8 +61,10 @@ pub fn spawn(
     for named in handed {
         fcntl_setfd(named.fd.as_fd(), FdFlags::CLOEXEC)?;
     }
-    Ok(Started {
-        pid: child?.id(),
-        output,
-    })
+    let pid = child?.id();
+    if unit.serves() {
+        // A kernel without /proc has nothing to spare it from.
+        let _ = std::fs::write(format!("/proc/{pid}/oom_score_adj"), "-1000");
+    }
+    Ok(Started { pid, output })
 }

@@ -34,6 +34,15 @@ pub struct Unit {
     pub matches: Option<Match>,
 }
 
+impl Unit {
+    /// Whether others rely on it as they do on the kernel: a driver, or a server of names. Such are
+    /// not ended when memory is short. What a user starts is never started by one of them.
+    #[must_use]
+    pub fn serves(&self) -> bool {
+        self.matches.is_some() || self.capabilities.machine || !self.scheme.is_empty()
+    }
+}
+
 /// What happens when the unit's process ends.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]

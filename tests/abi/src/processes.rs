@@ -16,6 +16,53 @@ pub fn run() {
     descriptors();
     limits();
     controls();
+    sparing();
+}
+
+/// How likely a process is to be ended when memory is short.
+fn sparing() {
+    let get = || {
+        std::fs::read_to_string("/proc/self/oom_score_adj")
+            .map_or_else(|e| e.to_string(), |text| text.trim().to_owned())
+    };
+    let set = |value: &str| {
+        let fd = sys!(SYS_open, c"/proc/self/oom_score_adj", O_WRONLY, 0);
+        if fd.failed() {
+            return fd;
+        }
+        let written = sys!(SYS_write, fd, value.as_ptr(), value.len());
+        sys!(SYS_close, fd);
+        written
+    };
+    show!(
+        "adjustment",
+        child::run(|| {
+            show!("at first", get());
+            for value in ["500", "-300\n", "1001", "-1001", "x"] {
+                show!(format!("set {value:?}"), "{} {}", set(value), get());
+            }
+            show!(
+                "in a child",
+                child::run(|| {
+                    println!("inherited: {}", get());
+                    0
+                })
+            );
+            show!(
+                "score",
+                std::fs::read_to_string("/proc/self/oom_score")
+                    .is_ok_and(|text| text.trim().parse::<i64>().is_ok_and(|n| n >= 0))
+            );
+            set("100");
+            sys!(SYS_setresuid, 1000, 1000, 1000);
+            // What happens to the process is its user's own affair again.
+            sys!(SYS_prctl, PR_SET_DUMPABLE, 1, 0, 0, 0);
+            show!("higher", "{} {}", set("200"), get());
+            show!("as it was", "{} {}", set("100"), get());
+            show!("lower", "{} {}", set("99"), get());
+            0
+        })
+    );
 }
 
 fn endings() {

@@ -6,6 +6,8 @@ use super::{attributes, maps, mounts, number, status};
 use crate::errno::{Errno, Result};
 use crate::fs::namespace::Path;
 use crate::fs::node::{Attributes, DirEntry, Inode, Node, NodeKind, StatFs};
+use crate::task::credentials::Capabilities;
+use crate::task::oom;
 use crate::task::process::Process;
 use crate::task::thread::Thread;
 use alloc::boxed::Box;
@@ -136,7 +138,10 @@ const COMMON: &[(&str, Item)] = &[
     ),
     ("net", Item::Folder(NET)),
     ("ns", Item::Folder(NAMESPACES)),
-    ("oom_score", Item::Public(|_| Ok(b"0\n".to_vec()))),
+    (
+        "oom_score",
+        Item::Public(|s| Ok(format!("{}\n", oom::score(&s.process)).into_bytes())),
+    ),
     ("oom_score_adj", Item::Writable(oom_adjust, set_oom_adjust)),
     ("root", Item::Place(|s| Ok(s.process.fs().view().root))),
     ("sessionid", Item::Public(|_| Ok(b"4294967295".to_vec()))),
@@ -190,7 +195,18 @@ fn set_oom_adjust(subject: &Subject, bytes: &[u8]) -> Result {
     if !(-1000..=1000).contains(&value) {
         return Err(Errno::EINVAL);
     }
-    subject.process.oom_adjust.store(value, Ordering::Relaxed);
+    // Only somebody privileged may make it likelier to be spared than it was made by such.
+    let process = &subject.process;
+    let privileged = crate::sched::current()
+        .process()
+        .credentials()
+        .can(Capabilities::SYS_RESOURCE);
+    if privileged {
+        process.oom_adjust_least.store(value, Ordering::Relaxed);
+    } else if value < process.oom_adjust_least.load(Ordering::Relaxed) {
+        return Err(Errno::EACCES);
+    }
+    process.oom_adjust.store(value, Ordering::Relaxed);
     Ok(())
 }
 
