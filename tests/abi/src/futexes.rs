@@ -4,7 +4,6 @@ use crate::{child, show, sys};
 use libc::*;
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::thread;
-use std::time::Duration;
 
 fn futex(
     word: &AtomicU32,
@@ -25,9 +24,16 @@ fn futex(
     )
 }
 
-/// Waits until `count` threads are asleep on it: that many are found by a requeue onto itself.
-fn settle() {
-    thread::sleep(Duration::from_millis(50));
+/// Set in a lock's word while others wait for it (`FUTEX_WAITERS`).
+const WAITERS: u32 = 0x8000_0000;
+
+/// Waits until `count` are asleep on a word: that many are found by a requeue onto itself.
+fn settle(word: &AtomicU32, count: isize) {
+    let at = word.as_ptr().addr();
+    let value = word.load(SeqCst);
+    while futex(word, FUTEX_CMP_REQUEUE, 0, i32::MAX as usize, at, value).0 < count {
+        thread::yield_now();
+    }
 }
 
 pub fn run() {
@@ -71,7 +77,7 @@ fn simple() {
     );
     thread::scope(|scope| {
         let waiter = scope.spawn(|| futex(&word, FUTEX_WAIT, 1, 0, 0, 0));
-        settle();
+        settle(&word, 1);
         show!("wake", futex(&word, FUTEX_WAKE, 10, 0, 0, 0));
         show!("woken", waiter.join().expect("it returns"));
     });
@@ -87,7 +93,7 @@ fn simple() {
     // SAFETY: a word of the new mapping, which stays.
     let word = unsafe { AtomicU32::from_ptr(shared.0 as *mut u32) };
     let pid = child::fork(|| i32::from(futex(word, FUTEX_WAIT, 0, 0, 0, 0).failed()));
-    settle();
+    settle(word, 1);
     show!("wake across processes", futex(word, FUTEX_WAKE, 1, 0, 0, 0));
     show!("woken", child::wait(pid));
 }
@@ -99,7 +105,7 @@ fn many() {
         for _ in 0..4 {
             scope.spawn(|| futex(&one, FUTEX_WAIT, 0, 0, 0, 0));
         }
-        settle();
+        settle(&one, 4);
         show!(
             "compared to another value",
             futex(&one, FUTEX_CMP_REQUEUE, 1, 2, other_at, 7)
@@ -114,7 +120,7 @@ fn many() {
     thread::scope(|scope| {
         scope.spawn(|| futex(&one, FUTEX_WAIT_BITSET, 0, 0, 0, 1));
         scope.spawn(|| futex(&one, FUTEX_WAIT_BITSET, 0, 0, 0, 2));
-        settle();
+        settle(&one, 2);
         show!("of bit 4", futex(&one, FUTEX_WAKE_BITSET, 10, 0, 0, 4));
         show!("of bit 2", futex(&one, FUTEX_WAKE_BITSET, 10, 0, 0, 2));
         show!("of all", futex(&one, FUTEX_WAKE, 10, 0, 0, 0));
@@ -122,7 +128,8 @@ fn many() {
     thread::scope(|scope| {
         scope.spawn(|| futex(&one, FUTEX_WAIT, 0, 0, 0, 0));
         scope.spawn(|| futex(&other, FUTEX_WAIT, 0, 0, 0, 0));
-        settle();
+        settle(&one, 1);
+        settle(&other, 1);
         // Sets the second to 5 if it was 0 (comparison "equal"), and wakes there too.
         let operation = 5 << 12;
         show!(
@@ -193,8 +200,10 @@ fn inheriting() {
             let free = futex(&word, FUTEX_UNLOCK_PI, 0, 0, 0, 0);
             format!("{taken} {mine} {free}")
         });
-        settle();
-        show!("somebody waits", word.load(SeqCst) & 0x8000_0000 != 0);
+        while word.load(SeqCst) & WAITERS == 0 {
+            thread::yield_now();
+        }
+        show!("somebody waits", word.load(SeqCst) & 0x3fff_ffff == me);
         show!("unlock", futex(&word, FUTEX_UNLOCK_PI, 0, 0, 0, 0));
         show!("the other", other.join().expect("it returns"));
     });

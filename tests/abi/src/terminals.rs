@@ -17,21 +17,57 @@ fn write(fd: i32, text: &str) -> sys::Ret {
     sys!(SYS_write, fd, text.as_ptr(), text.len())
 }
 
-fn read(fd: i32) -> String {
-    let mut bytes = [0_u8; 256];
-    // What a terminal passes on may take a moment.
+/// How long what is expected may take, in milliseconds.
+const PATIENCE: i32 = 5000;
+
+/// Waits until there is something to read: what a terminal passes on may take a moment, so that
+/// nothing is nothing only after `patience` milliseconds.
+fn arrive(fd: i32, patience: i32) {
     let mut polled = [pollfd {
         fd,
         events: POLLIN,
         revents: 0,
     }];
-    sys!(SYS_poll, polled.as_mut_ptr(), 1, 100);
+    sys!(SYS_poll, polled.as_mut_ptr(), 1, patience);
+}
+
+fn read_within(fd: i32, patience: i32) -> Result<Vec<u8>, sys::Ret> {
+    let mut bytes = [0_u8; 256];
+    arrive(fd, patience);
     let read = sys!(SYS_read, fd, bytes.as_mut_ptr(), 256);
     if read.failed() {
-        read.to_string()
-    } else {
-        format!("{:?}", String::from_utf8_lossy(&bytes[..read.0 as usize]))
+        return Err(read);
     }
+    Ok(bytes[..read.0 as usize].to_vec())
+}
+
+fn shown(read: &Result<Vec<u8>, sys::Ret>) -> String {
+    match read {
+        Ok(bytes) => format!("{:?}", String::from_utf8_lossy(bytes)),
+        Err(error) => error.to_string(),
+    }
+}
+
+/// What one read returns of that which comes.
+fn read(fd: i32) -> String {
+    shown(&read_within(fd, PATIENCE))
+}
+
+/// What a read returns where nothing should come.
+fn nothing(fd: i32) -> String {
+    shown(&read_within(fd, 100))
+}
+
+/// What comes, until it ends like this: a terminal passes text on in as many pieces as it likes.
+fn read_to(fd: i32, end: &str) -> String {
+    let mut all = Vec::new();
+    while !all.ends_with(end.as_bytes()) {
+        match read_within(fd, PATIENCE) {
+            Ok(bytes) if !bytes.is_empty() => all.extend(bytes),
+            other => return format!("{} after {all:?}", shown(&other)),
+        }
+    }
+    shown(&Ok(all))
 }
 
 /// `struct termios` of the kernel.
@@ -82,49 +118,53 @@ pub fn run() {
 
 fn cooked(master: i32, slave: i32) {
     show!("type", write(master, "hel"));
-    show!("no line yet", read(slave));
-    show!("echo", read(master));
+    show!("no line yet", nothing(slave));
+    show!("echo", read_to(master, "hel"));
     write(master, "lo\n");
     show!("line", read(slave));
-    show!("echo", read(master));
+    show!("echo", read_to(master, "\n"));
     write(master, "abc\x7f\x7fd\n");
     show!("erased", read(slave));
-    show!("echo", read(master));
+    show!("echo", read_to(master, "\n"));
     write(master, "one two\x17x\n");
     show!("word erased", read(slave));
-    read(master);
+    read_to(master, "\n");
     write(master, "all of it\x15new\n");
     show!("line killed", read(slave));
-    read(master);
+    read_to(master, "new\r\n");
     write(master, "one\rtwo\n");
     show!("return is a line", read(slave));
     show!("and a second", read(slave));
-    read(master);
+    read_to(master, "two\r\n");
     write(master, "part\x04");
     show!("pushed", read(slave));
     write(master, "\x04");
     show!("end of file", read(slave));
-    read(master);
+    read_to(master, "part");
     write(master, "\x16\x03q\n");
     show!("literal", read(slave));
-    show!("echo of it", read(master));
+    show!("echo of it", read_to(master, "q\r\n"));
     write(slave, "out\n");
-    show!("output", read(master));
+    show!("output", read_to(master, "\n"));
     write(slave, "a\tb\n");
-    show!("tab", read(master));
+    show!("tab", read_to(master, "\n"));
     let mut waiting = 0_i32;
     write(master, "xy\n");
-    read(master);
+    read_to(master, "\n");
+    arrive(slave, PATIENCE);
     sys!(SYS_ioctl, slave, FIONREAD, &raw mut waiting);
     show!("waiting", waiting);
     show!("flushed", sys!(SYS_ioctl, slave, TCFLSH, TCIFLUSH));
-    show!("nothing left", read(slave));
+    show!("nothing left", nothing(slave));
     let mut byte = [0_u8; 1];
     write(master, "pq\n");
-    read(master);
+    read_to(master, "\n");
+    arrive(slave, PATIENCE);
     sys!(SYS_read, slave, byte.as_mut_ptr(), 1);
     show!("byte by byte", byte[0]);
     show!("rest", read(slave));
+    write(master, "\x03");
+    show!("echo of an interrupt", read_to(master, "^C"));
 }
 
 fn raw(master: i32, slave: i32, at_first: Termios) {
@@ -134,26 +174,26 @@ fn raw(master: i32, slave: i32, at_first: Termios) {
     settings.output &= !OPOST;
     show!("raw", set(slave, &settings));
     write(master, "a\r\x03");
-    show!("as typed", read(slave));
-    show!("no echo", read(master));
+    show!("as typed", read_to(slave, "\x03"));
+    show!("no echo", nothing(master));
     write(slave, "b\n");
-    show!("as written", read(master));
+    show!("as written", read_to(master, "\n"));
     settings.characters[VMIN] = 3;
     settings.characters[VTIME] = 0;
     set(slave, &settings);
     write(master, "12");
-    show!("less than wanted", read(slave));
+    show!("less than wanted", nothing(slave));
     let mut quiet = at_first;
     quiet.local &= !ECHO;
     show!("back", sys!(SYS_ioctl, slave, TCSETSF, &raw const quiet));
-    show!("what was typed is gone", read(slave));
+    show!("what was typed is gone", nothing(slave));
     write(master, "silent\n");
     show!("line", read(slave));
-    show!("no echo", read(master));
+    show!("no echo", nothing(master));
     quiet.local |= ECHONL;
     set(slave, &quiet);
     write(master, "x\n");
-    show!("newline alone", read(master));
+    show!("newline alone", read_to(master, "\n"));
     read(slave);
     let mut upper = at_first;
     upper.input |= INLCR | ISTRIP;
@@ -161,7 +201,7 @@ fn raw(master: i32, slave: i32, at_first: Termios) {
     set(slave, &upper);
     write(master, "z\u{e1}\r");
     show!("stripped", read(slave));
-    read(master);
+    read_to(master, "\n");
     set(slave, &at_first);
     show!("wrong address", sys!(SYS_ioctl, slave, TCSETS, 8));
     show!("unknown", sys!(SYS_ioctl, slave, 0x5499, 0));
@@ -242,10 +282,9 @@ fn controlling(slave: i32) {
                 sys!(SYS_pause);
             }
         });
-        while !read(master).contains("ready") {}
+        read_to(master, "ready");
         write(master, "\x03");
         let ended = child::wait(pid);
-        show!("echo", read(master));
         sys!(SYS_close, master);
         sys!(SYS_close, slave);
         ended
@@ -261,7 +300,7 @@ fn controlling(slave: i32) {
                 sys!(SYS_pause);
             }
         });
-        while !read(master).contains("ready") {}
+        read_to(master, "ready");
         sys!(SYS_close, master);
         let ended = child::wait(pid);
         show!("read after it", read(slave));
@@ -273,7 +312,7 @@ fn controlling(slave: i32) {
 fn closing(master: i32, slave: i32) {
     write(slave, "last words\n");
     sys!(SYS_close, slave);
-    show!("what was left", read(master));
+    show!("what was left", read_to(master, "\n"));
     show!("then", read(master));
     let mut polled = [pollfd {
         fd: master,

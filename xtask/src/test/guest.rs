@@ -39,7 +39,7 @@ pub fn exec(arguments: &[&str]) -> Result<Output> {
 
 /// Every script of `tests/abi` prints on Ochre, on both streams, what it prints on Linux, and ends
 /// with the same status; and its program's families of checks print the same, line by line. All
-/// run in one boot of Linux, and in one of Ochre on each number of processors.
+/// run in one boot of Linux and in one of Ochre, on each number of processors.
 pub fn compare(builder: &Builder, machines: Machines) -> Result<Tally> {
     let programs = programs::of_tests(PACKAGE)?;
     let built = builder.user(&programs, Libc::Relibc)?;
@@ -91,32 +91,69 @@ pub fn compare(builder: &Builder, machines: Machines) -> Result<Tally> {
     let asked = machines.smp.map(|number| vec![number]);
     for processors in asked.unwrap_or_else(|| vec![1, 2]) {
         let number = processors.to_string();
+        let on = format!("on {processors} processors");
         let (linux, ochre) = (run("linux", &number)?, run("ochre", &number)?);
         let reached = linux.len();
         tally.test(
-            &format!("Linux on {processors} processors"),
+            &format!("Linux {on}"),
             if reached == scripts.len() + families.len() {
                 Ok(())
             } else {
                 Err(anyhow!("{reached} parts ran"))
             },
         );
-        for (name, expected) in &linux {
-            let test = format!("{name} on {processors} processors");
-            let Some(found) = ochre.get(name) else {
-                tally.test(&test, Err(anyhow!("it was not reached on Ochre")));
-                continue;
-            };
-            if name.starts_with(FAMILY) {
-                compare_lines(&test, expected, found, &known, &mut tally);
-            } else if expected == found {
-                tally.test(&test, Ok(()));
-            } else {
-                tally.test(&test, Err(anyhow!("{}", difference(expected, found))));
-            }
+        let mut checks = checks_of(&linux, &ochre, &known);
+        if checks.values().any(Result::is_err) {
+            process::say("   asking Linux once more, as Ochre differs");
+            allow(
+                &mut checks,
+                &checks_of(&run("linux", &number)?, &ochre, &known),
+            );
+        }
+        for (name, result) in checks {
+            tally.test(&format!("{name} {on}"), result);
         }
     }
     Ok(tally)
+}
+
+/// What is compared, by its name, and whether it agrees.
+type Checks = BTreeMap<String, Result<()>>;
+
+/// Compares what all parts printed.
+fn checks_of(linux: &Parts, ochre: &Parts, known: &BTreeSet<String>) -> Checks {
+    let mut checks = Checks::new();
+    for (name, expected) in linux {
+        match ochre.get(name) {
+            None => {
+                let missing = Err(anyhow!("it was not reached on Ochre"));
+                checks.insert(name.clone(), missing);
+            }
+            Some(found) if name.starts_with(FAMILY) => {
+                compare_lines(name, expected, found, known, &mut checks);
+            }
+            Some(found) if expected == found => {
+                checks.insert(name.clone(), Ok(()));
+            }
+            Some(found) => {
+                let difference = difference(expected, found);
+                checks.insert(name.clone(), Err(anyhow!("{difference}")));
+            }
+        }
+    }
+    checks
+}
+
+/// Where Linux gives now this answer and now that, each is a right one.
+fn allow(checks: &mut Checks, again: &Checks) {
+    for (name, result) in checks {
+        if let (Err(error), Some(Ok(()))) = (&*result, again.get(name)) {
+            process::say(format_args!(
+                "   Linux is of two minds about {name}: {error}"
+            ));
+            *result = Ok(());
+        }
+    }
 }
 
 /// What is known to differ, as `FAMILY: LABEL`; each with its reason in a comment before it.
@@ -131,33 +168,35 @@ fn known_differences() -> Result<BTreeSet<String>> {
         .collect())
 }
 
-/// Each line `what was done: what came of it` is a test, unless it is known to differ.
+/// Each line `what was done: what came of it` is a check, unless it is known to differ.
 fn compare_lines(
-    test: &str,
+    part: &str,
     linux: &str,
     ochre: &str,
     known: &BTreeSet<String>,
-    tally: &mut Tally,
+    checks: &mut Checks,
 ) {
     let (linux, ochre) = (labelled(linux), labelled(ochre));
-    let family = test.trim_start_matches(FAMILY);
-    let family = family.split(' ').next().unwrap_or_default();
-    let is_known = |label: &str| known.contains(&format!("{family}: {label}"));
-    for (label, expected) in linux.iter().filter(|(label, _)| !is_known(label.0)) {
-        let result = match ochre.get(label) {
-            Some(found) if found == expected => Ok(()),
-            Some(found) => Err(anyhow!("Linux {expected:?}, Ochre {found:?}")),
-            None => Err(anyhow!("Linux {expected:?}, Ochre doesn't say")),
-        };
-        tally.test(&format!("{test}: {}", label.0), result);
-    }
-    for (label, found) in &ochre {
-        if !linux.contains_key(label) && !is_known(label.0) {
-            tally.test(
-                &format!("{test}: {}", label.0),
-                Err(anyhow!("Linux doesn't say, Ochre {found:?}")),
-            );
+    let family = part.trim_start_matches(FAMILY);
+    let labels: BTreeSet<_> = linux.keys().chain(ochre.keys()).collect();
+    for &(label, nth) in labels {
+        if known.contains(&format!("{family}: {label}")) {
+            continue;
         }
+        let result = match (linux.get(&(label, nth)), ochre.get(&(label, nth))) {
+            (expected, found) if expected == found => Ok(()),
+            (Some(expected), Some(found)) => Err(anyhow!("Linux {expected:?}, Ochre {found:?}")),
+            (Some(expected), None) => Err(anyhow!("Linux {expected:?}, Ochre doesn't say")),
+            (None, found) => Err(anyhow!(
+                "Linux doesn't say, Ochre {:?}",
+                found.unwrap_or(&"")
+            )),
+        };
+        let times = match nth {
+            0 => String::new(),
+            nth => format!(" ({})", nth + 1),
+        };
+        checks.insert(format!("{part}: {label}{times}"), result);
     }
 }
 
@@ -228,26 +267,50 @@ mod tests {
         assert_eq!(parts["a"], "1\n2\nstatus 0\n");
     }
 
+    /// Names of the checks that agree, and of those that don't.
+    fn compared(linux: &str, ochre: &str, known: &[&str]) -> (Vec<String>, Vec<String>) {
+        let parts = |text: &str| Parts::from([("abi-a".to_owned(), text.to_owned())]);
+        let known = known.iter().map(|&label| label.to_owned()).collect();
+        outcome(checks_of(&parts(linux), &parts(ochre), &known))
+    }
+
+    fn outcome(checks: Checks) -> (Vec<String>, Vec<String>) {
+        let (good, bad): (Vec<_>, Vec<_>) = checks.into_iter().partition(|(_, r)| r.is_ok());
+        let names = |checks: Vec<(String, _)>| checks.into_iter().map(|(name, _)| name).collect();
+        (names(good), names(bad))
+    }
+
     #[test]
     fn lines_are_compared_by_their_labels() {
-        let mut tally = Tally::default();
-        compare_lines(
-            "a test",
-            "a: 1\na: 2\nb: 3\n",
-            "a: 1\nb: 3\na: 4\nc: 5\n",
-            &BTreeSet::new(),
-            &mut tally,
+        let (good, bad) = compared("a: 1\na: 2\nb: 3\n", "a: 1\nb: 3\na: 4\nc: 5\n", &[]);
+        assert_eq!(good, ["abi-a: a", "abi-a: b"]);
+        assert_eq!(bad, ["abi-a: a (2)", "abi-a: c"]);
+        let (good, bad) = compared("a: 1\nb: 3\n", "a: 2\nb: 3\nc: 5\n", &["a: a", "a: c"]);
+        assert_eq!(good, ["abi-a: b"]);
+        assert!(bad.is_empty());
+    }
+
+    #[test]
+    fn any_answer_of_linux_is_right_and_no_other() {
+        let parts = |text: &str| Parts::from([("abi-a".to_owned(), text.to_owned())]);
+        let ochre = parts("a: 1\nb: 1\n");
+        let known = BTreeSet::new();
+        let mut checks = checks_of(&parts("a: 2\nb: 2\n"), &ochre, &known);
+        allow(
+            &mut checks,
+            &checks_of(&parts("a: 1\nb: 3\n"), &ochre, &known),
         );
-        assert_eq!(tally.to_string(), "2 passed, 2 failed");
-        let known = ["a: a", "a: c"].map(str::to_owned).into();
-        compare_lines(
-            "abi-a test",
-            "a: 1\nb: 3\n",
-            "a: 2\nb: 3\nc: 5\n",
-            &known,
-            &mut tally,
+        assert_eq!(
+            outcome(checks),
+            (vec!["abi-a: a".to_owned()], vec!["abi-a: b".to_owned()])
         );
-        assert_eq!(tally.to_string(), "3 passed, 2 failed");
+    }
+
+    #[test]
+    fn a_part_that_was_not_reached_fails() {
+        let linux = Parts::from([("script".to_owned(), "1\n".to_owned())]);
+        let checks = checks_of(&linux, &Parts::new(), &BTreeSet::new());
+        assert_eq!(outcome(checks), (vec![], vec!["script".to_owned()]));
     }
 
     #[test]
