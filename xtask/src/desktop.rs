@@ -18,7 +18,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// How often the screen is looked at.
+/// How often the screen is looked at, if nobody is in a hurry.
 const INTERVAL: Duration = Duration::from_millis(100);
 /// How long the session may take to come up, and what is waited for after that.
 pub const PATIENCE: Duration = Duration::from_secs(120);
@@ -33,8 +33,12 @@ pub struct Desktop {
     started: Receiver<String>,
     /// The picture's file on the way from QEMU to here.
     scratch: Scratch,
+    /// How often the screen is looked at while something is waited for.
+    pub interval: Duration,
     /// How long something is waited for.
     pub patience: Duration,
+    /// How long one event of keyboard or pointer comes after the other, at least.
+    pub pace: Duration,
     /// The screen's size when it was last looked at.
     size: (usize, usize),
 }
@@ -62,7 +66,9 @@ impl Desktop {
             console,
             started,
             scratch: Scratch(folder.join(format!("{}.ppm", std::process::id()))),
+            interval: INTERVAL,
             patience: PATIENCE,
+            pace: Duration::ZERO,
             size: (0, 0),
         })
     }
@@ -101,7 +107,7 @@ impl Desktop {
             if start.elapsed() > self.patience {
                 bail!("never seen: {what}");
             }
-            thread::sleep(INTERVAL);
+            thread::sleep(self.interval);
         }
     }
 
@@ -184,6 +190,24 @@ impl Desktop {
         self.button(false)
     }
 
+    /// Pulls out the device of this name.
+    pub fn unplug(&mut self, id: &str) -> Result<()> {
+        self.control.execute("device_del", json!({ "id": id }))?;
+        Ok(())
+    }
+
+    /// Plugs in a device: its kind, and its properties as `NAME=VALUE`, between commas.
+    pub fn plug(&mut self, device: &str) -> Result<()> {
+        let mut properties = device.split(',');
+        let mut arguments = json!({ "driver": properties.next() });
+        for property in properties {
+            let (name, value) = property.split_once('=').context("no NAME=VALUE")?;
+            arguments[name] = json!(value);
+        }
+        self.control.execute("device_add", arguments)?;
+        Ok(())
+    }
+
     /// Ends the machine: what its console said, and how QEMU ended if it did so by itself.
     pub fn end(mut self) -> String {
         if self.control.screenshot(&self.scratch.0, "ppm").is_err() {
@@ -198,6 +222,7 @@ impl Desktop {
     fn send(&mut self, events: Vec<serde_json::Value>) -> Result<()> {
         self.control
             .execute("input-send-event", json!({ "events": events }))?;
+        thread::sleep(self.pace);
         Ok(())
     }
 }

@@ -9,8 +9,9 @@
 use crate::guest::{Guest, Request};
 use crate::image::Recipe;
 use crate::input;
-use crate::qemu::{Machine, Screen};
+use crate::qemu::Machine;
 use crate::reports::{self, Ending, Report};
+use crate::seat::Seat;
 use crate::setup::{self, Purpose};
 use anyhow::{Result, bail};
 use std::ffi::OsString;
@@ -89,7 +90,7 @@ pub fn command(arguments: Arguments) -> Result<ExitCode> {
     let built = guest.build(&recipe, Some(&request))?;
     let (mut machine, _disk) = guest.machine(&built)?;
     if recipe.session {
-        machine.desktop(Screen::default());
+        machine.desktop(Seat::default());
     }
     machine.without_display();
     let timeout = arguments.timeout.map(Duration::from_secs);

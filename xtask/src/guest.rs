@@ -85,6 +85,18 @@ pub struct Built {
 }
 
 impl Guest {
+    /// Ochre on this machine, with nothing added.
+    pub fn new(size: Size) -> Guest {
+        Guest {
+            add: Vec::new(),
+            size,
+            kernel: Kernel::Ochre,
+            uefi: false,
+            append: String::new(),
+            libc: Libc::Relibc,
+        }
+    }
+
     /// Builds the image with what is added, and the kernel.
     pub fn build(&self, recipe: &Recipe, request: Option<&Request>) -> Result<Built> {
         if self.uefi {

@@ -26,6 +26,7 @@ mod reports;
 mod rfb;
 mod run;
 mod screenshot;
+mod seat;
 mod setup;
 mod sysroot;
 mod test;

@@ -1,6 +1,7 @@
 //! The virtual machine: one way to put QEMU's command line together, for every command that boots.
 
 use crate::process;
+use crate::seat::Seat;
 use anyhow::{Context, Result};
 use std::ffi::OsString;
 use std::io::Read;
@@ -35,74 +36,6 @@ pub struct Size {
     /// Memory in MiB [default: 512, and what the added files take].
     #[arg(long, value_name = "M")]
     pub memory: Option<u64>,
-}
-
-/// What the machine shows its desktop on.
-#[derive(Clone, Copy, Default, clap::Args)]
-pub struct Screen {
-    /// The screen's size in pixels [default: the display adapter's own].
-    #[arg(long, value_name = "WxH", value_parser = size_of)]
-    pub size: Option<(u32, u32)>,
-    /// The display adapter.
-    #[arg(long, value_enum, default_value = "virtio")]
-    pub gpu: Gpu,
-    /// The keyboard and the pointer.
-    #[arg(long, value_enum, default_value = "virtio")]
-    pub input: Input,
-}
-
-/// How keyboard and pointer are plugged in.
-#[derive(Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Input {
-    /// virtio keyboard and tablet.
-    #[default]
-    Virtio,
-    /// USB: a tablet, and a keyboard behind a hub, on an xHCI controller.
-    Usb,
-    /// The PS/2 keyboard and mouse that a PC's board has.
-    Ps2,
-}
-
-impl Input {
-    fn devices(self) -> &'static [&'static str] {
-        match self {
-            Input::Virtio => &["virtio-keyboard-pci", "virtio-tablet-pci"],
-            Input::Usb => &[
-                "qemu-xhci,id=usb",
-                "usb-tablet,bus=usb.0,port=1",
-                "usb-hub,bus=usb.0,port=2",
-                "usb-kbd,id=keyboard,bus=usb.0,port=2.3",
-            ],
-            Input::Ps2 => &[],
-        }
-    }
-}
-
-/// A display adapter that QEMU has.
-#[derive(Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Gpu {
-    /// virtio-gpu.
-    #[default]
-    Virtio,
-    /// The standard VGA, with the Bochs display interface.
-    Bochs,
-    /// A Cirrus adapter, for which Ochre has no driver: with --uefi, the screen is as the firmware
-    /// has set it up.
-    Cirrus,
-}
-
-impl Gpu {
-    fn device(self) -> &'static str {
-        match self {
-            Gpu::Virtio => "virtio-vga",
-            Gpu::Bochs => "VGA,edid=on",
-            Gpu::Cirrus => "cirrus-vga",
-        }
-    }
-
-    fn takes_size(self) -> bool {
-        self != Gpu::Cirrus
-    }
 }
 
 impl Machine {
@@ -151,13 +84,9 @@ impl Machine {
     }
 
     /// Has a screen, a keyboard and a pointer.
-    pub fn desktop(&mut self, screen: Screen) -> &mut Machine {
-        let mut adapter = screen.gpu.device().to_owned();
-        if let (Some((width, height)), true) = (screen.size, screen.gpu.takes_size()) {
-            adapter += &format!(",xres={width},yres={height}");
-        }
-        for device in std::iter::once(&*adapter).chain(screen.input.devices().iter().copied()) {
-            self.command.args(["-device", device]);
+    pub fn desktop(&mut self, seat: Seat) -> &mut Machine {
+        for device in seat.devices() {
+            self.command.args(["-device", &device]);
         }
         self
     }
@@ -265,18 +194,6 @@ impl Drop for Running {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
-}
-
-/// A screen's size, of `WIDTHxHEIGHT`.
-pub fn size_of(text: &str) -> Result<(u32, u32), String> {
-    let (width, height) = text.split_once('x').ok_or("expected WIDTHxHEIGHT")?;
-    let number = |text: &str| match text.parse() {
-        Ok(number @ 64..=16384) => Ok(number),
-        _ => Err(format!(
-            "{text} is no number of pixels between 64 and 16384"
-        )),
-    };
-    Ok((number(width)?, number(height)?))
 }
 
 /// Whether KVM really works here: a device node alone doesn't say so, the processor's flag does.

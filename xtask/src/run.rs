@@ -3,7 +3,7 @@
 use crate::guest::Guest;
 use crate::image::Recipe;
 use crate::process;
-use crate::qemu::Screen;
+use crate::seat::Seat;
 use crate::setup::{self, Purpose};
 use anyhow::Result;
 use clap::ValueEnum;
@@ -22,7 +22,7 @@ pub struct Arguments {
     #[arg(long, value_enum)]
     display: Option<Display>,
     #[command(flatten)]
-    screen: Screen,
+    seat: Seat,
     /// Further arguments for QEMU.
     #[arg(last = true, value_name = "QEMU ARGS")]
     qemu: Vec<OsString>,
@@ -56,12 +56,12 @@ pub fn command(arguments: Arguments) -> Result<ExitCode> {
     {
         Display::None => machine.arguments(["-display", "none"]),
         Display::Gtk => machine
-            .desktop(arguments.screen)
+            .desktop(arguments.seat)
             .arguments(["-display", "gtk"]),
         Display::Vnc => {
             process::say("   the screen is on VNC, localhost:5900");
             machine
-                .desktop(arguments.screen)
+                .desktop(arguments.seat)
                 .arguments(["-display", "vnc=localhost:0"])
         }
     };

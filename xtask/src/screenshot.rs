@@ -8,7 +8,7 @@ use crate::desktop::Desktop;
 use crate::guest::{Guest, Request};
 use crate::image::Recipe;
 use crate::process;
-use crate::qemu::Screen;
+use crate::seat::Seat;
 use crate::setup::{self, Purpose};
 use anyhow::{Context, Result};
 use std::ffi::OsString;
@@ -32,7 +32,7 @@ pub struct Arguments {
     #[command(flatten)]
     guest: Guest,
     #[command(flatten)]
-    screen: Screen,
+    seat: Seat,
     /// Wait at least so many seconds after the start of the session.
     #[arg(long, value_name = "S", default_value_t = 0)]
     wait: u64,
@@ -55,11 +55,11 @@ pub fn command(arguments: Arguments) -> Result<ExitCode> {
     };
     let built = guest.build(&recipe, Some(&request))?;
     let (mut machine, _disk) = guest.machine(&built)?;
-    let screen = Screen {
-        size: Some(arguments.screen.size.unwrap_or(SIZE)),
-        ..arguments.screen
+    let seat = Seat {
+        size: Some(arguments.seat.size.unwrap_or(SIZE)),
+        ..arguments.seat
     };
-    machine.desktop(screen).without_display();
+    machine.desktop(seat).without_display();
     let mut desktop = Desktop::start(machine)?;
     let taken = take(&mut desktop, &arguments);
     if let Ok(true) = taken {

@@ -4,15 +4,16 @@
 //! tells whether what was done had its effect. So each step prints a colour of its own.
 
 use super::{Machines, Tally};
-use crate::build::{Builder, Libc};
+use crate::build::Builder;
 use crate::desktop::{Desktop, PATIENCE};
-use crate::guest::{Guest, Kernel, Request};
+use crate::guest::{Guest, Request};
 use crate::image::Recipe;
 use crate::paths;
 use crate::picture::{Area, Colour, Picture};
 use crate::process;
-use crate::qemu::{Gpu, Input, Screen, Size};
+use crate::qemu::Size;
 use crate::rfb::Viewer;
+use crate::seat::{Gpu, Input, Seat, USB_KEYBOARD};
 use anyhow::{Context, Result, ensure};
 use std::fs;
 use std::path::PathBuf;
@@ -33,6 +34,7 @@ struct Case {
     smp: u8,
     uefi: bool,
     gpu: Gpu,
+    input: Input,
     steps: &'static [Step],
 }
 
@@ -49,14 +51,17 @@ enum Step {
     Resolution,
     /// Kills a driver, by its process's name, and goes on typing.
     Kill(&'static str),
+    /// Pulls the USB keyboard out, plugs it in again, and goes on typing.
+    Replug,
 }
 
-const CASES: [Case; 5] = [
+const CASES: [Case; 6] = [
     Case {
         name: "virtio-gpu, two processors",
         smp: 2,
         uefi: false,
         gpu: Gpu::Virtio,
+        input: Input::Virtio,
         steps: &[
             Step::Terminal,
             Step::Drag,
@@ -72,6 +77,7 @@ const CASES: [Case; 5] = [
         smp: 1,
         uefi: true,
         gpu: Gpu::Virtio,
+        input: Input::Virtio,
         steps: &[Step::Terminal, Step::Kill("virtio-gpu")],
     },
     Case {
@@ -79,6 +85,7 @@ const CASES: [Case; 5] = [
         smp: 4,
         uefi: false,
         gpu: Gpu::Virtio,
+        input: Input::Virtio,
         steps: &[Step::Terminal, Step::Drag, Step::Kill("virtio-input")],
     },
     Case {
@@ -86,6 +93,7 @@ const CASES: [Case; 5] = [
         smp: 2,
         uefi: false,
         gpu: Gpu::Bochs,
+        input: Input::Virtio,
         steps: &[Step::Terminal, Step::Drag, Step::Kill("bochs"), Step::Drag],
     },
     Case {
@@ -93,7 +101,22 @@ const CASES: [Case; 5] = [
         smp: 2,
         uefi: true,
         gpu: Gpu::Cirrus,
+        input: Input::Virtio,
         steps: &[Step::Terminal, Step::Drag],
+    },
+    Case {
+        name: "USB keyboard and tablet",
+        smp: 2,
+        uefi: false,
+        gpu: Gpu::Virtio,
+        input: Input::Usb,
+        steps: &[
+            Step::Terminal,
+            Step::Drag,
+            Step::Replug,
+            Step::Kill("xhci"),
+            Step::Drag,
+        ],
     },
 ];
 
@@ -111,18 +134,14 @@ pub fn run(builder: &Builder, machines: Machines) -> Result<Tally> {
 
 impl Case {
     fn run(&self, machines: Machines) -> Result<()> {
-        let guest = Guest {
-            // The shell that the terminal starts.
-            add: vec!["/bin/busybox:/bin/sh".parse().map_err(anyhow::Error::msg)?],
-            size: Size {
-                smp: machines.smp.unwrap_or(self.smp),
-                memory: None,
-            },
-            kernel: Kernel::Ochre,
-            uefi: machines.uefi || self.uefi,
-            append: String::new(),
-            libc: Libc::Relibc,
-        };
+        let mut guest = Guest::new(Size {
+            smp: machines.smp.unwrap_or(self.smp),
+            memory: None,
+        });
+        guest.uefi = machines.uefi || self.uefi;
+        // The shell that the terminal starts.
+        let shell = "/bin/busybox:/bin/sh".parse();
+        guest.add.push(shell.map_err(anyhow::Error::msg)?);
         let request = Request {
             words: Vec::new(),
             environment: Vec::new(),
@@ -131,18 +150,20 @@ impl Case {
         };
         let built = guest.build(&Recipe::load("desktop")?, Some(&request))?;
         let (mut machine, _disk) = guest.machine(&built)?;
-        machine.desktop(Screen {
+        machine.desktop(Seat {
             size: Some(SIZE),
             gpu: self.gpu,
-            input: Input::Virtio,
+            input: self.input,
         });
         let folder = paths::target().join("test-desktop");
         fs::create_dir_all(&folder)?;
         // The path of a socket is short.
         let socket = std::env::temp_dir().join(format!("ochre-vnc-{}", std::process::id()));
         machine.arguments(["-display", &format!("vnc=unix:{}", socket.display())]);
+        let mut desktop = Desktop::start(machine)?;
+        desktop.pace = self.input.pace();
         let mut person = Person {
-            desktop: Desktop::start(machine)?,
+            desktop,
             socket,
             paints: 0,
         };
@@ -245,6 +266,11 @@ impl Person {
                     "for p in /proc/[0-9]*; do read c <$p/comm; \
                      [ $c = {name} ] && kill -9 ${{p#/proc/}}; done\n"
                 ))?;
+                self.paint_at_last()?;
+            }
+            Step::Replug => {
+                self.desktop.unplug("keyboard")?;
+                self.desktop.plug(USB_KEYBOARD)?;
                 self.paint_at_last()?;
             }
         }
