@@ -2,13 +2,23 @@
 //! machine. Runs alternate between the kernels, so that a busy host is unfair to both alike; the
 //! median of a row's runs counts.
 
+mod frames;
+
+use crate::desktop::Desktop;
+use crate::guest::Guest;
+use crate::image::Recipe;
+use crate::qemu::Size;
+use crate::seat::Seat;
+use crate::setup::{self, Purpose};
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
+use frames::Compositor;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
 
 /// Measure Ochre, and another kernel to compare with. All rows are times: a ratio below 1 says that
 /// Ochre is faster.
@@ -39,8 +49,14 @@ enum Peer {
 
 /// How long the whole of one boot may take, in seconds.
 const LIMIT: &str = "900";
-/// The row that is measured from here: from the machine's start to the first process at work.
+/// Rows that are measured from here: from the machine's start to the first process at work, and to
+/// the desktop's first picture on the screen, which only Ochre has.
 const BOOT: &str = "boot-to-command";
+const DESKTOP: &str = "boot-to-desktop";
+/// How often the screen is looked at for it.
+const LOOK: Duration = Duration::from_millis(10);
+/// What is drawn before the desktop (firmware's and kernel's text) has fewer colours.
+const COLOURS: usize = 64;
 
 /// Values of each row, in the order of the runs.
 type Values = BTreeMap<String, Vec<f64>>;
@@ -62,11 +78,29 @@ struct Line {
 /// `./x bench`.
 pub fn command(arguments: &Arguments) -> Result<ExitCode> {
     let (mut ochre, mut linux) = (Values::new(), Values::new());
+    let frames: Vec<_> = frames::ROWS
+        .into_iter()
+        .filter(|(row, _)| arguments.wants(row))
+        .collect();
+    if !frames.is_empty() {
+        setup::ensure(&[Purpose::Bench])?;
+        frames::build()?;
+    }
     for run in 1..=arguments.runs {
         eprintln!("   run {run} of {}", arguments.runs);
-        measure("ochre", arguments, &mut ochre)?;
-        if arguments.peer.is_some() {
+        if arguments.wants_guests() {
+            measure("ochre", arguments, &mut ochre)?;
+        }
+        if arguments.wants(DESKTOP) {
+            let nanos = first_picture(arguments.smp)?.as_nanos() as f64;
+            ochre.entry(DESKTOP.to_owned()).or_default().push(nanos);
+        }
+        if arguments.peer.is_some() && arguments.wants_guests() {
             measure("linux", arguments, &mut linux)?;
+        }
+        frames::measure(Compositor::Ochre, &frames, &mut ochre)?;
+        if arguments.peer.is_some() {
+            frames::measure(Compositor::Weston, &frames, &mut linux)?;
         }
     }
     let table = Table::of(&ochre, &linux);
@@ -76,6 +110,36 @@ pub fn command(arguments: &Arguments) -> Result<ExitCode> {
         fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+impl Arguments {
+    fn wants(&self, row: &str) -> bool {
+        self.names.is_empty() || self.names.iter().any(|name| row.starts_with(name))
+    }
+
+    /// Whether a row may be asked for that is measured in the guest.
+    fn wants_guests(&self) -> bool {
+        let elsewhere = |name: &String| name.starts_with("frame-") || name.starts_with(DESKTOP);
+        self.names.is_empty() || !self.names.iter().all(elsewhere)
+    }
+}
+
+/// How long after the machine's start the desktop is on its screen.
+fn first_picture(smp: u8) -> Result<Duration> {
+    let recipe = Recipe::load("desktop")?;
+    setup::ensure(recipe.purposes())?;
+    let guest = Guest::new(Size { smp, memory: None });
+    let built = guest.build(&recipe, None)?;
+    let (mut machine, _disk) = guest.machine(&built)?;
+    machine.desktop(Seat::default()).without_display();
+    let start = Instant::now();
+    let mut desktop = Desktop::start(machine)?;
+    desktop.interval = LOOK;
+    let seen = desktop.until("the desktop", |now| now.is_rich(COLOURS).then_some(()));
+    let taken = start.elapsed();
+    let console = desktop.end();
+    seen.context(console)?;
+    Ok(taken)
 }
 
 /// Boots a kernel once, and takes down what the benchmarks print.
@@ -111,12 +175,10 @@ fn measure(kernel: &str, arguments: &Arguments, values: &mut Values) -> Result<(
         let (name, value) = row(line).with_context(|| format!("no row: {line:?}"))?;
         values.entry(name).or_default().push(value);
     }
-    let wants_boot =
-        arguments.names.is_empty() || arguments.names.iter().any(|n| BOOT.starts_with(n));
     let started = errors
         .lines()
         .find_map(|line| line.strip_prefix(super::exec::STARTED));
-    if let Some(seconds) = started.filter(|_| wants_boot) {
+    if let Some(seconds) = started.filter(|_| arguments.wants(BOOT)) {
         let seconds: f64 = seconds.trim().parse().context("no number of seconds")?;
         values
             .entry(BOOT.to_owned())

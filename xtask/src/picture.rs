@@ -1,6 +1,7 @@
 //! What is on a screen, as QEMU writes it: the binary form of PPM (netpbm's `ppm(5)`).
 
 use anyhow::{Context, Result, bail, ensure};
+use std::collections::BTreeSet;
 
 /// The largest side that is believed.
 const MAX_SIDE: usize = 16384;
@@ -64,6 +65,15 @@ impl Picture {
         [self.pixels[at], self.pixels[at + 1], self.pixels[at + 2]]
     }
 
+    /// Whether it shows more than a few plain areas and letters: at least so many colours, on a
+    /// grid of 16 pixels.
+    pub fn is_rich(&self, colours: usize) -> bool {
+        let rows = (0..self.height).step_by(16);
+        let points = rows.flat_map(|y| (0..self.width).step_by(16).map(move |x| (x, y)));
+        let seen: BTreeSet<Colour> = points.map(|(x, y)| self.at(x, y)).collect();
+        seen.len() >= colours
+    }
+
     /// The least area with all pixels of exactly this colour, and how many there are.
     pub fn find(&self, colour: Colour) -> Option<(Area, usize)> {
         let mut bounds: Option<[usize; 4]> = None;
@@ -106,6 +116,7 @@ mod tests {
         };
         assert_eq!(picture.find([7, 8, 9]), Some((area, 2)));
         assert_eq!(picture.find([1, 1, 1]), None);
+        assert!(picture.is_rich(1) && !picture.is_rich(2));
     }
 
     #[test]

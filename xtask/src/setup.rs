@@ -25,6 +25,8 @@ pub enum Purpose {
     Desktop,
     /// The tests.
     Test,
+    /// What is measured beside Ochre.
+    Bench,
 }
 
 /// Something that must be there.
@@ -42,7 +44,7 @@ pub struct Need {
 }
 
 /// Everything.
-pub const NEEDS: [Need; 14] = [
+pub const NEEDS: [Need; 15] = [
     Need {
         what: "a Rust compiler for the guest",
         why: "builds kernel, loader and programs",
@@ -143,6 +145,13 @@ pub const NEEDS: [Need; 14] = [
         purpose: Purpose::Test,
         packages: &[&["cpio"]],
         find: || program("cpio"),
+    },
+    Need {
+        what: "weston",
+        why: "draws frames that ours are measured beside",
+        purpose: Purpose::Bench,
+        packages: &[&["weston"]],
+        find: || program("weston"),
     },
 ];
 

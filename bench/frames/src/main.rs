@@ -1,0 +1,212 @@
+//! A Wayland client that redraws by plan, for whoever measures its compositor meanwhile.
+//!
+//! `frames PLAN` shows the plan's windows and says `ready`. For each line `COUNT` that it is given
+//! it draws so many frames, each once the compositor asks for it, and says `done`.
+
+mod window;
+
+use anyhow::{Context, Result, bail};
+use std::io::BufRead;
+use std::process::ExitCode;
+use wayland_client::globals::{GlobalListContents, registry_queue_init};
+use wayland_client::protocol::{
+    wl_buffer, wl_callback, wl_compositor, wl_registry, wl_shm, wl_shm_pool, wl_surface,
+};
+use wayland_client::{Connection, Dispatch, QueueHandle};
+use wayland_protocols::xdg::shell::client::{xdg_surface, xdg_toplevel, xdg_wm_base};
+use window::{Draw, Window};
+
+const HELP: &str = "\
+Usage: frames PLAN
+
+Plans: full    one window of 800x600, redrawn whole
+       small   the same, of which 32x32 pixels change
+       twenty  twenty windows of 300x200, of which 32x32 pixels change each
+
+Says `ready`; for each line COUNT draws so many frames and says `done`.";
+
+/// Most frames that are drawn for one line.
+const MOST: u32 = 100_000;
+
+/// Windows of one size, and what changes in each of them with a frame.
+struct Plan {
+    windows: usize,
+    size: (i32, i32),
+    draw: Draw,
+}
+
+fn plan(name: &str) -> Option<Plan> {
+    let (windows, size, draw) = match name {
+        "full" => (1, (800, 600), Draw::Whole),
+        "small" => (1, (800, 600), Draw::Part),
+        "twenty" => (20, (300, 200), Draw::Part),
+        _ => return None,
+    };
+    Some(Plan {
+        windows,
+        size,
+        draw,
+    })
+}
+
+fn main() -> ExitCode {
+    let argument = std::env::args().nth(1).unwrap_or_default();
+    if argument == "--help" {
+        println!("{HELP}");
+        return ExitCode::SUCCESS;
+    }
+    let Some(plan) = plan(&argument) else {
+        eprintln!("frames: no plan {argument:?}\n\n{HELP}");
+        return ExitCode::FAILURE;
+    };
+    match run(&plan) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("frames: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What the compositor has said; windows by their numbers.
+#[derive(Default)]
+struct State {
+    /// Which windows have been told their state.
+    configured: Vec<bool>,
+    /// How many windows still wait for the compositor to ask for their next frame.
+    waiting: usize,
+    closed: bool,
+}
+
+fn run(plan: &Plan) -> Result<()> {
+    let connection = Connection::connect_to_env().context("no Wayland compositor")?;
+    let (globals, mut queue) = registry_queue_init::<State>(&connection)?;
+    let to = queue.handle();
+    let compositor: wl_compositor::WlCompositor = globals.bind(&to, 4..=4, ())?;
+    let shm: wl_shm::WlShm = globals.bind(&to, 1..=1, ())?;
+    let shell: xdg_wm_base::XdgWmBase = globals.bind(&to, 1..=1, ())?;
+
+    let mut state = State {
+        configured: vec![false; plan.windows],
+        ..State::default()
+    };
+    let mut windows = Vec::new();
+    for number in 0..plan.windows {
+        let surface = compositor.create_surface(&to, ());
+        let role = shell.get_xdg_surface(&surface, &to, number);
+        let toplevel = role.get_toplevel(&to, ());
+        toplevel.set_title(format!("frames {number}"));
+        surface.commit();
+        windows.push(Window::new(surface, &shm, &to, plan.size)?);
+    }
+    while !state.configured.iter().all(|&configured| configured) {
+        queue.blocking_dispatch(&mut state)?;
+    }
+    let mut frame = |draw: Draw| -> Result<()> {
+        for window in &mut windows {
+            window.draw(draw, &to)?;
+        }
+        state.waiting = windows.len();
+        while state.waiting > 0 {
+            queue.blocking_dispatch(&mut state)?;
+            if state.closed {
+                bail!("a window was closed");
+            }
+        }
+        Ok(())
+    };
+    // Both buffers of each window have all their pixels then.
+    frame(Draw::Whole)?;
+    frame(Draw::Whole)?;
+    println!("ready");
+    for line in std::io::stdin().lock().lines() {
+        let line = line?;
+        let count: u32 = line
+            .trim()
+            .parse()
+            .with_context(|| format!("no number: {line:?}"))?;
+        for _ in 0..count.min(MOST) {
+            frame(plan.draw)?;
+        }
+        println!("done");
+    }
+    Ok(())
+}
+
+impl Dispatch<wl_registry::WlRegistry, GlobalListContents> for State {
+    fn event(
+        _: &mut State,
+        _: &wl_registry::WlRegistry,
+        _: wl_registry::Event,
+        _: &GlobalListContents,
+        _: &Connection,
+        _: &QueueHandle<State>,
+    ) {
+    }
+}
+
+impl Dispatch<xdg_wm_base::XdgWmBase, ()> for State {
+    fn event(
+        _: &mut State,
+        shell: &xdg_wm_base::XdgWmBase,
+        event: xdg_wm_base::Event,
+        (): &(),
+        _: &Connection,
+        _: &QueueHandle<State>,
+    ) {
+        if let xdg_wm_base::Event::Ping { serial } = event {
+            shell.pong(serial);
+        }
+    }
+}
+
+impl Dispatch<xdg_surface::XdgSurface, usize> for State {
+    fn event(
+        state: &mut State,
+        role: &xdg_surface::XdgSurface,
+        event: xdg_surface::Event,
+        &number: &usize,
+        _: &Connection,
+        _: &QueueHandle<State>,
+    ) {
+        if let xdg_surface::Event::Configure { serial } = event {
+            role.ack_configure(serial);
+            state.configured[number] = true;
+        }
+    }
+}
+
+impl Dispatch<xdg_toplevel::XdgToplevel, ()> for State {
+    fn event(
+        state: &mut State,
+        _: &xdg_toplevel::XdgToplevel,
+        event: xdg_toplevel::Event,
+        (): &(),
+        _: &Connection,
+        _: &QueueHandle<State>,
+    ) {
+        // It keeps its size, whatever another is proposed.
+        if let xdg_toplevel::Event::Close = event {
+            state.closed = true;
+        }
+    }
+}
+
+impl Dispatch<wl_callback::WlCallback, ()> for State {
+    fn event(
+        state: &mut State,
+        _: &wl_callback::WlCallback,
+        _: wl_callback::Event,
+        (): &(),
+        _: &Connection,
+        _: &QueueHandle<State>,
+    ) {
+        state.waiting = state.waiting.saturating_sub(1);
+    }
+}
+
+wayland_client::delegate_noop!(State: wl_compositor::WlCompositor);
+wayland_client::delegate_noop!(State: wl_shm_pool::WlShmPool);
+wayland_client::delegate_noop!(State: ignore wl_shm::WlShm);
+wayland_client::delegate_noop!(State: ignore wl_surface::WlSurface);
+wayland_client::delegate_noop!(State: ignore wl_buffer::WlBuffer);
