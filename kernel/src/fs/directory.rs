@@ -78,17 +78,15 @@ fn push(out: &mut Vec<u8>, room: usize, ino: u64, next: u64, kind: NodeKind, nam
     if out.len() + size > room {
         return false;
     }
-    let end = out.len() + size;
-    let mut header = [0; HEADER];
-    header[..8].copy_from_slice(&ino.to_ne_bytes());
-    header[8..16].copy_from_slice(&next.to_ne_bytes());
-    header[16..18].copy_from_slice(&(size as u16).to_ne_bytes());
-    header[18] = kind.dirent_type();
-    out.extend_from_slice(&header);
-    out.extend_from_slice(name);
-    // The name's NUL, and the rest of eight bytes.
-    let padding = end - out.len();
-    out.extend_from_slice(&[0; 8][..padding.min(8)]);
+    let at = out.len();
+    // The name's NUL, and the rest of eight bytes, stay zero.
+    out.resize(at + size, 0);
+    let entry = &mut out[at..];
+    entry[..8].copy_from_slice(&ino.to_ne_bytes());
+    entry[8..16].copy_from_slice(&next.to_ne_bytes());
+    entry[16..18].copy_from_slice(&(size as u16).to_ne_bytes());
+    entry[18] = kind.dirent_type();
+    entry[HEADER..HEADER + name.len()].copy_from_slice(name);
     true
 }
 
