@@ -11,6 +11,7 @@
 //! first process of an initramfs ([`first_process`]), so that the two can be compared.
 #![forbid(unsafe_code)]
 
+mod appear;
 mod first_process;
 mod input;
 mod relay;
@@ -23,7 +24,6 @@ use anyhow::{Context, Result};
 use std::io::{Write, pipe};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitCode, Stdio};
-use std::time::Duration;
 
 fn main() -> ExitCode {
     let first = std::process::id() == 1;
@@ -50,10 +50,7 @@ fn work() -> Result<()> {
     };
     let mut report = Report::open()?;
     for path in &request.wait {
-        // A socket that another unit makes: there is nothing to wait on before it exists.
-        while !path.exists() {
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        appear::wait_for(path)?;
     }
     report.started()?;
     if request.arguments.is_empty() {
