@@ -27,19 +27,11 @@ pub fn kernel() -> Result<PathBuf> {
             "--important",
             "linux-image-amd64",
         ]))?;
-        let package = list
-            .split_whitespace()
-            .find(|word| word.starts_with("linux-image-"))
-            .filter(|word| word.chars().any(|c| c.is_ascii_digit()))
-            .or_else(|| {
-                list.split_whitespace()
-                    .rfind(|word| word.starts_with("linux-image-"))
-            })
-            .context("apt knows no linux-image-amd64; run apt-get update")?
-            .to_owned();
+        let package =
+            newest_package(&list).context("apt knows no linux-image-amd64; run apt-get update")?;
         process::run(
             Command::new("apt-get")
-                .args(["-qq", "download", &package])
+                .args(["-qq", "download", package])
                 .current_dir(&folder),
         )?;
         for entry in std::fs::read_dir(&folder)? {
@@ -51,6 +43,16 @@ pub fn kernel() -> Result<PathBuf> {
         }
         newest(&folder.join("boot")).context("the package holds no kernel")
     })
+}
+
+/// The package with the kernel, of what apt says that `linux-image-amd64` depends on.
+fn newest_package(depends: &str) -> Option<&str> {
+    let packages = depends
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("Depends: "));
+    packages
+        .filter(|package| package.starts_with("linux-image-"))
+        .next_back()
 }
 
 fn newest(folder: &Path) -> Option<PathBuf> {
@@ -72,4 +74,17 @@ fn newest(folder: &Path) -> Option<PathBuf> {
                 .and_then(|metadata| metadata.modified())
                 .ok()
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernels_package_is_what_the_other_depends_on() {
+        let said = "linux-image-amd64\n  Depends: linux-image-6.1.0-56-amd64\n";
+        assert_eq!(newest_package(said), Some("linux-image-6.1.0-56-amd64"));
+        assert_eq!(newest_package("linux-image-amd64\n"), None);
+        assert_eq!(newest_package(""), None);
+    }
 }

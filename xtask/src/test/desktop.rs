@@ -281,14 +281,14 @@ impl Person {
     fn paint_at_last(&mut self) -> Result<()> {
         let mut result = Ok(());
         for _ in 0..ATTEMPTS {
-            // What is left of a line on which keys were lost goes with it.
-            self.desktop.type_text("\n")?;
             self.desktop.patience = PATIENCE / ATTEMPTS;
             result = self.paint().map(drop);
             self.desktop.patience = PATIENCE;
             if result.is_ok() {
                 break;
             }
+            // What is left of a line on which keys were lost goes, open quotes included.
+            self.desktop.press(&["ctrl", "c"])?;
         }
         result
     }
