@@ -59,7 +59,7 @@ pub fn compare(builder: &Builder, machines: Machines) -> Result<Tally> {
     let mut part = |name: &str, command: &str| {
         all += &format!(
             "echo '{MARK}{name}'; mkdir -p /tmp/{name}; cd /tmp/{name}; \
-             /bin/busybox timeout 60 {command} 2>&1 </dev/null; echo \"status $?\"\n"
+             /bin/busybox timeout 300 {command} 2>&1 </dev/null; echo \"status $?\"\n"
         );
     };
     for name in &scripts {
@@ -69,7 +69,7 @@ pub fn compare(builder: &Builder, machines: Machines) -> Result<Tally> {
         part(&format!("{FAMILY}{family}"), &format!("/bin/abi {family}"));
     }
     let run = |kernel: &str, processors: &str| -> Result<Parts> {
-        let mut arguments = vec!["--kernel", kernel, "--smp", processors, "--timeout", "600"];
+        let mut arguments = vec!["--kernel", kernel, "--smp", processors, "--timeout", "1500"];
         if machines.uefi && kernel == "ochre" {
             arguments.push("--uefi");
         }
