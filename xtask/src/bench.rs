@@ -4,7 +4,7 @@
 
 mod frames;
 
-use crate::desktop::Desktop;
+use crate::desktop::{self, Desktop};
 use crate::guest::Guest;
 use crate::image::Recipe;
 use crate::qemu::Size;
@@ -55,8 +55,6 @@ const BOOT: &str = "boot-to-command";
 const DESKTOP: &str = "boot-to-desktop";
 /// How often the screen is looked at for it.
 const LOOK: Duration = Duration::from_millis(10);
-/// What is drawn before the desktop (firmware's and kernel's text) has fewer colours.
-const COLOURS: usize = 64;
 
 /// Values of each row, in the order of the runs.
 type Values = BTreeMap<String, Vec<f64>>;
@@ -135,7 +133,9 @@ fn first_picture(smp: u8) -> Result<Duration> {
     let start = Instant::now();
     let mut desktop = Desktop::start(machine)?;
     desktop.interval = LOOK;
-    let seen = desktop.until("the desktop", |now| now.is_rich(COLOURS).then_some(()));
+    let seen = desktop.until("the desktop", |now| {
+        desktop::shows_desktop(now).then_some(())
+    });
     let taken = start.elapsed();
     let console = desktop.end();
     seen.context(console)?;

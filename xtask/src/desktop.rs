@@ -111,9 +111,9 @@ impl Desktop {
         }
     }
 
-    /// Looks until the picture is another than `first` and has stayed for `still`, but at least
-    /// until `least`; false if it never does.
-    pub fn settle(&mut self, first: &Picture, still: Duration, least: Instant) -> Result<bool> {
+    /// Looks until a desktop is to be seen and has stayed the same for `still`, but at least until
+    /// `least`; false if it never does.
+    pub fn settle(&mut self, still: Duration, least: Instant) -> Result<bool> {
         let start = Instant::now();
         let patience = PATIENCE.max(least.saturating_duration_since(start) + still);
         let (mut last, mut since) = (self.look()?, start);
@@ -123,7 +123,7 @@ impl Desktop {
             if now != last {
                 (last, since) = (now, Instant::now());
             }
-            if last != *first && since.elapsed() >= still && Instant::now() >= least {
+            if shows_desktop(&last) && since.elapsed() >= still && Instant::now() >= least {
                 return Ok(true);
             }
         }
@@ -225,6 +225,12 @@ impl Desktop {
         thread::sleep(self.pace);
         Ok(())
     }
+}
+
+/// Whether it is a desktop rather than what firmware and kernel show before it, which has fewer
+/// colours: a session that is up may not have drawn yet.
+pub fn shows_desktop(picture: &Picture) -> bool {
+    picture.is_rich(32)
 }
 
 /// A file that goes when this does.

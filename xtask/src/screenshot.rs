@@ -2,7 +2,7 @@
 //! and writes the picture.
 //!
 //! Still means that nothing has changed for a while, after the session said that it is up and the
-//! screen shows something else than at the start.
+//! screen shows a desktop.
 
 use crate::desktop::Desktop;
 use crate::guest::{Guest, Request};
@@ -77,12 +77,11 @@ pub fn command(arguments: Arguments) -> Result<ExitCode> {
 
 /// Leaves the picture in its file once the screen is still; false if the session didn't come up.
 fn take(desktop: &mut Desktop, arguments: &Arguments) -> Result<bool> {
-    let blank = desktop.look()?;
     let up = process::step("waiting for the session", || Ok(desktop.wait_for_session()))?;
     if up {
         let least = Instant::now() + Duration::from_secs(arguments.wait);
         let settled = process::step("waiting until the screen is still", || {
-            desktop.settle(&blank, STILL, least)
+            desktop.settle(STILL, least)
         })?;
         if !settled {
             process::say("x: the screen never became still; the picture is of its last state");

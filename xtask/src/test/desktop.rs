@@ -190,14 +190,13 @@ struct Person {
 
 impl Person {
     fn work(&mut self, steps: &[Step]) -> Result<()> {
-        let blank = self.desktop.look()?;
         ensure!(
             self.desktop.wait_for_session(),
             "the session didn't come up"
         );
         let still = Duration::from_secs(1);
         let least = std::time::Instant::now();
-        let settled = self.desktop.settle(&blank, still, least)?;
+        let settled = self.desktop.settle(still, least)?;
         ensure!(settled, "the screen never became still");
         for step in steps {
             let start = std::time::Instant::now();
