@@ -47,12 +47,10 @@ pub fn kernel() -> Result<PathBuf> {
 
 /// The package with the kernel, of what apt says that `linux-image-amd64` depends on.
 fn newest_package(depends: &str) -> Option<&str> {
-    let packages = depends
+    depends
         .lines()
-        .filter_map(|line| line.trim().strip_prefix("Depends: "));
-    packages
-        .filter(|package| package.starts_with("linux-image-"))
-        .next_back()
+        .filter_map(|line| line.trim().strip_prefix("Depends: "))
+        .rfind(|package| package.starts_with("linux-image-"))
 }
 
 fn newest(folder: &Path) -> Option<PathBuf> {
