@@ -10,14 +10,17 @@ mod surfaces;
 use std::time::Duration;
 
 use smithay::{
-    backend::renderer::damage::OutputDamageTracker,
     desktop::{layer_map_for_output, utils::OutputPresentationFeedback},
     output::{Mode as OutputMode, Output, PhysicalProperties, Scale, Subpixel},
     reexports::wayland_server::backend::GlobalId,
     utils::{Logical, Physical, Point, Rectangle, Size, Transform},
 };
 
-use crate::{clock::Due, render::Tone, state::Compositor};
+use crate::{
+    clock::Due,
+    render::{Tone, Tracker},
+    state::Compositor,
+};
 
 /// An output's name for as long as the compositor runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -47,7 +50,7 @@ pub struct Screen {
     /// Smithay's handle.
     pub output: Output,
     global: GlobalId,
-    damage: OutputDamageTracker,
+    damage: Tracker,
     pacing: Pacing,
     feedback: Option<OutputPresentationFeedback>,
     last_vblank: Duration,
@@ -247,7 +250,7 @@ impl Outputs {
             && screen.tone != tone
         {
             screen.tone = tone;
-            screen.damage = OutputDamageTracker::from_output(&screen.output);
+            screen.damage = Tracker::default();
             screen.queue();
         }
     }
@@ -255,7 +258,7 @@ impl Outputs {
     /// Forgets what is on screen, so that the next frame draws all of it.
     pub fn damage_all(&mut self) {
         for screen in &mut self.screens {
-            screen.damage = OutputDamageTracker::from_output(&screen.output);
+            screen.damage = Tracker::default();
             screen.pacing = Pacing::Queued;
         }
     }
@@ -313,7 +316,7 @@ impl Compositor {
         let first = self.outputs.screens.is_empty();
         self.outputs.screens.push(Screen {
             id,
-            damage: OutputDamageTracker::from_output(&output),
+            damage: Tracker::default(),
             output,
             global,
             pacing: Pacing::Queued,

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use ochre_raster::Bitmap;
 use smithay::{
-    backend::renderer::damage::OutputDamageTracker,
     reexports::{
         wayland_protocols::wp::presentation_time::server::wp_presentation_feedback::Kind,
         wayland_server::protocol::wl_surface::WlSurface,
@@ -17,7 +16,7 @@ use crate::{
     Error,
     backend::{Backend, Presented, drm::LOST_FLIP},
     clock::Due,
-    render::{Extent, Target},
+    render::{Extent, Target, Tracker},
     state::Compositor,
 };
 
@@ -148,10 +147,7 @@ impl Compositor {
             .unwrap_or_default();
         let extent = Extent::from_signed(size.w, size.h)
             .ok_or_else(|| Error::Display("no such output".into()))?;
-        let Some(screen) = self.outputs.get(id) else {
-            return Err(Error::Display("no such output".into()));
-        };
-        let mut tracker = OutputDamageTracker::from_output(&screen.output);
+        let mut tracker = Tracker::default();
         let scene = self.scene(id, cursor);
         let mut bitmap = extent.bitmap();
         let background = self.look.background;

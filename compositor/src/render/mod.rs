@@ -1,11 +1,12 @@
 //! Frames: what they consist of ([`scene`]) and how it becomes pixels.
 //!
-//! The scene is a list of elements, front first. Smithay's damage tracker compares it with the one
-//! before and asks the elements to draw what changed; [`renderer`] draws for it. Everything the
+//! The scene is a list of elements, front first. [`damage`] compares it with the one before and asks
+//! the elements to draw what changed; [`renderer`] draws for it. Everything the
 //! compositor draws itself (frames, shadows, cursors, the switcher) is made once as a bitmap or a
 //! profile and kept in [`Painter`] until what it shows changes.
 
 mod cursor;
+mod damage;
 mod element;
 mod look;
 mod overlay;
@@ -23,14 +24,11 @@ use std::collections::HashMap;
 
 use ochre_raster::Color;
 use smithay::{
-    backend::renderer::{
-        Color32F,
-        damage::{Error as DamageError, OutputDamageTracker},
-        element::Id,
-    },
+    backend::renderer::element::Id,
     utils::{Physical, Rectangle},
 };
 
+pub use damage::Tracker;
 pub use look::Look;
 pub(crate) use overlay::window_picture;
 pub use renderer::{SoftFrame, SoftRenderer, SoftTexture};
@@ -50,9 +48,6 @@ pub enum RenderError {
     /// Outputs are drawn upright.
     #[error("rotated outputs are not drawn")]
     RotatedOutput,
-    /// The output has no size.
-    #[error("the output has no mode")]
-    NoMode,
 }
 
 /// The renderer and what it keeps from frame to frame.
@@ -86,27 +81,14 @@ impl Painter {
     /// Draws what changed since the frame that the target holds; tells where.
     pub fn render(
         &mut self,
-        tracker: &mut OutputDamageTracker,
+        tracker: &mut Tracker,
         target: &mut Target<'_>,
         age: usize,
         scene: &Scene,
         background: Color,
     ) -> Result<Option<Vec<Rectangle<i32, Physical>>>, RenderError> {
-        let channel = |shift: u32| f32::from((background.0 >> shift) as u8) / 255.0;
-        let background = Color32F::new(channel(16), channel(8), channel(0), 1.0);
-        tracker
-            .render_output(
-                &mut self.renderer,
-                target,
-                age,
-                scene.elements(),
-                background,
-            )
-            .map(|result| result.damage.cloned())
-            .map_err(|err| match err {
-                DamageError::Rendering(err) => err,
-                DamageError::OutputNoMode(_) => RenderError::NoMode,
-            })
+        let (elements, scale) = (scene.elements(), scene.scale());
+        tracker.render(&mut self.renderer, target, age, elements, scale, background)
     }
 
     /// A window has drawn something new.

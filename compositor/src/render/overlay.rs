@@ -4,15 +4,12 @@ use std::collections::{HashMap, HashSet};
 
 use ochre_raster::{Bitmap, Color, FixedRect, Radii, Rect, Shadow};
 use smithay::{
-    backend::renderer::{
-        damage::OutputDamageTracker,
-        element::{Id, Kind, surface::render_elements_from_surface_tree},
-    },
-    utils::{Physical, Point, Size, Transform},
+    backend::renderer::element::{Id, Kind, surface::render_elements_from_surface_tree},
+    utils::{Physical, Point, Size},
 };
 
 use super::{
-    Painter, Target,
+    Painter, Target, Tracker,
     element::{BitmapElement, Kept, SceneElement},
     target::Extent,
 };
@@ -243,13 +240,12 @@ pub(crate) fn window_picture(
         1.0,
         Kind::Unspecified,
     );
-    let mut tracker = OutputDamageTracker::new(size, scale, Transform::Normal);
     // Where the window has holes, the card shows.
-    let share = |shift: u32| f32::from((ground.0 >> shift) as u8) / 255.0;
-    let background = [share(16), share(8), share(0), 1.0];
     let mut target = Target::of(&mut whole);
+    let renderer = &mut painter.renderer;
+    let mut tracker = Tracker::default();
     tracker
-        .render_output(&mut painter.renderer, &mut target, 0, &elements, background)
+        .render(renderer, &mut target, 0, &elements, scale, ground)
         .ok()?;
     Some(whole)
 }

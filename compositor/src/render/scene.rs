@@ -34,12 +34,18 @@ const PREVIEW_STRENGTH: u8 = 56;
 #[derive(Default)]
 pub struct Scene {
     elements: Vec<SceneElement>,
+    scale: f64,
 }
 
 impl Scene {
     /// The elements, front first.
     pub fn elements(&self) -> &[SceneElement] {
         &self.elements
+    }
+
+    /// The output's scale.
+    pub fn scale(&self) -> f64 {
+        self.scale
     }
 }
 
@@ -100,7 +106,8 @@ impl Compositor {
                     Kind::Unspecified,
                 );
             }
-            return Scene { elements }; // where its locker shows nothing there is nothing
+            let scale = view.scale;
+            return Scene { elements, scale }; // where its locker shows nothing there is nothing
         }
         if let Some(switcher) = self.shell.switcher.clone() {
             self.push_switcher(&mut elements, &switcher, size, view.scale);
@@ -121,7 +128,10 @@ impl Compositor {
         self.push_layers(&mut elements, id, Layer::Background, &view);
         let wallpaper = self.painter.wallpaper.element(id, size, &self.look);
         elements.extend(wallpaper.map(SceneElement::from));
-        Scene { elements }
+        Scene {
+            elements,
+            scale: view.scale,
+        }
     }
 
     fn push_cursor(&mut self, elements: &mut Vec<SceneElement>, view: &View) {
