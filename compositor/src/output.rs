@@ -5,22 +5,21 @@
 //! Nothing asks: nothing is drawn, and no timer runs.
 
 mod frame;
+mod plug;
 mod surfaces;
+
+pub use plug::DisplayInfo;
 
 use std::time::Duration;
 
 use smithay::{
     desktop::{layer_map_for_output, utils::OutputPresentationFeedback},
-    output::{Mode as OutputMode, Output, PhysicalProperties, Scale, Subpixel},
+    output::Output,
     reexports::wayland_server::backend::GlobalId,
-    utils::{Logical, Physical, Point, Rectangle, Size, Transform},
+    utils::{Logical, Physical, Point, Rectangle, Size},
 };
 
-use crate::{
-    clock::Due,
-    render::{Tone, Tracker},
-    state::Compositor,
-};
+use crate::render::{Tone, Tracker};
 
 /// An output's name for as long as the compositor runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -122,6 +121,10 @@ impl Screen {
 #[derive(Debug, Default)]
 pub struct Outputs {
     screens: Vec<Screen>,
+    /// Those that are plugged in and switched off.
+    off: Vec<(OutputId, Output)>,
+    /// Where those were that are gone or off.
+    places: Vec<plug::Place>,
     /// Work areas whose windows have to find another.
     gone: Vec<Rectangle<i32, Logical>>,
     next_id: u32,
@@ -145,6 +148,18 @@ impl Outputs {
         self.screens.iter().find(|screen| screen.id == id)
     }
 
+    /// Smithay's handle of one, whether it is on or off.
+    pub fn handle(&self, id: OutputId) -> Option<&Output> {
+        let off = self.off.iter().find(|(other, _)| *other == id);
+        let on = self.get(id).map(|screen| &screen.output);
+        on.or(off.map(|(_, output)| output))
+    }
+
+    /// Those that are plugged in and switched off.
+    pub fn off(&self) -> impl Iterator<Item = (OutputId, &Output)> {
+        self.off.iter().map(|(id, output)| (*id, output))
+    }
+
     fn get_mut(&mut self, id: OutputId) -> Option<&mut Screen> {
         self.screens.iter_mut().find(|screen| screen.id == id)
     }
@@ -161,7 +176,7 @@ impl Outputs {
         self.most_on(rect).map(Screen::rect)
     }
 
-    fn most_on(&self, rect: Rectangle<i32, Logical>) -> Option<&Screen> {
+    pub(crate) fn most_on(&self, rect: Rectangle<i32, Logical>) -> Option<&Screen> {
         let shared = |screen: &&Screen| {
             let common = screen.rect().intersection(rect).unwrap_or_default();
             i64::from(common.size.w) * i64::from(common.size.h)
@@ -261,130 +276,5 @@ impl Outputs {
             screen.damage = Tracker::default();
             screen.pacing = Pacing::Queued;
         }
-    }
-}
-
-/// What a backend knows of a display.
-#[derive(Debug, Clone)]
-pub struct DisplayInfo {
-    /// Its connector's name (`Virtual-1`).
-    pub name: String,
-    /// Who made it.
-    pub make: String,
-    /// What it is.
-    pub model: String,
-    /// Its size in millimetres, 0 if unknown.
-    pub millimetres: (i32, i32),
-    /// Its size in pixels.
-    pub size: (i32, i32),
-    /// Its refresh rate in mHz.
-    pub refresh: i32,
-}
-
-impl Compositor {
-    /// A display appeared.
-    pub fn add_output(&mut self, info: &DisplayInfo) -> OutputId {
-        let id = OutputId(self.outputs.next_id);
-        self.outputs.next_id += 1;
-        let output = Output::new(
-            info.name.clone(),
-            PhysicalProperties {
-                size: info.millimetres.into(),
-                subpixel: Subpixel::Unknown,
-                make: info.make.clone(),
-                model: info.model.clone(),
-            },
-        );
-        let mode = OutputMode {
-            size: info.size.into(),
-            refresh: info.refresh,
-        };
-        let right = self
-            .outputs
-            .screens
-            .iter()
-            .map(|s| s.rect().loc.x + s.rect().size.w)
-            .max();
-        let global = output.create_global::<Compositor>(&self.display);
-        output.change_current_state(
-            Some(mode),
-            Some(Transform::Normal),
-            Some(Scale::Fractional(self.options.scale)),
-            Some((right.unwrap_or(0), 0).into()),
-        );
-        output.set_preferred(mode);
-        let first = self.outputs.screens.is_empty();
-        self.outputs.screens.push(Screen {
-            id,
-            damage: Tracker::default(),
-            output,
-            global,
-            pacing: Pacing::Queued,
-            feedback: None,
-            last_vblank: self.clock.now(),
-            frames: 0,
-            tone: self.outputs.night.clone(),
-            laid_out: Rectangle::default(),
-        });
-        if first && let Some(pointer) = self.seat.get_pointer() {
-            let rect = self.outputs.work_area(None).to_f64();
-            pointer.set_location(rect.loc + Point::from((rect.size.w / 2.0, rect.size.h / 2.0)));
-        }
-        self.work_area_changed();
-        id
-    }
-
-    /// A display changed its size.
-    pub fn resize_output(&mut self, id: OutputId, size: (i32, i32), refresh: i32) {
-        let Some(screen) = self.outputs.get_mut(id) else {
-            return;
-        };
-        let mode = OutputMode {
-            size: size.into(),
-            refresh,
-        };
-        if screen.output.current_mode() == Some(mode) {
-            return;
-        }
-        let before = screen.output.current_mode();
-        screen
-            .output
-            .change_current_state(Some(mode), None, None, None);
-        screen.output.set_preferred(mode);
-        if let Some(before) = before {
-            screen.output.delete_mode(before);
-        }
-        layer_map_for_output(&screen.output).arrange();
-        self.work_area_changed();
-        self.size_lock_surfaces();
-        if let Some(pointer) = self.seat.get_pointer() {
-            pointer.set_location(self.outputs.clamp(pointer.current_location()));
-        }
-        self.pointer_moved_under();
-    }
-
-    /// A display is gone; what was on it moves to the others.
-    pub(crate) fn remove_output(&mut self, id: OutputId) {
-        let Some(place) = self
-            .outputs
-            .screens
-            .iter()
-            .position(|screen| screen.id == id)
-        else {
-            return;
-        };
-        let screen = self.outputs.screens.remove(place);
-        self.deadlines.cancel(Due::Vblank(id));
-        for layer in layer_map_for_output(&screen.output).layers() {
-            layer.layer_surface().send_close();
-        }
-        self.drop_gamma(id);
-        self.display.remove_global::<Compositor>(screen.global);
-        self.outputs.gone.push(screen.laid_out);
-        if let Some(pointer) = self.seat.get_pointer() {
-            pointer.set_location(self.outputs.clamp(pointer.current_location()));
-        }
-        self.confirm_lock();
-        self.work_area_changed();
     }
 }

@@ -9,11 +9,12 @@ use std::{
 };
 
 use fixture::{Client, ClientSide, FRAME, Fixture};
+use ochre_compositor::input::Action;
 use rustix::fs::{MemfdFlags, memfd_create};
 use wayland_client::{
     Connection, Dispatch, QueueHandle, delegate_noop, event_created_child,
     protocol::{
-        wl_output::WlOutput,
+        wl_output::{Transform, WlOutput},
         wl_pointer::{self, WlPointer},
         wl_seat::WlSeat,
     },
@@ -102,6 +103,9 @@ impl Dispatch<ZwlrOutputHeadV1, ()> for ClientSide {
         _: &Connection,
         _: &QueueHandle<Self>,
     ) {
+        if let zwlr_output_head_v1::Event::Enabled { enabled } = event {
+            state.notes.push(format!("enabled {enabled}"));
+        }
         if let zwlr_output_head_v1::Event::Scale { scale } = event {
             state.notes.push(format!("scale {scale}"));
         }
@@ -253,9 +257,47 @@ fn displays_are_configured_whole_or_not_at_all() {
     assert_eq!(notes(&mut client, &mut fixture), ["Cancelled"]);
 
     let configuration = manager.create_configuration(client.state.serial, &client.handle, ());
-    configuration.disable_head(&head);
+    let wish = configuration.enable_head(&head, &client.handle, ());
+    wish.set_transform(Transform::_90);
     configuration.apply();
     assert_eq!(notes(&mut client, &mut fixture), ["Failed"]);
+}
+
+#[test]
+fn a_display_is_switched_off_and_on() {
+    let mut fixture = Fixture::new();
+    let mut client = fixture.client();
+    let window = client.shown(&mut fixture, "one", (400, 300), true);
+    fixture.compositor.act(Action::SnapRight);
+    client.roundtrip(&mut fixture);
+    let size = client.told(&window).size;
+    client.show(&mut fixture, &window, size, 0xff20_8040);
+    let before = fixture.windows()[0].content;
+    let manager = client.bind::<ZwlrOutputManagerV1>(4);
+    notes(&mut client, &mut fixture);
+    let head = client.state.head.clone().unwrap();
+    let apply = |fixture: &mut Fixture, client: &mut Client, on: bool| {
+        let configuration = manager.create_configuration(client.state.serial, &client.handle, ());
+        if on {
+            configuration.enable_head(&head, &client.handle, ());
+        } else {
+            configuration.disable_head(&head);
+        }
+        configuration.apply();
+        notes(client, fixture)
+    };
+    let told = apply(&mut fixture, &mut client, false);
+    assert!(told.contains(&"Succeeded".to_owned()), "{told:?}");
+    assert!(told.contains(&"enabled 0".to_owned()), "{told:?}");
+    assert!(fixture.compositor.outputs.primary().is_none());
+    let told = apply(&mut fixture, &mut client, true);
+    assert!(told.contains(&"Succeeded".to_owned()), "{told:?}");
+    assert!(told.contains(&"enabled 1".to_owned()), "{told:?}");
+    assert!(told.contains(&"scale 1".to_owned()), "{told:?}");
+    let size = client.told(&window).size;
+    client.show(&mut fixture, &window, size, 0xff20_8040);
+    assert_eq!(fixture.windows()[0].content, before);
+    assert_eq!(fixture.pixel(600, 300), 0x20_8040);
 }
 
 #[test]

@@ -65,6 +65,8 @@ struct Display {
     /// What its user chose; it counts until the display prefers another mode than then.
     chosen: Option<Mode>,
     driven: Option<Driven>,
+    /// Switched off by its user.
+    off: bool,
 }
 
 struct Driven {
@@ -306,6 +308,9 @@ impl Compositor {
                 .chosen
                 .filter(|chosen| same && found.modes.contains(chosen));
             mode = display.chosen.unwrap_or(mode);
+            if display.off {
+                return Ok(());
+            }
         }
         let refresh = millihertz(&mode);
         let (width, height) = mode.size();
@@ -347,6 +352,7 @@ impl Compositor {
                         preferred: found.mode,
                         chosen: None,
                         driven: Some(driven),
+                        off: false,
                     }),
                 }
             }
@@ -382,6 +388,27 @@ impl Compositor {
         self.outputs.damage_all();
         self.outputs.queue(output);
         Ok(())
+    }
+
+    /// Drives a display again, or no more.
+    pub(crate) fn switch_card_output(&mut self, output: OutputId, on: bool) -> Result<(), Error> {
+        let none = || Error::Display("there is no such display".into());
+        let drm = self.drm().ok_or_else(none)?;
+        let displays = &mut drm.displays;
+        let display = displays.iter_mut().find(|display| display.output == output);
+        let display = display.ok_or_else(none)?;
+        display.off = !on;
+        if on {
+            self.rescan_displays();
+            return Ok(());
+        }
+        match display.driven.take() {
+            Some(driven) => {
+                let cleared = driven.surface.clear();
+                cleared.map_err(|err| Error::Display(err.to_string()))
+            }
+            None => Ok(()),
+        }
     }
 
     /// Drives a display in one of its modes.

@@ -63,6 +63,11 @@ impl Backend {
         }
     }
 
+    /// Whether its displays can be switched on and off.
+    pub(crate) fn can_switch(&self) -> bool {
+        matches!(self, Backend::Headless(_) | Backend::Drm(_))
+    }
+
     /// Lets `draw` fill the next buffer of an output, and shows it.
     pub fn present(&mut self, output: OutputId, draw: &mut Draw<'_>) -> Result<Presented, Error> {
         match self {

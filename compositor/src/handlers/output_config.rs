@@ -1,7 +1,7 @@
 //! wlr-output-management: what programs wish of displays.
 //!
 //! A configuration is applied whole or not at all: it is checked first, and what no display here can
-//! do (turning, being switched off, adaptive sync) fails it.
+//! do (turning, adaptive sync) fails it.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -67,14 +67,15 @@ impl Compositor {
     /// Whether every display can do what is wished.
     fn can_configure(&self, wishes: &[Wish]) -> bool {
         wishes.iter().all(|wish| {
-            let Some(screen) = self.outputs.get(wish.output) else {
+            let Some(output) = self.outputs.handle(wish.output) else {
                 return false;
             };
             let mode = wish
                 .mode
-                .filter(|mode| screen.output.current_mode() != Some(*mode));
-            wish.enabled
-                && !wish.impossible
+                .filter(|mode| output.current_mode() != Some(*mode));
+            let switched = wish.enabled != self.outputs.get(wish.output).is_some();
+            !wish.impossible
+                && (!switched || self.backend.can_switch())
                 && mode.is_none_or(|mode| self.backend.can_show(wish.output, mode))
         })
     }
@@ -84,7 +85,13 @@ impl Compositor {
         if !self.can_configure(wishes) {
             return false;
         }
-        for wish in wishes {
+        // First those that come: there should be no moment without any.
+        let (on, off): (Vec<_>, Vec<_>) = wishes.iter().partition(|wish| wish.enabled);
+        for wish in on.into_iter().chain(off) {
+            if let Err(err) = self.switch_output(wish.output, wish.enabled) {
+                eprintln!("ochre-compositor: {err}");
+                return false;
+            }
             let current = self
                 .outputs
                 .get(wish.output)

@@ -18,10 +18,7 @@ use smithay::{
 };
 
 use super::output_config::Configuration;
-use crate::{
-    output::{OutputId, Screen},
-    state::Compositor,
-};
+use crate::{output::OutputId, state::Compositor};
 
 /// Who is told about displays, and what they were last told.
 #[derive(Debug, Default)]
@@ -38,6 +35,7 @@ pub struct OutputHeads {
 struct HeadInfo {
     id: OutputId,
     output: Output,
+    enabled: bool,
     modes: Vec<Mode>,
     current: Option<Mode>,
     position: Point<i32, Logical>,
@@ -45,14 +43,15 @@ struct HeadInfo {
 }
 
 impl HeadInfo {
-    fn of(screen: &Screen) -> Self {
+    fn of(id: OutputId, output: &Output, enabled: bool) -> Self {
         Self {
-            id: screen.id,
-            output: screen.output.clone(),
-            modes: screen.output.modes(),
-            current: screen.output.current_mode(),
-            position: screen.output.current_location(),
-            scale: screen.output.current_scale().fractional_scale(),
+            id,
+            output: output.clone(),
+            enabled,
+            modes: output.modes(),
+            current: output.current_mode(),
+            position: output.current_location(),
+            scale: output.current_scale().fractional_scale(),
         }
     }
 }
@@ -101,8 +100,12 @@ impl OutputHeads {
         before: Option<&HeadInfo>,
     ) -> Option<()> {
         let client = head.client()?;
-        if before.is_none() {
-            head.enabled(1);
+        if before.is_none_or(|before| before.enabled != info.enabled) {
+            head.enabled(i32::from(info.enabled));
+        }
+        // What comes now is told of displays that are on only.
+        let known = before.filter(|before| before.enabled);
+        if known.is_none() && info.enabled {
             head.transform(wl_output::Transform::Normal);
             if head.version() >= head::EVT_ADAPTIVE_SYNC_SINCE {
                 head.adaptive_sync(head::AdaptiveSyncState::Disabled);
@@ -138,15 +141,18 @@ impl OutputHeads {
                 self.modes.push((head.clone(), object));
             }
         }
-        if before.is_none_or(|before| before.current != info.current)
+        if !info.enabled {
+            return Some(());
+        }
+        if known.is_none_or(|before| before.current != info.current)
             && let Some(mode) = info.current.and_then(|mode| self.mode_of(head, mode))
         {
             head.current_mode(&mode);
         }
-        if before.is_none_or(|before| before.position != info.position) {
+        if known.is_none_or(|before| before.position != info.position) {
             head.position(info.position.x, info.position.y);
         }
-        if before.is_none_or(|before| before.scale != info.scale) {
+        if known.is_none_or(|before| before.scale != info.scale) {
             head.scale(info.scale);
         }
         Some(())
@@ -169,7 +175,11 @@ impl OutputHeads {
 impl Compositor {
     /// Tells settings programs what changed about the displays since the last time.
     pub(crate) fn tell_outputs(&mut self) {
-        let infos: Vec<HeadInfo> = self.outputs.iter().map(HeadInfo::of).collect();
+        let on = self.outputs.iter();
+        let on = on.map(|screen| HeadInfo::of(screen.id, &screen.output, true));
+        let off = self.outputs.off();
+        let off = off.map(|(id, output)| HeadInfo::of(id, output, false));
+        let infos: Vec<HeadInfo> = on.chain(off).collect();
         let display = self.display.clone();
         let told = &mut self.protocols.output_heads;
         if told.told == infos {

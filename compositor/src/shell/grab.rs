@@ -107,6 +107,7 @@ impl Compositor {
         }
         let start = window.rect();
         window.wanted = None;
+        window.home = None;
         window.resizing = Some(Resizing {
             edges,
             start,
@@ -175,6 +176,7 @@ impl Compositor {
                     window.move_to(to);
                     window.arrival = None;
                     window.wanted = None;
+                    window.home = None;
                 }
                 self.shell.snap = self
                     .snap_at(pointer)

@@ -8,6 +8,7 @@ mod bell;
 mod frame;
 mod grab;
 mod hit;
+mod home;
 mod lock;
 mod modes;
 mod placement;

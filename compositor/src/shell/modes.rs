@@ -83,6 +83,7 @@ impl Compositor {
         }
         window.mode = mode;
         window.resizing = None;
+        window.home = None;
         let configured = window
             .window
             .toplevel()
@@ -128,8 +129,12 @@ impl Compositor {
         } else {
             toplevel.send_pending_configure()
         };
-        if let (Some(rect), Some(serial)) = (rect, serial) {
-            window.arrival = Some((serial, rect.loc));
+        match (rect, serial, window.arrival) {
+            (Some(rect), Some(serial), _) => window.arrival = Some((serial, rect.loc)),
+            // Its size is right, or will be: only the place is another.
+            (Some(rect), None, Some((serial, _))) => window.arrival = Some((serial, rect.loc)),
+            (Some(rect), None, None) if window.mapped => window.move_to(rect.loc),
+            _ => {}
         }
     }
 

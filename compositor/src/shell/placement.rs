@@ -68,7 +68,8 @@ impl Compositor {
         let Some(window) = self.shell.get_mut(id) else {
             return;
         };
-        window.wanted = (now != left).then_some(left);
+        // Who is a guest goes back to its own display, not to any that is in the same place.
+        window.wanted = (now != left && window.home.is_none()).then_some(left);
         let toplevel = window.window.toplevel().filter(|_| must_resize).cloned();
         match toplevel {
             Some(toplevel) => {

@@ -12,7 +12,7 @@ use smithay::{
     },
 };
 
-use super::Edges;
+use super::{Edges, home::Home};
 use crate::render::Look;
 
 /// A window's name for as long as the compositor runs.
@@ -108,6 +108,8 @@ pub struct ManagedWindow {
     pub(super) resizing: Option<Resizing>,
     /// Content rectangle as its user left it, if the screen has become too small for that.
     pub(super) wanted: Option<Rectangle<i32, Logical>>,
+    /// Where it was before its display went.
+    pub(super) home: Option<Home>,
     moved: bool,
 }
 
@@ -129,6 +131,7 @@ impl ManagedWindow {
             arrival: None,
             resizing: None,
             wanted: None,
+            home: None,
             moved: false,
         }
     }

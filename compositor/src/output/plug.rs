@@ -1,0 +1,219 @@
+//! Displays that come and go, are switched on and off, and change their size.
+//!
+//! A display that comes back, as its name says, is where it was before, and so are the windows that
+//! had to leave it, unless their user has moved them since.
+
+use smithay::{
+    desktop::layer_map_for_output,
+    output::{Mode as OutputMode, Output, PhysicalProperties, Scale, Subpixel},
+    utils::{Logical, Point, Rectangle, Transform},
+};
+
+use super::{OutputId, Pacing, Screen};
+use crate::{Error, backend::Backend, clock::Due, render::Tracker, state::Compositor};
+
+/// Where a display was that is not there now.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    name: String,
+    at: Point<i32, Logical>,
+    scale: f64,
+    /// Which of them it was: the first is the primary.
+    order: usize,
+}
+
+/// More displays than this nobody plugs in and out.
+const MOST_PLACES: usize = 32;
+
+/// What a backend knows of a display.
+#[derive(Debug, Clone)]
+pub struct DisplayInfo {
+    /// Its connector's name (`Virtual-1`).
+    pub name: String,
+    /// Who made it.
+    pub make: String,
+    /// What it is.
+    pub model: String,
+    /// Its size in millimetres, 0 if unknown.
+    pub millimetres: (i32, i32),
+    /// Its size in pixels.
+    pub size: (i32, i32),
+    /// Its refresh rate in mHz.
+    pub refresh: i32,
+}
+
+impl Compositor {
+    /// A display appeared.
+    pub fn add_output(&mut self, info: &DisplayInfo) -> OutputId {
+        let id = OutputId(self.outputs.next_id);
+        self.outputs.next_id += 1;
+        let output = Output::new(
+            info.name.clone(),
+            PhysicalProperties {
+                size: info.millimetres.into(),
+                subpixel: Subpixel::Unknown,
+                make: info.make.clone(),
+                model: info.model.clone(),
+            },
+        );
+        let mode = OutputMode {
+            size: info.size.into(),
+            refresh: info.refresh,
+        };
+        output.change_current_state(Some(mode), Some(Transform::Normal), None, None);
+        output.set_preferred(mode);
+        self.show_on(id, output);
+        id
+    }
+
+    /// Puts a display among the others: where it was before, or at their right.
+    fn show_on(&mut self, id: OutputId, output: Output) {
+        let outputs = &mut self.outputs;
+        let name = output.name();
+        let known = outputs.places.iter().position(|place| place.name == name);
+        let known = known.map(|at| outputs.places.remove(at));
+        let scale = known
+            .as_ref()
+            .map_or(self.options.scale, |place| place.scale);
+        let rects = outputs.screens.iter().map(Screen::rect);
+        let right = rects.map(|rect| rect.loc.x + rect.size.w).max();
+        let size = output
+            .current_mode()
+            .map(|mode| mode.size)
+            .unwrap_or_default();
+        let size = size.to_f64().to_logical(scale).to_i32_ceil();
+        let free = |at: &Point<i32, Logical>| {
+            let rect = Rectangle::new(*at, size);
+            !outputs
+                .screens
+                .iter()
+                .any(|screen| screen.rect().overlaps(rect))
+        };
+        let before = known.as_ref().map(|place| place.at).filter(free);
+        let at = before.unwrap_or_else(|| (right.unwrap_or(0), 0).into());
+        let order = known.map_or(usize::MAX, |place| place.order);
+        let scale = Some(Scale::Fractional(scale));
+        output.change_current_state(None, None, scale, Some(at));
+        let screen = Screen {
+            id,
+            damage: Tracker::default(),
+            global: output.create_global::<Compositor>(&self.display),
+            output,
+            pacing: Pacing::Queued,
+            feedback: None,
+            last_vblank: self.clock.now(),
+            frames: 0,
+            tone: outputs.night.clone(),
+            laid_out: Rectangle::default(),
+        };
+        let first = outputs.screens.is_empty();
+        let order = order.min(outputs.screens.len());
+        outputs.screens.insert(order, screen);
+        if first && let Some(pointer) = self.seat.get_pointer() {
+            let rect = self.outputs.work_area(None).to_f64();
+            pointer.set_location(rect.loc + Point::from((rect.size.w / 2.0, rect.size.h / 2.0)));
+        }
+        self.bring_home(&name, at);
+        self.work_area_changed();
+    }
+
+    /// A display is no longer driven; what was on it moves to the others.
+    fn hide(&mut self, id: OutputId) -> Option<Output> {
+        let order = self.outputs.screens.iter().position(|it| it.id == id)?;
+        self.remember_homes(id);
+        let screen = self.outputs.screens.remove(order);
+        self.deadlines.cancel(Due::Vblank(id));
+        for layer in layer_map_for_output(&screen.output).layers() {
+            layer.layer_surface().send_close();
+        }
+        self.drop_gamma(id);
+        self.display.remove_global::<Compositor>(screen.global);
+        self.outputs.gone.push(screen.laid_out);
+        let places = &mut self.outputs.places;
+        places.retain(|place| place.name != screen.output.name());
+        if places.len() == MOST_PLACES {
+            places.remove(0);
+        }
+        places.push(Place {
+            name: screen.output.name(),
+            at: screen.output.current_location(),
+            scale: screen.output.current_scale().fractional_scale(),
+            order,
+        });
+        if let Some(pointer) = self.seat.get_pointer() {
+            pointer.set_location(self.outputs.clamp(pointer.current_location()));
+        }
+        self.confirm_lock();
+        self.pointer_moved_under();
+        Some(screen.output)
+    }
+
+    /// A display is unplugged.
+    pub fn remove_output(&mut self, id: OutputId) {
+        self.outputs.off.retain(|(other, _)| *other != id);
+        self.hide(id);
+        self.work_area_changed();
+    }
+
+    /// Switches a display on or off that is plugged in.
+    pub fn switch_output(&mut self, id: OutputId, on: bool) -> Result<(), Error> {
+        if on == self.outputs.get(id).is_some() {
+            return Ok(());
+        }
+        if !self.backend.can_switch() {
+            return Err(Error::Display("this display is always on".into()));
+        }
+        if !on {
+            if let Some(output) = self.hide(id) {
+                self.outputs.off.push((id, output));
+                self.drive_output(id, false)?;
+                self.work_area_changed();
+            }
+            return Ok(());
+        }
+        let off = &mut self.outputs.off;
+        if let Some(at) = off.iter().position(|(other, _)| *other == id) {
+            let (_, output) = off.remove(at);
+            self.show_on(id, output);
+            self.drive_output(id, true)?;
+        }
+        Ok(())
+    }
+
+    /// Lets the backend know.
+    fn drive_output(&mut self, id: OutputId, on: bool) -> Result<(), Error> {
+        match &self.backend {
+            Backend::Drm(_) => self.switch_card_output(id, on),
+            _ => Ok(()),
+        }
+    }
+
+    /// A display changed its size.
+    pub fn resize_output(&mut self, id: OutputId, size: (i32, i32), refresh: i32) {
+        let Some(screen) = self.outputs.get_mut(id) else {
+            return;
+        };
+        let mode = OutputMode {
+            size: size.into(),
+            refresh,
+        };
+        if screen.output.current_mode() == Some(mode) {
+            return;
+        }
+        let before = screen.output.current_mode();
+        screen
+            .output
+            .change_current_state(Some(mode), None, None, None);
+        screen.output.set_preferred(mode);
+        if let Some(before) = before {
+            screen.output.delete_mode(before);
+        }
+        layer_map_for_output(&screen.output).arrange();
+        self.work_area_changed();
+        self.size_lock_surfaces();
+        if let Some(pointer) = self.seat.get_pointer() {
+            pointer.set_location(self.outputs.clamp(pointer.current_location()));
+        }
+        self.pointer_moved_under();
+    }
+}
