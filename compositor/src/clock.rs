@@ -39,6 +39,26 @@ impl Clock {
         self.now().as_millis() as u32 // wraps after 49 days, as the protocol allows
     }
 
+    /// How many seconds of the day have passed where its user is.
+    pub fn second_of_day(&self) -> u32 {
+        match self {
+            Clock::Real => {
+                let time = jiff::Zoned::now().time();
+                let part = |value: i8| u32::from(value.unsigned_abs());
+                (part(time.hour()) * 60 + part(time.minute())) * 60 + part(time.second())
+            }
+            Clock::Manual(now) => (now.get().as_secs() % 86_400) as u32,
+        }
+    }
+
+    /// The date and time as files are named by it.
+    pub fn stamp(&self) -> String {
+        match self {
+            Clock::Real => jiff::Zoned::now().strftime("%Y-%m-%d %H-%M-%S").to_string(),
+            Clock::Manual(now) => now.get().as_secs().to_string(),
+        }
+    }
+
     /// Whether a test owns this clock.
     pub fn is_manual(&self) -> bool {
         matches!(self, Clock::Manual(_))
@@ -65,6 +85,8 @@ pub enum Due {
     RestartShell,
     /// A tap or a switch that is waited for.
     Hands,
+    /// The night light changes, or the time of day is to be looked at.
+    Night,
     /// A bell's blink is over.
     Bell,
     /// Keys that were typed ahead wait no longer for the launcher.

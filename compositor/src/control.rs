@@ -5,6 +5,7 @@
 //! if the compositor was started for it.
 
 mod messages;
+mod screenshot;
 mod waiters;
 
 use std::{
@@ -18,12 +19,13 @@ use smithay::reexports::calloop::{Interest, Mode, PostAction, generic::Generic};
 
 use crate::{
     Error,
+    input::{Action, Chord, Trigger},
     render::Extent,
     shell::{Mode as WindowMode, WindowId},
     state::Compositor,
 };
 
-pub use messages::{OutputReply, Reply, Request, WindowReply, WindowRequest};
+pub use messages::{BindingReply, OutputReply, Reply, Request, WindowReply, WindowRequest};
 pub use waiters::Waiters;
 
 use waiters::IdleWaiter;
@@ -183,6 +185,14 @@ impl Compositor {
                 self.reload_look();
                 done
             }
+            Request::Bindings => Reply {
+                bindings: Some(self.describe_bindings()),
+                ..done
+            },
+            Request::ReloadConfig => match self.reload_config() {
+                Ok(()) => done,
+                Err(mistake) => refused(&mistake.to_string()),
+            },
             Request::Subscribe => {
                 self.control.subscribers.extend(stream.try_clone());
                 done
@@ -236,6 +246,16 @@ impl Compositor {
             .collect()
     }
 
+    fn describe_bindings(&self) -> Vec<BindingReply> {
+        let described = |(chord, action): (Chord, &Action)| BindingReply {
+            chord: chord.to_string(),
+            pointer: matches!(chord.trigger, Trigger::Button(_) | Trigger::Wheel(_)),
+            action: action.words(),
+        };
+        let bindings = self.config.bindings.list();
+        bindings.into_iter().map(described).collect()
+    }
+
     fn describe_outputs(&self) -> Vec<OutputReply> {
         let four = |rect: smithay::utils::Rectangle<i32, smithay::utils::Logical>| {
             [rect.loc.x, rect.loc.y, rect.size.w, rect.size.h]
@@ -252,18 +272,6 @@ impl Compositor {
                 frames: screen.frames(),
             })
             .collect()
-    }
-
-    /// Writes what the primary output shows into a PNG file.
-    pub fn screenshot(&mut self, path: &Path, cursor: bool) -> Result<(), Error> {
-        let output = self.outputs.primary().map(|screen| screen.id);
-        let output = output.ok_or_else(|| Error::Display("there is no output".into()))?;
-        let picture = self.draw_apart(output, cursor)?;
-        let png = crate::render::png(&picture).map_err(|err| Error::Display(err.to_string()))?;
-        std::fs::write(path, png).map_err(|source| Error::File {
-            path: path.into(),
-            source,
-        })
     }
 }
 
@@ -286,7 +294,7 @@ fn send(mut stream: &UnixStream, reply: &Reply) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::input::{Action, InputEvent};
+    use crate::input::InputEvent;
 
     #[test]
     fn requests_read_as_the_manual_says() {

@@ -5,6 +5,7 @@
 //! - [`state`]: `Compositor`, the one value that everything mutates, and how its event loop turns.
 //! - [`handlers`]: what clients say, one file a protocol family.
 //! - [`shell`]: windows as people see them: stacking, focus, placement, move and resize, Alt-Tab.
+//! - [`config`]: what its user chose, read again whenever it changes.
 //! - [`input`]: what hands say: one [`input::InputEvent`] for evdev, nested and injected input.
 //! - [`output`]: when a frame is due, and what follows it.
 //! - [`render`]: what a frame consists of, and the pixels.
@@ -20,6 +21,7 @@ mod arrangement;
 pub mod backend;
 pub mod clients;
 pub mod clock;
+pub mod config;
 pub mod control;
 pub mod error;
 pub mod handlers;

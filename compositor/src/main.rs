@@ -15,6 +15,7 @@ use ochre_compositor::{
     session::runtime_directory,
     state::Options,
 };
+use ochre_theme::Store;
 use smithay::reexports::calloop::EventLoop;
 use wayland_client::Connection;
 
@@ -32,7 +33,7 @@ Starts the desktop. With a COMMAND, runs it as a client and ends when it ends.
   --socket NAME            name of the Wayland socket (the first free wayland-N)
   --panel PROGRAM          the panel to keep running
   --no-panel               run none
-  --layout NAMES           keyboard layouts, comma-separated (us)
+  --layout NAMES           keyboard layouts, comma-separated, whatever the configuration says
   --variant NAMES          their variants
   --xkb-options NAMES      xkb options, such as caps:escape
   --allow-input-injection  let the control socket send input";
@@ -71,6 +72,12 @@ fn run() -> anyhow::Result<i32> {
     let runtime = runtime_directory()?;
     let mut event_loop: EventLoop<'static, Compositor> = EventLoop::try_new()?;
     let mut compositor = Compositor::new(&event_loop, Clock::Real, arguments.options)?;
+    // Without a home there is nothing to configure by.
+    if let Some(directory) = Store::new().config_dir()
+        && let Err(err) = compositor.follow_config(directory)
+    {
+        eprintln!("ochre-compositor: {err}");
+    }
     match arguments.backend.as_str() {
         "headless" => _ = Headless::start(&mut compositor, arguments.size, 60_000),
         "nested" => {
@@ -140,9 +147,9 @@ fn parse(arguments: impl Iterator<Item = OsString>) -> anyhow::Result<Arguments>
             "--socket" => parsed.socket = Some(text()?),
             "--panel" => parsed.panel = Some(text()?.into()),
             "--no-panel" => parsed.no_panel = true,
-            "--layout" => parsed.options.keyboard_layout = text()?,
-            "--variant" => parsed.options.keyboard_variant = text()?,
-            "--xkb-options" => parsed.options.keyboard_options = text()?,
+            "--layout" => parsed.options.keyboard_layout = Some(text()?),
+            "--variant" => parsed.options.keyboard_variant = Some(text()?),
+            "--xkb-options" => parsed.options.keyboard_options = Some(text()?),
             "--allow-input-injection" => parsed.options.allow_input_injection = true,
             _ => bail!("unknown option {name}; --help lists them"),
         }

@@ -11,7 +11,7 @@ use std::{
 use ochre_theme::{Store, ThemeWatcher};
 use smithay::{
     desktop::PopupManager,
-    input::{Seat, SeatState, keyboard::XkbConfig, pointer::CursorImageStatus},
+    input::{Seat, SeatState, pointer::CursorImageStatus},
     reexports::{
         calloop::{
             EventLoop, Interest, LoopHandle, LoopSignal, Mode, PostAction, RegistrationToken,
@@ -33,7 +33,9 @@ use crate::{
     backend::{Backend, Devices},
     clients::{self, Clients},
     clock::{Clock, Deadlines, Due},
+    config::{Config, ConfigFile, Keyboard, xkb_config},
     handlers::Protocols,
+    input::Modifiers,
     output::Outputs,
     render::{Look, Painter},
     session::Session,
@@ -43,16 +45,12 @@ use crate::{
 /// What is chosen at start.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// xkb layout names, comma-separated (`us`, `de,us`).
-    pub keyboard_layout: String,
-    /// Variants of the layouts, comma-separated.
-    pub keyboard_variant: String,
-    /// xkb options, comma-separated (`caps:escape`).
-    pub keyboard_options: String,
-    /// Key repeat: characters a second.
-    pub repeat_rate: i32,
-    /// Key repeat: milliseconds before it starts.
-    pub repeat_delay: i32,
+    /// xkb layout names, comma-separated (`us`, `de,us`), whatever the configuration says.
+    pub keyboard_layout: Option<String>,
+    /// Variants of the layouts likewise.
+    pub keyboard_variant: Option<String>,
+    /// xkb options likewise.
+    pub keyboard_options: Option<String>,
     /// Whether the control socket may inject input.
     pub allow_input_injection: bool,
     /// Scale of outputs.
@@ -62,13 +60,24 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            keyboard_layout: "us".into(),
-            keyboard_variant: String::new(),
-            keyboard_options: String::new(),
-            repeat_rate: 30,
-            repeat_delay: 350,
+            keyboard_layout: None,
+            keyboard_variant: None,
+            keyboard_options: None,
             allow_input_injection: false,
             scale: 1.0,
+        }
+    }
+}
+
+impl Options {
+    /// The keyboard as it is configured, but for what was said at the start.
+    pub(crate) fn keyboard(&self, configured: &Keyboard) -> Keyboard {
+        let over = |said: &Option<String>, usual: &String| said.as_ref().unwrap_or(usual).clone();
+        Keyboard {
+            layout: over(&self.keyboard_layout, &configured.layout),
+            variant: over(&self.keyboard_variant, &configured.variant),
+            options: over(&self.keyboard_options, &configured.options),
+            ..configured.clone()
         }
     }
 }
@@ -131,7 +140,13 @@ pub struct Compositor {
     pub(crate) typed_ahead: Option<Vec<(u32, bool, u32)>>,
     /// The Super key is down and nothing happened since.
     pub(crate) meta_alone: bool,
-    /// Alt was let go while the switcher was open.
+    /// Buttons whose press was the desktop's: their release is too.
+    pub(crate) swallowed_buttons: HashSet<u32>,
+    /// How far the wheel has turned towards the next notch that the desktop takes.
+    pub(crate) wheel_turned: (i32, i32),
+    /// The modifiers that hold the switcher open.
+    pub(crate) switch_held: Option<Modifiers>,
+    /// They were let go.
     pub(crate) switch_let_go: bool,
     /// The last press on a title bar.
     pub(crate) title_press: Option<crate::input::pointer::TitlePress>,
@@ -139,6 +154,9 @@ pub struct Compositor {
     pub pointer_stale: bool,
     /// Programs that the session runs.
     pub session: Session,
+    /// The user's choices.
+    pub config: Config,
+    pub(crate) config_file: ConfigFile,
     /// Choices made at start.
     pub options: Options,
     /// Clients that wait on the control socket.
@@ -160,14 +178,10 @@ impl Compositor {
 
         let mut seats = SeatState::new();
         let mut seat = seats.new_wl_seat(&handle, "seat0");
-        let xkb = XkbConfig {
-            layout: &options.keyboard_layout,
-            variant: &options.keyboard_variant,
-            options: (!options.keyboard_options.is_empty())
-                .then(|| options.keyboard_options.clone()),
-            ..XkbConfig::default()
-        };
-        seat.add_keyboard(xkb, options.repeat_delay, options.repeat_rate)
+        let config = Config::default();
+        let keyboard = options.keyboard(&config.keyboard);
+        let (delay, rate) = (keyboard.repeat_delay, keyboard.repeat_rate);
+        seat.add_keyboard(xkb_config(&keyboard), delay, rate)
             .map_err(|err| Error::Keyboard(err.to_string()))?;
         seat.add_pointer();
         let protocols = Protocols::new(&handle, &events);
@@ -194,7 +208,12 @@ impl Compositor {
             cursor: CursorImageStatus::default_named(),
             drag_icon: None,
             swallowed_keys: HashSet::new(),
+            switch_held: None,
             switch_let_go: false,
+            swallowed_buttons: HashSet::new(),
+            wheel_turned: (0, 0),
+            config,
+            config_file: ConfigFile::default(),
             typed_ahead: None,
             meta_alone: false,
             title_press: None,
@@ -283,6 +302,7 @@ impl Compositor {
                 Due::Rescan => self.rescan_devices(),
                 Due::RestartShell => self.restart_shell(),
                 Due::Hands => self.expire_hands(),
+                Due::Night => self.follow_night(),
                 Due::Bell => self.bell_rang(),
                 Due::TypedAhead => self.release_typed_ahead(),
                 Due::Quiet => {} // `settle` answers who waited for it

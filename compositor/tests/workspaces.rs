@@ -71,7 +71,7 @@ fn shows_window(fixture: &mut Fixture) -> bool {
 fn a_window_is_on_its_own_workspace_only() {
     let (mut fixture, mut client) = two();
     assert!(shows_window(&mut fixture));
-    fixture.compositor.act(Action::Workspace2);
+    fixture.compositor.act(Action::Workspace(1));
     assert!(!shows_window(&mut fixture));
     client.roundtrip(&mut fixture);
     assert_eq!(client.state.keyboard_focus, None);
@@ -117,7 +117,7 @@ fn keys_go_to_workspaces_and_take_windows_along() {
 fn who_activates_a_window_goes_to_its_workspace() {
     let (mut fixture, _client) = two();
     let id = fixture.compositor.shell.iter().next().unwrap().id;
-    fixture.compositor.act(Action::Workspace4);
+    fixture.compositor.act(Action::Workspace(3));
     fixture.compositor.activate(id);
     assert_eq!(fixture.compositor.shell.workspace, 0);
     assert!(shows_window(&mut fixture));

@@ -32,7 +32,9 @@ pub use oklch::{Oklch, contrast};
 pub use preferences::Preferences;
 pub use proof::Pair;
 pub use ramp::Ramp;
-pub use seeds::{Accent, Buttons, Contrast, Density, Fonts, Mode, Seeds, Shape, WindowButton};
+pub use seeds::{
+    Accent, Buttons, Contrast, Density, Fonts, Mode, Seeds, Shape, WindowButton, nearest,
+};
 pub use store::{Entry, Store, StoreError, counterpart};
 pub use terminal::Terminal;
 pub use tokens::Tokens;

@@ -432,7 +432,7 @@ pub(crate) fn hex(color: Color) -> String {
 }
 
 /// The name that was probably meant: fewest edits, at most two.
-pub(crate) fn nearest<'a>(written: &str, names: &[&'a str]) -> Option<&'a str> {
+pub fn nearest<'a>(written: &str, names: &[&'a str]) -> Option<&'a str> {
     // A key can be as long as the file; no name here is.
     if written.len() > 32 {
         return None;

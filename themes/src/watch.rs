@@ -14,6 +14,8 @@ use crate::store::Store;
 #[derive(Debug)]
 pub struct ThemeWatcher {
     inotify: OwnedFd,
+    /// The watch of the directory where other programs' settings are, too.
+    settings: Option<i32>,
 }
 
 impl ThemeWatcher {
@@ -21,14 +23,15 @@ impl ThemeWatcher {
     pub fn new(store: &Store) -> io::Result<ThemeWatcher> {
         let inotify = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
         let changes = WatchFlags::MOVED_TO | WatchFlags::CLOSE_WRITE | WatchFlags::DELETE;
+        let mut settings = None;
         if let Some(config) = store.config_dir() {
             std::fs::create_dir_all(config)?;
-            inotify::add_watch(&inotify, config, changes)?;
+            settings = Some(inotify::add_watch(&inotify, config, changes)?);
         }
         for directory in store.theme_dirs().filter(|directory| directory.is_dir()) {
             inotify::add_watch(&inotify, directory, changes)?;
         }
-        Ok(ThemeWatcher { inotify })
+        Ok(ThemeWatcher { inotify, settings })
     }
 
     /// Takes what happened; whether anything did that concerns themes. Never blocks.
@@ -38,8 +41,13 @@ impl ThemeWatcher {
         let mut changed = false;
         while let Ok(event) = reader.next() {
             let name = event.file_name().map(|name| name.to_bytes());
+            let ours: &[u8] = if Some(event.wd()) == self.settings {
+                b"theme.toml"
+            } else {
+                b".toml"
+            };
             changed |= event.events().contains(ReadFlags::QUEUE_OVERFLOW)
-                || name.is_some_and(|name| name.ends_with(b".toml"));
+                || name.is_some_and(|name| name.ends_with(ours));
         }
         changed
     }
@@ -63,6 +71,7 @@ mod tests {
         let mut watcher = ThemeWatcher::new(&store).unwrap();
         assert!(!watcher.changed());
         std::fs::write(root.join("other.txt"), "").unwrap();
+        std::fs::write(root.join("compositor.toml"), "").unwrap();
         assert!(!watcher.changed());
         store.set(&Preferences::default()).unwrap();
         assert!(watcher.changed());

@@ -14,6 +14,9 @@ const RECENT: Duration = Duration::from_millis(60);
 /// How long a report's movement takes, in milliseconds.
 const USUAL_INTERVAL: f64 = 8.0;
 
+/// The slowest that a flat profile goes.
+const SLOWEST: f64 = 0.005;
+
 /// The curve, and what was lately reported.
 #[derive(Debug, Clone)]
 pub struct Acceleration {
@@ -21,6 +24,8 @@ pub struct Acceleration {
     limit: f64,
     incline: f64,
     scale: f64,
+    /// Instead of the curve.
+    flat: Option<f64>,
     past: VecDeque<(Duration, f64, f64)>,
 }
 
@@ -33,13 +38,26 @@ impl Acceleration {
             limit: 2.0 + speed * 1.5,
             incline: 1.1 + speed * 0.75,
             scale: NORMAL_DPI / dpi.max(1.0),
+            flat: None,
             past: VecDeque::with_capacity(REMEMBERED),
+        }
+    }
+
+    /// For a mouse of `dpi` that is as fast as its hand, or by as much slower or faster; as libinput's
+    /// flat profile.
+    pub fn flat(dpi: f64, speed: f64) -> Self {
+        Self {
+            flat: Some((1.0 + speed.clamp(-1.0, 1.0)).max(SLOWEST)),
+            ..Self::new(dpi, 0.0)
         }
     }
 
     /// Where the pointer goes when the hand went by (`dx`, `dy`) units.
     pub fn apply(&mut self, dx: f64, dy: f64, time: Duration) -> (f64, f64) {
         let (x, y) = (dx * self.scale, dy * self.scale);
+        if let Some(factor) = self.flat {
+            return (x * factor, y * factor);
+        }
         let factor = self.factor(self.speed(x, y, time));
         if self.past.len() == REMEMBERED {
             self.past.pop_front();
@@ -107,6 +125,20 @@ mod tests {
     fn the_slider_moves_the_limit() {
         assert!(travel(1.0, 30.0, 20) > travel(0.0, 30.0, 20));
         assert!(travel(-1.0, 30.0, 20) < travel(0.0, 30.0, 20));
+    }
+
+    #[test]
+    fn a_flat_profile_knows_no_speed() {
+        let mut flat = Acceleration::flat(1000.0, 0.5);
+        for step in [0.1, 1.0, 100.0] {
+            assert_eq!(flat.apply(step, 0.0, Duration::ZERO).0, step * 1.5);
+        }
+        assert!(
+            Acceleration::flat(1000.0, -1.0)
+                .apply(100.0, 0.0, Duration::ZERO)
+                .0
+                > 0.0
+        );
     }
 
     #[test]

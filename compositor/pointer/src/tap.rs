@@ -36,6 +36,7 @@ enum State {
 #[derive(Debug)]
 pub(crate) struct Taps {
     state: State,
+    on: bool,
 }
 
 /// The button that so many fingers tap.
@@ -50,7 +51,15 @@ pub(crate) fn button_of(fingers: usize) -> Option<Button> {
 
 impl Taps {
     pub(crate) fn new() -> Self {
-        Self { state: State::Idle }
+        Self {
+            state: State::Idle,
+            on: true,
+        }
+    }
+
+    /// Whether a tap clicks. One that is under way ends as it began.
+    pub(crate) fn set(&mut self, on: bool) {
+        self.on = on;
     }
 
     /// When to come back without a report.
@@ -92,7 +101,7 @@ impl Taps {
             return;
         }
         match (self.state, fingers) {
-            (State::Idle, 1..) => {
+            (State::Idle, 1..) if self.on => {
                 self.state = State::Touching {
                     since: time,
                     fingers,

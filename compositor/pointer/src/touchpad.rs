@@ -156,6 +156,12 @@ impl Touchpad {
         }
     }
 
+    /// How far the pointer goes, and whether a tap clicks.
+    pub fn set_up(&mut self, acceleration: Acceleration, tap: bool) {
+        self.acceleration = acceleration;
+        self.taps.set(tap);
+    }
+
     /// A key was pressed that types: for a while, what begins to touch is a palm.
     pub fn typed(&mut self, time: Duration) {
         self.typed = Some(time);

@@ -387,6 +387,9 @@ impl Compositor {
         self.tell_outputs();
         self.outputs.damage_all();
         self.outputs.queue(output);
+        if before.is_none() {
+            self.configure_output(output);
+        }
         Ok(())
     }
 

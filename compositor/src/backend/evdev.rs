@@ -23,7 +23,7 @@ use smithay::reexports::calloop::{
 };
 
 use super::hands::{Axis, Hands};
-use crate::{clock::Due, input::InputEvent, state::Compositor};
+use crate::{clock::Due, config::Config, input::InputEvent, state::Compositor};
 
 /// Where devices are.
 const DEVICES: &str = "/dev/input";
@@ -44,6 +44,15 @@ pub struct Devices {
 struct Open {
     token: RegistrationToken,
     hands: Rc<RefCell<Hands>>,
+}
+
+impl Devices {
+    /// Lets every device behave as its user wants now.
+    pub(crate) fn set_up(&self, config: &Config) {
+        for device in self.open.values() {
+            device.hands.borrow_mut().set_up(config);
+        }
+    }
 }
 
 /// One axis of a tablet: its range.
@@ -266,6 +275,8 @@ impl Compositor {
             Some((x, y)) => Hands::touchpad(x, y),
             None => Hands::new(plain(&device)?),
         };
+        let mut hands = hands;
+        hands.set_up(&self.config);
         let hands = Rc::new(RefCell::new(hands));
         let name = path.to_path_buf();
         let ours = hands.clone();

@@ -7,7 +7,10 @@ use evdev::{AbsoluteAxisCode, EventSummary, InputEvent as RawEvent, KeyCode, Syn
 use ochre_pointer::{Acceleration, Button, Contact, Debounce, Meaning, Pad, Report, Touchpad};
 
 use super::evdev::Gather;
-use crate::input::{BTN_LEFT, InputEvent};
+use crate::{
+    config::Config,
+    input::{BTN_LEFT, InputEvent},
+};
 
 /// The other buttons, as Linux numbers them.
 const BTN_RIGHT: u32 = 0x111;
@@ -30,6 +33,7 @@ pub(super) struct Hands {
     gather: Gather,
     pad: Option<Slots>,
     acceleration: Acceleration,
+    natural_scroll: bool,
     debounce: Debounce,
 }
 
@@ -40,7 +44,27 @@ impl Hands {
             gather,
             pad: None,
             acceleration: Acceleration::new(USUAL_DPI, 0.0),
+            natural_scroll: false,
             debounce: Debounce::default(),
+        }
+    }
+
+    /// Behaves as its user wants.
+    pub(super) fn set_up(&mut self, config: &Config) {
+        let wanted = if self.pad.is_some() {
+            config.touchpad
+        } else {
+            config.mouse
+        };
+        let acceleration = if wanted.accelerated {
+            Acceleration::new(USUAL_DPI, wanted.speed)
+        } else {
+            Acceleration::flat(USUAL_DPI, wanted.speed)
+        };
+        self.natural_scroll = wanted.natural_scroll;
+        match &mut self.pad {
+            Some(pad) => pad.touchpad.set_up(acceleration, wanted.tap),
+            None => self.acceleration = acceleration,
         }
     }
 
@@ -54,6 +78,14 @@ impl Hands {
 
     /// Takes an event at a time of our clock; gives what it amounts to.
     pub(super) fn take(&mut self, event: RawEvent, now: Duration, out: &mut Vec<InputEvent>) {
+        let first = out.len();
+        self.understand(event, now, out);
+        if self.natural_scroll {
+            out[first..].iter_mut().for_each(turn_round);
+        }
+    }
+
+    fn understand(&mut self, event: RawEvent, now: Duration, out: &mut Vec<InputEvent>) {
         if let Some(pad) = &mut self.pad {
             pad.take(event, now, out);
             return;
@@ -113,6 +145,24 @@ impl Hands {
         if let Some(pad) = &mut self.pad {
             out.extend(pad.touchpad.expire(now).into_iter().map(event_of));
         }
+    }
+}
+
+/// Content goes where the fingers go, not the view of it.
+fn turn_round(event: &mut InputEvent) {
+    match event {
+        InputEvent::Wheel {
+            horizontal,
+            vertical,
+        } => {
+            *horizontal = horizontal.saturating_neg();
+            *vertical = vertical.saturating_neg();
+        }
+        InputEvent::Scroll {
+            horizontal,
+            vertical,
+        } => (*horizontal, *vertical) = (-*horizontal, -*vertical),
+        _ => {}
     }
 }
 
@@ -373,6 +423,39 @@ mod tests {
             assert!(out.is_empty());
         }
         assert!(hands.pad.unwrap().contacts.is_empty());
+    }
+
+    #[test]
+    fn a_mouse_does_as_its_user_wants() {
+        let mut hands = Hands::new(Gather::new(None, None));
+        let mut config = Config::default();
+        config.mouse.natural_scroll = true;
+        config.mouse.accelerated = false;
+        config.mouse.speed = -0.5;
+        hands.set_up(&config);
+        let events = [
+            (EventType::RELATIVE, 8, 1),
+            (EventType::RELATIVE, 0, 40),
+            SYN,
+        ];
+        let out = play(&mut hands, 0, &events);
+        let wheel = InputEvent::Wheel {
+            horizontal: 0,
+            vertical: 120,
+        };
+        assert_eq!(out, [InputEvent::Motion { dx: 20.0, dy: 0.0 }, wheel]);
+    }
+
+    #[test]
+    fn a_touchpad_may_be_told_not_to_tap() {
+        let mut hands = Hands::touchpad(AXIS, AXIS);
+        let mut config = Config::default();
+        config.touchpad.tap = false;
+        hands.set_up(&config);
+        let down = [(ABS, ID, 7), (ABS, X, 500), (ABS, Y, 300), SYN];
+        assert!(play(&mut hands, 0, &down).is_empty());
+        assert!(play(&mut hands, 60, &[(ABS, ID, -1), SYN]).is_empty());
+        assert_eq!(hands.deadline(), None);
     }
 
     #[test]

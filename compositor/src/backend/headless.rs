@@ -37,6 +37,7 @@ impl Headless {
             frame,
             drawn: false,
         });
+        state.configure_output(output);
         output
     }
 

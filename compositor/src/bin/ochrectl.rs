@@ -7,8 +7,11 @@ use std::{
     process::ExitCode,
 };
 
-use anyhow::{Context, bail};
-use ochre_compositor::control::{Reply, Request, SOCKET};
+use anyhow::{Context, anyhow, bail};
+use ochre_compositor::{
+    control::{BindingReply, Reply, Request, SOCKET},
+    input::Action,
+};
 
 const HELP: &str = "\
 Usage: ochrectl COMMAND
@@ -17,12 +20,10 @@ Usage: ochrectl COMMAND
   outputs                  list outputs
   screenshot FILE          write what is on screen into a PNG file
   idle-wait [MILLISECONDS] wait until nothing has happened for so long (60)
-  action NAME              do what a key would: close, maximize, restore, minimize,
-                           fullscreen, snap-left, snap-right, switch-next,
-                           switch-take, next-layout, terminal, launcher, quit,
-                           workspace-1 to -4, next-workspace, previous-workspace,
-                           move-to-workspace-1 to -4, move-to-next-workspace,
-                           move-to-previous-workspace
+  action WORDS             do what a key would: close, toggle-maximized, workspace 2,
+                           spawn foot; docs/compositor.md names them all
+  bindings                 which keys and buttons do what, as the configuration writes it
+  reload-config            read the configuration again; says what is wrong with it
   window ID DO             activate, close, maximize, restore, minimize, fullscreen
   input JSON               a list of input events (docs/control.md)
   resize WIDTHxHEIGHT      the headless output
@@ -63,6 +64,8 @@ fn run(arguments: &[String]) -> anyhow::Result<bool> {
     let read: Reply = serde_json::from_str(&reply)?;
     if let Some(error) = &read.error {
         eprintln!("ochrectl: {error}");
+    } else if let Some(bindings) = &read.bindings {
+        print_bindings(bindings);
     } else if read.windows.is_some() || read.outputs.is_some() {
         println!("{reply}");
     }
@@ -72,6 +75,26 @@ fn run(arguments: &[String]) -> anyhow::Result<bool> {
         }
     }
     Ok(read.ok)
+}
+
+/// Bindings as the configuration has them, so that lines can be taken over.
+fn print_bindings(bindings: &[BindingReply]) {
+    for (pointer, table) in [(false, "[keys]"), (true, "[buttons]")] {
+        println!("{table}");
+        for binding in bindings.iter().filter(|binding| binding.pointer == pointer) {
+            // JSON's texts and lists are TOML's.
+            let plain = binding
+                .action
+                .iter()
+                .all(|word| !word.contains(char::is_whitespace));
+            let action = if plain {
+                serde_json::json!(binding.action.join(" "))
+            } else {
+                serde_json::json!(binding.action)
+            };
+            println!("{} = {action}", serde_json::json!(binding.chord));
+        }
+    }
 }
 
 /// The request that the arguments mean, as a line.
@@ -98,9 +121,14 @@ fn request(arguments: &[String]) -> anyhow::Result<String> {
             windows: 0,
             timeout: None,
         },
-        ["action", name] => Request::Action {
-            name: serde_json::from_value(name.into())?,
-        },
+        ["action", ref words @ ..] => {
+            let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+            let name = Action::from_words(&words);
+            let name = name.map_err(|wrong| anyhow!("{wrong}\n  fix: {}", wrong.fix))?;
+            Request::Action { name }
+        }
+        ["bindings"] => Request::Bindings,
+        ["reload-config"] => Request::ReloadConfig,
         ["window", id, what] => Request::Window {
             id: serde_json::from_str(id)?,
             what: serde_json::from_value(what.into())?,

@@ -70,6 +70,10 @@ pub enum Request {
     },
     /// Reads the theme again.
     ReloadTheme,
+    /// Which keys and buttons do what.
+    Bindings,
+    /// Reads the configuration again; what is wrong with it is the answer's error.
+    ReloadConfig,
     /// Keeps the connection for events, each `{"event": NAME}`.
     Subscribe,
     /// Ends the session.
@@ -105,6 +109,9 @@ pub struct Reply {
     /// The windows asked for, in the order they were opened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub windows: Option<Vec<WindowReply>>,
+    /// The bindings asked for: keys first, then buttons.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bindings: Option<Vec<BindingReply>>,
     /// The outputs asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outputs: Option<Vec<OutputReply>>,
@@ -133,6 +140,17 @@ pub struct WindowReply {
     pub workspace: usize,
     /// Whether the compositor draws its frame.
     pub decorated: bool,
+}
+
+/// A binding as the control socket shows it.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct BindingReply {
+    /// What is pressed, as the configuration writes it.
+    pub chord: String,
+    /// Whether it is a pointer's.
+    pub pointer: bool,
+    /// The words of what it does.
+    pub action: Vec<String>,
 }
 
 /// An output as the control socket shows it.

@@ -9,7 +9,7 @@ use smithay::{
     wayland::keyboard_shortcuts_inhibit::KeyboardShortcutsInhibitorSeat,
 };
 
-use super::{Action, bindings::action_of};
+use super::{Action, Chord, Modifiers, Trigger};
 use crate::{clock::Due, state::Compositor};
 
 /// xkb counts key codes from 8 where Linux counts from 0.
@@ -53,14 +53,20 @@ impl Compositor {
             time,
             |state, modifiers, key| {
                 let sym = key.modified_sym();
+                let held = Modifiers::from(modifiers);
                 if pressed {
-                    let latin = key.raw_latin_sym_or_raw_current_sym().unwrap_or(sym);
-                    let tab = sym == Keysym::ISO_Left_Tab;
-                    let action = action_of(modifiers, if tab { sym } else { latin }, switching)
-                        .filter(|action| !inhibited && state.allows(action));
-                    return match action {
+                    let raw = key.raw_latin_sym_or_raw_current_sym().unwrap_or(sym);
+                    let action = if switching && sym == Keysym::Escape {
+                        Some(Action::SwitchCancel)
+                    } else {
+                        state.config.bindings.of_key(held, raw, sym).cloned()
+                    };
+                    return match action.filter(|it| !inhibited && state.allows(it)) {
                         Some(action) => {
                             state.swallowed_keys.insert(code);
+                            if matches!(action, Action::SwitchNext | Action::SwitchPrevious) {
+                                state.switch_held = Some(held.without_shift());
+                            }
                             FilterResult::Intercept(Some(action))
                         }
                         None if switching => {
@@ -71,13 +77,9 @@ impl Compositor {
                     };
                 }
                 let swallowed = state.swallowed_keys.remove(&code);
-                if switching
-                    && !modifiers.alt
-                    && matches!(sym, Keysym::Alt_L | Keysym::Alt_R | Keysym::Meta_L)
-                {
-                    // The client saw Alt go down, so it has to see it go up.
-                    state.switch_let_go = true;
-                }
+                // The client saw the modifier go down, so it has to see it go up.
+                state.switch_let_go =
+                    switching && state.switch_held.is_some_and(|chord| chord.let_go(held));
                 if swallowed {
                     FilterResult::Intercept(None)
                 } else {
@@ -88,17 +90,31 @@ impl Compositor {
         if std::mem::take(&mut self.switch_let_go) {
             self.end_switch(true);
         }
-        // The Super key, pressed and let go with nothing between, opens the launcher.
         match (code, pressed) {
             (KEY_LEFTMETA, true) => self.meta_alone = true,
             (KEY_LEFTMETA, false) if std::mem::take(&mut self.meta_alone) && !inhibited => {
-                self.act(Action::Launcher);
-                self.type_ahead();
+                self.super_alone();
             }
             _ => self.meta_alone = false,
         }
         if let Some(Some(action)) = action {
             self.act(action);
+        }
+    }
+
+    /// The Super key was pressed and let go with nothing between.
+    fn super_alone(&mut self) {
+        let chord = Chord {
+            modifiers: Modifiers::default(),
+            trigger: Trigger::SuperAlone,
+        };
+        let Some(action) = self.config.bindings.of(chord).cloned() else {
+            return;
+        };
+        let launches = action == Action::Launcher;
+        self.act(action);
+        if launches {
+            self.type_ahead();
         }
     }
 
@@ -121,7 +137,7 @@ impl Compositor {
     }
 
     /// Whether the focused client has all keys to itself (a virtual machine, a remote desktop).
-    fn keys_are_a_client_s(&self) -> bool {
+    pub(super) fn keys_are_a_client_s(&self) -> bool {
         !self.is_locked()
             && self.shell.switcher.is_none()
             && self.seat.keyboard_shortcuts_inhibited()
@@ -130,6 +146,21 @@ impl Compositor {
     pub(super) fn next_keyboard_layout(&mut self) {
         if let Some(keyboard) = self.seat.get_keyboard() {
             keyboard.with_xkb_state(self, |mut xkb| xkb.cycle_next_layout());
+        }
+    }
+
+    pub(super) fn choose_keyboard_layout(&mut self, place: usize) {
+        if let Some(keyboard) = self.seat.get_keyboard() {
+            keyboard.with_xkb_state(self, |mut xkb| {
+                let layout = xkb
+                    .xkb()
+                    .lock()
+                    .ok()
+                    .and_then(|xkb| xkb.layouts().nth(place));
+                if let Some(layout) = layout {
+                    xkb.set_layout(layout);
+                }
+            });
         }
     }
 }

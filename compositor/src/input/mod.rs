@@ -1,12 +1,16 @@
 //! What hands say: keys, pointers, and what they mean to the desktop before any client hears of it.
 
+mod action;
 mod bindings;
+mod buttons;
 mod gestures;
 mod keyboard;
 pub(crate) mod pointer;
 mod scroll;
 
-pub use bindings::Action;
+pub use action::{Action, NoAction};
+pub(crate) use bindings::nearest_of;
+pub use bindings::{Bindings, Chord, Modifiers, NoChord, Trigger, Wheel};
 pub(crate) use scroll::ScrollFrame;
 
 use serde::{Deserialize, Serialize};

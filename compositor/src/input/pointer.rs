@@ -181,32 +181,41 @@ impl Compositor {
             return;
         };
         self.meta_alone = false;
+        if self.bound_button(button, pressed, time) {
+            return;
+        }
         let serial = SERIAL_COUNTER.next_serial();
-        let state = if pressed {
-            ButtonState::Pressed
-        } else {
-            ButtonState::Released
-        };
         let grabbed = pointer.is_grabbed();
         let hit = self.hit(pointer.current_location());
         if pressed && !grabbed {
             self.focus_by_click(&hit, serial);
         }
-        pointer.button(
-            self,
-            &ButtonEvent {
-                serial,
-                time,
-                button,
-                state,
-            },
-        );
-        pointer.frame(self);
+        self.send_button(button, pressed, serial, time);
         if pressed && !grabbed {
             self.press_frame(&hit, button, serial, time);
         } else if !pressed {
             self.release_frame(&hit, button);
         }
+    }
+
+    /// Tells whoever has the pointer of a button.
+    pub(super) fn send_button(&mut self, button: u32, pressed: bool, serial: Serial, time: u32) {
+        let Some(pointer) = self.seat.get_pointer() else {
+            return;
+        };
+        let state = if pressed {
+            ButtonState::Pressed
+        } else {
+            ButtonState::Released
+        };
+        let event = ButtonEvent {
+            serial,
+            time,
+            button,
+            state,
+        };
+        pointer.button(self, &event);
+        pointer.frame(self);
     }
 
     /// Click to focus: raises a window, or gives a layer that wants it the keyboard.
@@ -288,6 +297,11 @@ impl Compositor {
         let Some(pointer) = self.seat.get_pointer() else {
             return;
         };
+        self.meta_alone = false;
+        let (horizontal, vertical) = self.bound_wheel(horizontal, vertical);
+        if (horizontal, vertical) == (0, 0) {
+            return;
+        }
         let mut frame = AxisFrame::new(time).source(AxisSource::Wheel);
         for (axis, steps) in [(Axis::Horizontal, horizontal), (Axis::Vertical, vertical)] {
             if steps != 0 {

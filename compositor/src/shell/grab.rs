@@ -49,6 +49,18 @@ impl From<ResizeEdge> for Edges {
 }
 
 impl Edges {
+    /// The corner of a rectangle that a point is nearest to.
+    pub(crate) fn nearest(rect: Rectangle<f64, Logical>, point: Point<f64, Logical>) -> Self {
+        let left = point.x < rect.loc.x + rect.size.w / 2.0;
+        let top = point.y < rect.loc.y + rect.size.h / 2.0;
+        Self {
+            left,
+            right: !left,
+            top,
+            bottom: !top,
+        }
+    }
+
     /// The cursor that says so.
     pub fn cursor(self) -> CursorIcon {
         match (self.left, self.right, self.top, self.bottom) {

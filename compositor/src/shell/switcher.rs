@@ -49,6 +49,7 @@ impl Compositor {
         let Some(switcher) = self.shell.switcher.take() else {
             return;
         };
+        self.switch_held = None;
         if take && let Some(id) = switcher.window() {
             self.activate(id);
         }

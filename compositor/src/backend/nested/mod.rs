@@ -245,6 +245,7 @@ impl Compositor {
                 if let Some(nested) = self.nested() {
                     nested.output = Some(output);
                 }
+                self.configure_output(output);
             }
         }
     }
