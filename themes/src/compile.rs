@@ -6,6 +6,7 @@ use ochre_raster::Color;
 
 use crate::error::ThemeError;
 use crate::metrics::Metrics;
+use crate::motion::Motion;
 use crate::oklch::{Oklch, contrast};
 use crate::preferences::Preferences;
 use crate::proof::{self, Pair, readable};
@@ -30,6 +31,8 @@ pub struct Theme {
     pub wallpaper: String,
     /// Animations are to be left out.
     pub reduced_motion: bool,
+    /// How long they take; no time if they are left out.
+    pub motion: Motion,
     pub neutral: Ramp,
     pub accent: Ramp,
 }
@@ -108,6 +111,11 @@ fn compile(seeds: &Seeds, preferences: &Preferences) -> Result<Theme, Failure> {
         buttons: seeds.buttons.clone(),
         wallpaper: seeds.wallpaper.clone(),
         reduced_motion: preferences.reduced_motion,
+        motion: if preferences.reduced_motion {
+            Motion::REDUCED
+        } else {
+            Motion::USUAL
+        },
         neutral,
         accent,
         tokens,

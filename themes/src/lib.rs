@@ -13,6 +13,7 @@
 mod compile;
 mod error;
 mod metrics;
+pub mod motion;
 mod oklch;
 mod preferences;
 mod proof;
@@ -27,6 +28,7 @@ mod watch;
 pub use compile::Theme;
 pub use error::ThemeError;
 pub use metrics::{Elevation, Metrics};
+pub use motion::Motion;
 pub use ochre_raster::Color;
 pub use oklch::{Oklch, contrast};
 pub use preferences::Preferences;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use ochre_theme::Motion;
+
 /// 0 to 1, eased, along a fixed duration.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Anim {
@@ -10,8 +12,8 @@ pub(crate) struct Anim {
     progress: f32,
 }
 
-/// Long enough to be seen, short enough not to be waited for.
-const LENGTH: Duration = Duration::from_millis(110);
+/// As long as every control's change.
+const LENGTH: Duration = Motion::USUAL.quick;
 
 impl Anim {
     pub fn at(target: bool) -> Anim {

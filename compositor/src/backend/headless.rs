@@ -1,7 +1,10 @@
 //! Frames go into memory: for tests, screenshots and benchmarks. Input comes by the control socket.
 
 use ochre_raster::Bitmap;
-use smithay::output::Mode;
+use smithay::{
+    output::Mode,
+    utils::{Physical, Rectangle},
+};
 
 use crate::{
     Error,
@@ -10,7 +13,7 @@ use crate::{
     state::Compositor,
 };
 
-use super::{Backend, Draw, Presented};
+use super::{Backend, Damage, Draw, Presented};
 
 /// The frame that a screen would show.
 #[derive(Debug)]
@@ -18,6 +21,7 @@ pub struct Headless {
     output: OutputId,
     frame: Bitmap,
     drawn: bool,
+    damage: Damage,
 }
 
 impl Headless {
@@ -36,6 +40,7 @@ impl Headless {
             output,
             frame,
             drawn: false,
+            damage: Damage::new(),
         });
         state.configure_output(output);
         output
@@ -44,6 +49,11 @@ impl Headless {
     /// What is on screen.
     pub fn frame(&self) -> &Bitmap {
         &self.frame
+    }
+
+    /// What of it was drawn last.
+    pub fn damage(&self) -> &[Rectangle<i32, Physical>] {
+        &self.damage
     }
 
     pub(super) fn present(
@@ -57,10 +67,12 @@ impl Headless {
         let age = usize::from(self.drawn);
         self.drawn = true;
         let damage = draw(Target::of(&mut self.frame), age)?;
-        Ok(if damage.is_some() {
-            Presented::AtTimer
-        } else {
-            Presented::Nothing
+        Ok(match damage {
+            Some(damage) => {
+                self.damage = damage;
+                Presented::AtTimer
+            }
+            None => Presented::Nothing,
         })
     }
 }

@@ -53,9 +53,14 @@ impl Compositor {
             return Ok(());
         };
         let output = screen.output.clone();
+        let at = screen.next_vblank(self.clock.now());
         self.enter_surfaces(&output);
         self.lock_drawn(id);
-        let scene = self.scene(id, true);
+        if self.shell.motions.settle(at) {
+            self.outputs.queue_all(); // what has arrived here is at rest on the others, too
+        }
+        let moving = self.shell.motions.any();
+        let scene = self.scene(id, true, at);
         let mut backend = std::mem::replace(&mut self.backend, Backend::None);
         let background = self.look.background;
         let painter = &mut self.painter;
@@ -84,7 +89,7 @@ impl Compositor {
         let Some(screen) = self.outputs.get_mut(id) else {
             return Ok(());
         };
-        screen.pacing = Pacing::Waiting { again: false };
+        screen.pacing = Pacing::Waiting { again: moving };
         let vblank = match presented {
             Presented::AtFlip => now + LOST_FLIP,
             Presented::AtTimer | Presented::Nothing => screen.next_vblank(now),
@@ -148,7 +153,7 @@ impl Compositor {
         let extent = Extent::from_signed(size.w, size.h)
             .ok_or_else(|| Error::Display("no such output".into()))?;
         let mut tracker = Tracker::default();
-        let scene = self.scene(id, cursor);
+        let scene = self.scene(id, cursor, self.clock.now());
         let mut bitmap = extent.bitmap();
         let background = self.look.background;
         self.painter.render(

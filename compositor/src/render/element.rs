@@ -287,6 +287,10 @@ pub trait Drawing {
     fn draw(&self, canvas: &mut Canvas<'_>);
     /// Whatever changes how it looks at the same place.
     fn variant(&self) -> usize;
+    /// How much of it is seen, 0 to 1.
+    fn alpha(&self) -> f32 {
+        1.0
+    }
 }
 
 /// A drawing on an output.
@@ -317,6 +321,10 @@ impl<D: Drawing> Element for Drawn<D> {
             (around.x, around.y).into(),
             (around.width, around.height).into(),
         )
+    }
+
+    fn alpha(&self) -> f32 {
+        self.drawing.alpha()
     }
 
     fn kind(&self) -> Kind {
@@ -353,6 +361,8 @@ pub struct Surround {
     pub radius: u32,
     /// Whether its window has the keyboard: all that changes how it looks.
     pub active: bool,
+    /// How much of it is seen, 0 to 1.
+    pub alpha: f32,
 }
 
 impl Surround {
@@ -372,11 +382,20 @@ impl Drawing for Surround {
     }
 
     fn draw(&self, canvas: &mut Canvas<'_>) {
+        let strength = (self.alpha.clamp(0.0, 1.0) * 255.0).round() as u8;
         for (shadow, drop) in &self.layers {
-            canvas.shadow(self.caster(*drop), shadow);
+            let shadow = Shadow {
+                color: shadow.color.faded(strength),
+                ..*shadow
+            };
+            canvas.shadow(self.caster(*drop), &shadow);
         }
         let line = rect(self.frame).inset(-1);
-        canvas.outline(line, self.radius + 1, 1, self.outline);
+        canvas.outline(line, self.radius + 1, 1, self.outline.faded(strength));
+    }
+
+    fn alpha(&self) -> f32 {
+        self.alpha
     }
 
     fn variant(&self) -> usize {

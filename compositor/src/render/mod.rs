@@ -10,6 +10,7 @@ mod damage;
 mod element;
 mod look;
 mod overlay;
+mod picture;
 mod renderer;
 mod scene;
 pub mod shm;
@@ -31,6 +32,7 @@ use smithay::{
 pub use damage::Tracker;
 pub use look::Look;
 pub(crate) use overlay::window_picture;
+pub use picture::Picture;
 pub use renderer::{SoftFrame, SoftRenderer, SoftTexture};
 pub use scene::Scene;
 pub use shm::SHM_FORMATS;

@@ -1,5 +1,7 @@
 //! What is on an output, front to back.
 
+use std::time::Duration;
+
 use ochre_raster::Shadow;
 use smithay::{
     backend::renderer::element::{
@@ -21,7 +23,7 @@ use super::{
 };
 use crate::{
     output::{OutputId, Screen},
-    shell::{ManagedWindow, Mode, Snap},
+    shell::{ManagedWindow, Mode, Pose, Snap, WindowId},
     state::Compositor,
 };
 
@@ -50,19 +52,42 @@ impl Scene {
 }
 
 /// An output as the scene sees it.
-struct View {
-    scale: f64,
+#[derive(Clone, Copy)]
+pub(super) struct View {
+    pub(super) scale: f64,
     /// Its corner among all outputs.
     corner: Point<i32, Logical>,
+    /// How far all is moved, for what is on its way.
+    pub(super) shift: Point<i32, Physical>,
+    /// How much is seen of it.
+    alpha: f32,
 }
 
 impl View {
+    /// An output at rest.
+    pub(super) fn of(screen: &Screen) -> Self {
+        Self {
+            scale: screen.output.current_scale().fractional_scale(),
+            corner: screen.rect().loc,
+            shift: Point::default(),
+            alpha: 1.0,
+        }
+    }
+
+    /// The same for what is on its way.
+    fn posed(mut self, pose: Pose) -> Self {
+        self.shift.y += (pose.down * self.scale).round() as i32;
+        self.alpha *= pose.alpha;
+        self
+    }
+
     /// A global point in the output's pixels.
     fn point(&self, point: Point<i32, Logical>) -> Point<i32, Physical> {
-        (point - self.corner)
+        let place: Point<i32, Physical> = (point - self.corner)
             .to_f64()
             .to_physical(self.scale)
-            .to_i32_round()
+            .to_i32_round();
+        place + self.shift
     }
 
     /// A global rectangle in the output's pixels; its edges are rounded each, so that what touches
@@ -79,15 +104,12 @@ impl View {
 }
 
 impl Compositor {
-    /// What an output shows.
-    pub(crate) fn scene(&mut self, id: OutputId, cursor: bool) -> Scene {
+    /// What an output shows at a time.
+    pub(crate) fn scene(&mut self, id: OutputId, cursor: bool, at: Duration) -> Scene {
         let Some(screen) = self.outputs.get(id) else {
             return Scene::default();
         };
-        let view = View {
-            scale: screen.output.current_scale().fractional_scale(),
-            corner: screen.rect().loc,
-        };
+        let view = View::of(screen);
         let size = screen.mode_size();
         let mut elements = Vec::new();
         if cursor {
@@ -123,7 +145,7 @@ impl Compositor {
         if !covered {
             self.push_layers(&mut elements, id, Layer::Top, &view);
         }
-        self.push_windows(&mut elements, &view);
+        self.push_windows(&mut elements, id, &view, at);
         self.push_layers(&mut elements, id, Layer::Bottom, &view);
         self.push_layers(&mut elements, id, Layer::Background, &view);
         let wallpaper = self.painter.wallpaper.element(id, size, &self.look);
@@ -238,29 +260,87 @@ impl Compositor {
         }
     }
 
-    fn push_windows(&mut self, elements: &mut Vec<SceneElement>, view: &View) {
-        let windows: Vec<_> = self.shell.visible().rev().map(|window| window.id).collect();
-        self.painter.titlebars.retain(|id| windows.contains(&id));
-        self.painter.shadow_ids.retain(|id, _| windows.contains(id));
-        for id in windows {
-            // The window is lent to the painter and given back: neither knows of the other.
+    fn push_windows(
+        &mut self,
+        elements: &mut Vec<SceneElement>,
+        output: OutputId,
+        view: &View,
+        at: Duration,
+    ) {
+        let Some(screen) = self.outputs.get(output) else {
+            return;
+        };
+        let (rect, width) = (screen.rect(), screen.mode_size().w);
+        self.push_ghosts(elements, output, None, view, at);
+        let seen = self
+            .shell
+            .motions
+            .workspaces(self.shell.workspace, width, at);
+        let mut windows: Vec<(WindowId, View)> = Vec::new();
+        for (workspace, shift) in seen {
+            let mut view = *view;
+            view.shift += shift;
+            let there = self.shell.on_workspace(workspace).rev();
+            // What slides out over an edge must not come in on the display beside.
+            let here = |window: &&ManagedWindow| {
+                shift == Point::default() || window.frame_rect(&self.look).overlaps(rect)
+            };
+            windows.extend(there.filter(here).map(|window| (window.id, view)));
+        }
+        let kept = |id: &WindowId| windows.iter().any(|(other, _)| other == id);
+        self.painter.titlebars.retain(|id| kept(&id));
+        self.painter.shadow_ids.retain(|id, _| kept(id));
+        for (id, view) in windows {
+            self.push_ghosts(elements, output, Some(id), &view, at);
             let Some(window) = self.shell.get(id) else {
                 continue;
             };
-            let Some(surface) = window.surface() else {
-                continue;
-            };
-            let (position, origin) = (window.position, window.surface_origin());
-            self.push_popups(elements, &surface, position, view);
-            let snap = self.shell.snap.filter(|snap| snap.window == id);
-            if self.shell.get(id).is_some_and(ManagedWindow::has_frame) {
-                self.push_framed(elements, id, &surface, view);
-            } else {
-                let place = view.point(origin);
-                let renderer = &mut self.painter.renderer;
-                push_tree(renderer, elements, &surface, place, view, Kind::Unspecified);
+            let view = view.posed(self.shell.motions.pose(id, at));
+            if let Some(surface) = window.surface() {
+                let position = window.position;
+                self.push_popups(elements, &surface, position, &view);
             }
-            elements.extend(snap.map(|snap| self.preview(&snap, view).into()));
+            self.push_window(elements, id, &view);
+            let snap = self.shell.snap.filter(|snap| snap.window == id);
+            elements.extend(snap.map(|snap| self.preview(&snap, &view).into()));
+        }
+    }
+
+    /// Pictures of what is no more.
+    fn push_ghosts(
+        &self,
+        elements: &mut Vec<SceneElement>,
+        output: OutputId,
+        above: Option<WindowId>,
+        view: &View,
+        at: Duration,
+    ) {
+        let ghosts = self.shell.motions.ghosts(output, above, at);
+        elements.extend(ghosts.map(|(picture, pose)| {
+            let view = view.posed(pose);
+            picture.element(view.shift, view.alpha).into()
+        }));
+    }
+
+    /// A window without its popups.
+    pub(super) fn push_window(
+        &mut self,
+        elements: &mut Vec<SceneElement>,
+        id: WindowId,
+        view: &View,
+    ) {
+        let Some(window) = self.shell.get(id) else {
+            return;
+        };
+        let Some(surface) = window.surface() else {
+            return;
+        };
+        if window.has_frame() {
+            self.push_framed(elements, id, &surface, view);
+        } else {
+            let place = view.point(window.surface_origin());
+            let renderer = &mut self.painter.renderer;
+            push_tree(renderer, elements, &surface, place, view, Kind::Unspecified);
         }
     }
 
@@ -285,7 +365,7 @@ impl Compositor {
     fn push_framed(
         &mut self,
         elements: &mut Vec<SceneElement>,
-        id: crate::shell::WindowId,
+        id: WindowId,
         surface: &WlSurface,
         view: &View,
     ) {
@@ -310,7 +390,7 @@ impl Compositor {
                 surface,
                 place,
                 view.scale,
-                1.0,
+                view.alpha,
                 Kind::Unspecified,
             );
         elements.extend(tree.into_iter().map(|inner| {
@@ -347,7 +427,10 @@ impl Compositor {
         let bar = painter
             .titlebars
             .element(id, bar, bar_place, look, &mut painter.text);
-        elements.extend(bar.map(SceneElement::from));
+        elements.extend(bar.map(|mut bar| {
+            bar.alpha = view.alpha;
+            SceneElement::from(bar)
+        }));
 
         if window.mode != Mode::Maximized {
             let bar = look.bar(window.active);
@@ -370,6 +453,7 @@ impl Compositor {
                         outline: bar.border,
                         radius,
                         active: window.active,
+                        alpha: view.alpha,
                     },
                 }
                 .into(),
@@ -388,6 +472,6 @@ fn push_tree(
     kind: Kind,
 ) {
     let tree: Vec<WaylandSurfaceRenderElement<SoftRenderer>> =
-        render_elements_from_surface_tree(renderer, surface, place, view.scale, 1.0, kind);
+        render_elements_from_surface_tree(renderer, surface, place, view.scale, view.alpha, kind);
     elements.extend(tree.into_iter().map(SceneElement::from));
 }

@@ -230,6 +230,7 @@ impl Compositor {
         self.set_mode(id, Mode::Floating);
         if let Some(window) = self.shell.get_mut(id) {
             window.arrival = None;
+            window.before = None; // it is in the hand, and needs no other movement
         }
         from
     }

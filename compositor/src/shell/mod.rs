@@ -11,6 +11,7 @@ mod hit;
 mod home;
 mod lock;
 mod modes;
+mod motion;
 mod placement;
 mod snap;
 mod switcher;
@@ -33,6 +34,8 @@ pub use frame::{FrameButton, FrameLayout};
 pub use grab::Edges;
 pub use hit::Hit;
 pub use lock::SessionLock;
+pub use motion::Motions;
+pub(crate) use motion::{Going, Pose};
 pub use snap::Snap;
 pub use switcher::Switcher;
 pub use window::{ManagedWindow, Mode, WindowId, WindowInfo};
@@ -47,6 +50,8 @@ pub struct Shell {
     next_id: u32,
     /// The workspace that is shown.
     pub workspace: usize,
+    /// What is on its way.
+    pub motions: Motions,
     /// Alt-Tab, while it is held.
     pub switcher: Option<Switcher>,
     /// The window whose bell just rang.
@@ -97,7 +102,15 @@ impl Shell {
 
     /// Windows that are on screen, bottom first: none while the session is locked.
     pub fn visible(&self) -> impl DoubleEndedIterator<Item = &ManagedWindow> {
-        let (locked, shown) = (self.lock.is_some(), self.workspace);
+        self.on_workspace(self.workspace)
+    }
+
+    /// Windows that are on screen while a workspace is.
+    pub(crate) fn on_workspace(
+        &self,
+        shown: usize,
+    ) -> impl DoubleEndedIterator<Item = &ManagedWindow> {
+        let locked = self.lock.is_some();
         self.windows
             .iter()
             .filter(move |window| !locked && window.is_visible() && window.workspace == shown)
@@ -152,6 +165,7 @@ impl Compositor {
         let Some(id) = self.shell.id_of(surface) else {
             return;
         };
+        self.window_goes(id, Going::Closed);
         self.shell.windows.retain(|window| window.id != id);
         self.windows_gone();
     }
@@ -205,10 +219,16 @@ impl Compositor {
             }
             (true, true) => {
                 let acked = acked_serial(&toplevel);
+                let awaited = window.arrival.is_some();
                 window.follow_commit(acked);
                 let moved = window.take_moved();
+                let arrived = awaited && window.arrival.is_none();
+                let before = window.before.take_if(|_| arrived);
                 if moved {
                     self.pointer_moved_under();
+                }
+                if let Some(before) = before {
+                    self.leave(id, Going::Replaced, before);
                 }
             }
             (false, false) => {}
@@ -243,6 +263,7 @@ impl Compositor {
             window.mapped = true;
             window.workspace = shown;
         }
+        self.window_comes(id);
         self.activate(id);
         self.tell_windows();
         self.pointer_moved_under();
@@ -282,9 +303,12 @@ impl Compositor {
         let Some(window) = self.shell.get_mut(id) else {
             return;
         };
-        window.minimized = false;
+        let came = std::mem::take(&mut window.minimized) && window.mapped;
         let (surface, workspace) = (window.surface(), window.workspace);
         self.show_workspace(workspace);
+        if came {
+            self.window_comes(id);
+        }
         self.shell.raise(id);
         // A dialog of the window gets the keyboard in its stead.
         let target = self

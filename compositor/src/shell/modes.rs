@@ -8,7 +8,7 @@ use smithay::{
     utils::{Logical, Rectangle},
 };
 
-use super::{Mode, WindowId};
+use super::{Going, Mode, WindowId};
 use crate::state::Compositor;
 
 impl Compositor {
@@ -55,6 +55,7 @@ impl Compositor {
 
     /// Hides a window until it is activated again.
     pub fn minimize(&mut self, id: WindowId) {
+        self.window_goes(id, Going::Minimized);
         if let Some(window) = self.shell.get_mut(id) {
             window.minimized = true;
             self.refocus();
@@ -75,6 +76,9 @@ impl Compositor {
 
     /// Puts a window into a mode.
     pub fn set_mode(&mut self, id: WindowId, mode: Mode) {
+        if self.shell.get(id).is_some_and(|window| window.mode != mode) {
+            self.remember_picture(id);
+        }
         let Some(window) = self.shell.get_mut(id) else {
             return;
         };

@@ -13,7 +13,7 @@ use smithay::{
 };
 
 use super::{Edges, home::Home};
-use crate::render::Look;
+use crate::render::{Look, Picture};
 
 /// A window's name for as long as the compositor runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -110,6 +110,8 @@ pub struct ManagedWindow {
     pub(super) wanted: Option<Rectangle<i32, Logical>>,
     /// Where it was before its display went.
     pub(super) home: Option<Home>,
+    /// What it showed before it was told another size or place.
+    pub(super) before: Option<Picture>,
     moved: bool,
 }
 
@@ -132,6 +134,7 @@ impl ManagedWindow {
             resizing: None,
             wanted: None,
             home: None,
+            before: None,
             moved: false,
         }
     }
