@@ -18,6 +18,7 @@ mod sandbox;
 mod seat;
 mod selection;
 mod surface;
+mod text_input_v1;
 mod toplevel;
 mod virtual_keyboard;
 mod virtual_pointer;
@@ -30,6 +31,7 @@ pub use image_copy::ImageCopies;
 pub use outputs::OutputHeads;
 pub use sandbox::trusted;
 pub(crate) use surface::has_buffer;
+pub use text_input_v1::TextInputs;
 pub use workspaces::WorkspaceHandles;
 
 use smithay::{
@@ -102,6 +104,7 @@ pub struct Protocols {
     pub(crate) workspaces: WorkspaceHandles,
     pub(crate) image_copies: ImageCopies,
     pub(crate) output_heads: OutputHeads,
+    pub(crate) text_inputs: TextInputs,
     _globals: Globals,
 }
 
@@ -166,6 +169,7 @@ impl Protocols {
             workspaces: WorkspaceHandles::new(display),
             image_copies: ImageCopies::new(display),
             output_heads: OutputHeads::new(display),
+            text_inputs: TextInputs::new(display),
             _globals: Globals {
                 _xdg_decoration: XdgDecorationState::new::<C>(display),
                 _output: OutputManagerState::new_with_xdg_output::<C>(display),
