@@ -48,6 +48,9 @@ pub const OBJECT: Rank = 68;
 /// Futex hash buckets; two are taken in address order by a requeue.
 pub const FUTEX: Rank = 72;
 pub const FUTEX_SECOND: Rank = 73;
+/// The tables of System V IPC, and one of its objects; a mapping that goes takes them.
+pub const SYSV_TABLE: Rank = 76;
+pub const SYSV_OBJECT: Rank = 77;
 /// Wait queues. Waking happens outside their lock.
 pub const WAIT_QUEUE: Rank = 80;
 /// Ready lists of epoll sets: wakers add to them.

@@ -13,6 +13,7 @@ pub mod ring;
 pub mod signalfd;
 pub mod socket;
 pub mod socket_calls;
+pub mod sysv;
 pub mod timerfd;
 pub mod tty;
 pub mod unix;

@@ -116,6 +116,50 @@ fn file(
     })
 }
 
+/// Where a mapping is to go.
+pub enum Place {
+    /// At the wish if that is free, else anywhere.
+    Anywhere(Option<usize>),
+    /// There, instead of what is there.
+    Instead(usize),
+    /// There, if nothing is: else EEXIST.
+    Only(usize),
+}
+
+/// Enters a mapping, whose addresses are yet offsets from its place.
+pub fn add(ctx: &SyscallCtx<'_>, place: Place, mut mapping: Mapping) -> Result<usize> {
+    let space = space_of(ctx)?;
+    let limit = ctx.process.limit(Resource::AddressSpace);
+    let len = mapping.end;
+    let mut inner = space.lock();
+    if (inner.total as u64)
+        .saturating_mul(PAGE_SIZE as u64)
+        .saturating_add(len as u64)
+        > limit
+    {
+        return Err(Errno::ENOMEM);
+    }
+    let start = match place {
+        Place::Anywhere(wish) => inner.find_free(len, wish).ok_or(Errno::ENOMEM)?,
+        Place::Instead(addr) | Place::Only(addr) => {
+            let range = page_range(addr, len, Errno::ENOMEM)?;
+            if addr < MIN_ADDR {
+                return Err(Errno::EPERM);
+            }
+            if matches!(place, Place::Only(_)) && !inner.is_free(range.clone()) {
+                return Err(Errno::EEXIST);
+            }
+            inner.unmap(range)?;
+            addr
+        }
+    };
+    mapping.start = start;
+    mapping.end = start + len;
+    space.attach(&mapping);
+    inner.insert(mapping)?;
+    Ok(start)
+}
+
 /// Pages of RAM: a number that stays.
 fn total_pages() -> usize {
     static TOTAL: Once<usize> = Once::new();
@@ -168,48 +212,26 @@ pub fn mmap(ctx: &mut SyscallCtx<'_>, args: Args) -> Result<usize> {
     {
         return Err(Errno::ENOMEM);
     }
-    let space = space_of(ctx)?;
-    let limit = ctx.process.limit(Resource::AddressSpace);
-    let start = {
-        let mut inner = space.lock();
-        if (inner.total as u64)
-            .saturating_mul(PAGE_SIZE as u64)
-            .saturating_add(len as u64)
-            > limit
-        {
-            return Err(Errno::ENOMEM);
-        }
-        let exclusive = flags & raw::MAP_FIXED_NOREPLACE != 0;
-        let start = if exclusive || flags & raw::MAP_FIXED != 0 {
-            let range = page_range(addr, len, Errno::ENOMEM)?;
-            if addr < MIN_ADDR {
-                return Err(Errno::EPERM);
-            }
-            if exclusive && !inner.is_free(range.clone()) {
-                return Err(Errno::EEXIST);
-            }
-            inner.unmap(range)?;
-            addr
-        } else {
-            let wish = (addr != 0).then_some(addr & !(PAGE_SIZE - 1));
-            inner.find_free(len, wish).ok_or(Errno::ENOMEM)?
-        };
-        let mapping = Mapping {
-            start,
-            end: start + len,
-            perms,
-            max: what.max,
-            shared,
-            backing: what.backing,
-            flags: kept,
-            name: what.name,
-        };
-        space.attach(&mapping);
-        inner.insert(mapping)?;
-        start
+    let place = if flags & raw::MAP_FIXED_NOREPLACE != 0 {
+        Place::Only(addr)
+    } else if flags & raw::MAP_FIXED != 0 {
+        Place::Instead(addr)
+    } else {
+        Place::Anywhere((addr != 0).then_some(addr & !(PAGE_SIZE - 1)))
     };
+    let mapping = Mapping {
+        start: 0,
+        end: len,
+        perms,
+        max: what.max,
+        shared,
+        backing: what.backing,
+        flags: kept,
+        name: what.name,
+    };
+    let start = add(ctx, place, mapping)?;
     if flags & (raw::MAP_POPULATE | raw::MAP_LOCKED) != 0 && flags & raw::MAP_NONBLOCK == 0 {
-        populate(&space, start..start + len);
+        populate(&space_of(ctx)?, start..start + len);
     }
     Ok(start)
 }

@@ -4,6 +4,7 @@ use super::object::MemoryObject;
 use crate::errno::Result;
 use crate::fs::busy::WriteUse;
 use crate::fs::namespace::Path;
+use crate::ipc::sysv::Attachment;
 use alloc::sync::Arc;
 use bitflags::bitflags;
 use ochre_hal::PAGE_SIZE;
@@ -91,6 +92,8 @@ pub enum Name {
     File(Path),
     /// `[stack]` and the like, or what a shared object without a path is called.
     Label(&'static str),
+    /// A System V shared memory segment, which counts its mappings by this.
+    Segment(Attachment),
 }
 
 #[derive(Clone)]

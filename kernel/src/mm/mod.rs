@@ -6,7 +6,7 @@ pub mod allowance;
 mod brk;
 pub mod calls;
 pub mod fault;
-mod map;
+pub mod map;
 pub mod mapping;
 pub mod object;
 mod remap;

@@ -44,7 +44,7 @@ pub fn dispatch(thread: &Arc<Thread>, user: &mut UserContext) -> Result<usize> {
 }
 
 /// The dispatchers, those of the most frequent calls first.
-static ROOMS: [Dispatcher; 16] = [
+static ROOMS: [Dispatcher; 17] = [
     task::calls::dispatch,
     fs::calls::io::dispatch,
     ipc::calls::dispatch,
@@ -61,6 +61,7 @@ static ROOMS: [Dispatcher; 16] = [
     fs::calls::transfer::dispatch,
     fs::calls::xattr::dispatch,
     fs::calls::mount::dispatch,
+    ipc::sysv::dispatch,
 ];
 
 /// Which of the rooms answered for a number last: it is asked first the next time, so a call costs

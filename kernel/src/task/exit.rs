@@ -46,6 +46,7 @@ fn is_shared(process: &Process) -> bool {
 /// The last thread is gone: give back everything, become a zombie, tell the parent.
 fn end(process: &Arc<Process>) {
     process.timers.clear();
+    crate::ipc::sysv::leave(process);
     if let Some(space) = process.space() {
         let peak = space.lock().resident() as u64;
         let mut usage = process.usage.lock();

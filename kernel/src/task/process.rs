@@ -132,6 +132,8 @@ pub struct Process {
     pub personality: AtomicU32,
     /// membarrier's registration.
     pub private_barriers: AtomicBool,
+    /// Its end has semaphores of System V IPC to set back.
+    pub undoes_semaphores: AtomicBool,
 }
 
 /// What a new process starts with.
@@ -188,6 +190,7 @@ impl Process {
             oom_adjust: AtomicI32::new(0),
             oom_adjust_least: AtomicI32::new(0),
             private_barriers: AtomicBool::new(false),
+            undoes_semaphores: AtomicBool::new(false),
             personality: AtomicU32::new(0),
         })
     }

@@ -23,13 +23,14 @@ mod sigio;
 mod signals;
 mod sockets;
 mod sys;
+mod sysv;
 mod terminals;
 
 use std::process::ExitCode;
 
 type Family = (&'static str, fn());
 
-const FAMILIES: [Family; 20] = [
+const FAMILIES: [Family; 21] = [
     ("busy", busy::run),
     ("clocks", clocks::run),
     ("credentials", credentials::run),
@@ -49,6 +50,7 @@ const FAMILIES: [Family; 20] = [
     ("sigio", sigio::run),
     ("signals", signals::run),
     ("sockets", sockets::run),
+    ("sysv", sysv::run),
     ("terminals", terminals::run),
 ];
 

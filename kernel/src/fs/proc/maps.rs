@@ -16,7 +16,30 @@ struct Row {
     perms: Perms,
     shared: bool,
     offset: u64,
-    name: Name,
+    name: Shown,
+}
+
+/// What stands at the end of a row.
+enum Shown {
+    Nothing,
+    File(Path),
+    Label(&'static str),
+    /// Key and number of a shared memory segment.
+    Segment(i32, i32),
+}
+
+impl From<&Name> for Shown {
+    fn from(name: &Name) -> Shown {
+        match name {
+            Name::None => Shown::Nothing,
+            Name::File(path) => Shown::File(path.clone()),
+            Name::Label(label) => Shown::Label(label),
+            Name::Segment(attachment) => {
+                let (key, id) = attachment.name();
+                Shown::Segment(key, id)
+            }
+        }
+    }
 }
 
 fn rows(process: &Process) -> Result<Vec<Row>> {
@@ -35,7 +58,7 @@ fn rows(process: &Process) -> Result<Vec<Row>> {
             perms: mapping.perms,
             shared: mapping.shared,
             offset,
-            name: mapping.name.clone(),
+            name: Shown::from(&mapping.name),
         });
     }
     drop(inner);
@@ -54,10 +77,11 @@ fn line(row: &Row, root: &Path, out: &mut Vec<u8>) {
         }
     };
     let (device, ino) = match &row.name {
-        Name::File(path) => path
+        Shown::File(path) => path
             .node()
             .attributes()
             .map_or((0, 0), |a| (a.dev.0, a.ino)),
+        Shown::Segment(_, id) => (0, *id as u64),
         _ => (0, 0),
     };
     let mut text = format!(
@@ -72,16 +96,19 @@ fn line(row: &Row, root: &Path, out: &mut Vec<u8>) {
         device >> 8 & 0xfff,
         device & 0xff,
     );
-    if !matches!(row.name, Name::None) {
+    if !matches!(row.name, Shown::Nothing) {
         while text.len() < NAME_COLUMN {
             text.push(' ');
         }
     }
     out.extend_from_slice(text.as_bytes());
     match &row.name {
-        Name::None => {}
-        Name::Label(label) => out.extend_from_slice(label.as_bytes()),
-        Name::File(path) => {
+        Shown::Nothing => {}
+        Shown::Label(label) => out.extend_from_slice(label.as_bytes()),
+        Shown::Segment(key, _) => {
+            out.extend_from_slice(format!("/SYSV{key:08x} (deleted)").as_bytes());
+        }
+        Shown::File(path) => {
             out.extend_from_slice(&path.name_from(root).0);
             if path.dentry.is_removed() {
                 out.extend_from_slice(b" (deleted)");

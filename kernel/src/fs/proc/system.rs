@@ -76,6 +76,7 @@ pub fn fill(tree: &mut Tree) {
     tree.fixed("sys/vm/overcommit_memory", "0\n");
     tree.fixed("sys/vm/max_map_count", "65530\n");
     tree.fixed("sys/vm/mmap_min_addr", "65536\n");
+    sysv(tree);
     tree.fixed("sys/fs/nr_open", "1048576\n");
     tree.fixed("sys/fs/file-max", "9223372036854775807\n");
     tree.fixed("sys/fs/pipe-max-size", "1048576\n");
@@ -92,6 +93,29 @@ pub fn fill(tree: &mut Tree) {
         Ok(())
     }));
     tree.writable("sys/vm/drop_caches", drop_caches);
+}
+
+/// What there is of System V IPC, and its bounds.
+fn sysv(tree: &mut Tree) {
+    use crate::ipc::sysv::report::{self, Bounds};
+    tree.file("sysvipc/shm", report::segments);
+    tree.file("sysvipc/sem", report::sets);
+    tree.file("sysvipc/msg", report::queues);
+    let Bounds {
+        shared: [bytes, segments],
+        semaphores: [set, total, operations, sets],
+        messages: [message, queue, queues],
+    } = Bounds::get();
+    tree.fixed("sys/kernel/shmmax", format!("{bytes}\n"));
+    tree.fixed("sys/kernel/shmall", format!("{bytes}\n"));
+    tree.fixed("sys/kernel/shmmni", format!("{segments}\n"));
+    tree.fixed(
+        "sys/kernel/sem",
+        format!("{set}\t{total}\t{operations}\t{sets}\n"),
+    );
+    tree.fixed("sys/kernel/msgmax", format!("{message}\n"));
+    tree.fixed("sys/kernel/msgmnb", format!("{queue}\n"));
+    tree.fixed("sys/kernel/msgmni", format!("{queues}\n"));
 }
 
 fn random_bytes() -> [u8; 16] {

@@ -1,0 +1,565 @@
+//! Semaphore sets: arrays of counters, changed several at once or not at all.
+//!
+//! Whoever cannot go on waits in the set's queue with what it wants to do. Each change tries those
+//! in the queue in order, in their name; a sleeper is woken when its outcome stands.
+
+use super::ids::{
+    self, IPC_INFO, IPC_NOWAIT, IPC_RMID, IPC_SET, IPC_STAT, Owner, Permissions, READ, WRITE,
+};
+use crate::errno::{Errno, Result};
+use crate::file::Events;
+use crate::lock_order;
+use crate::mm::uptr::{Timespec, UserPtr};
+use crate::sched::wait::{Interrupt, WaitQueue, wait_until};
+use crate::syscall::table::SyscallCtx;
+use crate::task::Pid;
+use crate::task::process::Process;
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use bytemuck::{Pod, Zeroable};
+use core::sync::atomic::{AtomicUsize, Ordering};
+use ochre_hal::sync::{Once, SpinLock};
+
+const GETPID: u32 = 11;
+const GETVAL: u32 = 12;
+const GETALL: u32 = 13;
+const GETNCNT: u32 = 14;
+const GETZCNT: u32 = 15;
+const SETVAL: u32 = 16;
+const SETALL: u32 = 17;
+const SEM_STAT: u32 = 18;
+const SEM_INFO: u32 = 19;
+const SEM_STAT_ANY: u32 = 20;
+
+const SEM_UNDO: i16 = 0x1000;
+
+/// The highest value, and the furthest that an undo goes.
+const VALUE_MAX: i32 = 32767;
+/// Semaphores of one set, sets, and operations of one call.
+pub const SET_MAX: usize = 32000;
+pub const MAX_SETS: usize = 32000;
+pub const OPERATIONS_MAX: usize = 500;
+/// What programs are told that all sets may hold.
+pub const TOTAL_TOLD: usize = 1_024_000_000;
+/// What they may hold: the memory is nobody's.
+const TOTAL_MAX: usize = 1 << 20;
+
+static SETS: ids::Table<Set> = ids::Table::new(MAX_SETS);
+/// Semaphores of all sets together.
+static TOTAL: AtomicUsize = AtomicUsize::new(0);
+
+pub struct Set {
+    id: i32,
+    count: usize,
+    state: SpinLock<State>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Semaphore {
+    value: i32,
+    last: Pid,
+}
+
+pub struct State {
+    pub owner: Owner,
+    semaphores: Vec<Semaphore>,
+    pub operation_time: i64,
+    pub change_time: i64,
+    waiting: VecDeque<Arc<Waiter>>,
+    /// What each process's end adds to the values.
+    undo: BTreeMap<Pid, Vec<i32>>,
+    removed: bool,
+}
+
+/// `struct sembuf`.
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct Operation {
+    number: u16,
+    change: i16,
+    flags: i16,
+}
+
+impl Operation {
+    fn undoes(&self) -> bool {
+        self.flags & SEM_UNDO != 0
+    }
+}
+
+/// A call that cannot go on yet.
+struct Waiter {
+    operations: Vec<Operation>,
+    process: Pid,
+    /// Which operation it waits at.
+    blocked_at: AtomicUsize,
+    outcome: Once<Result>,
+    queue: WaitQueue,
+}
+
+impl Waiter {
+    fn end(&self, outcome: Result) {
+        self.outcome.set(outcome);
+        self.queue.wake_all(Events::all());
+    }
+
+    fn blocked(&self) -> &Operation {
+        &self.operations[self.blocked_at.load(Ordering::Relaxed)]
+    }
+}
+
+enum Attempt {
+    Done,
+    /// At this operation.
+    Blocked(usize),
+    Failed(Errno),
+}
+
+impl State {
+    /// Does all operations, or none.
+    fn attempt(&mut self, operations: &[Operation], process: Pid) -> Attempt {
+        let mut stopped = None;
+        let mut done = 0;
+        for (at, operation) in operations.iter().enumerate() {
+            match self.step(operation, process) {
+                Ok(true) => done += 1,
+                Ok(false) => {
+                    stopped = Some(Attempt::Blocked(at));
+                    break;
+                }
+                Err(error) => {
+                    stopped = Some(Attempt::Failed(error));
+                    break;
+                }
+            }
+        }
+        match stopped {
+            Some(why) => {
+                for operation in operations[..done].iter().rev() {
+                    self.take_back(operation, process);
+                }
+                why
+            }
+            None => {
+                for operation in operations {
+                    self.semaphores[usize::from(operation.number)].last = process;
+                }
+                self.operation_time = ids::now();
+                Attempt::Done
+            }
+        }
+    }
+
+    /// False: it has to wait.
+    fn step(&mut self, operation: &Operation, process: Pid) -> Result<bool> {
+        let number = usize::from(operation.number);
+        let semaphore = &mut self.semaphores[number];
+        let change = i32::from(operation.change);
+        if (change == 0 && semaphore.value != 0) || semaphore.value + change < 0 {
+            return Ok(false);
+        }
+        if semaphore.value + change > VALUE_MAX {
+            return Err(Errno::ERANGE);
+        }
+        if operation.undoes()
+            && let Some(undo) = self.undo.get_mut(&process)
+        {
+            let left = undo[number] - change;
+            if !(-VALUE_MAX - 1..=VALUE_MAX).contains(&left) {
+                return Err(Errno::ERANGE);
+            }
+            undo[number] = left;
+        }
+        semaphore.value += change;
+        Ok(true)
+    }
+
+    fn take_back(&mut self, operation: &Operation, process: Pid) {
+        let number = usize::from(operation.number);
+        let change = i32::from(operation.change);
+        self.semaphores[number].value -= change;
+        if operation.undoes()
+            && let Some(undo) = self.undo.get_mut(&process)
+        {
+            undo[number] += change;
+        }
+    }
+
+    /// Values changed: whoever can go on now does.
+    fn settle(&mut self) {
+        let mut at = 0;
+        while let Some(waiter) = self.waiting.get(at).cloned() {
+            let outcome = match self.attempt(&waiter.operations, waiter.process) {
+                Attempt::Blocked(operation) => {
+                    waiter.blocked_at.store(operation, Ordering::Relaxed);
+                    at += 1;
+                    continue;
+                }
+                Attempt::Done => Ok(()),
+                Attempt::Failed(error) => Err(error),
+            };
+            self.waiting.remove(at);
+            waiter.end(outcome);
+            // What it changed may let an earlier one on.
+            if outcome.is_ok() && waiter.operations.iter().any(|o| o.change != 0) {
+                at = 0;
+            }
+        }
+    }
+
+    /// How many wait at this semaphore: for zero, or for more.
+    fn waiting_at(&self, number: usize, for_zero: bool) -> usize {
+        let counts = |waiter: &&Arc<Waiter>| {
+            let operation = waiter.blocked();
+            usize::from(operation.number) == number && (operation.change == 0) == for_zero
+        };
+        self.waiting.iter().filter(counts).count()
+    }
+}
+
+pub fn get(ctx: &SyscallCtx<'_>, key: i32, count: i32, flags: u32) -> Result<usize> {
+    let count = usize::try_from(count).map_err(|_| Errno::EINVAL)?;
+    if count > SET_MAX {
+        return Err(Errno::EINVAL);
+    }
+    let credentials = ctx.process.credentials();
+    loop {
+        if let Some((id, set)) = SETS.find(key, flags)? {
+            if count > set.count {
+                return Err(Errno::EINVAL);
+            }
+            let owner = set.state.lock().owner;
+            owner.check(&credentials, ids::wish_of(flags))?;
+            return Ok(id as usize);
+        }
+        if count == 0 {
+            return Err(Errno::EINVAL);
+        }
+        let mut semaphores = Vec::new();
+        semaphores.try_reserve_exact(count)?;
+        semaphores.resize(count, Semaphore::default());
+        if TOTAL.fetch_add(count, Ordering::Relaxed) + count > TOTAL_MAX {
+            TOTAL.fetch_sub(count, Ordering::Relaxed);
+            return Err(Errno::ENOSPC);
+        }
+        let state = State {
+            owner: Owner::new(key, flags, &credentials),
+            semaphores,
+            operation_time: 0,
+            change_time: ids::now(),
+            waiting: VecDeque::new(),
+            undo: BTreeMap::new(),
+            removed: false,
+        };
+        let made = SETS.add(key, |id| {
+            Arc::new(Set {
+                id,
+                count,
+                state: SpinLock::new(lock_order::SYSV_OBJECT, state),
+            })
+        });
+        if !matches!(made, Ok(Some(_))) {
+            TOTAL.fetch_sub(count, Ordering::Relaxed);
+        }
+        if let Some(id) = made? {
+            return Ok(id as usize);
+        }
+    }
+}
+
+/// semop and semtimedop.
+pub fn operate(
+    ctx: &SyscallCtx<'_>,
+    id: i32,
+    operations: usize,
+    count: usize,
+    timeout: usize,
+) -> Result<usize> {
+    let deadline = match UserPtr::<Timespec>::new(timeout).non_null() {
+        Some(timeout) => {
+            let nanos = timeout.read()?.to_nanos()?;
+            Some(crate::time::monotonic().saturating_add(nanos))
+        }
+        None => None,
+    };
+    if count < 1 || id < 0 {
+        return Err(Errno::EINVAL);
+    }
+    if count > OPERATIONS_MAX {
+        return Err(Errno::E2BIG);
+    }
+    let operations = UserPtr::<Operation>::new(operations).read_vec(count, OPERATIONS_MAX)?;
+    let set = SETS.get(id)?;
+    if operations
+        .iter()
+        .any(|o| usize::from(o.number) >= set.count)
+    {
+        return Err(Errno::EFBIG);
+    }
+    let alters = operations.iter().any(|o| o.change != 0);
+    let process = ctx.process.pid;
+    let waiter = {
+        let mut state = set.state.lock();
+        let wish = if alters { WRITE } else { READ };
+        state.owner.check(&ctx.process.credentials(), wish)?;
+        if state.removed {
+            return Err(Errno::EIDRM);
+        }
+        if operations.iter().any(Operation::undoes) && !state.undo.contains_key(&process) {
+            let mut undo = Vec::new();
+            undo.try_reserve_exact(set.count)?;
+            undo.resize(set.count, 0);
+            state.undo.insert(process, undo);
+            ctx.process.undoes_semaphores.store(true, Ordering::Relaxed);
+        }
+        match state.attempt(&operations, process) {
+            Attempt::Done => {
+                if alters {
+                    state.settle();
+                }
+                return Ok(0);
+            }
+            Attempt::Failed(error) => return Err(error),
+            Attempt::Blocked(at) if operations[at].flags as u16 as u32 & IPC_NOWAIT != 0 => {
+                return Err(Errno::EAGAIN);
+            }
+            Attempt::Blocked(at) => {
+                let waiter = Arc::new(Waiter {
+                    operations,
+                    process,
+                    blocked_at: AtomicUsize::new(at),
+                    outcome: Once::new(),
+                    queue: WaitQueue::new(),
+                });
+                state.waiting.try_reserve(1)?;
+                state.waiting.push_back(waiter.clone());
+                waiter
+            }
+        }
+    };
+    let outcome = || waiter.outcome.get().copied();
+    let waited = wait_until(&[&waiter.queue], deadline, Interrupt::Signals, outcome);
+    let result = waited.unwrap_or_else(|error| {
+        let mut state = set.state.lock();
+        state.waiting.retain(|other| !Arc::ptr_eq(other, &waiter));
+        // It may have come to pass just now.
+        outcome().unwrap_or(Err(match error {
+            Errno::ETIMEDOUT => Errno::EAGAIN,
+            // Never begun again, whatever the handler's flags.
+            _ => Errno::EINTR,
+        }))
+    });
+    result.map(|()| 0)
+}
+
+/// The process ends: what it did with SEM_UNDO is taken back.
+pub fn leave(process: &Process) {
+    if !process.undoes_semaphores.load(Ordering::Relaxed) {
+        return;
+    }
+    for (_, set) in SETS.all() {
+        let mut state = set.state.lock();
+        let Some(undo) = state.undo.remove(&process.pid) else {
+            continue;
+        };
+        for (semaphore, change) in state.semaphores.iter_mut().zip(undo) {
+            if change != 0 {
+                semaphore.value = (semaphore.value + change).clamp(0, VALUE_MAX);
+                semaphore.last = process.pid;
+            }
+        }
+        state.operation_time = ids::now();
+        state.settle();
+    }
+}
+
+/// `struct semid64_ds`.
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct Status {
+    permissions: Permissions,
+    operation_time: i64,
+    _unused: u64,
+    change_time: i64,
+    _unused2: u64,
+    count: u64,
+    _unused3: [u64; 2],
+}
+
+impl Set {
+    fn status(&self) -> Status {
+        let state = self.state.lock();
+        Status {
+            permissions: state.owner.shown(self.id),
+            operation_time: state.operation_time,
+            _unused: 0,
+            change_time: state.change_time,
+            _unused2: 0,
+            count: self.count as u64,
+            _unused3: [0; 2],
+        }
+    }
+}
+
+/// `struct seminfo`.
+fn info(command: u32) -> [i32; 10] {
+    let (used, total) = if command == SEM_INFO {
+        (SETS.all().len(), TOTAL.load(Ordering::Relaxed))
+    } else {
+        // SEMUSZ and SEMAEM.
+        (20, VALUE_MAX as usize)
+    };
+    [
+        TOTAL_TOLD,
+        MAX_SETS,
+        TOTAL_TOLD,
+        TOTAL_TOLD,
+        SET_MAX,
+        OPERATIONS_MAX,
+        OPERATIONS_MAX,
+        used,
+        VALUE_MAX as usize,
+        total,
+    ]
+    .map(|n| n as i32)
+}
+
+pub fn control(
+    ctx: &SyscallCtx<'_>,
+    id: i32,
+    number: i32,
+    command: u32,
+    arg: usize,
+) -> Result<usize> {
+    let credentials = ctx.process.credentials();
+    if id < 0 {
+        return Err(Errno::EINVAL);
+    }
+    match command {
+        IPC_INFO | SEM_INFO => {
+            UserPtr::new(arg).write(&info(command))?;
+            Ok(SETS.highest())
+        }
+        IPC_STAT | SEM_STAT | SEM_STAT_ANY => {
+            let (shown, set) = if command == IPC_STAT {
+                (0, SETS.get(id)?)
+            } else {
+                let found = SETS.at(id as u32).ok_or(Errno::EINVAL)?;
+                (found.0 as usize, found.1)
+            };
+            if command != SEM_STAT_ANY {
+                let owner = set.state.lock().owner;
+                owner.check(&credentials, READ)?;
+            }
+            UserPtr::new(arg).write(&set.status())?;
+            Ok(shown)
+        }
+        IPC_SET => {
+            let new = UserPtr::<Status>::new(arg).read()?;
+            let set = SETS.get(id)?;
+            let mut state = set.state.lock();
+            state.owner.check_change(&credentials)?;
+            state.owner.change(&new.permissions)?;
+            state.change_time = ids::now();
+            Ok(0)
+        }
+        IPC_RMID => {
+            let set = SETS.get(id)?;
+            let key = {
+                let mut state = set.state.lock();
+                state.owner.check_change(&credentials)?;
+                if core::mem::replace(&mut state.removed, true) {
+                    return Err(Errno::EIDRM);
+                }
+                for waiter in core::mem::take(&mut state.waiting) {
+                    waiter.end(Err(Errno::EIDRM));
+                }
+                state.owner.key
+            };
+            TOTAL.fetch_sub(set.count, Ordering::Relaxed);
+            drop(SETS.remove(key, id));
+            Ok(0)
+        }
+        GETALL | SETALL => all_values(ctx, id, command == SETALL, arg),
+        SETVAL => set_value(ctx, id, number, arg as i32),
+        GETVAL | GETPID | GETNCNT | GETZCNT => {
+            let set = SETS.get(id)?;
+            let state = set.state.lock();
+            state.owner.check(&credentials, READ)?;
+            let at = usize::try_from(number).ok().filter(|&at| at < set.count);
+            let at = at.ok_or(Errno::EINVAL)?;
+            Ok(match command {
+                GETVAL => state.semaphores[at].value as usize,
+                GETPID => state.semaphores[at].last as usize,
+                GETNCNT => state.waiting_at(at, false),
+                _ => state.waiting_at(at, true),
+            })
+        }
+        _ => Err(Errno::EINVAL),
+    }
+}
+
+fn set_value(ctx: &SyscallCtx<'_>, id: i32, number: i32, value: i32) -> Result<usize> {
+    if !(0..=VALUE_MAX).contains(&value) {
+        return Err(Errno::ERANGE);
+    }
+    let set = SETS.get(id)?;
+    let at = usize::try_from(number).ok().filter(|&at| at < set.count);
+    let at = at.ok_or(Errno::EINVAL)?;
+    let mut state = set.state.lock();
+    state.owner.check(&ctx.process.credentials(), WRITE)?;
+    if state.removed {
+        return Err(Errno::EIDRM);
+    }
+    for undo in state.undo.values_mut() {
+        undo[at] = 0;
+    }
+    state.semaphores[at] = Semaphore {
+        value,
+        last: ctx.process.pid,
+    };
+    state.change_time = ids::now();
+    state.settle();
+    Ok(0)
+}
+
+fn all_values(ctx: &SyscallCtx<'_>, id: i32, change: bool, arg: usize) -> Result<usize> {
+    let set = SETS.get(id)?;
+    let wish = if change { WRITE } else { READ };
+    let owner = set.state.lock().owner;
+    owner.check(&ctx.process.credentials(), wish)?;
+    let mut values: Vec<u16> = Vec::new();
+    if !change {
+        values.try_reserve_exact(set.count)?;
+        let state = set.state.lock();
+        values.extend(state.semaphores.iter().map(|s| s.value as u16));
+        drop(state);
+        UserPtr::new(arg).write_slice(&values)?;
+        return Ok(0);
+    }
+    values = UserPtr::<u16>::new(arg).read_vec(set.count, SET_MAX)?;
+    if values.iter().any(|&value| i32::from(value) > VALUE_MAX) {
+        return Err(Errno::ERANGE);
+    }
+    let mut state = set.state.lock();
+    if state.removed {
+        return Err(Errno::EIDRM);
+    }
+    for undo in state.undo.values_mut() {
+        undo.fill(0);
+    }
+    for (semaphore, value) in state.semaphores.iter_mut().zip(values) {
+        semaphore.value = i32::from(value);
+        semaphore.last = ctx.process.pid;
+    }
+    state.change_time = ids::now();
+    state.settle();
+    Ok(0)
+}
+
+/// What /proc/sysvipc/sem lists.
+pub(super) fn each(mut tell: impl FnMut(i32, usize, &State)) {
+    for (id, set) in SETS.all() {
+        tell(id, set.count, &set.state.lock());
+    }
+}
