@@ -54,6 +54,8 @@ pub struct Entity {
     pub nice: AtomicI32,
     pub affinity: AtomicU64,
     pub reset_on_fork: AtomicBool,
+    /// ioprio_set's.
+    pub io_priority: AtomicU32,
 }
 
 impl Entity {
@@ -82,6 +84,9 @@ impl Entity {
             nice: AtomicI32::new(nice),
             affinity: AtomicU64::new(from(|p| p.affinity.load(Ordering::Relaxed), u64::MAX)),
             reset_on_fork: AtomicBool::new(false),
+            io_priority: AtomicU32::new(
+                from(|p| p.io_priority.load(Ordering::Relaxed).into(), 0) as u32
+            ),
         }
     }
 

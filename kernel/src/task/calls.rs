@@ -93,6 +93,8 @@ pub fn dispatch(ctx: &mut SyscallCtx<'_>, number: u32, args: Args) -> Answer {
         nr::__NR_getcpu => scheduling::getcpu(a, b),
         nr::__NR_getpriority => scheduling::get_priority(ctx, a, b),
         nr::__NR_setpriority => scheduling::set_priority(ctx, a, b, c),
+        nr::__NR_ioprio_set => scheduling::set_io_priority(ctx, a, b, c),
+        nr::__NR_ioprio_get => scheduling::get_io_priority(ctx, a, b),
 
         nr::__NR_getrusage => resources::getrusage(ctx, a, b),
         nr::__NR_times => resources::times(ctx, a),

@@ -27,6 +27,11 @@ fn thread_of(ctx: &SyscallCtx<'_>, tid: usize) -> Result<Arc<Thread>> {
     }
 }
 
+/// As [`thread_of`], for calls to whom a negative number is one that nobody has.
+fn any_thread_of(ctx: &SyscallCtx<'_>, tid: usize) -> Result<Arc<Thread>> {
+    thread_of(ctx, tid).map_err(|_| Errno::ESRCH)
+}
+
 /// EPERM unless the caller may change how `thread` is scheduled.
 fn check_owner(ctx: &SyscallCtx<'_>, thread: &Thread) -> Result {
     let (mine, theirs) = (ctx.process.credentials(), thread.process().credentials());
@@ -179,7 +184,7 @@ pub fn set_affinity(ctx: &SyscallCtx<'_>, tid: usize, len: usize, mask: usize) -
     if mask & cpu::online() == 0 {
         return Err(Errno::EINVAL);
     }
-    let thread = thread_of(ctx, tid)?;
+    let thread = any_thread_of(ctx, tid)?;
     check_owner(ctx, &thread)?;
     thread.sched.affinity.store(mask, Relaxed);
     if Arc::ptr_eq(&thread, ctx.thread) {
@@ -194,7 +199,7 @@ pub fn get_affinity(ctx: &SyscallCtx<'_>, tid: usize, len: usize, out: usize) ->
     if len < 8 || !len.is_multiple_of(8) {
         return Err(Errno::EINVAL);
     }
-    let thread = thread_of(ctx, tid)?;
+    let thread = any_thread_of(ctx, tid)?;
     let mask = thread.sched.affinity.load(Relaxed) & cpu::online();
     UserPtr::<u64>::new(out).write(&mask)?;
     Ok(8)
@@ -214,7 +219,7 @@ fn threads_of(ctx: &SyscallCtx<'_>, which: usize, who: usize) -> Result<Vec<Arc<
         processes.iter().flat_map(|p| p.threads()).collect()
     };
     Ok(match which as u32 {
-        raw::PRIO_PROCESS => alloc::vec![thread_of(ctx, who as usize)?],
+        raw::PRIO_PROCESS => alloc::vec![any_thread_of(ctx, who as usize)?],
         raw::PRIO_PGRP => {
             let group = match who {
                 0 => tree::group_of(ctx.process.pid).map_or(0, |g| g.id),
@@ -267,4 +272,67 @@ pub fn set_priority(ctx: &SyscallCtx<'_>, which: usize, who: usize, nice: usize)
         renice(ctx, &thread, nice as i32)?;
     }
     Ok(0)
+}
+
+/// Classes of ioprio_set.
+const IO_NONE: u32 = 0;
+const IO_REALTIME: u32 = 1;
+const IO_BEST_EFFORT: u32 = 2;
+const IO_IDLE: u32 = 3;
+const IO_CLASS_SHIFT: u32 = 13;
+/// A class's level; what is between the two are hints.
+const IO_LEVEL: u32 = 7;
+
+/// Whose I/O priority: as [`threads_of`], but counted from one.
+fn io_threads_of(ctx: &SyscallCtx<'_>, which: usize, who: usize) -> Result<Vec<Arc<Thread>>> {
+    let which = (which as u32).checked_sub(1).ok_or(Errno::EINVAL)?;
+    let threads = threads_of(ctx, which as usize, who)?;
+    if threads.is_empty() {
+        return Err(Errno::ESRCH);
+    }
+    Ok(threads)
+}
+
+/// Requests are served in their order whatever their priority, which is kept and told.
+pub fn set_io_priority(
+    ctx: &SyscallCtx<'_>,
+    which: usize,
+    who: usize,
+    value: usize,
+) -> Result<usize> {
+    let value = value as u32;
+    let (class, level) = (value >> IO_CLASS_SHIFT, value & IO_LEVEL);
+    match class {
+        IO_NONE if level == 0 => {}
+        IO_REALTIME => {
+            let credentials = ctx.process.credentials();
+            let may = Capabilities::SYS_ADMIN | Capabilities::SYS_NICE;
+            if !credentials.effective.intersects(may) {
+                return Err(Errno::EPERM);
+            }
+        }
+        IO_BEST_EFFORT | IO_IDLE => {}
+        _ => return Err(Errno::EINVAL),
+    }
+    for thread in io_threads_of(ctx, which, who)? {
+        let (mine, theirs) = (ctx.process.credentials(), thread.process().credentials());
+        let owner = theirs.uid.real == mine.uid.effective || theirs.uid.real == mine.uid.real;
+        if !owner && !mine.can(Capabilities::SYS_NICE) {
+            return Err(Errno::EPERM);
+        }
+        thread.sched.io_priority.store(value, Relaxed);
+    }
+    Ok(0)
+}
+
+pub fn get_io_priority(ctx: &SyscallCtx<'_>, which: usize, who: usize) -> Result<usize> {
+    let threads = io_threads_of(ctx, which, who)?;
+    let value = |thread: &Arc<Thread>| thread.sched.io_priority.load(Relaxed);
+    // The best of several; none of its own counts as the middle of best effort.
+    let rank = |value: &u32| match value >> IO_CLASS_SHIFT {
+        IO_NONE => IO_BEST_EFFORT << IO_CLASS_SHIFT | 4,
+        _ => *value,
+    };
+    let best = threads.iter().map(value).min_by_key(rank);
+    Ok(best.ok_or(Errno::ESRCH)? as usize)
 }

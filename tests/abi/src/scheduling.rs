@@ -30,6 +30,7 @@ pub fn run() {
     }
     policies();
     affinity();
+    io_priorities();
     let mut time = timespec {
         tv_sec: 9,
         tv_nsec: 0,
@@ -99,6 +100,11 @@ fn affinity() {
         sys!(SYS_sched_getaffinity, 0, 1, mask.as_mut_ptr())
     );
     show!(
+        "affinity of -1",
+        sys!(SYS_sched_getaffinity, -1, 128, mask.as_mut_ptr())
+    );
+    show!("priority of -1", sys!(SYS_getpriority, PRIO_PROCESS, -1));
+    show!(
         "odd length",
         sys!(SYS_sched_getaffinity, 0, 12, mask.as_mut_ptr())
     );
@@ -131,4 +137,39 @@ fn affinity() {
             cpu as i32
         })
     );
+}
+
+fn io_priorities() {
+    const PROCESS: i32 = 1;
+    let set = |value: i32| sys!(SYS_ioprio_set, PROCESS, 0, value);
+    let get = || sys!(SYS_ioprio_get, PROCESS, 0);
+    show!("I/O priority of what", sys!(SYS_ioprio_get, 0, 0));
+    show!(
+        "I/O priority of nobody",
+        sys!(SYS_ioprio_get, PROCESS, 999_999)
+    );
+    show!("I/O best effort", set(2 << 13 | 6));
+    show!("I/O priority", get());
+    show!(
+        "I/O priority of a child",
+        child::run(|| get().value() & 0x7f)
+    );
+    show!("I/O in real time", set(1 << 13));
+    show!("I/O when idle", set(3 << 13));
+    show!("I/O priority", get());
+    show!("I/O with a hint", set(2 << 13 | 8));
+    show!("I/O of no class", set(4 << 13));
+    show!("I/O of no class, with a level", set(1));
+    let stranger = child::run(|| {
+        sys!(SYS_setuid, 1000);
+        println!("a stranger's I/O in real time: {}", set(1 << 13));
+        println!("a stranger's own I/O: {}", set(2 << 13 | 3));
+        println!(
+            "a stranger's change: {}",
+            sys!(SYS_ioprio_set, PROCESS, 1, 2 << 13)
+        );
+        0
+    });
+    show!("stranger's end", stranger);
+    set(0);
 }

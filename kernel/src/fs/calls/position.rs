@@ -18,6 +18,7 @@ pub fn dispatch(ctx: &mut SyscallCtx<'_>, number: u32, a: Args) -> Answer {
     Some(match number {
         raw::__NR_lseek => lseek(ctx, a[0], a[1] as i64, a[2] as u32),
         raw::__NR_getdents64 => getdents64(ctx, a[0], a[1], a[2] as u32),
+        raw::__NR_getdents => getdents(ctx, a[0], a[1], a[2] as u32),
         raw::__NR_truncate => truncate(ctx, a[0], a[1] as i64),
         raw::__NR_ftruncate => ftruncate(ctx, a[0], a[1] as i64),
         raw::__NR_fallocate => fallocate(ctx, a[0], a[1] as u32, a[2] as i64, a[3] as i64),
@@ -74,6 +75,24 @@ fn lseek(ctx: &SyscallCtx<'_>, fd: usize, offset: i64, whence: u32) -> Result<us
 fn getdents64(ctx: &SyscallCtx<'_>, fd: usize, buffer: usize, count: u32) -> Result<usize> {
     let open = file_of(ctx, fd)?;
     let entries = directory::next_entries(&open, count as usize)?;
+    UserPtr::<u8>::new(buffer).write_slice(&entries)?;
+    Ok(entries.len())
+}
+
+/// The older form: an entry's kind is its last byte instead of standing before the name.
+fn getdents(ctx: &SyscallCtx<'_>, fd: usize, buffer: usize, count: u32) -> Result<usize> {
+    const KIND: usize = 18;
+    let open = file_of(ctx, fd)?;
+    let mut entries = directory::next_entries(&open, count as usize)?;
+    let mut rest = entries.as_mut_slice();
+    while rest.len() > KIND {
+        let size = usize::from(u16::from_ne_bytes([rest[16], rest[17]]));
+        let (entry, next) = rest.split_at_mut(size);
+        let kind = entry[KIND];
+        entry.copy_within(KIND + 1.., KIND);
+        entry[size - 1] = kind;
+        rest = next;
+    }
     UserPtr::<u8>::new(buffer).write_slice(&entries)?;
     Ok(entries.len())
 }
