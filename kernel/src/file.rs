@@ -30,6 +30,7 @@ bitflags! {
         const RDBAND = 0x080;
         const WRNORM = 0x100;
         const WRBAND = 0x200;
+        const MSG = 0x400;
         const RDHUP = 0x2000;
     }
 }

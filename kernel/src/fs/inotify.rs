@@ -5,6 +5,7 @@
 
 use crate::errno::{Errno, Result};
 use crate::file::{Events, File, Io};
+use crate::fs::dnotify;
 use crate::fs::namespace::Path;
 use crate::fs::node::Node;
 use crate::lock_order;
@@ -52,12 +53,24 @@ const ALL_EVENTS: Mask = Mask::from_bits_retain(0xfff);
 
 /// Watches over the whole system.
 static WATCHES: AtomicUsize = AtomicUsize::new(0);
+
+/// A watch of F_NOTIFY came or went.
+pub(super) fn count(came: bool) {
+    if came {
+        WATCHES.fetch_add(1, Ordering::Relaxed);
+    } else {
+        WATCHES.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 const EVENTS_MAX: usize = 16384;
 const WATCHES_MAX: usize = 65536;
 
 /// The watches on one node.
 pub struct Watches {
     list: SpinLock<Vec<Arc<Watch>>>,
+    /// Those of F_NOTIFY.
+    pub(super) directory: dnotify::Watches,
 }
 
 struct Watch {
@@ -71,6 +84,7 @@ impl Watches {
     pub const fn new() -> Watches {
         Watches {
             list: SpinLock::new(lock_order::FS_NODE, Vec::new()),
+            directory: dnotify::Watches::new(),
         }
     }
 
@@ -329,6 +343,9 @@ impl File for InotifyFile {
 }
 
 fn tell(node: &Node, mask: Mask, cookie: u32, name: &[u8]) {
+    if node.is_dir() {
+        dnotify::tell(node, mask);
+    }
     for watch in node.watches.snapshot() {
         let wanted = Mask::from_bits_retain(watch.mask.load(Ordering::Relaxed));
         if !wanted.intersects(mask & ALL_EVENTS) {

@@ -12,6 +12,7 @@ pub mod context;
 pub mod dentry;
 pub mod device;
 pub mod directory;
+pub mod dnotify;
 pub mod fd_table;
 pub mod flock;
 pub mod inotify;

@@ -7,6 +7,7 @@
 use crate::errno::{Errno, Result};
 use crate::file::{File, Io};
 use crate::fs::busy::WriteUse;
+use crate::fs::dnotify;
 use crate::fs::inotify;
 use crate::fs::namespace::Path;
 use crate::fs::node::{Attributes, Node, OpenFlags};
@@ -335,6 +336,9 @@ impl OpenFile {
     pub fn closed_by(&self, process: u64) {
         self.file.flush();
         if let Some(path) = &self.path {
+            if path.node().is_dir() {
+                dnotify::forget(process, self);
+            }
             path.node().locks.release_process(process);
         }
     }

@@ -6,6 +6,7 @@
 
 use crate::errno::{Errno, Result};
 use crate::file::Events;
+use crate::linux::general as raw;
 use crate::lock_order;
 use crate::sched::wait::{Entry, Wake};
 use crate::task::credentials::Credentials;
@@ -195,7 +196,7 @@ impl Receiver {
                 code: reason.code,
                 payload: Payload::Poll {
                     band: u64::from(reason.band.bits()),
-                    fd: self.fd.load(Ordering::Relaxed),
+                    fd: reason.fd,
                 },
             };
             if queue(info).is_ok() {
@@ -205,35 +206,17 @@ impl Receiver {
         // Also when the queue of the wanted one was full.
         let _ = queue(SigInfo::kernel(SIGIO));
     }
-}
 
-/// Why a signal is sent: si_code and si_band.
-#[derive(Clone, Copy)]
-struct Reason {
-    code: i32,
-    band: Events,
-}
-
-impl Reason {
-    fn of(events: Events) -> Option<Reason> {
-        let (code, band) = if events.intersects(Events::READABLE) {
-            (1, Events::READABLE)
-        } else if events.intersects(Events::WRITABLE) {
-            (2, Events::WRITABLE | Events::WRBAND)
-        } else if events.intersects(Events::HUP) {
-            (6, Events::HUP | Events::ERR)
-        } else {
-            return None;
-        };
-        Some(Reason { code, band })
+    /// Something happened in the directory that descriptor `fd` has open (F_NOTIFY).
+    pub fn tell_of_directory(&self, fd: i32) {
+        self.signal_owner(Reason {
+            code: raw::POLL_MSG as i32,
+            band: Events::READABLE | Events::MSG,
+            fd,
+        });
     }
-}
 
-impl Wake for Receiver {
-    fn wake(self: Arc<Self>, events: Events) -> bool {
-        let Some(reason) = Reason::of(events) else {
-            return false;
-        };
+    fn signal_owner(&self, reason: Reason) {
         match self.owner() {
             owner if owner.id() == 0 => {}
             Recipient::Thread(id) => {
@@ -254,6 +237,38 @@ impl Wake for Receiver {
                 }
             }
         }
+    }
+}
+
+/// Why a signal is sent: si_code, si_band and si_fd.
+#[derive(Clone, Copy)]
+struct Reason {
+    code: i32,
+    band: Events,
+    fd: i32,
+}
+
+impl Reason {
+    fn of(events: Events, fd: i32) -> Option<Reason> {
+        let (code, band) = if events.intersects(Events::READABLE) {
+            (1, Events::READABLE)
+        } else if events.intersects(Events::WRITABLE) {
+            (2, Events::WRITABLE | Events::WRBAND)
+        } else if events.intersects(Events::HUP) {
+            (6, Events::HUP | Events::ERR)
+        } else {
+            return None;
+        };
+        Some(Reason { code, band, fd })
+    }
+}
+
+impl Wake for Receiver {
+    fn wake(self: Arc<Self>, events: Events) -> bool {
+        let Some(reason) = Reason::of(events, self.fd.load(Ordering::Relaxed)) else {
+            return false;
+        };
+        self.signal_owner(reason);
         false
     }
 }

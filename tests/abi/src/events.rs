@@ -1,12 +1,13 @@
 //! eventfd, timerfd and inotify.
 
-use crate::{show, sys};
+use crate::{child, show, sys};
 use libc::*;
 
 pub fn run() {
     counters();
     timers();
     watching();
+    signalling();
 }
 
 fn read8(fd: i32) -> String {
@@ -202,4 +203,82 @@ fn watching() {
     sys!(SYS_mkdir, c"once/1", 0o755);
     sys!(SYS_mkdir, c"once/2", 0o755);
     show!("once", said(fd));
+}
+
+/// Waits for the signal of F_NOTIFY: how many there are, with what they say.
+fn notices(fd: i32, signal: i32) -> String {
+    let wanted = 1_u64 << (signal - 1);
+    let now = timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    let mut said = Vec::new();
+    loop {
+        let mut info = [0_i32; 32];
+        let got = sys!(
+            SYS_rt_sigtimedwait,
+            &raw const wanted,
+            info.as_mut_ptr(),
+            &raw const now,
+            8
+        );
+        if got.failed() {
+            return format!("{} {}", said.len(), said.join(" "));
+        }
+        let place = if info[6] == fd { "here" } else { "elsewhere" };
+        said.push(format!("{}/{:#x}/{place}", info[2], info[4]));
+    }
+}
+
+fn signalling() {
+    const SIGNAL: i32 = 40;
+    const F_SETSIG: i32 = 10;
+    const DN_MODIFY: i32 = 2;
+    const DN_CREATE: i32 = 4;
+    const DN_DELETE: i32 = 8;
+    const DN_RENAME: i32 = 16;
+    const DN_ATTRIB: i32 = 32;
+    let blocked = 1_u64 << (SIGNAL - 1) | 1 << (SIGIO - 1);
+    let make = |name| {
+        let fd = sys!(SYS_openat, AT_FDCWD, name, O_CREAT | O_RDWR, 0o600);
+        sys!(SYS_close, fd);
+    };
+    show!("make a folder", sys!(SYS_mkdir, c"n", 0o700));
+    let ended = child::run(|| {
+        sys!(SYS_rt_sigprocmask, SIG_BLOCK, &raw const blocked, 0, 8);
+        make(c"n/0");
+        let file = sys!(SYS_openat, AT_FDCWD, c"n/0", O_RDONLY).value();
+        show!("of a file", sys!(SYS_fcntl, file, F_NOTIFY, DN_CREATE));
+        let fd = sys!(SYS_openat, AT_FDCWD, c"n", O_RDONLY | O_DIRECTORY).value();
+        show!("once", sys!(SYS_fcntl, fd, F_NOTIFY, DN_CREATE));
+        let me = sys!(SYS_getpid);
+        show!("owner", sys!(SYS_fcntl, fd, F_GETOWN) == me);
+        make(c"n/a");
+        make(c"n/b");
+        show!("plain", notices(0, SIGIO));
+        sys!(SYS_fcntl, fd, F_SETSIG, SIGNAL);
+        let all = DN_CREATE | DN_DELETE | DN_RENAME | DN_ATTRIB | DN_MODIFY;
+        let always = sys!(SYS_fcntl, fd, F_NOTIFY, all as u32 | 1 << 31);
+        show!("always", always);
+        make(c"n/c");
+        show!("made", notices(fd, SIGNAL));
+        sys!(SYS_chmod, c"n/c", 0o644);
+        show!("mode changed", notices(fd, SIGNAL));
+        sys!(SYS_rename, c"n/c", c"n/d");
+        show!("renamed", notices(fd, SIGNAL));
+        sys!(SYS_truncate, c"n/d", 5);
+        show!("truncated", notices(fd, SIGNAL));
+        sys!(SYS_unlink, c"n/d");
+        show!("removed", notices(fd, SIGNAL));
+        let copy = sys!(SYS_dup, fd).value();
+        sys!(SYS_close, copy);
+        make(c"n/e");
+        show!("copy closed", notices(fd, SIGNAL));
+        sys!(SYS_fcntl, fd, F_NOTIFY, DN_CREATE as u32 | 1 << 31);
+        sys!(SYS_fcntl, fd, F_NOTIFY, 0);
+        make(c"n/f");
+        show!("no more", notices(fd, SIGNAL));
+        0
+    });
+    show!("notified child", ended);
 }

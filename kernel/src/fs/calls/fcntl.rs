@@ -1,6 +1,7 @@
 //! fcntl(2): descriptor and status flags, record locks, pipes' sizes, seals.
 
 use crate::errno::{Errno, Result};
+use crate::fs::dnotify;
 use crate::fs::flock::{Owner, RangeLock};
 use crate::fs::node::OpenFlags;
 use crate::fs::open::OpenFile;
@@ -85,6 +86,10 @@ pub fn fcntl(ctx: &SyscallCtx<'_>, fd: usize, command: u32, arg: usize) -> Resul
                 return Err(Errno::EINVAL);
             }
             open.receiver().set_signal(arg as u32);
+            Ok(0)
+        }
+        raw::F_NOTIFY => {
+            dnotify::watch(ctx.process, fd, &open, arg as u32)?;
             Ok(0)
         }
         F_GETLEASE => Ok(raw::F_UNLCK as usize),
