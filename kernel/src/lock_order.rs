@@ -39,6 +39,9 @@ pub const PROCESS: Rank = 54;
 pub const SIGNAL: Rank = 58;
 /// Mask and pending signals of a thread; inside its process's.
 pub const THREAD_SIGNAL: Rank = 60;
+/// The threads that a process traces; the state of one of them.
+pub const TRACER: Rank = 61;
+pub const TRACEE: Rank = 62;
 /// Mappings and page table of an address space.
 pub const SPACE: Rank = 64;
 /// The second address space in fork.

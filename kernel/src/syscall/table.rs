@@ -44,7 +44,7 @@ pub fn dispatch(thread: &Arc<Thread>, user: &mut UserContext) -> Result<usize> {
 }
 
 /// The dispatchers, those of the most frequent calls first.
-static ROOMS: [Dispatcher; 17] = [
+static ROOMS: [Dispatcher; 18] = [
     task::calls::dispatch,
     fs::calls::io::dispatch,
     ipc::calls::dispatch,
@@ -62,6 +62,7 @@ static ROOMS: [Dispatcher; 17] = [
     fs::calls::xattr::dispatch,
     fs::calls::mount::dispatch,
     ipc::sysv::dispatch,
+    task::trace::calls::dispatch,
 ];
 
 /// Which of the rooms answered for a number last: it is asked first the next time, so a call costs

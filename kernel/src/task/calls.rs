@@ -157,6 +157,8 @@ fn exit_thread(ctx: &mut SyscallCtx<'_>, code: usize) -> Result<usize> {
     if ctx.process.thread_count() == 1 {
         exit::group(ctx.thread, exit::exited(code));
     } else {
+        let status = exit::exited(code);
+        ctx.thread.exit_status.store(status, Ordering::Relaxed);
         ctx.thread.mark(signal::Attention::EXIT);
     }
     Ok(0)

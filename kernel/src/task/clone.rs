@@ -5,6 +5,7 @@ use super::pidfd::PidFd;
 use super::process::{Parts, Process};
 use super::signal::SIGCHLD;
 use super::thread::{AltStack, Thread};
+use super::trace::stop as trace;
 use super::{Pid, seccomp, tree};
 use crate::errno::{Errno, Result};
 use crate::fs::node::OpenFlags;
@@ -213,9 +214,14 @@ fn start(ctx: &mut SyscallCtx<'_>, request: Request) -> Result<usize> {
         // As Linux: a bad address here does not fail the call.
         let _ = UserPtr::<u32>::new(request.parent_tid).write(&tid);
     }
+    let event = trace::inherit(ctx.thread, &thread, request.flags, request.exit_signal);
     launch(ctx, &process, &thread, &request);
+    if let Some(event) = event {
+        trace::made(ctx.thread, ctx.user, event, tid);
+    }
     if has(raw::CLONE_VFORK) {
         wait_for_exec(&process);
+        trace::vfork_done(ctx.thread, ctx.user, tid);
     }
     Ok(tid as usize)
 }

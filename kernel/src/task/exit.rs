@@ -30,12 +30,19 @@ pub(super) fn thread(thread: &Arc<Thread>) {
     }
     process.usage.lock().add(&thread_usage(thread));
     thread.exited.store(true, Ordering::SeqCst);
+    super::trace::ended(thread, status_of(thread));
     tree::remove_thread(thread.tid());
     if process.remove_thread(thread) == 0 {
         end(&process);
     } else {
         process.changed.wake_all(Events::all());
     }
+}
+
+/// wait4's status of a thread that ends: all of the process's, or its own.
+pub(super) fn status_of(thread: &Thread) -> u32 {
+    let exiting = thread.process().signals.lock().exiting;
+    exiting.unwrap_or_else(|| thread.exit_status.load(Ordering::Relaxed))
 }
 
 /// Whether another process uses the same memory (vfork, CLONE_VM).
@@ -47,6 +54,7 @@ fn is_shared(process: &Process) -> bool {
 fn end(process: &Arc<Process>) {
     process.timers.clear();
     crate::ipc::sysv::leave(process);
+    process.tracer.release_all();
     if let Some(space) = process.space() {
         let peak = space.lock().resident() as u64;
         let mut usage = process.usage.lock();

@@ -33,8 +33,9 @@ pub struct ProcessSignals {
     pub executing: bool,
     /// A stop or continue that the parent has not waited for yet.
     pub report: Option<Report>,
-    /// Stopped by job control.
+    /// Stopped by job control, and by which signal.
     pub stopped: bool,
+    pub stopped_by: u32,
 }
 
 /// What waitpid tells besides an end.
@@ -132,6 +133,8 @@ pub struct Process {
     pub personality: AtomicU32,
     /// membarrier's registration.
     pub private_barriers: AtomicBool,
+    /// The threads of others that it traces.
+    pub tracer: super::trace::Tracer,
     /// Its end has semaphores of System V IPC to set back.
     pub undoes_semaphores: AtomicBool,
 }
@@ -159,6 +162,7 @@ impl Process {
             executing: false,
             report: None,
             stopped: false,
+            stopped_by: 0,
         };
         Arc::new(Process {
             pid,
@@ -190,6 +194,7 @@ impl Process {
             oom_adjust: AtomicI32::new(0),
             oom_adjust_least: AtomicI32::new(0),
             private_barriers: AtomicBool::new(false),
+            tracer: super::trace::Tracer::new(),
             undoes_semaphores: AtomicBool::new(false),
             personality: AtomicU32::new(0),
         })

@@ -5,13 +5,13 @@ use super::seccomp;
 use super::signal::deliver::{self, Restart};
 use super::signal::{self, SigInfo};
 use super::thread::Thread;
+use super::trace::stop;
 use crate::errno::Errno;
 use crate::linux::general as raw;
 use crate::mm::fault::{self, Denied};
 use crate::mm::uptr::UserPtr;
 use crate::sched::cpu;
 use crate::syscall;
-use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
 use ochre_hal::paging::Perms;
@@ -22,17 +22,19 @@ pub(super) fn entry(_: usize) -> ! {
     cpu::begin();
     {
         let thread = cpu::current();
-        if let Some(user) = thread.take_start() {
-            run(&thread, user);
+        if let Some(mut user) = thread.take_start() {
+            run(&thread, &mut user);
+            let status = super::exit::status_of(&thread);
+            stop::exiting(&thread, &mut user, status);
         }
         super::exit::thread(&thread);
     }
     cpu::exit()
 }
 
-fn run(thread: &Arc<Thread>, mut user: Box<UserContext>) {
+fn run(thread: &Arc<Thread>, user: &mut UserContext) {
     if let Some(prelude) = thread.take_prelude()
-        && let Err(error) = prelude(thread, &mut user)
+        && let Err(error) = prelude(thread, user)
     {
         ochre_hal::log!("thread {} can't start: {error:?}", thread.tid());
         super::exit::group(thread, super::exit::exited(127));
@@ -46,7 +48,7 @@ fn run(thread: &Arc<Thread>, mut user: Box<UserContext>) {
     loop {
         let restart = if thread.attention().is_empty() {
             match user.run() {
-                Trap::Syscall => system_call(thread, &mut user),
+                Trap::Syscall => system_call(thread, user),
                 Trap::PageFault {
                     addr, write, exec, ..
                 } => {
@@ -54,7 +56,7 @@ fn run(thread: &Arc<Thread>, mut user: Box<UserContext>) {
                     Restart::No
                 }
                 Trap::Exception { vector, error } => {
-                    exception(thread, &user, vector, error);
+                    exception(thread, user, vector, error);
                     Restart::No
                 }
                 Trap::Interrupt => Restart::No,
@@ -66,14 +68,35 @@ fn run(thread: &Arc<Thread>, mut user: Box<UserContext>) {
             cpu::yield_now();
         }
         if (restart != Restart::No || !thread.attention().is_empty())
-            && !deliver::run(thread, &mut user, restart)
+            && !deliver::run(thread, user, restart)
         {
             return;
         }
     }
 }
 
+/// A system call, with what a tracer may want before and after.
 fn system_call(thread: &Arc<Thread>, user: &mut UserContext) -> Restart {
+    if !thread.trace.is_traced() {
+        return answer(thread, user);
+    }
+    let called = !thread.trace.watches_calls() || stop::before_call(thread, user);
+    let restart = if called {
+        answer(thread, user)
+    } else {
+        Restart::No
+    };
+    if thread.trace.watches_calls() {
+        stop::after_call(thread, user, restart);
+    }
+    if stop::stepped(thread, user) {
+        let info = SigInfo::fault(signal::SIGTRAP, raw::TRAP_TRACE, user.regs.rip);
+        deliver::force(thread, info);
+    }
+    restart
+}
+
+fn answer(thread: &Arc<Thread>, user: &mut UserContext) -> Restart {
     if !thread.seccomp.is_off() && !seccomp::allows(thread, user) {
         return Restart::No;
     }
@@ -120,7 +143,10 @@ fn page_fault(thread: &Arc<Thread>, addr: usize, write: bool, exec: bool) {
     deliver::force(thread, info);
 }
 
-fn exception(thread: &Arc<Thread>, user: &UserContext, vector: u8, _error: u64) {
+fn exception(thread: &Arc<Thread>, user: &mut UserContext, vector: u8, _error: u64) {
+    if vector == 1 {
+        stop::stepped(thread, user);
+    }
     let ip = user.regs.rip;
     let info = match vector {
         0 => SigInfo::fault(signal::SIGFPE, raw::FPE_INTDIV, ip),

@@ -82,6 +82,9 @@ pub struct Thread {
     pub seccomp: Seccomp,
     /// A relative sleep that is to go on.
     restart: SpinLock<Option<Restart>>,
+    pub trace: super::trace::Tracee,
+    /// wait4's status, when it ends by itself (exit).
+    pub exit_status: AtomicU32,
     /// It left the process's list of threads.
     pub exited: AtomicBool,
 }
@@ -125,6 +128,8 @@ impl Thread {
             timer_slack: AtomicU64::new(50_000),
             seccomp: Seccomp::new(),
             restart: SpinLock::new(lock_order::CELL, None),
+            trace: super::trace::Tracee::new(),
+            exit_status: AtomicU32::new(0),
             exited: AtomicBool::new(false),
         }))
     }

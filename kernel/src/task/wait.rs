@@ -28,11 +28,20 @@ impl Which {
             Which::Group(group) => tree::group_of(child.pid).is_some_and(|g| g.id == group),
         }
     }
+
+    fn matches_thread(self, tid: Pid, process: &Process) -> bool {
+        match self {
+            Which::Process(pid) => tid == pid,
+            _ => self.matches(process),
+        }
+    }
 }
 
 /// What was found.
 struct Event {
     child: Arc<Process>,
+    /// The child's number, or that of one of its threads that the caller traces.
+    pid: Pid,
     kind: Kind,
     usage: Usage,
 }
@@ -41,12 +50,31 @@ enum Kind {
     Ended(u32),
     Stopped(u32),
     Continued,
+    /// A traced thread's stop, as wait4 tells it.
+    Traced(u32),
 }
 
 /// Looks at the children once. `ECHILD` when none can ever match.
 fn look(parent: &Process, which: Which, options: u32) -> Result<Option<Event>> {
-    let mut any = false;
     let keep = options & raw::WNOWAIT != 0;
+    let ends = options & raw::WEXITED != 0;
+    let (found, mut any) = parent.tracer.look(
+        |tid, process| which.matches_thread(tid, process),
+        keep,
+        ends,
+    );
+    if let Some(found) = found {
+        let kind = match found.ended {
+            true => Kind::Ended(found.status),
+            false => Kind::Traced(found.status),
+        };
+        return Ok(Some(Event {
+            usage: found.process.total_usage(),
+            child: found.process,
+            pid: found.tid,
+            kind,
+        }));
+    }
     for child in tree::children_of(parent.pid) {
         let standard = child.exit_signal.load(Ordering::Relaxed) == SIGCHLD as i32;
         let wanted = options & raw::__WALL != 0 || standard == (options & raw::__WCLONE == 0);
@@ -68,7 +96,13 @@ fn look(parent: &Process, which: Which, options: u32) -> Result<Option<Event>> {
                 parent.children_usage.lock().add(&all);
             }
             let kind = Kind::Ended(child.exit_status());
-            return Ok(Some(Event { child, kind, usage }));
+            let pid = child.pid;
+            return Ok(Some(Event {
+                child,
+                pid,
+                kind,
+                usage,
+            }));
         }
         let kind = {
             let mut signals = child.signals.lock();
@@ -85,7 +119,13 @@ fn look(parent: &Process, which: Which, options: u32) -> Result<Option<Event>> {
             kind
         };
         let usage = child.total_usage();
-        return Ok(Some(Event { child, kind, usage }));
+        let pid = child.pid;
+        return Ok(Some(Event {
+            child,
+            pid,
+            kind,
+            usage,
+        }));
     }
     if any { Ok(None) } else { Err(Errno::ECHILD) }
 }
@@ -136,12 +176,13 @@ pub fn wait4(
         Kind::Ended(status) => status,
         Kind::Stopped(signal) => signal << 8 | 0x7f,
         Kind::Continued => 0xffff,
+        Kind::Traced(status) => status,
     };
     UserPtr::<u32>::new(status).write_if(&word)?;
     if rusage != 0 {
         super::resources::write_usage(rusage, &event.usage)?;
     }
-    Ok(event.child.pid as usize)
+    Ok(event.pid as usize)
 }
 
 pub fn waitid(ctx: &mut SyscallCtx<'_>, args: [usize; 6]) -> Result<usize> {
@@ -169,9 +210,10 @@ pub fn waitid(ctx: &mut SyscallCtx<'_>, args: [usize; 6]) -> Result<usize> {
                 Kind::Ended(status) => exit::describe(status),
                 Kind::Stopped(signal) => (raw::CLD_STOPPED, signal as i32),
                 Kind::Continued => (raw::CLD_CONTINUED, super::signal::SIGCONT as i32),
+                Kind::Traced(status) => (raw::CLD_TRAPPED, (status >> 8) as i32),
             };
             let payload = Payload::Child {
-                pid: event.child.pid,
+                pid: event.pid,
                 uid: event.child.credentials().uid.real,
                 status,
                 user_time: 0,

@@ -25,12 +25,13 @@ mod sockets;
 mod sys;
 mod sysv;
 mod terminals;
+mod tracing;
 
 use std::process::ExitCode;
 
 type Family = (&'static str, fn());
 
-const FAMILIES: [Family; 21] = [
+const FAMILIES: [Family; 22] = [
     ("busy", busy::run),
     ("clocks", clocks::run),
     ("credentials", credentials::run),
@@ -52,6 +53,7 @@ const FAMILIES: [Family; 21] = [
     ("sockets", sockets::run),
     ("sysv", sysv::run),
     ("terminals", terminals::run),
+    ("tracing", tracing::run),
 ];
 
 fn main() -> ExitCode {

@@ -21,11 +21,17 @@ fn name_and_state(process: &Process, thread: Option<&Thread>) -> (Vec<u8>, char)
     let of = |thread: &Thread| match thread.sched.state.load(Ordering::Relaxed) {
         entity::RUNNING | entity::READY => 'R',
         entity::DEAD => 'X',
+        _ if thread.trace.is_stopped() => 't',
         _ => 'S',
     };
+    let is_traced = |thread: &Thread| thread.trace.is_traced();
+    let traced = thread.map_or_else(
+        || process.threads().first().is_some_and(|t| is_traced(t)),
+        is_traced,
+    );
     let state = if process.is_zombie() {
         'Z'
-    } else if process.is_stopped() {
+    } else if process.is_stopped() && !traced {
         'T'
     } else {
         match thread {
@@ -114,10 +120,16 @@ pub fn status(process: &Arc<Process>, thread: Option<&Arc<Thread>>) -> Vec<u8> {
     let long = match state {
         'R' => "running",
         'T' => "stopped",
+        't' => "tracing stop",
         'Z' => "zombie",
         'X' => "dead",
         _ => "sleeping",
     };
+    let traced = match thread {
+        Some(thread) => Some(thread.clone()),
+        None => process.threads().into_iter().next(),
+    };
+    let tracer = traced.map_or(0, |thread| thread.trace.tracer());
     let mut text = String::new();
     let ids = |ids: &crate::task::credentials::Ids| {
         format!("{}\t{}\t{}\t{}", ids.real, ids.effective, ids.saved, ids.fs)
@@ -125,10 +137,11 @@ pub fn status(process: &Arc<Process>, thread: Option<&Arc<Thread>>) -> Vec<u8> {
     let _ = write!(
         text,
         "\nUmask:\t{:04o}\nState:\t{state} ({long})\nTgid:\t{}\nNgid:\t0\nPid:\t{id}\nPPid:\t{}\n\
-         TracerPid:\t0\nUid:\t{}\nGid:\t{}\nFDSize:\t{}\nGroups:\t",
+         TracerPid:\t{}\nUid:\t{}\nGid:\t{}\nFDSize:\t{}\nGroups:\t",
         process.fs().umask(),
         process.pid,
         tree::parent_of(process.pid),
+        tracer,
         ids(&credentials.uid),
         ids(&credentials.gid),
         process.files().capacity().next_power_of_two().max(64),

@@ -13,7 +13,7 @@ mod stack;
 
 use super::process::Program;
 use super::thread::{AltStack, Thread};
-use super::{futex, tree};
+use super::{futex, trace, tree};
 use crate::errno::{Errno, Result};
 use crate::file::Events;
 use crate::fs::busy::ExecUse;
@@ -66,6 +66,11 @@ pub fn execute(
 ) -> Result {
     let process = thread.process().clone();
     script::resolve(&mut request, open)?;
+    if trace::forbids_set_id(thread) {
+        request.file.set_uid = None;
+        request.file.set_gid = None;
+    }
+    let tid = thread.tid();
     let credentials = process
         .credentials()
         .for_exec(request.file.set_uid, request.file.set_gid);
@@ -127,6 +132,8 @@ pub fn execute(
     process.changed.wake_all(Events::all());
     if finished.is_err() {
         super::exit::group(thread, super::signal::SIGKILL);
+    } else {
+        trace::stop::executed(thread, user, tid);
     }
     Ok(())
 }

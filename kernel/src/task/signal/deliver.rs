@@ -12,6 +12,7 @@ use crate::mm::mapping::Name;
 use crate::sched::wait::{Interrupt, wait_until};
 use crate::task::process::Report;
 use crate::task::thread::Thread;
+use crate::task::trace::stop;
 use crate::task::{cpu_clock, timers, tree};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -38,8 +39,17 @@ pub fn run(thread: &Arc<Thread>, user: &mut UserContext, mut restart: Restart) -
         if attention.contains(Attention::EXIT) {
             return false;
         }
+        if attention.contains(Attention::TRAP) {
+            thread.clear_attention(Attention::TRAP);
+            stop::trap(thread, user);
+            continue;
+        }
         if attention.contains(Attention::STOP) {
-            wait_while_stopped(thread);
+            if thread.trace.is_traced() {
+                stop::with_group(thread, user);
+            } else {
+                wait_while_stopped(thread);
+            }
             continue;
         }
         if attention.contains(Attention::CPU_TIME) {
@@ -50,14 +60,18 @@ pub fn run(thread: &Arc<Thread>, user: &mut UserContext, mut restart: Restart) -
         if !attention.contains(Attention::SIGNAL) {
             break;
         }
-        let Some((info, action)) = next(thread) else {
+        let Some(info) = next(thread) else {
             continue;
         };
+        let Some(info) = stop::at_signal(thread, user, info) else {
+            continue;
+        };
+        let action = take_action(thread, info.signal);
         match action.handler {
             SIG_IGN => {}
             SIG_DFL => match default_of(info.signal) {
                 Default::Ignore | Default::Continue => {}
-                Default::Stop => stop(thread, info.signal),
+                Default::Stop => stop_process(thread, info.signal),
                 Default::Terminate => {
                     end_process(thread.process(), info.signal, Some(thread));
                     return false;
@@ -136,13 +150,13 @@ fn settle(thread: &Thread, user: &mut UserContext, restart: &mut Restart, handle
 }
 
 /// The next signal to act on. None clears the attention bit.
-fn next(thread: &Arc<Thread>) -> Option<(SigInfo, super::action::Action)> {
-    let (mut info, action) = take(thread)?;
+fn next(thread: &Arc<Thread>) -> Option<SigInfo> {
+    let mut info = take(thread)?;
     timers::signal_taken(thread.process(), &mut info);
-    Some((info, action))
+    Some(info)
 }
 
-fn take(thread: &Thread) -> Option<(SigInfo, super::action::Action)> {
+fn take(thread: &Thread) -> Option<SigInfo> {
     let mut signals = thread.process().signals.lock();
     let mut mine = thread.signals.lock();
     let allowed = |set: SignalSet| set.minus(mine.blocked);
@@ -162,26 +176,30 @@ fn take(thread: &Thread) -> Option<(SigInfo, super::action::Action)> {
             .or_else(|| set.intersect(synchronous).first())
             .or_else(|| set.first())
     };
-    let info = if let Some(signal) = pick(own).filter(|&s| s == SIGKILL || !shared.has(SIGKILL)) {
+    if let Some(signal) = pick(own).filter(|&s| s == SIGKILL || !shared.has(SIGKILL)) {
         mine.pending.take(signal)
     } else if let Some(signal) = pick(shared) {
         signals.pending.take(signal)
     } else {
         thread.clear_attention(Attention::SIGNAL);
-        return None;
-    };
-    let info = info?;
-    let action = signals.actions.get(info.signal);
+        None
+    }
+}
+
+/// What to do about a signal that is delivered now.
+fn take_action(thread: &Thread, signal: Signal) -> super::action::Action {
+    let mut signals = thread.process().signals.lock();
+    let action = signals.actions.get(signal);
     if action.handler > SIG_IGN && action.has(raw::SA_RESETHAND) {
         let mut reset = action;
         reset.handler = SIG_DFL;
-        signals.actions.set(info.signal, reset);
+        signals.actions.set(signal, reset);
     }
-    Some((info, action))
+    action
 }
 
 /// Stops the process, unless it was orphaned and the signal comes from a terminal.
-fn stop(thread: &Arc<Thread>, signal: Signal) {
+fn stop_process(thread: &Arc<Thread>, signal: Signal) {
     let process = thread.process();
     if signal != SIGSTOP {
         let orphaned = tree::group_of(process.pid).is_none_or(|g| tree::is_orphaned(&g));
@@ -189,6 +207,7 @@ fn stop(thread: &Arc<Thread>, signal: Signal) {
             return;
         }
     }
+    let parent = tree::parent_of(process.pid);
     {
         let mut signals = process.signals.lock();
         // A SIGCONT or SIGKILL that came in between wins.
@@ -197,7 +216,11 @@ fn stop(thread: &Arc<Thread>, signal: Signal) {
             return;
         }
         signals.stopped = true;
-        signals.report = Some(Report::Stopped(signal));
+        signals.stopped_by = signal;
+        // A parent that traces it is told by the thread's own stop.
+        if thread.trace.tracer() != parent {
+            signals.report = Some(Report::Stopped(signal));
+        }
     }
     for other in process.threads() {
         if Arc::ptr_eq(&other, thread) {
@@ -213,9 +236,12 @@ fn wait_while_stopped(thread: &Arc<Thread>) {
     let process = thread.process();
     let _ = wait_until(&[&process.changed], None, Interrupt::Kill, || {
         let stopped = process.signals.lock().stopped;
-        (!stopped).then_some(())
+        (!stopped || thread.trace.is_traced()).then_some(())
     });
-    thread.clear_attention(Attention::STOP);
+    // A tracer who came meanwhile is told of the stop.
+    if !thread.trace.is_traced() {
+        thread.clear_attention(Attention::STOP);
+    }
 }
 
 /// Sends a signal that the thread can't put off: what its own instruction caused. If it is blocked

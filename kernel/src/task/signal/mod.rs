@@ -137,5 +137,7 @@ bitflags! {
         const CPU_TIME = 16;
         /// What ends no wait.
         const QUIET = Self::MASK.bits() | Self::CPU_TIME.bits();
+        /// A tracer wants the thread to stop.
+        const TRAP = 32;
     }
 }

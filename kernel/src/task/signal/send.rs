@@ -144,6 +144,10 @@ fn ignored_now(
         return false;
     }
     let blocks = |thread: &Arc<Thread>| {
+        // A tracer is asked even about ignored ones.
+        if thread.trace.is_traced() {
+            return true;
+        }
         let mine = thread.signals.lock();
         mine.blocked.has(signal) || mine.awaited.has(signal)
     };
