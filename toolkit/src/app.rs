@@ -70,6 +70,15 @@ pub struct Toplevel {
     pub minimized: bool,
 }
 
+/// A workspace, as the panel knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Workspace {
+    pub id: u64,
+    pub name: String,
+    /// It is the one that is shown.
+    pub active: bool,
+}
+
 /// What an app asks of its surroundings.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
@@ -80,6 +89,7 @@ pub enum Command {
     ActivateToplevel(u64),
     MinimizeToplevel(u64),
     CloseToplevel(u64),
+    ActivateWorkspace(u64),
     Quit,
 }
 
@@ -151,10 +161,12 @@ pub trait App {
         false
     }
 
-    /// Whether it wants to know of everybody's windows.
+    /// Whether it wants to know of everybody's windows, and of workspaces.
     fn watches_toplevels(&self) -> bool {
         false
     }
 
     fn toplevels_changed(&mut self, _toplevels: &[Toplevel]) {}
+
+    fn workspaces_changed(&mut self, _workspaces: &[Workspace]) {}
 }

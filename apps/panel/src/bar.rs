@@ -1,9 +1,9 @@
-//! The bar: launcher button, windows, clock.
+//! The bar: launcher button, windows, workspaces, clock.
 
-use ochre_toolkit::app::Toplevel;
+use ochre_toolkit::app::{Toplevel, Workspace};
 use ochre_toolkit::raster::{Color, Rect};
 use ochre_toolkit::widget::{Button, Container, Label, Look, Picture, Surface, Tone};
-use ochre_toolkit::{Align, Element, Painter, Weight};
+use ochre_toolkit::{Align, Element, Justify, Painter, Weight};
 
 use crate::Message;
 use crate::clock::Clock;
@@ -14,6 +14,11 @@ use crate::icon::icon;
 const BESIDES: f32 = 160.0;
 /// A window's button is not narrower than this if it shows a title.
 const LEAST_TITLED: f32 = 104.0;
+
+/// A workspace's dot, the one of the workspace that is shown, and from one to the next.
+const DOT: f32 = 8.0;
+const LONG: f32 = 22.0;
+const STEP: f32 = 20.0;
 
 /// The app of a window.
 fn entry_of<'e>(entries: &'e [Entry], toplevel: &Toplevel) -> Option<&'e Entry> {
@@ -36,13 +41,15 @@ fn mark(rect: Rect, painter: &mut Painter) {
 
 pub fn view(
     toplevels: &[Toplevel],
+    workspaces: &[Workspace],
     entries: &[Entry],
     clock: &Clock,
     open: bool,
     width: f32,
 ) -> Element<Message> {
     // A title of which nothing can be read is only in the way.
-    let room = (width - BESIDES) / toplevels.len().max(1) as f32;
+    let besides = BESIDES + workspaces.len() as f32 * STEP;
+    let room = (width - besides) / toplevels.len().max(1) as f32;
     let titled = room >= LEAST_TITLED;
     let launcher = Button::surface("Applications", Message::ToggleLauncher)
         .look(Look::Flat)
@@ -63,6 +70,7 @@ pub fn view(
     let content = Element::row([
         launcher,
         Element::row(windows.collect::<Vec<_>>()).gap(4.0).grow(1.0),
+        switcher(workspaces),
         time,
     ])
     .gap(8.0)
@@ -77,6 +85,47 @@ pub fn view(
         .height(1.0)
         .rigid();
     Element::new(Container::new(Surface::Panel)).with_children([line, content])
+}
+
+/// A dot for each workspace, a long one for the one that is shown.
+fn switcher(workspaces: &[Workspace]) -> Element<Message> {
+    // A single one is nothing to choose from.
+    let several = workspaces.iter().filter(|_| workspaces.len() > 1);
+    let dots = several.enumerate().map(|(place, workspace)| {
+        let active = workspace.active;
+        let dot = Picture::new(
+            if active { LONG } else { DOT },
+            DOT,
+            move |rect, painter| {
+                let tokens = &painter.theme.tokens;
+                let color = if active {
+                    tokens.accent
+                } else {
+                    tokens.text_muted
+                };
+                painter.fill(rect, DOT / 2.0, color);
+            },
+        );
+        let name = match workspace.name.as_str() {
+            "" => (place + 1).to_string(),
+            name => name.to_owned(),
+        };
+        let label = format!("Workspace {name}");
+        let button = Button::surface(label, Message::Workspace(workspace.id))
+            .look(Look::Flat)
+            .radius(8.0);
+        Element::new(button)
+            .with_children([Element::new(dot)])
+            .align(Align::Center)
+            .justify(Justify::Center)
+            .height(32.0)
+            .width(if active { LONG + STEP - DOT } else { STEP })
+            .rigid()
+            .key(workspace.id.to_string())
+    });
+    Element::row(dots.collect::<Vec<_>>())
+        .align(Align::Center)
+        .rigid()
 }
 
 /// A window's button: its app, its title, and a line under the active one.

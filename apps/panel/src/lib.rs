@@ -1,4 +1,4 @@
-//! The desktop's panel: the launcher, everybody's windows, and the time.
+//! The desktop's panel: the launcher, everybody's windows, the workspaces, and the time.
 //!
 //! Two layer surfaces: the bar along the bottom edge, and, while it is open, the launcher over the whole
 //! screen (transparent but for its card, so that a click beside it closes it).
@@ -17,7 +17,7 @@ use std::os::fd::OwnedFd;
 use std::process::Child;
 use std::time::Duration;
 
-use ochre_toolkit::app::{Anchor, Command, Context, Toplevel};
+use ochre_toolkit::app::{Anchor, Command, Context, Toplevel, Workspace};
 use ochre_toolkit::event::{Key, KeyEvent};
 use ochre_toolkit::theme::{Preferences, Theme};
 use ochre_toolkit::{App, Element, Layer, WindowId, WindowKind, WindowSpec};
@@ -37,12 +37,15 @@ pub enum Message {
     Launch(String),
     /// Shows the window, or puts it away if it is the active one.
     Window(u64),
+    /// Goes to the workspace.
+    Workspace(u64),
 }
 
 /// The app.
 pub struct Panel {
     entries: Vec<Entry>,
     toplevels: Vec<Toplevel>,
+    workspaces: Vec<Workspace>,
     clock: Clock,
     open: bool,
     /// Without the bar: closing the launcher is the end.
@@ -85,6 +88,7 @@ impl Panel {
         Panel {
             entries,
             toplevels: Vec::new(),
+            workspaces: Vec::new(),
             clock,
             open: false,
             launcher_only: false,
@@ -189,6 +193,7 @@ impl App for Panel {
                     self.launch(&id, context);
                 }
             }
+            Message::Workspace(id) => context.ask(Command::ActivateWorkspace(id)),
             Message::Launch(id) => self.launch(&id, context),
             Message::Window(id) => {
                 let active = self
@@ -208,6 +213,7 @@ impl App for Panel {
         if window == BAR {
             bar::view(
                 &self.toplevels,
+                &self.workspaces,
                 &self.entries,
                 &self.clock,
                 self.open,
@@ -282,5 +288,9 @@ impl App for Panel {
 
     fn toplevels_changed(&mut self, toplevels: &[Toplevel]) {
         self.toplevels = toplevels.to_vec();
+    }
+
+    fn workspaces_changed(&mut self, workspaces: &[Workspace]) {
+        self.workspaces = workspaces.to_vec();
     }
 }

@@ -4,7 +4,7 @@ use accesskit::Role;
 use ochre_panel::{BAR, Clock, Entry, LAUNCHER, Panel};
 use ochre_toolkit::App;
 use ochre_toolkit::Icons;
-use ochre_toolkit::app::{Command, Toplevel};
+use ochre_toolkit::app::{Command, Toplevel, Workspace};
 use ochre_toolkit::event::{Key, Modifiers};
 use ochre_toolkit::harness::Harness;
 use ochre_toolkit::theme::{Preferences, Store};
@@ -48,6 +48,12 @@ fn harness(window: ochre_toolkit::WindowId, theme: &str, size: (u32, u32)) -> Ha
         toplevel(2, "ada@ochre: ~/projects/engine", "terminal", true, false),
         toplevel(3, "notes.md", "text editor", false, true),
     ]);
+    let workspace = |id, active| Workspace {
+        id,
+        name: id.to_string(),
+        active,
+    };
+    panel.workspaces_changed(&[1, 2, 3, 4].map(|id| workspace(id, id == 2)));
     if window == LAUNCHER {
         panel.open();
     }
@@ -78,6 +84,13 @@ fn windows_are_shown_and_put_away() {
         [Command::ActivateToplevel(1), Command::MinimizeToplevel(2)]
     );
     show(&harness(BAR, "ochre-dark", (1280, 48)), "panel-dark");
+}
+
+#[test]
+fn workspaces_are_gone_to() {
+    let mut bar = harness(BAR, "ochre-light", (1280, 48));
+    assert!(bar.click(Role::Button, "Workspace 3"));
+    assert_eq!(bar.commands, [Command::ActivateWorkspace(3)]);
 }
 
 #[test]

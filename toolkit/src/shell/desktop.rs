@@ -8,7 +8,7 @@ use std::time::Duration;
 use ochre_raster::{Canvas, Region};
 use ochre_theme::{Preferences, Theme};
 
-use crate::app::{App, Command, Context, Toplevel, WindowId, WindowSpec};
+use crate::app::{App, Command, Context, Toplevel, WindowId, WindowSpec, Workspace};
 use crate::event::{Cursor, Event};
 use crate::harness::background;
 use crate::icons::Icons;
@@ -168,6 +168,11 @@ impl<A: App> Program for Desktop<A> {
 
     fn toplevels_changed(&mut self, toplevels: &[Toplevel]) {
         self.app.toplevels_changed(toplevels);
+        self.refresh();
+    }
+
+    fn workspaces_changed(&mut self, workspaces: &[Workspace]) {
+        self.app.workspaces_changed(workspaces);
         self.refresh();
     }
 }

@@ -12,6 +12,7 @@ mod scale;
 mod state;
 mod toplevels;
 mod window;
+mod workspaces;
 
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
@@ -20,8 +21,8 @@ use std::time::Duration;
 use ochre_raster::{Canvas, Region};
 use ochre_theme::{Preferences, Store, Theme};
 
-pub use crate::app::Toplevel;
 use crate::app::{App, Command, WindowId, WindowSpec};
+pub use crate::app::{Toplevel, Workspace};
 use crate::event::{Cursor, Event};
 
 #[derive(Debug, thiserror::Error)]
@@ -91,6 +92,8 @@ pub trait Program {
     }
 
     fn toplevels_changed(&mut self, _toplevels: &[Toplevel]) {}
+
+    fn workspaces_changed(&mut self, _workspaces: &[Workspace]) {}
 }
 
 /// Shows the app until it quits.

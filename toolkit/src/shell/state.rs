@@ -33,6 +33,7 @@ use crate::shell::keyboard::Keyboard;
 use crate::shell::scale::Scaling;
 use crate::shell::toplevels::Toplevels;
 use crate::shell::window::Window;
+use crate::shell::workspaces::Workspaces;
 use crate::shell::{Program, Requests, ShellError};
 
 /// Everything the handlers of Wayland's events need.
@@ -54,6 +55,7 @@ pub(super) struct Shell {
     pub keyboard: Keyboard,
     pub clipboard: Clipboard,
     pub toplevels: Option<Toplevels>,
+    pub workspaces: Option<Workspaces>,
     /// Newest serial of an input event, for what needs one.
     pub serial: u32,
     store: Store,
@@ -135,10 +137,13 @@ impl Shell {
         handle: LoopHandle<'static, Shell>,
     ) -> Result<Shell, ShellError> {
         let missing = |error: &dyn std::fmt::Display| ShellError::Global(error.to_string());
-        let toplevels = if program.watches_toplevels() {
-            Toplevels::bind(globals, queue)
+        let (toplevels, workspaces) = if program.watches_toplevels() {
+            (
+                Toplevels::bind(globals, queue),
+                Workspaces::bind(globals, queue),
+            )
         } else {
-            None
+            (None, None)
         };
         Ok(Shell {
             registry: RegistryState::new(globals),
@@ -157,6 +162,7 @@ impl Shell {
             keyboard: Keyboard::new(),
             clipboard: Clipboard::new(DataDeviceManagerState::bind(globals, queue).ok()),
             toplevels,
+            workspaces,
             serial: 0,
             preferences: store.preferences(),
             watcher: ThemeWatcher::new(&store).ok(),
@@ -249,6 +255,11 @@ impl Shell {
                 Command::ActivateToplevel(id) => self.with_toplevel(id, Toplevels::activate),
                 Command::MinimizeToplevel(id) => self.with_toplevel(id, Toplevels::minimize),
                 Command::CloseToplevel(id) => self.with_toplevel(id, Toplevels::close),
+                Command::ActivateWorkspace(id) => {
+                    if let Some(workspaces) = &self.workspaces {
+                        workspaces.activate(id);
+                    }
+                }
                 Command::Quit => self.quit = true,
             }
         }

@@ -23,6 +23,22 @@ pub fn scenes() -> Vec<Scene> {
             desk.check("nothing found")
         })
         .with_panel(),
+        Scene::new("workspaces", |desk| {
+            desk.open_with("ochre-terminal", &NOTE)?;
+            desk.press(&[Key::SUPER, Key::PAGE_DOWN])?;
+            desk.check("the second is empty")?;
+            desk.press(&[Key::SUPER, Key::PAGE_UP])?;
+            desk.press(&[Key::SUPER, Key::SHIFT, Key::PAGE_DOWN])?;
+            desk.check("the window came along")
+        })
+        .with_panel(),
+        Scene::new("workspaces in the dark", |desk| {
+            desk.press(&[Key::SUPER, Key::PAGE_DOWN])?;
+            desk.check("panel")
+        })
+        .theme("ochre-dark")
+        .size(800, 500)
+        .with_panel(),
         Scene::new("terminal by its shortcut", |desk| {
             desk.settle()?;
             desk.press(&[Key::SUPER, Key::ENTER])?;
