@@ -1,9 +1,9 @@
 //! Where CPU time goes.
 //!
 //! How long a thread was on CPUs is known to the nanosecond: the switch takes the time. How much of
-//! it was the kernel's is sampled by a tick, as by Linux without exact accounting: taking the time
-//! at each system call would cost a tenth of the shortest. A sample is worth a whole [`TICK`]; a
-//! tick that falls into the kernel, which takes no interrupts, is booked when it is done.
+//! it was the kernel's is sampled by a tick, as by Linux without exact accounting, so that no system
+//! call takes the time. A sample is worth a whole [`TICK`]; a tick that falls into the kernel, which
+//! takes no interrupts, is booked when it is done.
 
 use crate::lock_order;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
