@@ -144,19 +144,16 @@ impl Desktop {
         Ok(())
     }
 
-    /// Presses keys (QEMU's names) one after the other, and lets them go in the opposite order.
+    /// Presses keys (QEMU's names) one after the other, and lets them go in the opposite order. All
+    /// in one message, lest a guest that has to wait in between takes a key for held and repeats it.
     pub fn press(&mut self, keys: &[&str]) -> Result<()> {
         let event = |key: &&str, down: bool| {
             json!({ "type": "key",
                     "data": { "down": down, "key": { "type": "qcode", "data": key } } })
         };
-        for key in keys {
-            self.send(vec![event(key, true)])?;
-        }
-        for key in keys.iter().rev() {
-            self.send(vec![event(key, false)])?;
-        }
-        Ok(())
+        let pressed = keys.iter().map(|key| event(key, true));
+        let released = keys.iter().rev().map(|key| event(key, false));
+        self.send(pressed.chain(released).collect())
     }
 
     /// Moves the pointer to a pixel of the screen.
@@ -208,11 +205,17 @@ impl Desktop {
         Ok(())
     }
 
-    /// Ends the machine: what its console said, and how QEMU ended if it did so by itself.
-    pub fn end(mut self) -> String {
+    /// Whether QEMU itself has crashed, after something here failed.
+    pub fn has_crashed(&mut self) -> bool {
         if self.control.screenshot(&self.scratch.0, "ppm").is_err() {
             self.running.expect_end(Duration::from_secs(2));
         }
+        self.running.has_crashed()
+    }
+
+    /// Ends the machine: what its console said, and how QEMU ended if it did so by itself.
+    pub fn end(mut self) -> String {
+        self.has_crashed();
         drop(self.scratch);
         let complaints = self.running.stop();
         let console = self.console.join().unwrap_or_default();
@@ -220,9 +223,10 @@ impl Desktop {
     }
 
     fn send(&mut self, events: Vec<serde_json::Value>) -> Result<()> {
+        let pause = self.pace * events.len() as u32;
         self.control
             .execute("input-send-event", json!({ "events": events }))?;
-        thread::sleep(self.pace);
+        thread::sleep(pause);
         Ok(())
     }
 }

@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::io::Read;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -172,6 +173,11 @@ impl Running {
         while start.elapsed() < patience && matches!(self.0.try_wait(), Ok(None)) {
             thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// Whether QEMU itself was ended by a signal: a fault of its own, whatever the guest did.
+    pub fn has_crashed(&mut self) -> bool {
+        matches!(self.0.try_wait(), Ok(Some(status)) if status.signal().is_some())
     }
 
     /// Ends the machine if it hasn't ended; what QEMU complained of, and how it ended if it did so

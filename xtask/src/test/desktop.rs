@@ -14,7 +14,7 @@ use crate::process;
 use crate::qemu::Size;
 use crate::rfb::Viewer;
 use crate::seat::{Gpu, Input, Seat, USB_KEYBOARD};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -28,6 +28,9 @@ const PAINTED: usize = 100_000;
 /// How often something is tried that lost keys can spoil.
 const ATTEMPTS: u32 = 40;
 
+/// How many machines are tried whose QEMU crashes.
+const MACHINES: u32 = 3;
+
 /// A machine, and what is done on its desktop.
 struct Case {
     name: &'static str,
@@ -36,6 +39,13 @@ struct Case {
     gpu: Gpu,
     input: Input,
     steps: &'static [Step],
+}
+
+/// What came of playing a case.
+enum Outcome {
+    Played(Result<()>),
+    /// QEMU itself ended by a signal.
+    Crashed,
 }
 
 /// Something that a person does.
@@ -133,7 +143,23 @@ pub fn run(builder: &Builder, machines: Machines) -> Result<Tally> {
 }
 
 impl Case {
+    /// Plays it. QEMU's translator can crash when a device's addresses change on one processor while
+    /// another one uses any (QEMU 7.2 does), as when the buses are searched at the start: that says
+    /// nothing of Ochre, and the case begins anew.
     fn run(&self, machines: Machines) -> Result<()> {
+        for _ in 1..MACHINES {
+            match self.play(machines)? {
+                Outcome::Played(result) => return result,
+                Outcome::Crashed => process::say("   QEMU crashed; once more"),
+            }
+        }
+        match self.play(machines)? {
+            Outcome::Played(result) => result,
+            Outcome::Crashed => bail!("QEMU crashed {MACHINES} times"),
+        }
+    }
+
+    fn play(&self, machines: Machines) -> Result<Outcome> {
         let mut guest = Guest::new(Size {
             smp: machines.smp.unwrap_or(self.smp),
             memory: None,
@@ -168,6 +194,10 @@ impl Case {
             paints: 0,
         };
         let result = person.work(self.steps);
+        if result.is_err() && person.desktop.has_crashed() {
+            let _ = fs::remove_file(&person.socket);
+            return Ok(Outcome::Crashed);
+        }
         let picture = folder.join(format!("{}.png", self.name.replace([',', ' '], "-")));
         let saved = person.desktop.save(&picture);
         let console = person.desktop.end();
@@ -176,7 +206,9 @@ impl Case {
             Ok(()) => format!("{} shows the screen", picture.display()),
             Err(_) => "the machine has ended".to_owned(),
         };
-        result.with_context(|| format!("{console}\n{seen}"))
+        Ok(Outcome::Played(
+            result.with_context(|| format!("{console}\n{seen}")),
+        ))
     }
 }
 
