@@ -7,6 +7,7 @@ use crate::errno::{Errno, Result};
 use crate::file::{Events, File};
 use crate::fs::node::OpenFlags;
 use crate::fs::open::OpenFile;
+use crate::fs::proc;
 use crate::linux::general as raw;
 use crate::mm::uptr::UserPtr;
 use crate::sched::wait::WaitQueue;
@@ -57,6 +58,16 @@ pub fn process_of(ctx: &SyscallCtx<'_>, fd: i32) -> Result<Arc<Process>> {
     Ok(pidfd.process.clone())
 }
 
+/// As [`process_of`], where a directory of /proc will do, too.
+fn signalled_by(ctx: &SyscallCtx<'_>, fd: i32) -> Result<Arc<Process>> {
+    let open = ctx.process.files().get(fd)?;
+    if let Some(pidfd) = open.downcast::<PidFd>() {
+        return Ok(pidfd.process.clone());
+    }
+    let place = open.path().ok_or(Errno::EBADF)?;
+    proc::process::of_directory(place.node()).ok_or(Errno::EBADF)
+}
+
 pub fn open(ctx: &mut SyscallCtx<'_>, pid: usize, flags: u32) -> Result<usize> {
     if flags & !raw::O_NONBLOCK != 0 || pid as i32 <= 0 {
         return Err(Errno::EINVAL);
@@ -88,7 +99,7 @@ pub fn send_signal(
     if flags != 0 || number > signal::SIGRTMAX as usize {
         return Err(Errno::EINVAL);
     }
-    let process = process_of(ctx, fd)?;
+    let process = signalled_by(ctx, fd)?;
     if process.is_zombie() && tree::process(process.pid).is_none() {
         return Err(Errno::ESRCH);
     }

@@ -422,6 +422,12 @@ fn descriptors() {
         sys!(SYS_read, fd, [0_u8; 8].as_mut_ptr(), 8)
     );
     sys!(SYS_close, fd);
+    for name in [c"/proc/self", c"/proc/self/fd", c"/proc"] {
+        let fd = sys!(SYS_openat, AT_FDCWD, name, O_RDONLY | O_DIRECTORY);
+        let sent = sys!(SYS_pidfd_send_signal, fd, 0, 0, 0);
+        show!(format!("signal by {}", name.to_string_lossy()), sent);
+        sys!(SYS_close, fd);
+    }
 }
 
 fn limits() {

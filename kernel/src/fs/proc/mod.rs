@@ -6,7 +6,7 @@
 mod fd;
 mod maps;
 mod mounts;
-mod process;
+pub mod process;
 mod status;
 mod sys;
 mod system;

@@ -234,6 +234,15 @@ pub fn directory(process: &Arc<Process>, thread: Option<Arc<Thread>>) -> Result<
     ))
 }
 
+/// The process whose directory in /proc `node` is.
+#[must_use]
+pub fn of_directory(node: &Node) -> Option<Arc<Process>> {
+    let folder = node.downcast::<Folder>()?;
+    let Subject { process, thread } = &folder.subject;
+    let whole = thread.is_none() && folder.ino == ino(process.pid, 0);
+    whole.then(|| process.clone())
+}
+
 impl Folder {
     /// Threads have no threads.
     fn has(&self, item: Item) -> bool {
