@@ -6,6 +6,7 @@ use super::object::{MemoryObject, Page};
 use super::space::{AddressSpace, Inner, STACK_GAP};
 use crate::errno::Errno;
 use crate::task::limits::Resource;
+use crate::task::oom;
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
 use ochre_hal::PAGE_SIZE;
@@ -292,5 +293,9 @@ pub fn from_kernel(addr: usize, write: bool) -> bool {
     };
     thread.minor_faults.fetch_add(1, Ordering::Relaxed);
     let wish = if write { Perms::WRITE } else { Perms::READ };
-    handle(&space, addr, wish).is_ok()
+    match handle(&space, addr, wish) {
+        Ok(()) => true,
+        Err(Denied::OutOfMemory) => oom::give_way(&thread) == oom::Outcome::Freed,
+        Err(_) => false,
+    }
 }

@@ -4,6 +4,7 @@
 use super::process::Process;
 use super::signal::SIGKILL;
 use super::signal::send::end_process;
+use super::thread::Thread;
 use super::{Pid, exit, tree};
 use crate::errno::Errno;
 use crate::sched::wait::{Interrupt, wait_until};
@@ -55,9 +56,20 @@ pub fn score(process: &Process) -> i64 {
     })
 }
 
-/// Ends the process that weighs most, and waits until its memory is free. `caller` found none for a
-/// page of its own.
-pub fn make_room(caller: &Arc<Process>) -> Outcome {
+/// Makes room for a page that `thread` found no memory for: ends the process that weighs most, be it
+/// its own.
+pub fn give_way(thread: &Arc<Thread>) -> Outcome {
+    let process = thread.process();
+    let outcome = make_room(process);
+    if outcome == Outcome::Yourself {
+        ochre_hal::log!("out of memory: process {} is ended", process.pid);
+        exit::group(thread, SIGKILL);
+    }
+    outcome
+}
+
+/// Ends the process that weighs most, and waits until its memory is free; not the caller's.
+fn make_room(caller: &Arc<Process>) -> Outcome {
     let candidates = tree::processes();
     // Those that hold on to their memory, whatever for.
     let mut stuck = Vec::new();

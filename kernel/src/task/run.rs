@@ -1,6 +1,5 @@
 //! A user thread's kernel half: run user code, serve why it stopped, act on signals, again.
 
-use super::oom::Outcome;
 use super::seccomp;
 use super::signal::deliver::{self, Restart};
 use super::signal::{self, SigInfo};
@@ -132,11 +131,7 @@ fn page_fault(thread: &Arc<Thread>, addr: usize, write: bool, exec: bool) {
         Err(Denied::Forbidden) => SigInfo::fault(signal::SIGSEGV, raw::SEGV_ACCERR, addr),
         Err(Denied::Bus) => SigInfo::fault(signal::SIGBUS, raw::BUS_ADRERR, addr),
         Err(Denied::OutOfMemory) => {
-            let process = thread.process();
-            if super::oom::make_room(process) == Outcome::Yourself {
-                ochre_hal::log!("out of memory: process {} is ended", process.pid);
-                super::exit::group(thread, signal::SIGKILL);
-            }
+            super::oom::give_way(thread);
             return;
         }
     };
