@@ -293,12 +293,15 @@ impl Supervisor {
             return;
         };
         let success = status.exit_status() == Some(0);
+        let ending = self.shutdown.is_some();
         let what = match (status.exit_status(), status.terminating_signal()) {
             (Some(code), _) => format!("exited with status {code}"),
             (None, Some(signal)) => format!("killed by signal {signal}"),
             (None, None) => return,
         };
         let again = match service.unit.restart {
+            // Whatever ends now was asked to.
+            _ if ending => false,
             Restart::Always => true,
             Restart::OnFailure => !success,
             Restart::Never => false,
@@ -314,7 +317,7 @@ impl Supervisor {
                 until: now() + delay(service.failures),
             };
         } else {
-            if !success {
+            if !success && !ending {
                 service.log.note(&service.name, &what);
             }
             service.state = State::Stopped;
