@@ -4,7 +4,7 @@
 //! Still means that nothing has changed for a while, after the session said that it is up and the
 //! screen shows a desktop.
 
-use crate::desktop::Desktop;
+use crate::desktop::{Desktop, MACHINES};
 use crate::guest::{Guest, Request};
 use crate::image::Recipe;
 use crate::process;
@@ -54,14 +54,22 @@ pub fn command(arguments: Arguments) -> Result<ExitCode> {
         input: false,
     };
     let built = guest.build(&recipe, Some(&request))?;
-    let (mut machine, _disk) = guest.machine(&built)?;
     let seat = Seat {
         size: Some(arguments.seat.size.unwrap_or(SIZE)),
         ..arguments.seat
     };
-    machine.desktop(seat).without_display();
-    let mut desktop = Desktop::start(machine)?;
-    let taken = take(&mut desktop, &arguments);
+    let mut tried = 0;
+    let (desktop, taken, _disk) = loop {
+        let (mut machine, disk) = guest.machine(&built)?;
+        machine.desktop(seat).without_display();
+        let mut desktop = Desktop::start(machine)?;
+        let taken = take(&mut desktop, &arguments);
+        tried += 1;
+        if taken.is_ok() || tried == MACHINES || !desktop.has_crashed() {
+            break (desktop, taken, disk);
+        }
+        process::say("   QEMU crashed; once more");
+    };
     if let Ok(true) = taken {
         println!("{}", arguments.file.display());
         return Ok(ExitCode::SUCCESS);

@@ -5,7 +5,7 @@
 
 use super::{Machines, Tally};
 use crate::build::Builder;
-use crate::desktop::{Desktop, PATIENCE};
+use crate::desktop::{Desktop, MACHINES, PATIENCE};
 use crate::guest::{Guest, Request};
 use crate::image::Recipe;
 use crate::paths;
@@ -27,9 +27,6 @@ const PAINTED: usize = 100_000;
 
 /// How often something is tried that lost keys can spoil.
 const ATTEMPTS: u32 = 40;
-
-/// How many machines are tried whose QEMU crashes.
-const MACHINES: u32 = 3;
 
 /// A machine, and what is done on its desktop.
 struct Case {
@@ -143,9 +140,7 @@ pub fn run(builder: &Builder, machines: Machines) -> Result<Tally> {
 }
 
 impl Case {
-    /// Plays it. QEMU's translator can crash when a device's addresses change on one processor while
-    /// another one uses any (QEMU 7.2 does), as when the buses are searched at the start: that says
-    /// nothing of Ochre, and the case begins anew.
+    /// Plays it, and begins anew where QEMU crashes.
     fn run(&self, machines: Machines) -> Result<()> {
         for _ in 1..MACHINES {
             match self.play(machines)? {
