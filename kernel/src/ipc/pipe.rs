@@ -425,8 +425,11 @@ pub fn open_fifo(node: &Node, flags: OpenFlags) -> Result<Arc<dyn File>> {
     if writes && !reads && nonblock && !pipe.has_readers() {
         return Err(Errno::ENXIO);
     }
+    // Looked at before this end is there: as soon as it is, the other side may come, write, and be
+    // gone again.
     let writers = pipe.writers_ever.load(Ordering::SeqCst);
     let readers = pipe.readers_ever.load(Ordering::SeqCst);
+    let (had_writers, had_readers) = (pipe.has_writers(), pipe.has_readers());
     let end = PipeEnd::new(pipe.clone(), reads, writes);
     if reads {
         pipe.write_queue.wake_all(Events::WRITABLE);
@@ -434,11 +437,11 @@ pub fn open_fifo(node: &Node, flags: OpenFlags) -> Result<Arc<dyn File>> {
     if writes {
         pipe.read_queue.wake_all(Events::empty());
     }
-    if reads && !writes && !nonblock && !pipe.has_writers() {
+    if reads && !writes && !nonblock && !had_writers {
         pipe.read_queue
             .wait(|| (pipe.writers_ever.load(Ordering::SeqCst) != writers).then_some(()))?;
     }
-    if writes && !reads && !pipe.has_readers() {
+    if writes && !reads && !had_readers {
         pipe.write_queue
             .wait(|| (pipe.readers_ever.load(Ordering::SeqCst) != readers).then_some(()))?;
     }
