@@ -246,7 +246,7 @@ impl Person {
                 self.paint()?;
             }
             Step::Drag => {
-                let (colour, area) = self.paint()?;
+                let (colour, area) = self.paint_at_last()?;
                 // Above its content is the window's title bar.
                 let from = (area.x + area.width / 3, area.y - 20);
                 let (dx, dy) = (if area.x > 150 { -120 } else { 130 }, 35);
@@ -303,20 +303,21 @@ impl Person {
         Ok(())
     }
 
-    /// Paints, and does it again if keys were lost, as they are while nobody serves the keyboard.
-    fn paint_at_last(&mut self) -> Result<()> {
-        let mut result = Ok(());
-        for _ in 0..ATTEMPTS {
+    /// Paints, and does it again if keys were lost, as they are while nobody serves the keyboard, and
+    /// at times just after a display has come back.
+    fn paint_at_last(&mut self) -> Result<(Colour, Area)> {
+        let mut tried = 0;
+        loop {
             self.desktop.patience = PATIENCE / ATTEMPTS;
-            result = self.paint().map(drop);
+            let painted = self.paint();
             self.desktop.patience = PATIENCE;
-            if result.is_ok() {
-                break;
+            tried += 1;
+            if painted.is_ok() || tried == ATTEMPTS {
+                return painted;
             }
             // What is left of a line on which keys were lost goes, open quotes included.
             self.desktop.press(&["ctrl", "c"])?;
         }
-        result
     }
 
     /// Types what paints the terminal in a colour not used before, and looks where that is.
