@@ -26,7 +26,7 @@ const OTHER_SIZE: (u16, u16) = (1400, 900);
 const PAINTED: usize = 100_000;
 
 /// How often something is tried that lost keys can spoil.
-const ATTEMPTS: u32 = 40;
+const ATTEMPTS: u32 = 12;
 
 /// A machine, and what is done on its desktop.
 struct Case {
@@ -303,8 +303,8 @@ impl Person {
         Ok(())
     }
 
-    /// Paints, and does it again if keys were lost, as they are while nobody serves the keyboard, and
-    /// at times just after a display has come back.
+    /// Paints, and does it again if keys were lost, as they are while nobody serves the keyboard, or
+    /// where BusyBox reads them together with the terminal's answer to where its cursor is.
     fn paint_at_last(&mut self) -> Result<(Colour, Area)> {
         let mut tried = 0;
         loop {
