@@ -243,7 +243,7 @@ impl Person {
                     let middle = (now.width / 2, now.height / 2);
                     (now.at(middle.0, middle.1) != before.at(middle.0, middle.1)).then_some(())
                 })?;
-                self.paint()?;
+                self.paint_at_last()?;
             }
             Step::Drag => {
                 let (colour, area) = self.paint_at_last()?;
@@ -273,7 +273,7 @@ impl Person {
                     .until("a dark panel", |now| (bar(now) < 60).then_some(()))?;
             }
             Step::Resolution => {
-                let (colour, area) = self.paint()?;
+                let (colour, area) = self.paint_at_last()?;
                 let (width, height) = OTHER_SIZE;
                 let mut viewer = Viewer::connect(&self.socket)?;
                 viewer.resize(width, height)?;
