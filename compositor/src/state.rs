@@ -275,7 +275,7 @@ impl Compositor {
     /// The end of a turn of the loop: everything that follows from what the sources brought.
     pub fn settle(&mut self) {
         self.run_deadlines();
-        self.popups.cleanup();
+        self.follow_menus();
         self.tidy_layers();
         self.refresh_pointer();
         self.draw_due_outputs();

@@ -147,6 +147,20 @@ fn a_window_that_opens_under_the_lock_stays_unseen() {
 }
 
 #[test]
+fn a_menu_that_opens_under_the_lock_hears_no_key() {
+    let (mut fixture, mut client, mut locker, lock) = locked();
+    let window = client.shown(&mut fixture, "behind", (400, 300), false);
+    client.menu(&mut fixture, &window.xdg);
+    assert!(client.was_dismissed());
+    cover(&mut locker, &mut fixture, &lock);
+    fixture.tap(30);
+    client.roundtrip(&mut fixture);
+    locker.roundtrip(&mut fixture);
+    assert!(client.state.keys.is_empty());
+    assert_eq!(locker.state.keys, [(30, true), (30, false)]);
+}
+
+#[test]
 fn a_dead_locker_leaves_the_session_locked_for_the_next_one() {
     let (mut fixture, mut client, mut locker, lock_object) = locked();
     cover(&mut locker, &mut fixture, &lock_object);

@@ -2,10 +2,8 @@
 
 use smithay::{
     desktop::{
-        PopupKeyboardGrab, PopupKind, PopupPointerGrab, PopupUngrabStrategy, Window,
-        find_popup_root_surface, get_popup_toplevel_coords, layer_map_for_output,
+        PopupKind, Window, find_popup_root_surface, get_popup_toplevel_coords, layer_map_for_output,
     },
-    input::{Seat, pointer::Focus},
     reexports::{
         wayland_protocols::xdg::shell::server::xdg_toplevel::ResizeEdge,
         wayland_server::{
@@ -58,38 +56,8 @@ impl XdgShellHandler for Compositor {
         surface.send_repositioned(token);
     }
 
-    fn grab(&mut self, surface: PopupSurface, seat: WlSeat, serial: Serial) {
-        let Some(seat) = Seat::<Compositor>::from_resource(&seat) else {
-            return;
-        };
-        let kind = PopupKind::Xdg(surface);
-        let Ok(root) = find_popup_root_surface(&kind) else {
-            return;
-        };
-        let Ok(mut grab) = self.popups.grab_popup(root, kind, &seat, serial) else {
-            return;
-        };
-        if let Some(keyboard) = seat.get_keyboard() {
-            if keyboard.is_grabbed()
-                && !(keyboard.has_grab(serial)
-                    || keyboard.has_grab(grab.previous_serial().unwrap_or(serial)))
-            {
-                grab.ungrab(PopupUngrabStrategy::All);
-                return;
-            }
-            keyboard.set_focus(self, grab.current_grab(), serial);
-            keyboard.set_grab(self, PopupKeyboardGrab::new(&grab), serial);
-        }
-        if let Some(pointer) = seat.get_pointer() {
-            if pointer.is_grabbed()
-                && !(pointer.has_grab(serial)
-                    || pointer.has_grab(grab.previous_serial().unwrap_or_else(|| grab.serial())))
-            {
-                grab.ungrab(PopupUngrabStrategy::All);
-                return;
-            }
-            pointer.set_grab(self, PopupPointerGrab::new(&grab), serial, Focus::Keep);
-        }
+    fn grab(&mut self, surface: PopupSurface, _seat: WlSeat, serial: Serial) {
+        self.open_menu(surface, serial);
     }
 
     fn popup_destroyed(&mut self, _surface: PopupSurface) {

@@ -185,8 +185,11 @@ impl Compositor {
             return;
         }
         let serial = SERIAL_COUNTER.next_serial();
-        let grabbed = pointer.is_grabbed();
         let hit = self.hit(pointer.current_location());
+        if pressed {
+            self.close_menus_by_press(&hit);
+        }
+        let grabbed = pointer.is_grabbed();
         if pressed && !grabbed {
             self.focus_by_click(&hit, serial);
         }

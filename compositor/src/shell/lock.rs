@@ -84,6 +84,7 @@ impl Compositor {
             drawn: HashSet::new(),
         });
         self.end_switch(false);
+        self.close_menus();
         let serial = SERIAL_COUNTER.next_serial();
         let time = self.clock.millis();
         if let Some(pointer) = self.seat.get_pointer() {

@@ -10,6 +10,7 @@ mod grab;
 mod hit;
 mod home;
 mod lock;
+mod menus;
 mod modes;
 mod motion;
 mod placement;
@@ -34,6 +35,7 @@ pub use frame::{FrameButton, FrameLayout};
 pub use grab::Edges;
 pub use hit::Hit;
 pub use lock::SessionLock;
+pub use menus::Menus;
 pub use motion::Motions;
 pub(crate) use motion::{Going, Pose};
 pub use snap::Snap;
@@ -56,6 +58,8 @@ pub struct Shell {
     pub switcher: Option<Switcher>,
     /// The window whose bell just rang.
     pub ringing: Option<WindowId>,
+    /// The menus that are open.
+    pub menus: Option<Menus>,
     /// While the session is locked.
     pub lock: Option<SessionLock>,
     /// What the window that is being dragged would fill if it were let go.
@@ -329,6 +333,7 @@ impl Compositor {
         } else {
             surface
         };
+        self.close_menus_but_of(surface.as_ref());
         for window in &mut self.shell.windows {
             let active = surface.is_some() && window.surface() == surface;
             if window.active != active {

@@ -1,0 +1,154 @@
+//! Menus: popups that have the keyboard and the pointer for as long as they are open.
+//!
+//! Smithay's grabs do what is inside a menu. What they leave to the next key or motion happens here
+//! at once: whoever opened the menu has the keyboard back in the turn in which it went, so that a
+//! caret blinks on and the next key isn't one that was down already as the window was entered.
+//!
+//! Menus belong to who is being used. Nobody takes keys by opening one in the background, or under
+//! the lock, and whatever takes the keyboard from their window closes them.
+
+use smithay::{
+    desktop::{
+        PopupGrab, PopupKeyboardGrab, PopupKind, PopupManager, PopupPointerGrab,
+        PopupUngrabStrategy, find_popup_root_surface,
+    },
+    input::pointer::Focus,
+    reexports::wayland_server::{Resource, protocol::wl_surface::WlSurface},
+    utils::{IsAlive, SERIAL_COUNTER, Serial},
+    wayland::shell::xdg::PopupSurface,
+};
+
+use super::{Hit, ManagedWindow};
+use crate::state::Compositor;
+
+/// The menus that are open, all of one window or layer.
+#[derive(Debug)]
+pub struct Menus {
+    /// The window's or layer's surface.
+    root: WlSurface,
+    grab: PopupGrab<Compositor>,
+}
+
+impl Compositor {
+    /// Opens a popup as a menu, or tells its client that it is closed.
+    pub(crate) fn open_menu(&mut self, popup: PopupSurface, serial: Serial) {
+        let kind = PopupKind::Xdg(popup);
+        let Ok(root) = find_popup_root_surface(&kind) else {
+            return;
+        };
+        if !self.may_open_menus(&root) {
+            // It fails only for a popup that is gone already.
+            let _ = PopupManager::dismiss_popup(&root, &kind);
+            return;
+        }
+        if self.shell.menus.as_ref().is_some_and(|it| it.root != root) {
+            self.close_menus();
+        }
+        let seat = self.seat.clone();
+        let Ok(mut grab) = self.popups.grab_popup(root.clone(), kind, &seat, serial) else {
+            return;
+        };
+        let before = grab.previous_serial().unwrap_or(serial);
+        if let Some(keyboard) = seat.get_keyboard() {
+            if keyboard.is_grabbed() && !(keyboard.has_grab(serial) || keyboard.has_grab(before)) {
+                grab.ungrab(PopupUngrabStrategy::All);
+                return;
+            }
+            keyboard.set_focus(self, grab.current_grab(), serial);
+            keyboard.set_grab(self, PopupKeyboardGrab::new(&grab), serial);
+        }
+        if let Some(pointer) = seat.get_pointer() {
+            if pointer.is_grabbed() && !(pointer.has_grab(serial) || pointer.has_grab(before)) {
+                grab.ungrab(PopupUngrabStrategy::All);
+                return;
+            }
+            // A grab that goes takes the keyboard's of the same serial along: a menu that is opened
+            // from another one without a press of its own goes on with the grab of that one.
+            let goes_on = |menus: &Menus| menus.grab.serial() == serial;
+            if !(self.shell.menus.as_ref().is_some_and(goes_on) && pointer.has_grab(serial)) {
+                pointer.set_grab(self, PopupPointerGrab::new(&grab), serial, Focus::Keep);
+            }
+        }
+        self.shell.menus = Some(Menus { root, grab });
+    }
+
+    fn may_open_menus(&self, root: &WlSurface) -> bool {
+        if self.is_locked() {
+            return false;
+        }
+        if let Some(layer) = self.exclusive_layer() {
+            return layer == *root;
+        }
+        // A layer's menu, as a panel's, opens though the panel never has the keyboard.
+        match self.shell.id_of(root) {
+            Some(_) => self.active_surface().as_ref() == Some(root),
+            None => true,
+        }
+    }
+
+    /// The surface of the window that has the keyboard, itself or by its menus.
+    fn active_surface(&self) -> Option<WlSurface> {
+        let active = self.shell.windows.iter().find(|window| window.active);
+        active.and_then(ManagedWindow::surface)
+    }
+
+    /// The keyboard follows the menus that their client has closed.
+    pub(crate) fn follow_menus(&mut self) {
+        self.popups.cleanup();
+        let Some(menus) = &self.shell.menus else {
+            return;
+        };
+        if menus.grab.has_ended() {
+            self.close_menus();
+            return;
+        }
+        let focus = menus.grab.current_grab();
+        if let Some(keyboard) = self.seat.get_keyboard()
+            && keyboard.current_focus() != focus
+        {
+            keyboard.set_focus(self, focus, SERIAL_COUNTER.next_serial());
+        }
+    }
+
+    /// Closes all menus and gives keyboard and pointer back.
+    pub(crate) fn close_menus(&mut self) {
+        let Some(Menus { root, mut grab }) = self.shell.menus.take() else {
+            return;
+        };
+        grab.ungrab(PopupUngrabStrategy::All);
+        let serial = SERIAL_COUNTER.next_serial();
+        if let Some(keyboard) = self.seat.get_keyboard()
+            && (keyboard.has_grab(grab.serial()) || !keyboard.is_grabbed())
+        {
+            keyboard.unset_grab(self);
+            let focus = self.active_surface().or(Some(root)).filter(IsAlive::alive);
+            keyboard.set_focus(self, focus, serial);
+        }
+        if let Some(pointer) = self.seat.get_pointer()
+            && pointer.has_grab(grab.serial())
+        {
+            pointer.unset_grab(self, serial, self.clock.millis());
+        }
+        self.pointer_moved_under();
+    }
+
+    /// Closes the menus of a window that loses the keyboard to `surface`.
+    pub(super) fn close_menus_but_of(&mut self, surface: Option<&WlSurface>) {
+        let lost =
+            |menus: &Menus| surface != Some(&menus.root) && self.shell.id_of(&menus.root).is_some();
+        if self.shell.menus.as_ref().is_some_and(lost) {
+            self.close_menus();
+        }
+    }
+
+    /// A press beside the menus' client closes them, and then means what it always means.
+    pub(crate) fn close_menus_by_press(&mut self, hit: &Hit) {
+        let beside = |menus: &Menus| match hit {
+            Hit::Surface { surface, .. } => !surface.id().same_client_as(&menus.root.id()),
+            _ => true,
+        };
+        if self.shell.menus.as_ref().is_some_and(beside) {
+            self.close_menus();
+        }
+    }
+}
