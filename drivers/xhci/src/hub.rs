@@ -42,6 +42,8 @@ const HIGH_SPEED: u32 = 1 << 10;
 const DEBOUNCE: u64 = 100;
 const RESET_RECOVERY: u64 = 10;
 const RESET_LOOKS: u32 = 50;
+/// Looks at a port that changes again each time; it is reported anew, so others have their turn.
+const SETTLE_LOOKS: u32 = 10;
 
 /// Runs the hub, until it fails or the task is ended. A hub's devices may be hubs, so the future's
 /// type must not contain itself.
@@ -169,14 +171,28 @@ impl Hub<'_> {
         }
     }
 
+    /// A port's status, with all that has changed since it was asked for last. It is read again once
+    /// the changes are taken back: what happens between the reading and that is not reported anew.
+    async fn settled(&self, port: u8) -> Result<u32> {
+        let mut changes = 0;
+        let mut status = self.status(port).await?;
+        for _ in 0..SETTLE_LOOKS {
+            let fresh: Vec<_> = CHANGES.iter().filter(|c| status & c.0 != 0).collect();
+            if fresh.is_empty() {
+                break;
+            }
+            for (bit, feature) in fresh {
+                self.feature(CLEAR_FEATURE, port, *feature).await?;
+                changes |= bit;
+            }
+            status = self.status(port).await?;
+        }
+        Ok(status | changes)
+    }
+
     /// Finds out what happened at a port, and acts on it.
     async fn look(&self, port: u8, attached: &mut Option<Attached>, fresh: bool) -> Result<()> {
-        let status = self.status(port).await?;
-        for (bit, feature) in CHANGES {
-            if status & bit != 0 {
-                self.feature(CLEAR_FEATURE, port, feature).await?;
-            }
-        }
+        let status = self.settled(port).await?;
         if (status & CONNECTED == 0 || status & CONNECT_CHANGE != 0)
             && let Some(attached) = attached.take()
         {

@@ -41,8 +41,10 @@ pub async fn follow(controller: Rc<Controller>, port: u8) {
     let mut given_up = false;
     loop {
         change.clear();
-        let status = registers.port(port);
-        registers.set_port(port, status & KEPT | status & CHANGES);
+        // Read again once the changes are taken back: what happens between the two is not reported.
+        let seen = registers.port(port);
+        registers.set_port(port, seen & KEPT | seen & CHANGES);
+        let status = registers.port(port) | seen & CONNECT_CHANGE;
         if status & CONNECTED == 0 || status & CONNECT_CHANGE != 0 {
             given_up = false;
             if let Some(attached) = attached.take() {
