@@ -191,6 +191,24 @@ impl Desktop {
         self.button(false)
     }
 
+    /// Pulls out the device of this name.
+    pub fn unplug(&mut self, id: &str) -> Result<()> {
+        self.control.execute("device_del", json!({ "id": id }))?;
+        Ok(())
+    }
+
+    /// Plugs in a device: its kind, and its properties as `NAME=VALUE`, between commas.
+    pub fn plug(&mut self, device: &str) -> Result<()> {
+        let mut properties = device.split(',');
+        let mut arguments = json!({ "driver": properties.next() });
+        for property in properties {
+            let (name, value) = property.split_once('=').context("no NAME=VALUE")?;
+            arguments[name] = json!(value);
+        }
+        self.control.execute("device_add", arguments)?;
+        Ok(())
+    }
+
     /// Whether QEMU itself has crashed, after something here failed.
     pub fn has_crashed(&mut self) -> bool {
         if self.control.screenshot(&self.scratch.0, "ppm").is_err() {

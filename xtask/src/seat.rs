@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// The USB keyboard, as QEMU's `-device` takes it.
-const USB_KEYBOARD: &str = "usb-kbd,id=keyboard,bus=usb.0,port=2.3";
+/// The USB keyboard, as QEMU's `-device` takes it, and `device_add` when it is plugged in again.
+pub const USB_KEYBOARD: &str = "usb-kbd,id=keyboard,bus=usb.0,port=2.3";
 
 /// What a person has of the machine.
 #[derive(Clone, Copy, Default, clap::Args)]

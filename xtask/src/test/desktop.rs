@@ -13,7 +13,7 @@ use crate::picture::{Area, Colour, Picture};
 use crate::process;
 use crate::qemu::Size;
 use crate::rfb::Viewer;
-use crate::seat::{Gpu, Input, Seat};
+use crate::seat::{Gpu, Input, Seat, USB_KEYBOARD};
 use anyhow::{Context, Result, bail, ensure};
 use std::fs;
 use std::path::PathBuf;
@@ -58,6 +58,8 @@ enum Step {
     Resolution,
     /// Kills a driver, by its process's name, and goes on typing.
     Kill(&'static str),
+    /// Pulls the USB keyboard out, plugs it in again, and goes on typing.
+    Replug,
 }
 
 const CASES: [Case; 6] = [
@@ -115,7 +117,13 @@ const CASES: [Case; 6] = [
         uefi: false,
         gpu: Gpu::Virtio,
         input: Input::Usb,
-        steps: &[Step::Terminal, Step::Drag, Step::Kill("xhci"), Step::Drag],
+        steps: &[
+            Step::Terminal,
+            Step::Drag,
+            Step::Replug,
+            Step::Kill("xhci"),
+            Step::Drag,
+        ],
     },
 ];
 
@@ -278,6 +286,11 @@ impl Person {
                 let now = self.desktop.look()?;
                 let corner = now.at(now.width - 5, 5);
                 ensure!(corner != [0, 0, 0], "the screen's new part is empty");
+            }
+            Step::Replug => {
+                self.desktop.unplug("keyboard")?;
+                self.desktop.plug(USB_KEYBOARD)?;
+                self.paint_at_last("")?;
             }
             Step::Kill(name) => {
                 // It paints only if it has killed.
