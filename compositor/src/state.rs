@@ -276,6 +276,7 @@ impl Compositor {
     pub fn settle(&mut self) {
         self.run_deadlines();
         self.follow_menus();
+        self.follow_inhibitors();
         self.tidy_layers();
         self.refresh_pointer();
         self.draw_due_outputs();

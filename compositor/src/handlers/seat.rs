@@ -103,16 +103,11 @@ impl InputMethodHandler for Compositor {
 
 impl IdleInhibitHandler for Compositor {
     fn inhibit(&mut self, surface: WlSurface) {
-        self.shell.idle_inhibitors.insert(surface);
-        self.protocols.idle.set_is_inhibited(true);
+        self.keep_awake(surface);
     }
 
     fn uninhibit(&mut self, surface: WlSurface) {
-        self.shell.idle_inhibitors.remove(&surface);
-        self.shell.idle_inhibitors.retain(Resource::is_alive);
-        self.protocols
-            .idle
-            .set_is_inhibited(!self.shell.idle_inhibitors.is_empty());
+        self.let_sleep(&surface);
     }
 }
 

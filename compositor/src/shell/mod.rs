@@ -4,6 +4,7 @@
 //! activated has the keyboard. Positions are of a window's *content* (its xdg geometry); the frame
 //! that the compositor draws lies around it.
 
+mod awake;
 mod bell;
 mod frame;
 mod grab;
@@ -18,8 +19,6 @@ mod snap;
 mod switcher;
 mod window;
 mod workspaces;
-
-use std::collections::HashSet;
 
 use smithay::{
     desktop::Window,
@@ -64,8 +63,8 @@ pub struct Shell {
     pub lock: Option<SessionLock>,
     /// What the window that is being dragged would fill if it were let go.
     pub snap: Option<Snap>,
-    /// Surfaces that keep the screen awake.
-    pub idle_inhibitors: HashSet<WlSurface>,
+    /// Surfaces that keep the screen awake while they are seen, once for each wish.
+    pub(crate) idle_inhibitors: Vec<WlSurface>,
     /// The frame button under the pointer, and whether it is held down.
     pub hovered: Option<(WindowId, FrameButton, bool)>,
 }
