@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     output::{OutputId, Screen},
-    shell::{ManagedWindow, Mode, Pose, Snap, WindowId},
+    shell::{LAYERS_WITH_POPUPS_ABOVE, ManagedWindow, Mode, Pose, Snap, WindowId},
     state::Compositor,
 };
 
@@ -141,8 +141,10 @@ impl Compositor {
             .visible()
             .next_back()
             .is_some_and(|top| top.mode == Mode::Fullscreen);
+        self.push_layer_popups(&mut elements, id, &[Layer::Overlay], &view);
         self.push_layers(&mut elements, id, Layer::Overlay, &view);
         if !covered {
+            self.push_layer_popups(&mut elements, id, &LAYERS_WITH_POPUPS_ABOVE, &view);
             self.push_layers(&mut elements, id, Layer::Top, &view);
         }
         self.push_windows(&mut elements, id, &view, at);
@@ -211,30 +213,31 @@ impl Compositor {
         which: Layer,
         view: &View,
     ) {
-        let Some(output) = self
-            .outputs
-            .get(id)
-            .map(|screen: &Screen| screen.output.clone())
-        else {
+        let Some(screen) = self.outputs.get(id) else {
             return;
         };
-        let map = layer_map_for_output(&output);
-        for layer in map.layers_on(which).rev() {
-            let Some(geometry) = map.layer_geometry(layer) else {
-                continue;
-            };
-            let origin = view.corner + geometry.loc;
-            self.push_popups(elements, layer.wl_surface(), origin, view);
-            let place = view.point(origin);
+        for (surface, geometry) in layers_on(screen, which) {
+            let place = view.point(view.corner + geometry.loc);
             let renderer = &mut self.painter.renderer;
-            push_tree(
-                renderer,
-                elements,
-                layer.wl_surface(),
-                place,
-                view,
-                Kind::Unspecified,
-            );
+            push_tree(renderer, elements, &surface, place, view, Kind::Unspecified);
+        }
+    }
+
+    /// What hangs on layers: menus and tooltips.
+    fn push_layer_popups(
+        &mut self,
+        elements: &mut Vec<SceneElement>,
+        id: OutputId,
+        which: &[Layer],
+        view: &View,
+    ) {
+        let Some(screen) = self.outputs.get(id) else {
+            return;
+        };
+        let layers = which.iter().flat_map(|layer| layers_on(screen, *layer));
+        let layers: Vec<_> = layers.collect();
+        for (surface, geometry) in layers {
+            self.push_popups(elements, &surface, view.corner + geometry.loc, view);
         }
     }
 
@@ -460,6 +463,15 @@ impl Compositor {
             );
         }
     }
+}
+
+/// An output's surfaces on a layer and where they are on it, front first.
+fn layers_on(screen: &Screen, which: Layer) -> Vec<(WlSurface, Rectangle<i32, Logical>)> {
+    let map = layer_map_for_output(&screen.output);
+    let there = map.layers_on(which).rev();
+    there
+        .filter_map(|layer| Some((layer.wl_surface().clone(), map.layer_geometry(layer)?)))
+        .collect()
 }
 
 /// Pushes a surface and its subsurfaces.

@@ -14,6 +14,10 @@ use crate::{handlers::has_buffer, output::Screen, state::Compositor};
 const EDGE: i32 = 8;
 /// How far along an edge its corner reaches.
 const CORNER: i32 = 20;
+/// Layers whose menus and tooltips are above windows, wherever they are themselves: a panel at the
+/// bottom would open its menus behind what is being used.
+pub(crate) const LAYERS_WITH_POPUPS_ABOVE: [Layer; 3] =
+    [Layer::Top, Layer::Bottom, Layer::Background];
 
 /// What is under a point.
 #[derive(Debug, Clone)]
@@ -60,15 +64,16 @@ impl Compositor {
             .visible()
             .next_back()
             .is_some_and(|top| top.mode == Mode::Fullscreen);
-        let above: &[Layer] = if covered {
-            &[Layer::Overlay]
-        } else {
-            &[Layer::Overlay, Layer::Top]
-        };
-        let below = [Layer::Bottom, Layer::Background];
-        self.hit_layers(screen, above, point)
+        let layers = |layers: &[Layer], part| self.hit_layers(screen, layers, part, point);
+        let (all, popups) = (WindowSurfaceType::ALL, WindowSurfaceType::POPUP);
+        layers(&[Layer::Overlay], all)
+            .or_else(|| {
+                let above = layers(&LAYERS_WITH_POPUPS_ABOVE, popups);
+                let above = above.or_else(|| layers(&[Layer::Top], all));
+                above.filter(|_| !covered)
+            })
             .or_else(|| self.hit_windows(point))
-            .or_else(|| self.hit_layers(screen, &below, point))
+            .or_else(|| layers(&[Layer::Bottom, Layer::Background], all))
             .unwrap_or(Hit::Desktop)
     }
 
@@ -76,6 +81,7 @@ impl Compositor {
         &self,
         screen: Option<&Screen>,
         layers: &[Layer],
+        part: WindowSurfaceType,
         point: Point<f64, Logical>,
     ) -> Option<Hit> {
         let screen = screen?;
@@ -86,9 +92,7 @@ impl Compositor {
                 continue;
             };
             let origin = corner + geometry.loc.to_f64();
-            if let Some((surface, offset)) =
-                layer.surface_under(point - origin, WindowSurfaceType::ALL)
-            {
+            if let Some((surface, offset)) = layer.surface_under(point - origin, part) {
                 return Some(Hit::Surface {
                     surface,
                     origin: origin + offset.to_f64(),

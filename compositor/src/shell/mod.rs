@@ -33,6 +33,7 @@ use smithay::{
 pub use frame::{FrameButton, FrameLayout};
 pub use grab::Edges;
 pub use hit::Hit;
+pub(crate) use hit::LAYERS_WITH_POPUPS_ABOVE;
 pub use lock::SessionLock;
 pub use menus::Menus;
 pub use motion::Motions;
