@@ -91,6 +91,15 @@ fn sending() {
     show!("to nobody", sys!(SYS_kill, 999_999, SIGUSR1));
     show!("to no thread", sys!(SYS_tgkill, me(), 999_999, SIGUSR1));
     show!("to thread 0", sys!(SYS_tgkill, me(), 0, SIGUSR1));
+    // The first process has a handler for none of these, and goes on.
+    for signal in [SIGUSR1, SIGSTOP, SIGKILL, SIGSEGV, 40] {
+        let mut info = [0_u32; 32];
+        (info[0], info[2]) = (signal as u32, -1_i32 as u32);
+        show!("kill 1", sys!(SYS_kill, 1, signal));
+        show!("tkill 1", sys!(SYS_tkill, 1, signal));
+        let queued = sys!(SYS_rt_sigqueueinfo, 1, signal, info.as_ptr());
+        show!("sigqueue 1", queued);
+    }
     show!(
         "an action for KILL",
         sys!(SYS_rt_sigaction, SIGKILL, [0_usize; 4].as_ptr(), 0, 8)

@@ -10,6 +10,7 @@ use crate::errno::Errno;
 use crate::linux::general as raw;
 use crate::mm::mapping::Name;
 use crate::sched::wait::{Interrupt, wait_until};
+use crate::task::exit::INIT;
 use crate::task::process::Report;
 use crate::task::thread::Thread;
 use crate::task::trace::stop;
@@ -28,6 +29,15 @@ pub enum Restart {
     /// Again only when no handler ran.
     IfNoHandler,
 }
+
+/// What an instruction causes: SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV, SIGSYS.
+const SYNCHRONOUS: SignalSet = SignalSet(0)
+    .with(4)
+    .with(5)
+    .with(7)
+    .with(8)
+    .with(11)
+    .with(31);
 
 /// Looks at everything that asks for the thread's attention. `restart` says what the system call
 /// just made (if any) returned; its result register is settled here.
@@ -69,6 +79,7 @@ pub fn run(thread: &Arc<Thread>, user: &mut UserContext, mut restart: Restart) -
         let action = take_action(thread, info.signal);
         match action.handler {
             SIG_IGN => {}
+            SIG_DFL if is_immune(thread, &info) => {}
             SIG_DFL => match default_of(info.signal) {
                 Default::Ignore | Default::Continue => {}
                 Default::Stop => stop_process(thread, info.signal),
@@ -124,6 +135,12 @@ pub fn run(thread: &Arc<Thread>, user: &mut UserContext, mut restart: Restart) -
     true
 }
 
+/// Whether process 1 is to live on: nothing ends or stops it but a fault of its own.
+fn is_immune(thread: &Thread, info: &SigInfo) -> bool {
+    let own_fault = info.code > 0 && SYNCHRONOUS.has(info.signal);
+    thread.process().pid == INIT && !own_fault
+}
+
 /// Decides about the interrupted call: run it again, or let it return EINTR. `handler` is None when
 /// none runs, else whether its action has SA_RESTART.
 fn settle(thread: &Thread, user: &mut UserContext, restart: &mut Restart, handler: Option<bool>) {
@@ -163,17 +180,10 @@ fn take(thread: &Thread) -> Option<SigInfo> {
     let own = allowed(mine.pending.set());
     let shared = allowed(signals.pending.set());
     // SIGKILL first; faults of this very instruction before others; then by number.
-    let synchronous = SignalSet(0)
-        .with(4)
-        .with(5)
-        .with(7)
-        .with(8)
-        .with(11)
-        .with(31);
     let pick = |set: SignalSet| {
         set.intersect(SignalSet::of(SIGKILL))
             .first()
-            .or_else(|| set.intersect(synchronous).first())
+            .or_else(|| set.intersect(SYNCHRONOUS).first())
             .or_else(|| set.first())
     };
     if let Some(signal) = pick(own).filter(|&s| s == SIGKILL || !shared.has(SIGKILL)) {

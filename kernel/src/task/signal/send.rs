@@ -1,9 +1,11 @@
 //! Making a signal pending, and choosing who is told.
 
+use super::action::SIG_DFL;
 use super::pending::QueueFull;
-use super::{Attention, SIGCONT, SIGKILL, SIGSTOP, SigInfo, Signal, SignalSet};
+use super::{Attention, Default, SIGCONT, SIGKILL, SigInfo, Signal, SignalSet, default_of};
 use crate::errno::{Errno, Result};
 use crate::file::Events;
+use crate::task::exit::INIT;
 use crate::task::process::{Process, ProcessSignals, Report};
 use crate::task::thread::Thread;
 use crate::task::{timers, tree};
@@ -37,7 +39,6 @@ pub fn timer_signal(process: &Arc<Process>, target: Option<&Arc<Thread>>, info: 
 /// What sending does besides making pending: stops and continues cancel each other.
 struct Effects {
     continued: bool,
-    kill: bool,
 }
 
 fn queue(process: &Arc<Process>, target: Option<&Arc<Thread>>, info: SigInfo) -> Result {
@@ -55,31 +56,25 @@ fn queue_unless_ignored(
         return Ok(true);
     }
     let threads = process.threads();
-    let mut effects = Effects {
-        continued: false,
-        kill: false,
-    };
-    let queued = {
+    let mut effects = Effects { continued: false };
+    let (queued, fatal) = {
         let mut signals = process.signals.lock();
         prepare(&mut signals, &threads, signal, &mut effects);
-        // Process 1 is immune to what it has no handler for: nothing could replace it.
-        let immune = process.pid == 1
-            && signals.actions.get(signal).handler == super::action::SIG_DFL
-            && (info.code == 0 || signal == SIGKILL || signal == SIGSTOP);
-        if immune || ignored_now(&signals, target, &threads, signal) {
-            Ok(false)
+        if immune(process, &signals, &threads, signal)
+            || ignored_now(&signals, target, &threads, signal)
+        {
+            (Ok(false), false)
         } else {
             let added = match target {
                 Some(thread) => thread.signals.lock().pending.add(info),
                 None => signals.pending.add(info),
             };
-            added.map(|()| true)
+            let takers = target.map_or(&threads[..], core::slice::from_ref);
+            (added.map(|()| true), is_fatal(&signals, takers, signal))
         }
     };
-    if effects.kill {
-        for thread in &threads {
-            thread.notify(Attention::SIGNAL);
-        }
+    if fatal {
+        end_process(process, signal, None);
     }
     if effects.continued {
         for thread in &threads {
@@ -99,6 +94,19 @@ fn queue_unless_ignored(
     }
     process.signal_arrived.wake_all(Events::READABLE);
     queued.map_err(|QueueFull| Errno::EAGAIN)
+}
+
+/// Process 1 is immune to what it has no handler for, whoever sends it and how: nothing could
+/// replace it. What it blocks waits, as it may come to have a handler; see also `deliver`.
+fn immune(
+    process: &Process,
+    signals: &ProcessSignals,
+    threads: &[Arc<Thread>],
+    signal: Signal,
+) -> bool {
+    process.pid == INIT
+        && signals.actions.get(signal).handler == SIG_DFL
+        && !threads.iter().any(|t| t.signals.lock().blocked.has(signal))
 }
 
 /// SIGCONT takes pending stops away and ends a stop; a stop takes a pending SIGCONT away.
@@ -123,12 +131,9 @@ fn prepare(
         }
     } else if SignalSet::STOPS.has(signal) {
         discard(signals, SignalSet::of(SIGCONT));
-    } else if signal == SIGKILL {
-        if signals.stopped {
-            signals.stopped = false;
-            effects.continued = true;
-        }
-        effects.kill = true;
+    } else if signal == SIGKILL && signals.stopped {
+        signals.stopped = false;
+        effects.continued = true;
     }
 }
 
@@ -155,6 +160,23 @@ fn ignored_now(
         Some(thread) => !blocks(thread),
         None => !threads.iter().any(blocks),
     }
+}
+
+/// Whether the signal ends its process, whatever its threads are at: also one that sleeps for
+/// something that only an end interrupts sees it.
+fn is_fatal(signals: &ProcessSignals, takers: &[Arc<Thread>], signal: Signal) -> bool {
+    if signal == SIGKILL {
+        return true;
+    }
+    let ends = signals.actions.get(signal).handler == SIG_DFL
+        && matches!(default_of(signal), Default::Terminate)
+        && !signals.stopped;
+    // A tracer is asked first.
+    let takes = |thread: &Arc<Thread>| {
+        let mine = thread.signals.lock();
+        !thread.trace.is_traced() && !mine.blocked.has(signal) && !mine.awaited.has(signal)
+    };
+    ends && takers.iter().any(takes)
 }
 
 fn wants(thread: &Thread, signal: Signal) -> bool {
