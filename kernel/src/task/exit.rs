@@ -28,7 +28,8 @@ pub(super) fn thread(thread: &Arc<Thread>) {
     if clear != 0 && (process.thread_count() > 1 || is_shared(&process)) {
         futex::clear_and_wake(&process, clear);
     }
-    process.usage.lock().add(&thread_usage(thread));
+    let used = thread_usage(thread);
+    process.usage.lock().add(&used);
     thread.exited.store(true, Ordering::SeqCst);
     super::trace::ended(thread, status_of(thread));
     tree::remove_thread(thread.tid());
@@ -124,7 +125,9 @@ fn tell_parent(process: &Arc<Process>, status: u32) {
     let ignores = parent.signals.lock().actions.reaps_children();
     let signal = process.exit_signal.load(Ordering::Relaxed);
     let standard = signal == signal::SIGCHLD as i32;
-    if signal > 0 && !(ignores && standard && is_ignored(&parent)) {
+    // clone takes any number; what is none of a signal's tells nobody.
+    let tells = (1..=signal::SIGRTMAX as i32).contains(&signal);
+    if tells && !(ignores && standard && is_ignored(&parent)) {
         signal::send_to_process(&parent, child_info(process, signal as u32, status));
     }
     if ignores && standard {

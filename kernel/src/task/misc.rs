@@ -207,15 +207,13 @@ pub fn prctl(ctx: &mut SyscallCtx<'_>, args: [usize; 6]) -> Result<usize> {
             Ok(0)
         }
         pr::PR_GET_NO_NEW_PRIVS => flag(process.credentials().no_new_privileges),
-        pr::PR_CAPBSET_READ if a as u32 <= LAST_CAPABILITY => {
-            flag(process.credentials().bounding.bits() & 1 << a != 0)
-        }
-        pr::PR_CAPBSET_DROP if a as u32 <= LAST_CAPABILITY => {
+        pr::PR_CAPBSET_READ => flag(process.credentials().bounding.contains(capability(a)?)),
+        pr::PR_CAPBSET_DROP => {
             let mut new = (*process.credentials()).clone();
             if !new.can(Capabilities::SETPCAP) {
                 return Err(Errno::EPERM);
             }
-            new.bounding -= Capabilities::from_bits_truncate(1 << a);
+            new.bounding -= capability(a)?;
             process.set_credentials(new);
             Ok(0)
         }
@@ -251,6 +249,14 @@ pub fn prctl(ctx: &mut SyscallCtx<'_>, args: [usize; 6]) -> Result<usize> {
     }
 }
 
+/// The capability of a number.
+fn capability(number: usize) -> Result<Capabilities> {
+    if number > LAST_CAPABILITY as usize {
+        return Err(Errno::EINVAL);
+    }
+    Ok(Capabilities::from_bits_truncate(1 << number))
+}
+
 fn ambient(ctx: &SyscallCtx<'_>, action: u32, number: usize) -> Result<usize> {
     let mut new = (*ctx.process.credentials()).clone();
     if action == pr::PR_CAP_AMBIENT_CLEAR_ALL {
@@ -258,10 +264,7 @@ fn ambient(ctx: &SyscallCtx<'_>, action: u32, number: usize) -> Result<usize> {
         ctx.process.set_credentials(new);
         return Ok(0);
     }
-    if number as u32 > LAST_CAPABILITY {
-        return Err(Errno::EINVAL);
-    }
-    let one = Capabilities::from_bits_truncate(1 << number);
+    let one = capability(number)?;
     match action {
         pr::PR_CAP_AMBIENT_IS_SET => return Ok(usize::from(new.ambient.contains(one))),
         pr::PR_CAP_AMBIENT_LOWER => new.ambient -= one,

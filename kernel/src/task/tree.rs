@@ -12,6 +12,7 @@ use crate::lock_order;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::sync::atomic::Ordering;
 use ochre_hal::sync::SpinLock;
 
 /// Numbers are below this, as Linux's default on 64-bit machines.
@@ -288,7 +289,8 @@ pub fn set_group(caller: Pid, pid: Pid, pgid: Pid) -> Result {
 }
 
 /// Hands the children of an exiting process to `reaper` (its nearest living subreaper, or process
-/// 1). Returns them.
+/// 1), which is told of their ends by SIGCHLD: it knows nothing of what their parent asked for.
+/// Returns them.
 pub fn reparent_children(pid: Pid) -> (Vec<Arc<Process>>, Option<Arc<Process>>) {
     let mut tree = TREE.lock();
     let Some(node) = tree.processes.get_mut(&pid) else {
@@ -310,6 +312,8 @@ pub fn reparent_children(pid: Pid) -> (Vec<Arc<Process>>, Option<Arc<Process>>) 
     for child in children {
         if let Some(n) = tree.processes.get_mut(&child) {
             n.parent = reaper;
+            let told_by = super::signal::SIGCHLD as i32;
+            n.process.exit_signal.store(told_by, Ordering::Relaxed);
             moved.push(n.process.clone());
         }
         if let Some(n) = tree.processes.get_mut(&reaper) {

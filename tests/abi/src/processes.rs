@@ -223,6 +223,57 @@ fn waiting() {
             libc::WEXITSTATUS(status)
         })
     );
+    // A parent that waits for its child's exec or end can be ended by its child.
+    for signal in [SIGKILL, SIGTERM] {
+        let ended = child::run(|| {
+            let parent = sys!(SYS_getpid);
+            if sys!(SYS_vfork).0 == 0 {
+                sys!(SYS_kill, parent, signal);
+                while sys!(SYS_getppid) == parent {
+                    sys!(SYS_sched_yield);
+                }
+                sys!(SYS_exit_group, 0);
+            }
+            5
+        });
+        show!("the parent of a vfork", ended);
+    }
+    for signal in [65, 200, 255] {
+        let pid = sys!(SYS_clone, signal, 0, 0, 0, 0).value();
+        if pid == 0 {
+            sys!(SYS_exit_group, 4);
+        }
+        let mut status = 0_i32;
+        let waited = sys!(SYS_wait4, pid, &raw mut status, __WALL, 0);
+        show!(
+            "a child that tells by no signal",
+            "{} {status:#x}",
+            waited.0 as i32 == pid
+        );
+    }
+    // Its parent would have been told by SIGUSR1, which would end the subreaper.
+    show!(
+        "an orphan that a signal was asked for",
+        child::run(|| {
+            sys!(SYS_prctl, PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+            let mut ends = [0_i32; 2];
+            sys!(SYS_pipe, ends.as_mut_ptr());
+            child::wait(child::fork(|| {
+                if sys!(SYS_clone, SIGUSR1, 0, 0, 0, 0).value() == 0 {
+                    // Until its new parent has closed the pipe.
+                    sys!(SYS_close, ends[1]);
+                    sys!(SYS_read, ends[0], ends.as_mut_ptr(), 1);
+                    sys!(SYS_exit_group, 6);
+                }
+                0
+            }));
+            sys!(SYS_close, ends[1]);
+            let mut status = 0_i32;
+            let waited = sys!(SYS_wait4, -1, &raw mut status, 0, 0);
+            println!("waited: {}", waited.outcome());
+            libc::WEXITSTATUS(status)
+        })
+    );
 }
 
 fn executing() {
@@ -515,7 +566,21 @@ fn controls() {
     show!("no new privileges", control(PR_GET_NO_NEW_PRIVS, 0, 0));
     show!("keep capabilities", control(PR_GET_KEEPCAPS, 0, 0));
     show!("bounding set", control(PR_CAPBSET_READ, 0, 0));
-    show!("bounding set of nothing", control(PR_CAPBSET_READ, 99, 0));
+    for nothing in [41, 99, 1 << 32, usize::MAX] {
+        show!(
+            "bounding set of nothing",
+            sys!(SYS_prctl, PR_CAPBSET_READ, nothing, 0, 0, 0)
+        );
+        let ambient = sys!(
+            SYS_prctl,
+            PR_CAP_AMBIENT,
+            PR_CAP_AMBIENT_IS_SET,
+            nothing,
+            0,
+            0
+        );
+        show!("ambient set of nothing", ambient);
+    }
     show!("slack", control(PR_GET_TIMERSLACK, 0, 0));
     show!("seccomp", control(PR_GET_SECCOMP, 0, 0));
     show!("unknown", control(0x7777, 0, 0));
