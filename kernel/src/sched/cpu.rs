@@ -216,6 +216,19 @@ impl Cpu {
         self.queued.load(Ordering::SeqCst) > 0
     }
 
+    /// Takes a thread out of the queue, if it is there.
+    fn remove(&self, thread: &Arc<Thread>) -> bool {
+        let mut queue = self.queue.lock();
+        let removed = queue.remove(thread);
+        self.queued.store(queue.len(), Ordering::SeqCst);
+        removed
+    }
+
+    /// Whether a thread waits in this queue that CPU `id` may run.
+    fn waiting_for(&self, id: usize) -> bool {
+        self.waiting() && self.queue.lock().has_for(id)
+    }
+
     /// Sets the slice and spill timers after a thread was queued behind the running one.
     fn competition(&self, current: &Thread, realtime: u8, now: u64) {
         if realtime > current.sched.realtime() {
@@ -241,8 +254,9 @@ impl Cpu {
 pub(crate) fn enqueue(thread: Arc<Thread>) {
     let here = ochre_hal::cpu::id();
     let sched = &thread.sched;
-    let target = if sched.on_cpu.load(Ordering::Acquire) {
-        sched.cpu.load(Ordering::Relaxed) as usize
+    let holder = sched.cpu.load(Ordering::Relaxed) as usize;
+    let target = if sched.on_cpu.load(Ordering::Acquire) && sched.may_run_on(holder) {
+        holder
     } else if sched.may_run_on(here) {
         here
     } else {
@@ -303,22 +317,40 @@ pub fn sleep(thread: &Arc<Thread>) {
     }
 }
 
+/// Takes a thread whose affinity has changed out of a queue that it may no longer be run from, to
+/// one that it may.
+pub fn requeue(thread: &Arc<Thread>) {
+    let count = ochre_hal::cpu::count().min(MAX_CPUS);
+    for (id, cpu) in CPUS[..count].iter().enumerate() {
+        if cpu.waiting() && !thread.sched.may_run_on(id) && cpu.remove(thread) {
+            return enqueue(thread.clone());
+        }
+    }
+}
+
 fn reschedule(me: &Arc<Thread>, requeue: bool) {
     let id = ochre_hal::cpu::id();
     let cpu = &CPUS[id];
     let now = crate::time::monotonic();
     cpu.tick(me, now, true);
+    // Where it may not run, another CPU takes it, as soon as this one has let go of it.
+    let leaves = requeue && !me.sched.may_run_on(id);
     let next = {
         let mut queue = cpu.queue.lock();
         queue.charge(&me.sched, now);
         if requeue {
             me.sched.state.store(READY, Ordering::SeqCst);
+        }
+        if requeue && !leaves {
             queue.push(me.clone());
         }
         let next = queue.pop(id);
         cpu.queued.store(queue.len(), Ordering::Relaxed);
         next
     };
+    if leaves {
+        enqueue(me.clone());
+    }
     let next = next.or_else(|| steal(id));
     cpu.need_reschedule.store(false, Ordering::Relaxed);
     if requeue {
@@ -461,7 +493,10 @@ pub fn idle_loop() -> ! {
         }
         IDLE.fetch_or(1 << id, Ordering::SeqCst);
         let count = ochre_hal::cpu::count().min(MAX_CPUS);
-        if !CPUS[..count].iter().any(Cpu::waiting) {
+        if CPUS[..count].iter().any(|cpu| cpu.waiting_for(id)) {
+            // Another CPU has yet to let go of it, and may wait for this one meanwhile.
+            ochre_hal::cpu::relax();
+        } else {
             let before = crate::time::monotonic();
             cpu.settle_timer(before);
             cpu.idle_since.store(before, Ordering::Relaxed);
@@ -534,9 +569,11 @@ fn push_away(cpu: &'static Cpu) {
 pub fn kick_interrupt() {
     let cpu = this();
     let current = cpu.current.lock().clone();
-    if let Some(current) = current
-        && cpu.waiting()
-    {
+    let Some(current) = current else { return };
+    if !current.sched.may_run_on(ochre_hal::cpu::id()) {
+        cpu.need_reschedule.store(true, Ordering::Relaxed);
+    }
+    if cpu.waiting() {
         let realtime = cpu.queue.lock().top_realtime();
         cpu.competition(&current, realtime, crate::time::monotonic());
     }

@@ -147,6 +147,20 @@ impl RunQueue {
         self.heap.len()
     }
 
+    /// Takes a thread out, if it is here.
+    pub fn remove(&mut self, thread: &Arc<Thread>) -> bool {
+        let before = self.heap.len();
+        self.heap
+            .retain(|entry| !Arc::ptr_eq(&entry.thread, thread));
+        self.heap.len() < before
+    }
+
+    /// Whether a thread waits here that `cpu` may run, if not yet.
+    pub fn has_for(&self, cpu: usize) -> bool {
+        let mut entries = self.heap.iter();
+        entries.any(|entry| entry.thread.sched.may_run_on(cpu))
+    }
+
     /// The highest real-time priority that waits here, 0 when only fair threads do.
     pub fn top_realtime(&self) -> u8 {
         self.heap.peek().map_or(0, |e| FAIR - e.class)

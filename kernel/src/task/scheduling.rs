@@ -190,6 +190,7 @@ pub fn set_affinity(ctx: &SyscallCtx<'_>, tid: usize, len: usize, mask: usize) -
     if Arc::ptr_eq(&thread, ctx.thread) {
         cpu::leave_forbidden();
     } else {
+        cpu::requeue(&thread);
         cpu::nudge(&thread);
     }
     Ok(0)

@@ -2,6 +2,7 @@
 
 use crate::{child, show, sys};
 use libc::*;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 pub fn run() {
     show!("priority", sys!(SYS_getpriority, PRIO_PROCESS, 0));
@@ -30,6 +31,7 @@ pub fn run() {
     }
     policies();
     affinity();
+    crowd();
     io_priorities();
     let mut time = timespec {
         tv_sec: 9,
@@ -172,4 +174,37 @@ fn io_priorities() {
     });
     show!("stranger's end", stranger);
     set(0);
+}
+
+/// Both threads of a process move from one processor to another, where one has to wait for the
+/// other, and then memory is taken from the space in which the first processor last was.
+fn crowd() {
+    let ended = child::run(|| {
+        let pin = |cpu: u64| sys!(SYS_sched_setaffinity, 0, 8, [1 << cpu].as_ptr());
+        let (here, done) = (AtomicBool::new(false), AtomicBool::new(false));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                // Where there is no second one, they are together from the beginning.
+                pin(1);
+                pin(0);
+                here.store(true, SeqCst);
+                while !done.load(SeqCst) {
+                    std::hint::spin_loop();
+                }
+            });
+            pin(0);
+            while !here.load(SeqCst) {
+                std::hint::spin_loop();
+            }
+            for _ in 0..100 {
+                let prot = PROT_READ | PROT_WRITE;
+                let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE;
+                let memory = sys!(SYS_mmap, 0, 1 << 16, prot, flags, -1, 0);
+                sys!(SYS_munmap, memory, 1 << 16);
+            }
+            done.store(true, SeqCst);
+        });
+        3
+    });
+    show!("all on one processor", ended);
 }
