@@ -3,7 +3,7 @@
 use super::limits::Resource;
 use super::pidfd::PidFd;
 use super::process::{Parts, Process};
-use super::signal::SIGCHLD;
+use super::signal::{self, SIGCHLD, SIGKILL};
 use super::thread::{AltStack, Thread};
 use super::trace::stop as trace;
 use super::{Pid, seccomp, tree};
@@ -312,6 +312,10 @@ fn launch(ctx: &SyscallCtx<'_>, process: &Arc<Process>, thread: &Arc<Thread>, re
             ctx.process.pid
         };
         tree::add_process(process, parent);
+        // Whoever ends all of a group has not seen this one.
+        if ctx.process.signals.lock().exiting.is_some() {
+            signal::send::end_process(process, SIGKILL, None);
+        }
     } else if is_ending(process) {
         thread.mark(super::signal::Attention::EXIT);
     }

@@ -14,7 +14,9 @@ use crate::task::credentials::Capabilities;
 use crate::task::process::Process;
 use crate::task::thread::AltStack;
 use crate::task::{Pid, tree};
+use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use bytemuck::{Pod, Zeroable};
 
 /// The only size of sigset_t there is.
@@ -277,31 +279,42 @@ pub fn kill(ctx: &mut SyscallCtx<'_>, pid: usize, number: usize) -> Result<usize
         }
         Ok(())
     };
-    let targets = match pid as i32 {
-        n if n > 0 => {
-            // A thread's number names its process, too.
-            let target = tree::process(n as Pid)
-                .or_else(|| tree::thread(n as Pid).map(|t| t.process().clone()))
-                .ok_or(Errno::ESRCH)?;
-            one(&target)?;
-            return Ok(0);
-        }
+    if pid as i32 > 0 {
+        // A thread's number names its process, too.
+        let pid = pid as Pid;
+        let target = tree::process(pid)
+            .or_else(|| tree::thread(pid).map(|t| t.process().clone()))
+            .ok_or(Errno::ESRCH)?;
+        one(&target)?;
+        return Ok(0);
+    }
+    let targets = || match pid as i32 {
         0 => tree::group_members(tree::group_of(mine.pid).map_or(0, |g| g.id)),
         -1 => {
             let mut all = tree::processes();
             all.retain(|p| p.pid != 1 && p.pid != mine.pid);
             all
         }
-        i32::MIN => return Err(Errno::ESRCH),
+        i32::MIN => Vec::new(),
         n => tree::group_members(n.unsigned_abs()),
     };
-    if targets.is_empty() {
-        return Err(Errno::ESRCH);
-    }
-    let mut result = Err(Errno::EPERM);
-    for target in &targets {
-        if one(target).is_ok() {
-            result = Ok(0);
+    let mut result = Err(Errno::ESRCH);
+    let mut told: BTreeSet<Pid> = BTreeSet::new();
+    // Those that were being born escape no end that is meant for all (see `clone`); others may be
+    // born for ever.
+    let looks = if signal == SIGKILL { 8 } else { 1 };
+    for _ in 0..looks {
+        let mut new = targets();
+        new.retain(|target| told.insert(target.pid));
+        if new.is_empty() {
+            break;
+        }
+        for target in &new {
+            match one(target) {
+                Ok(()) => result = Ok(0),
+                Err(_) if result.is_err() => result = Err(Errno::EPERM),
+                Err(_) => {}
+            }
         }
     }
     result
