@@ -40,6 +40,7 @@ impl<T> SpinLock<T> {
 }
 
 impl<T: ?Sized> SpinLock<T> {
+    #[cfg_attr(debug_assertions, track_caller)]
     pub fn lock(&self) -> SpinGuard<'_, T> {
         order::acquire(self.rank);
         while self
@@ -136,6 +137,7 @@ mod order {
     use super::Rank;
     use crate::local;
 
+    #[track_caller]
     pub fn acquire(rank: Rank) {
         let mut held = local::this().held_ranks.get();
         let highest = (0..4)
@@ -145,7 +147,8 @@ mod order {
         if let Some(highest) = highest {
             assert!(
                 usize::from(rank) > highest,
-                "a lock of rank {rank} is taken under one of rank {highest}"
+                "a lock of rank {rank} is taken under one of rank {highest} at {}",
+                core::panic::Location::caller()
             );
         }
         held[usize::from(rank / 64)] |= 1 << (rank % 64);

@@ -149,7 +149,8 @@ impl AddressSpace {
         }
         let auxv = self.auxv.lock().clone();
         *child.auxv.lock() = auxv;
-        child.set_program(self.program.lock().clone());
+        let program = self.program.lock().clone();
+        child.set_program(program);
         Ok(child)
     }
 
