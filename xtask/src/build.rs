@@ -61,7 +61,11 @@ pub enum Libc {
 /// `./x build`.
 pub fn command(arguments: &Arguments) -> Result<()> {
     setup::ensure(&[Purpose::Build])?;
-    let builder = Builder::new(arguments.debug)?;
+    let builder = Builder::new(if arguments.debug {
+        Profile::Debug
+    } else {
+        Profile::Release
+    })?;
     let wants = |part| arguments.part == part || arguments.part == Part::All;
     if wants(Part::Kernel) {
         println!("{}", builder.kernel()?.display());
@@ -85,22 +89,31 @@ pub fn command(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
+/// How the guest is compiled.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Profile {
+    Release,
+    /// As fast as for release, or nearly, but with debug assertions: the order of locks, overflows.
+    Checked,
+    Debug,
+}
+
 /// A toolchain made ready, and the profile to build with.
 pub struct Builder {
     toolchain: Toolchain,
     sysroot: PathBuf,
-    debug: bool,
+    profile: Profile,
 }
 
 impl Builder {
     /// Chooses the toolchain and prepares its sysroot.
-    pub fn new(debug: bool) -> Result<Builder> {
+    pub fn new(profile: Profile) -> Result<Builder> {
         let toolchain = Toolchain::choose()?;
         let sysroot = sysroot::ready(&toolchain)?;
         Ok(Builder {
             toolchain,
             sysroot,
-            debug,
+            profile,
         })
     }
 
@@ -208,9 +221,11 @@ impl Builder {
             .args(["build", "-q", "--target", target])
             .args(selection);
         cargo.arg("--target-dir").arg(paths::guest_target());
-        if !self.debug {
-            cargo.arg("--release");
-        }
+        match self.profile {
+            Profile::Release => cargo.arg("--release"),
+            Profile::Checked => cargo.args(["--profile", "checked"]),
+            Profile::Debug => &mut cargo,
+        };
         if target == USER {
             // A few crates bring assembly for a processor's odd corners. The host's compiler can
             // assemble it; one for musl isn't everywhere.
@@ -232,9 +247,12 @@ impl Builder {
 
     /// Where a target's programs are built.
     pub fn built(&self, target: &str) -> PathBuf {
-        paths::guest_target()
-            .join(target)
-            .join(if self.debug { "debug" } else { "release" })
+        let folder = match self.profile {
+            Profile::Release => "release",
+            Profile::Checked => "checked",
+            Profile::Debug => "debug",
+        };
+        paths::guest_target().join(target).join(folder)
     }
 
     /// The ELF linker.

@@ -3,7 +3,7 @@
 //! What the loader expects on the partition: `\ochre\kernel`, `\ochre\boot.cpio`, and
 //! `\ochre\cmdline`, the kernel's command line as text.
 
-use crate::build::Builder;
+use crate::build::{Builder, Profile};
 use crate::guest::{Built, Guest};
 use crate::image::{self, Recipe};
 use crate::paths;
@@ -36,7 +36,7 @@ const SMALLEST: u64 = 40 << 20;
 
 /// Writes a disk image that boots what was built.
 pub fn write(built: &Built, image: &Path) -> Result<()> {
-    let loader = Builder::new(false)?.boot()?;
+    let loader = Builder::new(Profile::Release)?.boot()?;
     let files = [
         ("EFI/BOOT/BOOTX64.EFI", loader.as_path()),
         ("ochre/kernel", built.kernel.as_path()),

@@ -1,6 +1,6 @@
 //! What every command that boots something shares: its options, the archive, the machine's line.
 
-use crate::build::{Builder, Libc};
+use crate::build::{Builder, Libc, Profile};
 use crate::disk::Scratch;
 use crate::image::{Addition, Recipe};
 use crate::linux;
@@ -33,6 +33,9 @@ pub struct Guest {
     /// Further words for the kernel's command line.
     #[arg(long, value_name = "WORDS", default_value = "")]
     pub append: String,
+    /// Build Ochre's kernel with debug assertions: the order of locks, overflows.
+    #[arg(long)]
+    pub checked: bool,
     /// The C library under the native programs.
     #[arg(long, value_enum, default_value = "relibc", hide = true)]
     pub libc: Libc,
@@ -93,6 +96,7 @@ impl Guest {
             kernel: Kernel::Ochre,
             uefi: false,
             append: String::new(),
+            checked: false,
             libc: Libc::Relibc,
         }
     }
@@ -103,7 +107,7 @@ impl Guest {
             ensure!(self.kernel == Kernel::Ochre, "--uefi boots Ochre only");
             setup::ensure(&[Purpose::Firmware])?;
         }
-        let builder = Builder::new(false)?;
+        let builder = Builder::new(Profile::Release)?;
         let mut tree = recipe.build(&builder, self.libc, &self.add)?;
         if let Some(request) = request {
             tree.bytes(
@@ -114,7 +118,13 @@ impl Guest {
         }
         let archive = Archive::write(&tree)?;
         let (kernel, options) = match self.kernel {
-            Kernel::Ochre => (builder.kernel()?, "panic=exit debug_exit"),
+            Kernel::Ochre => {
+                let kernel = match self.checked {
+                    true => Builder::new(Profile::Checked)?.kernel()?,
+                    false => builder.kernel()?,
+                };
+                (kernel, "panic=exit debug_exit")
+            }
             Kernel::Linux => (linux::kernel()?, linux::COMMAND_LINE),
         };
         let command_line = format!("{options} {}", self.append).trim_end().to_owned();

@@ -18,7 +18,13 @@ pub struct Program {
 
 /// Folders of the workspace whose programs don't run on Ochre as user programs.
 const OTHERS: [&str; 7] = [
-    "boot", "kernel", "relibc", "ui-tests", "xtask", "abi", "tests",
+    "boot",
+    "kernel",
+    "relibc",
+    "ui-tests",
+    "xtask",
+    "abi",
+    "tests/abi",
 ];
 
 #[derive(Deserialize)]

@@ -8,10 +8,11 @@ mod desktop;
 mod guest;
 mod libc;
 mod relibc;
+mod robust;
 mod source;
 mod ui;
 
-use crate::build::Builder;
+use crate::build::{Builder, Profile};
 use crate::process;
 use crate::setup::{self, Purpose};
 use anyhow::Result;
@@ -36,7 +37,7 @@ pub struct Arguments {
     machines: Machines,
 }
 
-/// How the guests of the suites boot, desktop and abi are booted, where it is not what is tested.
+/// How the guests of the suites boot, desktop, abi and robust are booted, where it is not what is tested.
 #[derive(Clone, Copy, clap::Args)]
 pub struct Machines {
     /// Boot guests with this many processors [default: each suite's own choice].
@@ -68,6 +69,8 @@ enum Suite {
     Desktop,
     /// What programs see on Ochre is what they see on Linux.
     Abi,
+    /// User space can't bring the kernel down.
+    Robust,
 }
 
 /// How many tests passed and failed.
@@ -116,6 +119,7 @@ impl Suite {
             Suite::Boot => boot::run(builder, machines),
             Suite::Desktop => desktop::run(builder, machines),
             Suite::Abi => guest::compare(builder, machines),
+            Suite::Robust => robust::run(builder, machines),
         }
     }
 }
@@ -129,7 +133,7 @@ pub fn command(arguments: &Arguments) -> Result<ExitCode> {
         Purpose::Test,
         Purpose::Desktop,
     ])?;
-    let builder = Builder::new(false)?;
+    let builder = Builder::new(Profile::Release)?;
     let suites = match &arguments.suites[..] {
         [] => Suite::value_variants(),
         named => named,

@@ -1,0 +1,369 @@
+//! Bombs: each takes one thing until there is none left, as an ordinary user or as root, under limits
+//! or without. Afterwards a new process must start, and memory be back.
+
+use crate::{census, sys};
+use std::ffi::CString;
+use std::fs;
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// A bomb, and whether an ordinary user throws it.
+struct Bomb {
+    name: &'static str,
+    user: bool,
+    go: fn(),
+}
+
+const fn bomb(name: &'static str, user: bool, go: fn()) -> Bomb {
+    Bomb { name, user, go }
+}
+
+const BOMBS: [Bomb; 15] = [
+    bomb("forks", true, forks),
+    bomb("threads", true, threads),
+    bomb("descriptors", true, descriptors),
+    bomb("mappings", true, mappings),
+    bomb("pipes", true, pipes),
+    bomb("sockets in flight", true, in_flight),
+    bomb("sockets in circles", true, circles),
+    bomb("signals", true, signals),
+    bomb("timers", true, timers),
+    bomb("watches", true, watches),
+    bomb("epoll sets", true, epolls),
+    bomb("a full tmpfs", true, full_tmpfs),
+    bomb("many names", true, names),
+    bomb("memory", true, memory),
+    bomb("memory, as root", false, memory),
+];
+
+/// What the children of a fork bomb may be, and the resources of all.
+const PROCESSES: u64 = 200;
+const FILES: u64 = 1024;
+/// Before a bomb is ended by force.
+const FUSE: Duration = Duration::from_secs(8);
+/// A new process answers by then; generous, as no machine's speed is tested.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// KiB that may be missing after a bomb: tables that grew and stay for the next.
+const KEPT: u64 = 24 << 10;
+
+/// Throws each bomb, twice: what the first throw grew, the second finds. What is wrong then.
+pub fn run() -> Result<(), String> {
+    sys!(SYS_prctl, libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+    census::set_badness("-1000");
+    let mut wrong = Vec::new();
+    for bomb in &BOMBS {
+        throw(bomb)?;
+        let before = census::free_memory();
+        throw(bomb)?;
+        let after = census::free_memory();
+        println!("{}: {before} KiB free before, {after} KiB after", bomb.name);
+        if after + KEPT < before {
+            wrong.push(format!("{}: {} KiB are lost", bomb.name, before - after));
+        }
+    }
+    if wrong.is_empty() {
+        Ok(())
+    } else {
+        Err(wrong.join("; "))
+    }
+}
+
+const FOLDER: &str = "/tmp/bomb";
+
+/// Throws a bomb, waits for its end or its fuse's, sweeps up, and sees that a program starts.
+fn throw(bomb: &Bomb) -> Result<(), String> {
+    let _ = fs::create_dir_all(FOLDER);
+    let folder = CString::new(FOLDER).expect("it has no NUL");
+    sys!(SYS_chmod, folder.as_ptr(), 0o777);
+    let _ = std::io::stdout().flush();
+    let pid = sys!(SYS_fork) as i32;
+    if pid == 0 {
+        sys!(SYS_chdir, folder.as_ptr());
+        sys!(SYS_setsid);
+        limit();
+        if bomb.user {
+            sys!(SYS_setgroups, 0, 0);
+            sys!(SYS_setresgid, 65534, 65534, 65534);
+            sys!(SYS_setresuid, 65534, 65534, 65534);
+        }
+        (bomb.go)();
+        sys!(SYS_exit_group, 0);
+    }
+    let start = Instant::now();
+    let mut status = 0;
+    while sys!(SYS_wait4, pid, &raw mut status, libc::WNOHANG, 0) == 0 && start.elapsed() < FUSE {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    census::sweep_processes().map_err(|error| format!("{}: {error}", bomb.name))?;
+    census::sweep_objects(FOLDER);
+    let start = Instant::now();
+    // This program, asked for nothing, says how it is used.
+    let answer = Command::new("/proc/self/exe")
+        .stderr(Stdio::null())
+        .status();
+    match answer {
+        Ok(status) if status.code() == Some(2) && start.elapsed() < PATIENCE => Ok(()),
+        other => Err(format!(
+            "{}: afterwards a program says {other:?}",
+            bomb.name
+        )),
+    }
+}
+
+fn limit() {
+    for (resource, value) in [
+        (libc::RLIMIT_NPROC, PROCESSES),
+        (libc::RLIMIT_NOFILE, FILES),
+    ] {
+        let both = [value; 2];
+        sys!(SYS_setrlimit, resource, both.as_ptr());
+    }
+    census::set_badness("1000");
+}
+
+/// Calls until one fails, but not for ever.
+fn until_it_fails(mut call: impl FnMut() -> isize) {
+    for _ in 0..200_000 {
+        if call() < 0 {
+            break;
+        }
+    }
+}
+
+fn forks() {
+    for _ in 0..20_000 {
+        // Each child does as its parent does.
+        if sys!(SYS_fork) < 0 {
+            sys!(SYS_sched_yield);
+        }
+    }
+}
+
+fn threads() {
+    let mut all = Vec::new();
+    for _ in 0..5000 {
+        let builder = std::thread::Builder::new().stack_size(64 << 10);
+        let wait = || loop {
+            sys!(SYS_pause);
+        };
+        match builder.spawn(wait) {
+            Ok(thread) => all.push(thread),
+            Err(_) => break,
+        }
+    }
+    println!("  {} threads", all.len());
+}
+
+fn descriptors() {
+    until_it_fails(|| sys!(SYS_memfd_create, c"bomb".as_ptr(), 0));
+    until_it_fails(|| sys!(SYS_dup, 0));
+}
+
+fn mappings() {
+    let page = |prot| {
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+        sys!(SYS_mmap, 0, 4096, prot, flags, -1_isize, 0)
+    };
+    // Neighbours of different rights stay mappings of their own.
+    let mut odd = false;
+    until_it_fails(|| {
+        odd = !odd;
+        page(if odd {
+            libc::PROT_READ
+        } else {
+            libc::PROT_READ | libc::PROT_WRITE
+        })
+    });
+}
+
+fn pipes() {
+    let mut ends = [0_i32; 2];
+    let bytes = [0_u8; 65_536];
+    until_it_fails(|| {
+        let made = sys!(SYS_pipe2, ends.as_mut_ptr(), libc::O_NONBLOCK);
+        if made == 0 {
+            sys!(SYS_fcntl, ends[1], libc::F_SETPIPE_SZ, 1 << 20);
+            while sys!(SYS_write, ends[1], bytes.as_ptr(), bytes.len()) > 0 {}
+        }
+        made
+    });
+}
+
+/// A message with one descriptor.
+fn send(socket: i32, passed: i32) -> isize {
+    let byte = [0_u8; 1];
+    let vector = [byte.as_ptr() as usize, 1];
+    let control = [20_usize, 1 | 1 << 32, passed as usize];
+    let header = [
+        0,
+        0,
+        vector.as_ptr() as usize,
+        1,
+        control.as_ptr() as usize,
+        24,
+        0,
+    ];
+    sys!(SYS_sendmsg, socket, header.as_ptr(), libc::MSG_DONTWAIT)
+}
+
+fn socket_pair() -> Option<[i32; 2]> {
+    let mut pair = [0_i32; 2];
+    let made = sys!(
+        SYS_socketpair,
+        libc::AF_UNIX,
+        libc::SOCK_STREAM,
+        0,
+        pair.as_mut_ptr()
+    );
+    (made == 0).then_some(pair)
+}
+
+/// Each pair waits unread in the one before: a chain as long as can be.
+fn in_flight() {
+    let Some([mut end, _]) = socket_pair() else {
+        return;
+    };
+    for _ in 0..50_000 {
+        let Some([one, other]) = socket_pair() else {
+            break;
+        };
+        if send(end, one) < 0 {
+            break;
+        }
+        sys!(SYS_close, one);
+        sys!(SYS_close, end);
+        end = other;
+    }
+}
+
+/// Sockets that wait in themselves: nobody can reach them, and nobody closes them.
+fn circles() {
+    for _ in 0..5_000 {
+        let Some([one, other]) = socket_pair() else {
+            break;
+        };
+        send(one, other);
+        send(other, one);
+        sys!(SYS_close, one);
+        sys!(SYS_close, other);
+    }
+}
+
+fn signals() {
+    let set = [u64::MAX];
+    sys!(SYS_rt_sigprocmask, 0, set.as_ptr(), 0, 8);
+    let me = sys!(SYS_getpid);
+    let info = [
+        40_u64,
+        0xffff_ffff,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+    ];
+    until_it_fails(|| sys!(SYS_rt_sigqueueinfo, me, 40, info.as_ptr()));
+}
+
+fn timers() {
+    let mut timer = 0;
+    let soon = [0_u64, 1, 0, 1];
+    let set = [u64::MAX];
+    sys!(SYS_rt_sigprocmask, 0, set.as_ptr(), 0, 8);
+    until_it_fails(|| {
+        let made = sys!(SYS_timer_create, libc::CLOCK_MONOTONIC, 0, &raw mut timer);
+        if made == 0 {
+            sys!(SYS_timer_settime, timer, 0, soon.as_ptr(), 0);
+        }
+        made
+    });
+}
+
+fn watches() {
+    until_it_fails(|| {
+        let watcher = sys!(SYS_inotify_init1, libc::IN_NONBLOCK);
+        for name in 0..600 {
+            let name = CString::new(format!("w{name}")).expect("digits");
+            sys!(SYS_mkdir, name.as_ptr(), 0o700);
+            sys!(SYS_inotify_add_watch, watcher, name.as_ptr(), 0xfff);
+        }
+        watcher
+    });
+}
+
+fn epolls() {
+    let event = [1_u64, 0];
+    let mut inner = sys!(SYS_eventfd2, 1, 0);
+    until_it_fails(|| {
+        let set = sys!(SYS_epoll_create1, 0);
+        if sys!(
+            SYS_epoll_ctl,
+            set,
+            libc::EPOLL_CTL_ADD,
+            inner,
+            event.as_ptr()
+        ) < 0
+        {
+            // As deep as may be: a new chain.
+            inner = sys!(SYS_eventfd2, 1, 0);
+        } else {
+            inner = set;
+        }
+        set
+    });
+}
+
+fn full_tmpfs() {
+    let bytes = vec![1_u8; 1 << 20];
+    let file = sys!(
+        SYS_open,
+        c"full".as_ptr(),
+        libc::O_WRONLY | libc::O_CREAT,
+        0o600
+    );
+    until_it_fails(|| sys!(SYS_write, file, bytes.as_ptr(), bytes.len()));
+}
+
+fn names() {
+    let mut number = 0;
+    until_it_fails(|| {
+        number += 1;
+        if number > 30_000 {
+            return -1;
+        }
+        let name = CString::new(format!("{number}-{:0>200}", "")).expect("digits");
+        let file = sys!(
+            SYS_open,
+            name.as_ptr(),
+            libc::O_WRONLY | libc::O_CREAT,
+            0o600
+        );
+        sys!(SYS_close, file);
+        file
+    });
+}
+
+/// Several processes touch all the memory that they can have.
+fn memory() {
+    for _ in 0..3 {
+        if sys!(SYS_fork) == 0 {
+            until_it_fails(|| {
+                let prot = libc::PROT_READ | libc::PROT_WRITE;
+                let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_POPULATE;
+                sys!(SYS_mmap, 0, 1 << 20, prot, flags, -1_isize, 0)
+            });
+            sys!(SYS_exit_group, 0);
+        }
+    }
+    while sys!(SYS_wait4, -1_isize, 0, 0, 0) > 0 {}
+}

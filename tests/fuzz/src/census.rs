@@ -1,0 +1,96 @@
+//! What there is in the system: memory and processes; and the return to nothing of what lives left.
+
+use crate::sys;
+use std::ffi::CString;
+use std::fs;
+use std::time::{Duration, Instant};
+
+/// How long a killed process may take to go. Far more than any needs, on a busy machine too.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Of /proc/meminfo, in KiB.
+pub fn free_memory() -> u64 {
+    let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("MemFree:"));
+    let number = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok());
+    number.unwrap_or(0)
+}
+
+/// How willingly the kernel ends this process where memory is short.
+pub fn set_badness(value: &str) {
+    // Where there is no such file, it decides by itself.
+    let _ = fs::write("/proc/self/oom_score_adj", value);
+}
+
+/// Processes whose parent this one is, by what /proc says.
+fn children() -> Vec<(i32, String)> {
+    let me = std::process::id().to_string();
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) else {
+            continue;
+        };
+        let Ok(stat) = fs::read_to_string(entry.path().join("stat")) else {
+            continue;
+        };
+        // PID (NAME) STATE PARENT …
+        let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
+        if fields.split_whitespace().nth(1) == Some(&me) {
+            found.push((pid, stat));
+        }
+    }
+    found
+}
+
+/// Ends all children, also those that came by their parents' death, until there is none.
+pub fn sweep_processes() -> Result<(), String> {
+    let start = Instant::now();
+    loop {
+        let left = children();
+        if left.is_empty() {
+            return Ok(());
+        }
+        // All but the first process and this one: children that make children are no slower than
+        // killing them one by one.
+        sys!(SYS_kill, -1_isize, libc::SIGKILL);
+        while sys!(SYS_wait4, -1_isize, 0, libc::WNOHANG | libc::__WALL, 0) > 0 {}
+        if start.elapsed() > PATIENCE {
+            return Err(format!("killed, yet not gone: {left:?}"));
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Removes what a life can leave that outlasts it: mounts, names, System V IPC.
+pub fn sweep_objects(folder: &str) {
+    let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+    let points = mounts.lines().filter_map(|line| line.split(' ').nth(1));
+    let mut points: Vec<&str> = points.filter(|point| point.starts_with(folder)).collect();
+    points.reverse();
+    for point in points {
+        if let Ok(point) = CString::new(point) {
+            sys!(SYS_umount2, point.as_ptr(), libc::MNT_DETACH);
+        }
+    }
+    let _ = fs::remove_dir_all(folder);
+    for (table, call) in [
+        ("shm", libc::SYS_shmctl),
+        ("sem", libc::SYS_semctl),
+        ("msg", libc::SYS_msgctl),
+    ] {
+        let text = fs::read_to_string(format!("/proc/sysvipc/{table}")).unwrap_or_default();
+        for line in text.lines().skip(1) {
+            let id: Option<usize> = line
+                .split_whitespace()
+                .nth(1)
+                .and_then(|id| id.parse().ok());
+            if let Some(id) = id {
+                // The command IPC_RMID is 0, of a set too, after a number that counts for nothing.
+                sys::call(call as usize, [id, 0, 0, 0, 0, 0]);
+            }
+        }
+    }
+    // Names that are remembered though nothing uses them.
+    let _ = fs::write("/proc/sys/vm/drop_caches", "2\n");
+}

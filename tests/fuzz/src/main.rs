@@ -1,0 +1,80 @@
+//! Tries to bring a kernel down from user space.
+//!
+//! `fuzz --seed N [--calls N] [--workers N] [--length N]` makes half-valid system calls: lives, which
+//! are processes of one to three threads and their children, each determined by the seed and its own
+//! number. `--life N` lives one of them alone and says each call: a fault's replay. Threads race, so
+//! what a life finds may need several tries.
+//!
+//! `fuzz --bombs 1` throws each bomb instead.
+//!
+//! It runs as root, in a guest that has nothing to lose.
+
+mod arena;
+mod arguments;
+mod bombs;
+mod calls;
+mod census;
+mod elf;
+mod flags;
+mod objects;
+mod random;
+mod record;
+mod structures;
+mod supervisor;
+mod sys;
+mod worker;
+
+use std::process::ExitCode;
+use supervisor::Orders;
+use worker::Plan;
+
+const USAGE: &str = "fuzz --seed N [--calls N] [--workers N] [--length N] [--life N] | --bombs 1";
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let mut orders = Orders {
+        plan: Plan {
+            seed: 0,
+            length: 1500,
+            loud: false,
+        },
+        calls: 100_000,
+        workers: 3,
+    };
+    let (mut seeded, mut life, mut bombs) = (false, None, false);
+    while let Some(name) = arguments.next() {
+        let Some(value) = arguments.next().and_then(|value| value.parse::<u64>().ok()) else {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        };
+        match name.as_str() {
+            "--seed" => (orders.plan.seed, seeded) = (value, true),
+            "--calls" => orders.calls = value,
+            "--workers" => orders.workers = value as usize,
+            "--length" => orders.plan.length = value,
+            "--life" => life = Some(value),
+            "--bombs" => (bombs, seeded) = (value == 1, true),
+            _ => seeded = false,
+        }
+    }
+    // Lives execute this program too, with arguments that ask for nothing.
+    if !seeded {
+        eprintln!("{USAGE}");
+        return ExitCode::from(2);
+    }
+    let result = match life {
+        Some(life) => {
+            orders.plan.loud = true;
+            supervisor::replay(orders.plan, life)
+        }
+        None if bombs => bombs::run(),
+        None => supervisor::run(&orders),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            println!("FAILED: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
