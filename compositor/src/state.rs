@@ -5,7 +5,12 @@
 //! draws the outputs that asked for it, and flushes what clients are to be told.
 
 use std::{
-    collections::HashSet, ffi::OsString, os::fd::AsFd, path::Path, sync::Arc, time::Duration,
+    collections::HashSet,
+    ffi::OsString,
+    os::fd::AsFd,
+    path::Path,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
 };
 
 use ochre_theme::{Store, ThemeWatcher};
@@ -35,7 +40,7 @@ use crate::{
     clock::{Clock, Deadlines, Due},
     config::{Config, ConfigFile, Keyboard, xkb_config},
     handlers::Protocols,
-    input::Modifiers,
+    input::{Modifiers, Touches},
     output::Outputs,
     render::{Look, Painter},
     session::Session,
@@ -89,6 +94,8 @@ pub struct ClientState {
     pub compositor: CompositorClientState,
     /// It runs in a sandbox: what watches or steers the desktop is kept from it.
     pub sandboxed: bool,
+    /// It listens to touches.
+    pub touches: AtomicBool,
 }
 
 impl ClientData for ClientState {
@@ -134,6 +141,8 @@ pub struct Compositor {
     pub cursor: CursorImageStatus,
     /// The surface that is dragged with the pointer, and its offset.
     pub drag_icon: Option<(WlSurface, Point<i32, Logical>)>,
+    /// The fingers on a touch screen.
+    pub touches: Touches,
     /// Keys whose press was the desktop's: their release is too.
     pub(crate) swallowed_keys: HashSet<u32>,
     /// Keys that wait for the launcher to open, with the time of each.
@@ -150,6 +159,14 @@ pub struct Compositor {
     pub(crate) switch_let_go: bool,
     /// The last press on a title bar.
     pub(crate) title_press: Option<crate::input::pointer::TitlePress>,
+    /// What the pointer was last told to be over, and where that begins.
+    pub(crate) under: Option<(WlSurface, Point<f64, Logical>)>,
+    /// Where a device that tells places last said that the pointer is.
+    pub(crate) absolute: Option<Point<f64, Logical>>,
+    /// Events are being taken that happened at once.
+    pub(crate) in_batch: bool,
+    /// One of them was the pointer's.
+    pub(crate) batch_spoke: bool,
     /// What is under the pointer may have changed without the pointer moving.
     pub pointer_stale: bool,
     /// Programs that the session runs.
@@ -207,6 +224,7 @@ impl Compositor {
             devices: Devices::default(),
             cursor: CursorImageStatus::default_named(),
             drag_icon: None,
+            touches: Touches::default(),
             swallowed_keys: HashSet::new(),
             switch_held: None,
             switch_let_go: false,
@@ -217,6 +235,10 @@ impl Compositor {
             typed_ahead: None,
             meta_alone: false,
             title_press: None,
+            under: None,
+            absolute: None,
+            in_batch: false,
+            batch_spoke: false,
             pointer_stale: false,
             session: Session::default(),
             control: crate::control::Waiters::default(),

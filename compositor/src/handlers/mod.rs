@@ -30,7 +30,7 @@ pub use gamma::Gammas;
 pub use image_copy::ImageCopies;
 pub use outputs::OutputHeads;
 pub use sandbox::trusted;
-pub(crate) use surface::has_buffer;
+pub(crate) use surface::{has_buffer, root_of};
 pub use text_input_v1::TextInputs;
 pub use workspaces::WorkspaceHandles;
 

@@ -1,16 +1,29 @@
 //! Seats: focus as clients see it, cursors, constraints, input methods.
 
+use std::sync::atomic::Ordering;
+
 use smithay::{
     delegate_cursor_shape, delegate_idle_inhibit, delegate_idle_notify,
     delegate_input_method_manager, delegate_keyboard_shortcuts_inhibit,
     delegate_pointer_constraints, delegate_pointer_gestures, delegate_relative_pointer,
-    delegate_seat, delegate_tablet_manager, delegate_text_input_manager, delegate_xdg_system_bell,
+    delegate_tablet_manager, delegate_text_input_manager, delegate_xdg_system_bell,
     desktop::{PopupKind, PopupManager},
     input::{
         Seat, SeatHandler, SeatState,
         pointer::{CursorImageStatus, PointerHandle},
     },
-    reexports::wayland_server::{Resource, protocol::wl_surface::WlSurface},
+    reexports::wayland_server::{
+        Client, DataInit, Dispatch, DisplayHandle, Resource,
+        backend::ClientId,
+        delegate_dispatch, delegate_global_dispatch,
+        protocol::{
+            wl_keyboard::WlKeyboard,
+            wl_pointer::WlPointer,
+            wl_seat::{self, WlSeat},
+            wl_surface::WlSurface,
+            wl_touch::WlTouch,
+        },
+    },
     utils::{Logical, Point, Rectangle},
     wayland::{
         idle_inhibit::IdleInhibitHandler,
@@ -21,13 +34,14 @@ use smithay::{
             KeyboardShortcutsInhibitor,
         },
         pointer_constraints::{PointerConstraintsHandler, with_pointer_constraint},
+        seat::{KeyboardUserData, PointerUserData, SeatGlobalData, SeatUserData, TouchUserData},
         selection::{data_device::set_data_device_focus, primary_selection::set_primary_focus},
         tablet_manager::TabletSeatHandler,
         xdg_system_bell::XdgSystemBellHandler,
     },
 };
 
-use crate::state::Compositor;
+use crate::state::{ClientState, Compositor};
 
 impl SeatHandler for Compositor {
     type KeyboardFocus = WlSurface;
@@ -40,6 +54,7 @@ impl SeatHandler for Compositor {
 
     fn focus_changed(&mut self, seat: &Seat<Self>, focused: Option<&WlSurface>) {
         self.protocols.text_inputs.focus_changed(focused);
+        self.pointer_moved_under(); // a constraint of what is under it may begin or end
         let client = focused.and_then(|surface| self.display.get_client(surface.id()).ok());
         set_data_device_focus(&self.display, seat, client.clone());
         set_primary_focus(&self.display, seat, client);
@@ -51,16 +66,38 @@ impl SeatHandler for Compositor {
     }
 }
 
+impl Dispatch<WlSeat, SeatUserData<Self>> for Compositor {
+    fn request(
+        state: &mut Self,
+        client: &Client,
+        seat: &WlSeat,
+        request: wl_seat::Request,
+        data: &SeatUserData<Self>,
+        display: &DisplayHandle,
+        init: &mut DataInit<'_, Self>,
+    ) {
+        if matches!(request, wl_seat::Request::GetTouch { .. })
+            && let Some(client) = client.get_data::<ClientState>()
+        {
+            client.touches.store(true, Ordering::Relaxed);
+        }
+        <SeatState<Self> as Dispatch<_, _, Self>>::request(
+            state, client, seat, request, data, display, init,
+        );
+    }
+
+    fn destroyed(state: &mut Self, client: ClientId, seat: &WlSeat, data: &SeatUserData<Self>) {
+        <SeatState<Self> as Dispatch<_, _, Self>>::destroyed(state, client, seat, data);
+    }
+}
+
 impl TabletSeatHandler for Compositor {}
 
 impl PointerConstraintsHandler for Compositor {
     fn new_constraint(&mut self, surface: &WlSurface, pointer: &PointerHandle<Self>) {
         if pointer.current_focus().as_ref() == Some(surface) {
-            with_pointer_constraint(surface, pointer, |constraint| {
-                if let Some(constraint) = constraint {
-                    constraint.activate();
-                }
-            });
+            self.pointer_moved_under();
+            self.refresh_pointer();
         }
     }
 
@@ -136,7 +173,10 @@ impl XdgSystemBellHandler for Compositor {
     }
 }
 
-delegate_seat!(Compositor);
+delegate_global_dispatch!(Compositor: [WlSeat: SeatGlobalData<Compositor>] => SeatState<Compositor>);
+delegate_dispatch!(Compositor: [WlPointer: PointerUserData<Compositor>] => SeatState<Compositor>);
+delegate_dispatch!(Compositor: [WlKeyboard: KeyboardUserData<Compositor>] => SeatState<Compositor>);
+delegate_dispatch!(Compositor: [WlTouch: TouchUserData<Compositor>] => SeatState<Compositor>);
 delegate_pointer_gestures!(Compositor);
 delegate_tablet_manager!(Compositor);
 delegate_keyboard_shortcuts_inhibit!(Compositor);

@@ -47,18 +47,19 @@ impl CompositorHandler for Compositor {
         if is_sync_subsurface(surface) {
             return; // it shows with its parent's commit
         }
-        let mut root = surface.clone();
-        while let Some(parent) = get_parent(&root) {
-            root = parent;
-        }
+        let root = root_of(surface);
         self.window_committed(&root);
         self.layer_committed(&root);
         self.popup_committed(surface);
         self.lock_surface_committed(&root);
         self.queue_redraw_for(&root);
+        // At once: who asks the compositor after its commit whether all is done finds it so.
+        self.pointer_moved_under();
+        self.refresh_pointer();
     }
 
     fn destroyed(&mut self, surface: &WlSurface) {
+        self.touched_surface_gone(surface);
         if self
             .drag_icon
             .as_ref()
@@ -84,6 +85,15 @@ impl Compositor {
             with_fractional_scale(states, |fractional| fractional.set_preferred_scale(scale));
         });
     }
+}
+
+/// The surface that a subsurface belongs to in the end.
+pub fn root_of(surface: &WlSurface) -> WlSurface {
+    let mut root = surface.clone();
+    while let Some(parent) = get_parent(&root) {
+        root = parent;
+    }
+    root
 }
 
 /// Whether a surface has something to show.

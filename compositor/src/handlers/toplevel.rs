@@ -134,8 +134,19 @@ impl XdgShellHandler for Compositor {
 }
 
 impl Compositor {
-    /// A client may start a move or resize only with the press that it was given.
-    fn press_allows(&self, surface: &WlSurface, serial: Serial) -> bool {
+    /// A client may start a move or resize only with the press or touch that it was given; a touch
+    /// is then the pointer's.
+    fn press_allows(&mut self, surface: &WlSurface, serial: Serial) -> bool {
+        if let Some(touch) = self.seat.get_touch()
+            && touch.has_grab(serial)
+        {
+            let focus = touch.grab_start_data().and_then(|start| start.focus);
+            let own = focus.is_some_and(|(focus, _)| focus.id().same_client_as(&surface.id()));
+            if own {
+                self.pointer_takes_touch();
+            }
+            return own;
+        }
         let Some(pointer) = self.seat.get_pointer() else {
             return false;
         };

@@ -1,5 +1,5 @@
 //! wlr-virtual-pointer: programs that move the pointer (remote desktops, automation). What they say
-//! goes the way of a real device's events.
+//! goes the way of a real device's events, when the frame that it belongs to is complete.
 
 use std::{
     collections::BTreeSet,
@@ -24,15 +24,34 @@ use crate::{
     state::Compositor,
 };
 
+/// No frame of a device is longer; the rest is the next one's.
+const LONGEST_FRAME: usize = 256;
+
 /// A virtual pointer between two requests.
 #[derive(Debug, Default)]
 pub struct VirtualPointer(Mutex<Pending>);
 
 #[derive(Debug, Default)]
 struct Pending {
+    /// What the frame holds so far, but for scrolling.
+    events: Vec<InputEvent>,
     scroll: ScrollFrame,
     /// Buttons to let go when it is gone.
     held: BTreeSet<u32>,
+}
+
+impl Pending {
+    /// The frame is complete: what it amounts to.
+    fn take(&mut self) -> Vec<InputEvent> {
+        let mut events = std::mem::take(&mut self.events);
+        events.retain(|event| match *event {
+            InputEvent::Button { button, pressed } if pressed => self.held.insert(button),
+            InputEvent::Button { button, .. } => self.held.remove(&button),
+            _ => true,
+        });
+        events.extend(self.scroll.take());
+        events
+    }
 }
 
 impl VirtualPointer {
@@ -106,12 +125,7 @@ impl Dispatch<ZwlrVirtualPointerV1, VirtualPointer> for Compositor {
             }),
             Request::Button { button, state, .. } => {
                 let pressed = state == WEnum::Value(ButtonState::Pressed);
-                let changed = if pressed {
-                    pending.held.insert(button)
-                } else {
-                    pending.held.remove(&button)
-                };
-                changed.then_some(InputEvent::Button { button, pressed })
+                Some(InputEvent::Button { button, pressed })
             }
             Request::Axis { axis, value, .. } => {
                 match of(axis, &mut pending.scroll.pixels) {
@@ -148,12 +162,19 @@ impl Dispatch<ZwlrVirtualPointerV1, VirtualPointer> for Compositor {
                 object.post_error(pointer::Error::InvalidAxisSource, "there is no such source");
                 None
             }
-            Request::Frame => pending.scroll.take(),
+            Request::Frame => {
+                let events = pending.take();
+                drop(pending);
+                state.input_at_once(events, now);
+                return;
+            }
             _ => None, // a source follows from what is scrolled
         };
-        drop(pending);
-        if let Some(event) = event {
-            state.input(event, now);
+        pending.events.extend(event);
+        if pending.events.len() >= LONGEST_FRAME {
+            let events = pending.take();
+            drop(pending);
+            state.input_at_once(events, now);
         }
     }
 

@@ -3,15 +3,18 @@
 mod action;
 mod bindings;
 mod buttons;
+mod constraint;
 mod gestures;
 mod keyboard;
 pub(crate) mod pointer;
 mod scroll;
+mod touch;
 
 pub use action::{Action, NoAction};
 pub(crate) use bindings::nearest_of;
 pub use bindings::{Bindings, Chord, Modifiers, NoChord, Trigger, Wheel};
 pub(crate) use scroll::ScrollFrame;
+pub use touch::Touches;
 
 use serde::{Deserialize, Serialize};
 
@@ -91,6 +94,29 @@ pub enum InputEvent {
     },
     /// They left.
     PinchEnd,
+    /// A finger came down on a touch screen.
+    TouchDown {
+        /// Which, for as long as it stays.
+        finger: u32,
+        /// The share of the output's width.
+        x: f64,
+        /// The share of its height.
+        y: f64,
+    },
+    /// It is elsewhere.
+    TouchMotion {
+        /// Which.
+        finger: u32,
+        /// The share of the output's width.
+        x: f64,
+        /// The share of its height.
+        y: f64,
+    },
+    /// It left.
+    TouchUp {
+        /// Which.
+        finger: u32,
+    },
     /// Fingers scrolled by this much, in logical pixels; both zero: they let go.
     Scroll {
         /// To the right.
@@ -117,6 +143,9 @@ impl Compositor {
                 horizontal,
                 vertical,
             } => self.scroll(horizontal, vertical, time),
+            InputEvent::TouchDown { finger, x, y } => self.touch_down(finger, (x, y), time),
+            InputEvent::TouchMotion { finger, x, y } => self.touch_motion(finger, (x, y), time),
+            InputEvent::TouchUp { finger } => self.touch_up(finger, time),
             gesture => self.gesture(gesture, time),
         }
     }

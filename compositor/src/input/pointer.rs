@@ -9,11 +9,10 @@ use smithay::{
     },
     reexports::wayland_server::protocol::wl_surface::WlSurface,
     utils::{Logical, Point, SERIAL_COUNTER, Serial},
-    wayland::pointer_constraints::{PointerConstraint, with_pointer_constraint},
     wayland::shell::wlr_layer::KeyboardInteractivity,
 };
 
-use super::BTN_LEFT;
+use super::{BTN_LEFT, InputEvent};
 use crate::{
     shell::{FrameButton, Hit, WindowId},
     state::Compositor,
@@ -47,26 +46,11 @@ impl Compositor {
         };
         pointer.relative_motion(self, focus.clone(), &event);
         let mut to = self.outputs.clamp(location + delta);
-        if let Some((surface, origin)) = &focus {
-            let held = with_pointer_constraint(surface, &pointer, |constraint| {
-                let Some(constraint) = constraint.filter(|constraint| constraint.is_active())
-                else {
-                    return Some(to);
-                };
-                match &*constraint {
-                    PointerConstraint::Locked(_) => None,
-                    PointerConstraint::Confined(confined) => {
-                        let inside = confined
-                            .region()
-                            .is_none_or(|region| region.contains((to - *origin).to_i32_floor()));
-                        inside.then_some(to)
-                    }
-                }
-            });
-            match held {
+        if let Some(focus) = &focus {
+            match self.constrained(focus, to) {
                 Some(point) => to = point,
                 None => {
-                    pointer.frame(self);
+                    self.end_pointer_frame();
                     return;
                 }
             }
@@ -76,18 +60,29 @@ impl Compositor {
 
     /// Moves the pointer to a share of the primary output.
     pub(super) fn pointer_at_share(&mut self, x: f64, y: f64, time: u32) {
-        if !x.is_finite() || !y.is_finite() {
-            return;
-        }
-        let Some(rect) = self.outputs.primary().map(|screen| screen.rect().to_f64()) else {
+        let Some(point) = self.point_at_share(x, y) else {
             return;
         };
+        let before = self.absolute.replace(point).unwrap_or(point);
+        if self.is_constrained() {
+            self.pointer_by(point - before, time);
+        } else {
+            self.pointer_to(point, time);
+        }
+    }
+
+    /// Where a share of the primary output is.
+    pub(super) fn point_at_share(&self, x: f64, y: f64) -> Option<Point<f64, Logical>> {
+        if !x.is_finite() || !y.is_finite() {
+            return None;
+        }
+        let rect = self.outputs.primary()?.rect().to_f64();
         let point = rect.loc + Point::from((x * rect.size.w, y * rect.size.h));
-        self.pointer_to(self.outputs.clamp(point), time);
+        Some(self.outputs.clamp(point))
     }
 
     /// Puts the pointer to a place and tells who is under it.
-    fn pointer_to(&mut self, to: Point<f64, Logical>, time: u32) {
+    pub(super) fn pointer_to(&mut self, to: Point<f64, Logical>, time: u32) {
         let Some(pointer) = self.seat.get_pointer() else {
             return;
         };
@@ -102,17 +97,35 @@ impl Compositor {
             time,
         };
         pointer.motion(self, focus.clone(), &event);
-        pointer.frame(self);
-        if let Some((surface, _)) = focus {
-            with_pointer_constraint(&surface, &pointer, |constraint| {
-                if let Some(constraint) = constraint
-                    && !constraint.is_active()
-                {
-                    constraint.activate();
-                }
-            });
-        }
+        self.end_pointer_frame();
+        self.under.clone_from(&focus);
+        self.update_constraint();
         self.outputs.queue_all();
+    }
+
+    /// What was said of the pointer belongs together, unless more of it comes at once.
+    fn end_pointer_frame(&mut self) {
+        if self.in_batch {
+            self.batch_spoke = true;
+        } else if let Some(pointer) = self.seat.get_pointer() {
+            pointer.frame(self);
+        }
+    }
+
+    /// Takes events that happen at once: clients see them as one.
+    pub(crate) fn input_at_once(
+        &mut self,
+        events: impl IntoIterator<Item = InputEvent>,
+        time: u32,
+    ) {
+        self.in_batch = true;
+        for event in events {
+            self.input(event, time);
+        }
+        self.in_batch = false;
+        if std::mem::take(&mut self.batch_spoke) {
+            self.end_pointer_frame();
+        }
     }
 
     /// Something may have moved under a resting pointer.
@@ -133,14 +146,22 @@ impl Compositor {
         }
         let location = pointer.current_location();
         let focus = self.focus_at(location);
-        let current = pointer.current_focus();
-        if focus.as_ref().map(|(surface, _)| surface) == current.as_ref() && focus.is_some() {
-            return;
+        if focus != self.under || pointer.current_focus() != focus.clone().map(|(over, _)| over) {
+            self.pointer_to(location, self.clock.millis());
+        } else if focus.is_none() {
+            let before = (self.shell.hovered, self.cursor.clone());
+            self.hover(location, false);
+            if before != (self.shell.hovered, self.cursor.clone()) {
+                self.outputs.queue_all();
+            }
         }
-        self.pointer_to(location, self.clock.millis());
+        self.update_constraint();
     }
 
-    fn focus_at(&self, point: Point<f64, Logical>) -> Option<(WlSurface, Point<f64, Logical>)> {
+    pub(super) fn focus_at(
+        &self,
+        point: Point<f64, Logical>,
+    ) -> Option<(WlSurface, Point<f64, Logical>)> {
         if self.shell.switcher.is_some() {
             return None;
         }
@@ -218,11 +239,11 @@ impl Compositor {
             state,
         };
         pointer.button(self, &event);
-        pointer.frame(self);
+        self.end_pointer_frame();
     }
 
     /// Click to focus: raises a window, or gives a layer that wants it the keyboard.
-    fn focus_by_click(&mut self, hit: &Hit, serial: Serial) {
+    pub(super) fn focus_by_click(&mut self, hit: &Hit, serial: Serial) {
         if self
             .seat
             .get_keyboard()
@@ -313,7 +334,7 @@ impl Compositor {
             }
         }
         pointer.axis(self, frame);
-        pointer.frame(self);
+        self.end_pointer_frame();
     }
 
     /// Fingers on a touchpad; the end of their scrolling is what lets clients coast on.
@@ -334,6 +355,6 @@ impl Compositor {
             }
         }
         pointer.axis(self, frame);
-        pointer.frame(self);
+        self.end_pointer_frame();
     }
 }
