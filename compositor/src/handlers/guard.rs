@@ -9,7 +9,7 @@ use smithay::{
         xdg_positioner::{self, XdgPositioner},
         xdg_surface::{self, XdgSurface},
         xdg_toplevel::XdgToplevel,
-        xdg_wm_base::XdgWmBase,
+        xdg_wm_base::{self, XdgWmBase},
     },
     reexports::wayland_server::{
         Client, DataInit, Dispatch, DisplayHandle, Resource,
@@ -23,20 +23,23 @@ use smithay::{
             wl_shm::{self, WlShm},
             wl_shm_pool::{self, WlShmPool},
             wl_subcompositor::WlSubcompositor,
-            wl_subsurface::{self, WlSubsurface},
             wl_surface::{self, WlSurface},
         },
     },
     wayland::{
-        compositor::{CompositorState, RegionUserData, SubsurfaceUserData, SurfaceUserData},
+        compositor::{
+            BufferAssignment, CompositorState, RegionUserData, SurfaceAttributes, SurfaceUserData,
+            get_role, with_states,
+        },
         shell::xdg::{
-            XdgPositionerUserData, XdgShellState, XdgShellSurfaceUserData, XdgSurfaceUserData,
-            XdgWmBaseUserData,
+            XDG_POPUP_ROLE, XDG_TOPLEVEL_ROLE, XdgPositionerUserData, XdgShellState,
+            XdgShellSurfaceUserData, XdgSurfaceUserData, XdgWmBaseUserData,
         },
         shm::{ShmBufferUserData, ShmPoolUserData, ShmState},
     },
 };
 
+use super::{subsurface, surface::has_buffer};
 use crate::state::Compositor;
 
 /// Sides and corners beyond this are no surface's: sums of two stay within 32 bits.
@@ -88,6 +91,10 @@ impl Dispatch<WlSurface, SurfaceUserData> for Compositor {
                 },
                 None => return,
             },
+            Request::Commit => {
+                subsurface::take_places(surface);
+                request
+            }
             other => other,
         };
         <CompositorState as Dispatch<_, _, Self>>::request(
@@ -149,7 +156,7 @@ impl Dispatch<WlRegion, RegionUserData> for Compositor {
 }
 
 /// A place cut to where surfaces can be.
-fn near(at: i32) -> i32 {
+pub(super) fn near(at: i32) -> i32 {
     at.clamp(-FARTHEST, FARTHEST)
 }
 
@@ -177,8 +184,9 @@ impl Dispatch<XdgPositioner, XdgPositionerUserData> for Compositor {
             } => Request::SetAnchorRect {
                 x: near(x),
                 y: near(y),
-                width: near(width),
-                height: near(height),
+                // An anchor may be a point or a line, which Smithay doesn't have.
+                width: near(if width == 0 { 1 } else { width }),
+                height: near(if height == 0 { 1 } else { height }),
             },
             Request::SetOffset { x, y } => Request::SetOffset {
                 x: near(x),
@@ -206,6 +214,48 @@ impl Dispatch<XdgPositioner, XdgPositionerUserData> for Compositor {
             state, client, positioner, request, data, display, init,
         );
     }
+}
+
+impl Dispatch<XdgWmBase, XdgWmBaseUserData> for Compositor {
+    fn request(
+        state: &mut Self,
+        client: &Client,
+        base: &XdgWmBase,
+        request: xdg_wm_base::Request,
+        data: &XdgWmBaseUserData,
+        display: &DisplayHandle,
+        init: &mut DataInit<'_, Self>,
+    ) {
+        if let xdg_wm_base::Request::GetXdgSurface { surface, .. } = &request {
+            if get_role(surface)
+                .is_some_and(|role| role != XDG_TOPLEVEL_ROLE && role != XDG_POPUP_ROLE)
+            {
+                base.post_error(xdg_wm_base::Error::Role, "the surface has another role");
+            } else if holds_buffer(surface) {
+                let error = xdg_wm_base::Error::InvalidSurfaceState;
+                base.post_error(error, "the surface has a buffer already");
+            }
+        }
+        <XdgShellState as Dispatch<_, _, Self>>::request(
+            state, client, base, request, data, display, init,
+        );
+    }
+
+    fn destroyed(state: &mut Self, client: ClientId, base: &XdgWmBase, data: &XdgWmBaseUserData) {
+        <XdgShellState as Dispatch<_, _, Self>>::destroyed(state, client, base, data);
+    }
+}
+
+/// Whether a buffer was attached to a surface, committed or not.
+fn holds_buffer(surface: &WlSurface) -> bool {
+    let attached = with_states(surface, |states| {
+        let mut attributes = states.cached_state.get::<SurfaceAttributes>();
+        matches!(
+            attributes.pending().buffer,
+            Some(BufferAssignment::NewBuffer(_))
+        )
+    });
+    attached || has_buffer(surface)
 }
 
 impl Dispatch<XdgSurface, XdgSurfaceUserData> for Compositor {
@@ -268,53 +318,10 @@ impl Dispatch<WlShmPool, ShmPoolUserData> for Compositor {
     }
 }
 
-impl Dispatch<WlSubsurface, SubsurfaceUserData> for Compositor {
-    fn request(
-        state: &mut Self,
-        client: &Client,
-        subsurface: &WlSubsurface,
-        request: wl_subsurface::Request,
-        data: &SubsurfaceUserData,
-        display: &DisplayHandle,
-        init: &mut DataInit<'_, Self>,
-    ) {
-        use wl_subsurface::Request;
-        let request = match request {
-            Request::SetPosition { x, y } => Request::SetPosition {
-                x: near(x),
-                y: near(y),
-            },
-            Request::PlaceAbove { sibling } | Request::PlaceBelow { sibling }
-                if sibling == *data.surface() =>
-            {
-                subsurface.post_error(
-                    wl_subsurface::Error::BadSurface,
-                    "a surface is not above or below itself",
-                );
-                return;
-            }
-            other => other,
-        };
-        <CompositorState as Dispatch<_, _, Self>>::request(
-            state, client, subsurface, request, data, display, init,
-        );
-    }
-
-    fn destroyed(
-        state: &mut Self,
-        client: ClientId,
-        subsurface: &WlSubsurface,
-        data: &SubsurfaceUserData,
-    ) {
-        <CompositorState as Dispatch<_, _, Self>>::destroyed(state, client, subsurface, data);
-    }
-}
-
 delegate_global_dispatch!(Compositor: [WlShm: ()] => ShmState);
 delegate_dispatch!(Compositor: [WlShm: ()] => ShmState);
 delegate_dispatch!(Compositor: [WlBuffer: ShmBufferUserData] => ShmState);
 delegate_global_dispatch!(Compositor: [XdgWmBase: ()] => XdgShellState);
-delegate_dispatch!(Compositor: [XdgWmBase: XdgWmBaseUserData] => XdgShellState);
 delegate_dispatch!(Compositor: [XdgPopup: XdgShellSurfaceUserData] => XdgShellState);
 delegate_dispatch!(Compositor: [XdgToplevel: XdgShellSurfaceUserData] => XdgShellState);
 delegate_global_dispatch!(Compositor: [WlCompositor: ()] => CompositorState);

@@ -17,6 +17,7 @@ mod outputs;
 mod sandbox;
 mod seat;
 mod selection;
+mod subsurface;
 mod surface;
 mod text_input_v1;
 mod toplevel;
@@ -36,7 +37,7 @@ pub use workspaces::WorkspaceHandles;
 
 use smithay::{
     reexports::{
-        calloop::LoopHandle,
+        calloop::LoopHandle, wayland_protocols::xdg::shell::server::xdg_toplevel::WmCapabilities,
         wayland_protocols_misc::server_decoration::server::org_kde_kwin_server_decoration_manager::Mode as KdeMode,
         wayland_server::DisplayHandle,
     },
@@ -80,6 +81,13 @@ use smithay::{
 };
 
 use crate::state::Compositor;
+
+/// What windows can be asked to do here; there is no menu of a window.
+const CAPABILITIES: [WmCapabilities; 3] = [
+    WmCapabilities::Maximize,
+    WmCapabilities::Fullscreen,
+    WmCapabilities::Minimize,
+];
 
 /// The globals that clients bind, and Smithay's state behind each.
 pub struct Protocols {
@@ -142,7 +150,7 @@ impl Protocols {
         Self {
             compositor: CompositorState::new_v6::<C>(display),
             shm: ShmState::new::<C>(display, crate::render::SHM_FORMATS),
-            xdg_shell: XdgShellState::new::<C>(display),
+            xdg_shell: XdgShellState::new_with_capabilities::<C>(display, CAPABILITIES),
             layer_shell: WlrLayerShellState::new_with_filter::<C, _>(display, trusted),
             data_device: DataDeviceState::new::<C>(display),
             wlr_data_control: wlr_data_control::DataControlState::new::<C, _>(

@@ -22,6 +22,7 @@ use smithay::{
     },
 };
 
+use super::subsurface;
 use crate::state::{ClientState, Compositor};
 
 impl CompositorHandler for Compositor {
@@ -41,6 +42,7 @@ impl CompositorHandler for Compositor {
     }
 
     fn commit(&mut self, surface: &WlSurface) {
+        subsurface::put_in_place(surface); // as the buffer's handler looks where it is
         on_commit_buffer_handler::<Self>(surface);
         self.note_activity();
         self.popups.commit(surface);
