@@ -60,6 +60,9 @@ pub struct Options {
     pub allow_input_injection: bool,
     /// Scale of outputs.
     pub scale: f64,
+    /// Take a window's content before its first configure was answered. It is a protocol error, but
+    /// what most tests of WLCS do.
+    pub early_buffers: bool,
 }
 
 impl Default for Options {
@@ -70,6 +73,7 @@ impl Default for Options {
             keyboard_options: None,
             allow_input_injection: false,
             scale: 1.0,
+            early_buffers: false,
         }
     }
 }

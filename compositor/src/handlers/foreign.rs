@@ -238,12 +238,18 @@ impl Dispatch<ZwlrForeignToplevelHandleV1, WindowId> for Compositor {
             return; // it closed while the request was under way
         }
         match request {
-            Request::SetMaximized => state.maximize(id),
+            Request::SetMaximized => {
+                state.maximize(id);
+                state.show_again(id);
+            }
             Request::UnsetMaximized => state.unmaximize(id),
             Request::SetMinimized => state.minimize(id),
             Request::UnsetMinimized | Request::Activate { .. } => state.activate(id),
             Request::Close => state.close(id),
-            Request::SetFullscreen { .. } => state.fullscreen(id),
+            Request::SetFullscreen { .. } => {
+                state.fullscreen(id);
+                state.show_again(id);
+            }
             Request::UnsetFullscreen => state.unfullscreen(id),
             _ => {} // destroy, and rectangles for minimize animations
         }

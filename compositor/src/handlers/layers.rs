@@ -21,6 +21,9 @@ use smithay::{
 use super::surface::has_buffer;
 use crate::state::Compositor;
 
+/// Marks a layer that was shown.
+struct Appeared;
+
 impl WlrLayerShellHandler for Compositor {
     fn shell_state(&mut self) -> &mut WlrLayerShellState {
         &mut self.protocols.layer_shell
@@ -77,6 +80,7 @@ impl Compositor {
     pub(crate) fn layer_committed(&mut self, surface: &WlSurface) {
         let mut changed = false;
         let mut wants_keys = false;
+        let mut takes_keys = true;
         let mut found = false;
         for screen in self.outputs.iter() {
             let mut map = layer_map_for_output(&screen.output);
@@ -101,9 +105,16 @@ impl Compositor {
                 layer.layer_surface().send_configure();
             }
             let state = layer.cached_state();
-            wants_keys = has_buffer(surface)
-                && state.keyboard_interactivity == KeyboardInteractivity::Exclusive
-                && matches!(state.layer, Layer::Top | Layer::Overlay);
+            let shown = has_buffer(surface);
+            takes_keys = shown && state.keyboard_interactivity != KeyboardInteractivity::None;
+            // One that takes keys on demand gets them when it appears, as a new window does.
+            let appears = shown
+                && with_states(surface, |states| {
+                    states.data_map.insert_if_missing(|| Appeared)
+                });
+            wants_keys = takes_keys
+                && matches!(state.layer, Layer::Top | Layer::Overlay)
+                && (appears || state.keyboard_interactivity == KeyboardInteractivity::Exclusive);
         }
         if !found {
             return;
@@ -120,7 +131,7 @@ impl Compositor {
             .and_then(|keyboard| keyboard.current_focus())
             .as_ref()
             == Some(surface)
-            && !has_buffer(surface)
+            && !takes_keys
         {
             self.refocus();
         }

@@ -2,7 +2,8 @@
 
 use smithay::{
     desktop::{
-        PopupKind, Window, find_popup_root_surface, get_popup_toplevel_coords, layer_map_for_output,
+        PopupKind, PopupManager, Window, find_popup_root_surface, get_popup_toplevel_coords,
+        layer_map_for_output,
     },
     reexports::{
         wayland_protocols::xdg::shell::server::xdg_toplevel::ResizeEdge,
@@ -12,11 +13,16 @@ use smithay::{
         },
     },
     utils::{Rectangle, Serial},
-    wayland::shell::xdg::{
-        Configure, PopupSurface, PositionerState, ToplevelSurface, XdgShellHandler, XdgShellState,
+    wayland::{
+        compositor::with_states,
+        shell::xdg::{
+            Configure, PopupSurface, PositionerState, ToplevelSurface, XdgPopupSurfaceData,
+            XdgShellHandler, XdgShellState,
+        },
     },
 };
 
+use super::has_buffer;
 use crate::{shell::Edges, state::Compositor};
 
 impl XdgShellHandler for Compositor {
@@ -61,6 +67,9 @@ impl XdgShellHandler for Compositor {
     }
 
     fn popup_destroyed(&mut self, _surface: PopupSurface) {
+        // While the surface is still there to be left.
+        self.pointer_moved_under();
+        self.refresh_pointer();
         self.outputs.queue_all();
     }
 
@@ -159,6 +168,19 @@ impl Compositor {
             .is_some_and(|(focus, _)| focus.id().same_client_as(&surface.id()))
     }
 
+    /// A window is elsewhere: of its popups, those that asked for it are placed anew.
+    pub fn place_popups(&self, root: &WlSurface) {
+        for (popup, _) in PopupManager::popups_for_surface(root) {
+            if let PopupKind::Xdg(popup) = popup
+                && popup.with_pending_state(|state| state.positioner.reactive)
+            {
+                self.keep_popup_on_screen(&popup);
+                // It fails only for popups that are not reactive.
+                let _ = popup.send_configure();
+            }
+        }
+    }
+
     /// Slides or flips a popup so that it stays on its output.
     pub(crate) fn keep_popup_on_screen(&self, popup: &PopupSurface) {
         let kind = PopupKind::Xdg(popup.clone());
@@ -197,11 +219,26 @@ impl Compositor {
 
     /// A popup's first commit is answered with its first configure.
     pub(crate) fn popup_committed(&mut self, surface: &WlSurface) {
-        if let Some(PopupKind::Xdg(popup)) = self.popups.find_popup(surface)
-            && !popup.is_initial_configure_sent()
-        {
+        let Some(PopupKind::Xdg(popup)) = self.popups.find_popup(surface) else {
+            return;
+        };
+        if has_buffer(surface) && !self.options.early_buffers && !popup.ensure_configured() {
+            return;
+        }
+        if !popup.is_initial_configure_sent() {
             // Its error says that the popup is not reactive: then the client keeps what it has.
             let _ = popup.send_configure();
+        }
+        if has_buffer(surface) && self.options.early_buffers {
+            with_states(surface, |states| {
+                let data = states.data_map.get::<XdgPopupSurfaceData>();
+                if let Some(mut data) = data.and_then(|data| data.lock().ok())
+                    && !data.configured
+                {
+                    data.configured = true;
+                    data.current = *data.current_server_state();
+                }
+            });
         }
     }
 }

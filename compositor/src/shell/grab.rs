@@ -15,7 +15,7 @@ use smithay::{
     utils::{Logical, Point, Rectangle, Serial, Size},
 };
 
-use super::{Mode, Snap, WindowId, window::Resizing};
+use super::{ManagedWindow, Mode, Snap, WindowId, window::Resizing};
 use crate::state::Compositor;
 
 /// The smallest content that a window can be dragged to when its client names no minimum.
@@ -245,6 +245,9 @@ impl Compositor {
             if let Some(resizing) = &mut window.resizing {
                 resizing.last = Some(serial);
             }
+        }
+        if let Some(root) = self.shell.get(id).and_then(ManagedWindow::surface) {
+            self.place_popups(&root);
         }
         if let (Drag::Move { from }, Some(snap)) = (drag, self.shell.snap.take())
             && snap.window == id

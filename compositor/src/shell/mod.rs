@@ -187,7 +187,9 @@ impl Compositor {
         self.refocus();
         self.tell_windows();
         self.outputs.queue_all();
+        // While the surface is still there to be left.
         self.pointer_moved_under();
+        self.refresh_pointer();
     }
 
     /// A window's tree was committed: first configure, mapping, unmapping, resizing.
@@ -195,7 +197,7 @@ impl Compositor {
         let Some(window) = self.shell.by_surface_mut(root) else {
             return;
         };
-        window.window.on_commit();
+        window.commit();
         let id = window.id;
         self.painter.window_drew(id);
         let Some(toplevel) = window.window.toplevel().cloned() else {
@@ -204,7 +206,9 @@ impl Compositor {
 
         let shown = has_buffer(root);
         // Content before the first configure was answered is a protocol error, which this posts.
-        if shown && !toplevel.ensure_configured() {
+        if shown && self.options.early_buffers {
+            self.configure_early(id, &toplevel);
+        } else if shown && !toplevel.ensure_configured() {
             return;
         }
         if !toplevel.is_initial_configure_sent() {
@@ -229,7 +233,7 @@ impl Compositor {
                 let arrived = awaited && window.arrival.is_none();
                 let before = window.before.take_if(|_| arrived);
                 if moved {
-                    self.pointer_moved_under();
+                    self.place_popups(root);
                 }
                 if let Some(before) = before {
                     self.leave(id, Going::Replaced, before);
@@ -260,6 +264,19 @@ impl Compositor {
         }
     }
 
+    /// Takes a buffer that came too early as if it answered a configure.
+    fn configure_early(&mut self, id: WindowId, toplevel: &ToplevelSurface) {
+        if !toplevel.is_initial_configure_sent() {
+            self.first_configure(id, toplevel);
+        }
+        with_states(toplevel.wl_surface(), |states| {
+            let data = states.data_map.get::<XdgToplevelSurfaceData>();
+            if let Some(mut data) = data.and_then(|data| data.lock().ok()) {
+                data.configured = true;
+            }
+        });
+    }
+
     fn map_window(&mut self, id: WindowId) {
         let shown = self.shell.workspace;
         self.place(id);
@@ -268,6 +285,7 @@ impl Compositor {
             window.workspace = shown;
         }
         self.window_comes(id);
+        self.close_menus(); // a layer's too, which otherwise stay when the keyboard changes hands
         self.activate(id);
         self.tell_windows();
         self.pointer_moved_under();
@@ -331,7 +349,7 @@ impl Compositor {
         let surface = if self.is_locked() {
             self.lock_focus()
         } else {
-            surface
+            self.exclusive_layer().or(surface)
         };
         self.close_menus_but_of(surface.as_ref());
         for window in &mut self.shell.windows {

@@ -14,16 +14,14 @@ use crate::state::Compositor;
 impl Compositor {
     /// Fills the work area.
     pub fn maximize(&mut self, id: WindowId) {
-        self.set_mode(id, Mode::Maximized);
+        if !self.change_beneath(id, Mode::Maximized) {
+            self.set_mode(id, Mode::Maximized);
+        }
     }
 
     /// Goes back to floating from maximized or snapped.
     pub fn unmaximize(&mut self, id: WindowId) {
-        if self
-            .shell
-            .get(id)
-            .is_some_and(|window| window.mode != Mode::Fullscreen)
-        {
+        if !self.change_beneath(id, Mode::Floating) {
             self.set_mode(id, Mode::Floating);
         }
     }
@@ -39,17 +37,44 @@ impl Compositor {
 
     /// Fills the output, above panels.
     pub fn fullscreen(&mut self, id: WindowId) {
+        if let Some(window) = self.shell.get_mut(id)
+            && window.mode != Mode::Fullscreen
+        {
+            window.beneath = window.mode;
+        }
         self.set_mode(id, Mode::Fullscreen);
     }
 
-    /// Goes back to floating from fullscreen.
+    /// Goes back from fullscreen to what it was before.
     pub fn unfullscreen(&mut self, id: WindowId) {
-        if self
-            .shell
-            .get(id)
-            .is_some_and(|window| window.mode == Mode::Fullscreen)
+        if let Some(window) = self.shell.get(id)
+            && window.mode == Mode::Fullscreen
         {
-            self.set_mode(id, Mode::Floating);
+            self.set_mode(id, window.beneath);
+        }
+    }
+
+    /// What a fullscreen window will go back to; it is told, as it may wait for an answer.
+    fn change_beneath(&mut self, id: WindowId, mode: Mode) -> bool {
+        let Some(window) = self.shell.get_mut(id) else {
+            return false;
+        };
+        if window.mode != Mode::Fullscreen {
+            return false;
+        }
+        window.beneath = mode;
+        if let Some(toplevel) = window.window.toplevel()
+            && toplevel.is_initial_configure_sent()
+        {
+            toplevel.send_configure();
+        }
+        true
+    }
+
+    /// Shows a window that was minimized.
+    pub(crate) fn show_again(&mut self, id: WindowId) {
+        if self.shell.get(id).is_some_and(|window| window.minimized) {
+            self.activate(id);
         }
     }
 

@@ -87,6 +87,8 @@ pub struct ManagedWindow {
     pub position: Point<i32, Logical>,
     /// How it fills its output.
     pub mode: Mode,
+    /// What it goes back to from fullscreen.
+    pub(super) beneath: Mode,
     /// Hidden by its user.
     pub minimized: bool,
     /// The workspace that it is on.
@@ -122,6 +124,7 @@ impl ManagedWindow {
             window,
             position: Point::default(),
             mode: Mode::Floating,
+            beneath: Mode::Floating,
             minimized: false,
             workspace: 0,
             mapped: false,
@@ -222,6 +225,27 @@ impl ManagedWindow {
         let (title, app_id) = names.unwrap_or_default();
         self.title = title.unwrap_or_default();
         self.app_id = app_id.unwrap_or_default();
+    }
+
+    /// Takes note of what its client committed. Where the client does not say which part is the
+    /// window, all is, with its subsurfaces; should one of them reach further than before to the left or
+    /// upwards, the rest stays where it is.
+    pub(super) fn commit(&mut self) {
+        let before = self.window.geometry().loc;
+        self.window.on_commit();
+        let grown = self.window.geometry().loc - before;
+        if grown == Point::default() || !self.mapped {
+            return;
+        }
+        let says = self.surface().is_some_and(|surface| {
+            with_states(&surface, |states| {
+                let mut cached = states.cached_state.get::<SurfaceCachedState>();
+                cached.current().geometry.is_some()
+            })
+        });
+        if !says {
+            self.move_to(self.position + grown);
+        }
     }
 
     pub(super) fn move_to(&mut self, position: Point<i32, Logical>) {
