@@ -156,7 +156,7 @@ impl Gather {
         };
         let code = u32::from(key.code());
         match key {
-            // A touch screen's or pen's contact is its left button.
+            // The contact of a pen, or of a screen that knows one finger, is its left button.
             KeyCode::BTN_TOUCH => self.presses.push(InputEvent::Button {
                 button: crate::input::BTN_LEFT,
                 pressed,
@@ -271,7 +271,11 @@ impl Compositor {
         let mut device = RawDevice::open(path)?;
         let flags = rustix::fs::fcntl_getfl(&device)?;
         rustix::fs::fcntl_setfl(&device, flags | OFlags::NONBLOCK)?;
-        let hands = match touchpad_axes(&device)? {
+        let hands = match finger_axes(&device)? {
+            Some((x, y)) if is_direct(&device) => {
+                self.add_touch();
+                Hands::touch_screen(x, y)
+            }
             Some((x, y)) => Hands::touchpad(x, y),
             None => Hands::new(plain(&device)?),
         };
@@ -374,8 +378,13 @@ fn types(code: u32) -> bool {
     (1..=111).contains(&code) && !modifiers.contains(&code)
 }
 
-/// The axes of a device that is a touchpad.
-fn touchpad_axes(device: &RawDevice) -> io::Result<Option<(Axis, Axis)>> {
+/// Whether a device is part of what it points at.
+fn is_direct(device: &RawDevice) -> bool {
+    device.properties().contains(PropType::DIRECT)
+}
+
+/// The axes of a device that tells fingers apart, be it a touchpad or a touch screen.
+fn finger_axes(device: &RawDevice) -> io::Result<Option<(Axis, Axis)>> {
     let (x, y) = (
         AbsoluteAxisCode::ABS_MT_POSITION_X,
         AbsoluteAxisCode::ABS_MT_POSITION_Y,
@@ -388,8 +397,8 @@ fn touchpad_axes(device: &RawDevice) -> io::Result<Option<(Axis, Axis)>> {
     let fingers = device
         .supported_keys()
         .is_some_and(|keys| keys.contains(KeyCode::BTN_TOOL_FINGER));
-    let indirect = !device.properties().contains(PropType::DIRECT);
-    if !(has(x) && has(y) && has(AbsoluteAxisCode::ABS_MT_SLOT) && fingers && indirect) {
+    let touched = fingers || is_direct(device);
+    if !(has(x) && has(y) && has(AbsoluteAxisCode::ABS_MT_SLOT) && touched) {
         return Ok(None);
     }
     let axes: BTreeMap<u16, Axis> = device

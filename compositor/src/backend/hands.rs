@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 use evdev::{AbsoluteAxisCode, EventSummary, InputEvent as RawEvent, KeyCode, SynchronizationCode};
 use ochre_pointer::{Acceleration, Button, Contact, Debounce, Meaning, Pad, Report, Touchpad};
 
-use super::evdev::Gather;
+use super::{evdev::Gather, touch_screen::TouchScreen};
 use crate::{
     config::Config,
     input::{BTN_LEFT, InputEvent},
@@ -25,24 +25,26 @@ const USUAL_PAD: Pad = Pad {
 /// The tool type of a palm (linux/input.h: MT_TOOL_PALM).
 const TOOL_PALM: i32 = 2;
 /// More contacts than a pad can tell apart are a broken device's.
-const MOST_SLOTS: i32 = 16;
+pub(super) const MOST_SLOTS: i32 = 16;
 
 /// One device.
 #[derive(Debug)]
 pub(super) struct Hands {
     gather: Gather,
     pad: Option<Slots>,
+    screen: Option<TouchScreen>,
     acceleration: Acceleration,
     natural_scroll: bool,
     debounce: Debounce,
 }
 
 impl Hands {
-    /// A keyboard, mouse, tablet or touch screen.
+    /// A keyboard, mouse or tablet.
     pub(super) fn new(gather: Gather) -> Self {
         Self {
             gather,
             pad: None,
+            screen: None,
             acceleration: Acceleration::new(USUAL_DPI, 0.0),
             natural_scroll: false,
             debounce: Debounce::default(),
@@ -76,6 +78,14 @@ impl Hands {
         }
     }
 
+    /// A touch screen likewise.
+    pub(super) fn touch_screen(x: Axis, y: Axis) -> Self {
+        Self {
+            screen: Some(TouchScreen::new(x, y)),
+            ..Self::new(Gather::new(None, None))
+        }
+    }
+
     /// Takes an event at a time of our clock; gives what it amounts to.
     pub(super) fn take(&mut self, event: RawEvent, now: Duration, out: &mut Vec<InputEvent>) {
         let first = out.len();
@@ -88,6 +98,10 @@ impl Hands {
     fn understand(&mut self, event: RawEvent, now: Duration, out: &mut Vec<InputEvent>) {
         if let Some(pad) = &mut self.pad {
             pad.take(event, now, out);
+            return;
+        }
+        if let Some(screen) = &mut self.screen {
+            screen.take(event, out);
             return;
         }
         let made = event
@@ -121,6 +135,9 @@ impl Hands {
         out.extend(buttons.map(|button| InputEvent::Button { button, pressed }));
         if let Some(pad) = &mut self.pad {
             out.extend(pad.touchpad.let_go().into_iter().map(event_of));
+        }
+        if let Some(screen) = &mut self.screen {
+            out.extend(screen.let_go());
         }
     }
 
@@ -183,6 +200,11 @@ impl Axis {
         } else {
             usual
         }
+    }
+
+    /// How far along it a value is.
+    pub(super) fn share(self, value: i32) -> f64 {
+        self.place(value, 1.0).clamp(0.0, 1.0)
     }
 
     fn place(self, value: i32, length: f64) -> f64 {

@@ -6,6 +6,7 @@ mod evdev;
 mod hands;
 pub mod headless;
 pub mod nested;
+mod touch_screen;
 mod uevent;
 
 pub use evdev::Devices;
