@@ -11,6 +11,7 @@ mod relibc;
 mod robust;
 mod source;
 mod ui;
+mod wlcs;
 
 use crate::build::{Builder, Profile};
 use crate::process;
@@ -59,6 +60,8 @@ enum Suite {
     Unit,
     /// The desktop looks as it was approved, on the host.
     Ui,
+    /// The compositor passes the Wayland conformance test suite, on the host.
+    Wlcs,
     /// No program of an image contains another C library than relibc.
     Libc,
     /// Programs print on relibc what they print on the host's C library.
@@ -114,6 +117,7 @@ impl Suite {
             Suite::Clippy => source::clippy(),
             Suite::Unit => source::unit(),
             Suite::Ui => ui::run(&arguments.scene, arguments.update),
+            Suite::Wlcs => wlcs::run(),
             Suite::Libc => libc::run(builder),
             Suite::Relibc => relibc::run(builder),
             Suite::Boot => boot::run(builder, machines),

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::symlink;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// What a scene may start.
@@ -27,22 +27,13 @@ const SHARE: &str = "/ochre/share";
 /// All scenes, or those whose names contain one of these, look as approved, or are approved as they
 /// look.
 pub fn run(scenes: &[String], update: bool) -> Result<Tally> {
-    let mut cargo = process::host_cargo();
-    cargo
-        .current_dir(paths::root())
-        .args(["build", "-q", "--bins"]);
-    for program in PROGRAMS {
-        cargo.args(["-p", program]);
-    }
     process::step("building the desktop for the host", || {
-        process::run(&mut cargo)
+        process::run(&mut cargo("--bins"))
     })?;
     let share = paths::target().join("ui-tests/share");
     lay_out(&Recipe::load("desktop")?, &share)?;
 
-    let target = std::env::var_os("CARGO_TARGET_DIR");
-    let target = target.map_or_else(paths::target, Into::into);
-    let mut player = Command::new(target.join("debug").join("ochre-ui-tests"));
+    let mut player = Command::new(built("ochre-ui-tests"));
     player.arg("--share").arg(&share).args(scenes);
     if update {
         player.arg("--update");
@@ -63,6 +54,26 @@ pub fn run(scenes: &[String], update: bool) -> Result<Tally> {
     }
     let status = player.wait()?;
     tally.with_context(|| format!("the player of scenes ended with {status}"))
+}
+
+/// Builds these targets of the desktop's programs. Other packages may be added to them, and find
+/// what they share with these built: each crate has the features that all of them ask for.
+pub fn cargo(targets: &str) -> Command {
+    let mut cargo = process::host_cargo();
+    cargo
+        .current_dir(paths::root())
+        .args(["build", "-q", targets]);
+    for program in PROGRAMS {
+        cargo.args(["-p", program]);
+    }
+    cargo
+}
+
+/// Where a file is that `cargo` built.
+pub fn built(name: &str) -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR");
+    let target = target.map_or_else(paths::target, Into::into);
+    target.join("debug").join(name)
 }
 
 /// Lays out what the image has in `/ochre/share`, the same files and no others: a scene shows what
