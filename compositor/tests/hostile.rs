@@ -104,6 +104,19 @@ fn giant_and_negative_numbers_are_survived() {
 }
 
 #[test]
+fn a_negative_size_is_a_protocol_error() {
+    let (mut fixture, mut client, window) = honest();
+    for (width, height) in [(i32::MIN, 273), (1, -1)] {
+        let mut bad = fixture.client();
+        let victim = bad.window(&mut fixture, "bad");
+        victim.toplevel.set_max_size(width, height);
+        assert!(!bad.roundtrip(&mut fixture));
+        assert_eq!(bad.error.unwrap().object_interface, "xdg_toplevel");
+    }
+    assert_unharmed(&mut fixture, &mut client, &window);
+}
+
+#[test]
 fn a_buffer_before_the_first_configure_is_a_protocol_error() {
     let (mut fixture, mut client, window) = honest();
     let mut bad = fixture.client();

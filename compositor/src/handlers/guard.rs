@@ -8,7 +8,7 @@ use smithay::{
         xdg_popup::XdgPopup,
         xdg_positioner::{self, XdgPositioner},
         xdg_surface::{self, XdgSurface},
-        xdg_toplevel::XdgToplevel,
+        xdg_toplevel::{self, XdgToplevel},
         xdg_wm_base::{self, XdgWmBase},
     },
     reexports::wayland_server::{
@@ -298,6 +298,40 @@ impl Dispatch<XdgSurface, XdgSurfaceUserData> for Compositor {
     }
 }
 
+impl Dispatch<XdgToplevel, XdgShellSurfaceUserData> for Compositor {
+    fn request(
+        state: &mut Self,
+        client: &Client,
+        toplevel: &XdgToplevel,
+        request: xdg_toplevel::Request,
+        data: &XdgShellSurfaceUserData,
+        display: &DisplayHandle,
+        init: &mut DataInit<'_, Self>,
+    ) {
+        use xdg_toplevel::Request;
+        if let Request::SetMinSize { width, height } | Request::SetMaxSize { width, height } =
+            request
+            && (width < 0 || height < 0)
+        {
+            let error = xdg_toplevel::Error::InvalidSize;
+            toplevel.post_error(error, "a size is not negative");
+            return;
+        }
+        <XdgShellState as Dispatch<_, _, Self>>::request(
+            state, client, toplevel, request, data, display, init,
+        );
+    }
+
+    fn destroyed(
+        state: &mut Self,
+        client: ClientId,
+        toplevel: &XdgToplevel,
+        data: &XdgShellSurfaceUserData,
+    ) {
+        <XdgShellState as Dispatch<_, _, Self>>::destroyed(state, client, toplevel, data);
+    }
+}
+
 impl Dispatch<WlShmPool, ShmPoolUserData> for Compositor {
     fn request(
         state: &mut Self,
@@ -323,7 +357,6 @@ delegate_dispatch!(Compositor: [WlShm: ()] => ShmState);
 delegate_dispatch!(Compositor: [WlBuffer: ShmBufferUserData] => ShmState);
 delegate_global_dispatch!(Compositor: [XdgWmBase: ()] => XdgShellState);
 delegate_dispatch!(Compositor: [XdgPopup: XdgShellSurfaceUserData] => XdgShellState);
-delegate_dispatch!(Compositor: [XdgToplevel: XdgShellSurfaceUserData] => XdgShellState);
 delegate_global_dispatch!(Compositor: [WlCompositor: ()] => CompositorState);
 delegate_global_dispatch!(Compositor: [WlSubcompositor: ()] => CompositorState);
 delegate_dispatch!(Compositor: [WlCompositor: ()] => CompositorState);
