@@ -295,6 +295,16 @@ fn setting(name: &str, usual: u64) -> u64 {
         .unwrap_or(usual)
 }
 
+/// How much memory the process has, in bytes.
+fn resident() -> usize {
+    let text = std::fs::read_to_string("/proc/self/statm").unwrap();
+    let pages: usize = text.split(' ').nth(1).unwrap().parse().unwrap();
+    pages * rustix::param::page_size()
+}
+
+/// What the allocator may keep for itself after most of the messages.
+const MOST_GROWN: usize = 64 << 20;
+
 #[test]
 fn nonsense_costs_its_sender_only() {
     let messages = setting("OCHRE_FUZZ_MESSAGES", 20_000);
@@ -306,7 +316,12 @@ fn nonsense_costs_its_sender_only() {
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
         let file = info.location().map_or("", |location| location.file());
-        if !file.contains("/wayland-protocols") && !file.contains("/wayland-server-") {
+        let libraries = [
+            "/wayland-protocols",
+            "/wayland-server-",
+            "/wayland-backend-",
+        ];
+        if !libraries.iter().any(|library| file.contains(library)) {
             usual(info);
             noted.lock().unwrap().insert(info.to_string());
         }
@@ -318,6 +333,7 @@ fn nonsense_costs_its_sender_only() {
     let before = open();
     let mut speakers = 0u32;
     let mut said = 0;
+    let mut settled = None;
     while said < messages {
         let mut speaker = Nonsense::new(&mut fixture, &interfaces);
         let file = File::from(memfd_create("fuzz", MemfdFlags::CLOEXEC).unwrap());
@@ -350,6 +366,9 @@ fn nonsense_costs_its_sender_only() {
         fixture.compositor.show_workspace(0);
         let extent = Extent::new(SIZE.0, SIZE.1).unwrap();
         fixture.compositor.resize_headless(extent).unwrap();
+        if settled.is_none() && said >= messages / 4 {
+            settled = Some(resident());
+        }
         if speakers.is_multiple_of(64) {
             assert!(
                 honest.roundtrip(&mut fixture),
@@ -362,8 +381,13 @@ fn nonsense_costs_its_sender_only() {
     assert!(honest.error.is_none());
     assert_eq!(fixture.windows().len(), 1);
     assert!(open() < before + 8, "descriptors: {before} then {}", open());
+    let grown = resident().saturating_sub(settled.unwrap_or_default());
+    assert!(grown < MOST_GROWN, "{} MiB are kept", grown >> 20);
     let _ = std::panic::take_hook();
     let panics = panics.lock().unwrap();
     assert!(panics.is_empty(), "{panics:#?}");
-    eprintln!("{said} messages of {speakers} clients");
+    eprintln!(
+        "{said} messages of {speakers} clients; {} KiB more memory",
+        grown >> 10
+    );
 }
