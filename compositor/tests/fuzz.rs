@@ -15,7 +15,7 @@ use std::{
 };
 
 use fixture::{FRAME, Fixture, SIZE};
-use ochre_compositor::render::Extent;
+use ochre_compositor::{input::InputEvent, render::Extent};
 use rustix::{
     fs::{MemfdFlags, memfd_create},
     net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg},
@@ -327,6 +327,7 @@ fn nonsense_costs_its_sender_only() {
         }
     }));
     let mut fixture = Fixture::new();
+    fixture.compositor.add_touch();
     let mut honest = fixture.client();
     honest.shown(&mut fixture, "honest", (200, 100), true);
     let open = || std::fs::read_dir("/proc/self/fd").unwrap().count();
@@ -354,6 +355,16 @@ fn nonsense_costs_its_sender_only() {
                 fixture.point(random.below(800) as i32, random.below(600) as i32);
                 fixture.press(random.one_in(2));
                 fixture.tap(30);
+                let finger = random.below(3) as u32;
+                let (x, y) = (
+                    random.below(100) as f64 / 100.0,
+                    random.below(100) as f64 / 100.0,
+                );
+                fixture.input(&[
+                    InputEvent::TouchUp { finger: 0 },
+                    InputEvent::TouchDown { finger, x, y },
+                    InputEvent::TouchMotion { finger, x: y, y: x },
+                ]);
             }
             if !speaker.listen() || !sent {
                 break;
