@@ -1,5 +1,6 @@
 //! New threads and processes: clone, clone3, fork, vfork.
 
+use super::credentials::Capabilities;
 use super::limits::Resource;
 use super::pidfd::PidFd;
 use super::process::{Parts, Process};
@@ -159,8 +160,7 @@ fn start(ctx: &mut SyscallCtx<'_>, request: Request) -> Result<usize> {
     if request.stack > USER_END || (has(raw::CLONE_SETTLS) && request.tls >= USER_END) {
         return Err(Errno::EPERM);
     }
-    let limit = ctx.process.limit(Resource::Processes);
-    if tree::thread_count() as u64 >= limit.max(64) {
+    if !may_have_more(ctx.process) {
         return Err(Errno::EAGAIN);
     }
 
@@ -226,6 +226,22 @@ fn start(ctx: &mut SyscallCtx<'_>, request: Request) -> Result<usize> {
     Ok(tid as usize)
 }
 
+/// Whether there may be one more thread: RLIMIT_NPROC bounds those of an ordinary user, and nobody
+/// may have more than the system does.
+fn may_have_more(process: &Process) -> bool {
+    let all = tree::thread_count();
+    if all >= tree::MAX_THREADS {
+        return false;
+    }
+    let limit = process.limit(Resource::Processes);
+    let credentials = process.credentials();
+    let free = credentials.uid.real == 0
+        || credentials.can(Capabilities::SYS_RESOURCE)
+        || credentials.can(Capabilities::SYS_ADMIN);
+    // Those of one user are only counted where there are enough of all.
+    free || (all as u64) < limit || (tree::threads_of(credentials.uid.real) as u64) < limit
+}
+
 /// Gives back what a process that never ran holds.
 fn abandon(process: &Arc<Process>, is_thread: bool) {
     if !is_thread && let Some(space) = process.replace_space(None) {
@@ -247,10 +263,7 @@ fn new_process(ctx: &SyscallCtx<'_>, pid: Pid, request: &Request) -> Result<Arc<
         Arc::new(parent.fs().fork())
     };
     if has(raw::CLONE_NEWNS) {
-        if !parent
-            .credentials()
-            .can(super::credentials::Capabilities::SYS_ADMIN)
-        {
+        if !parent.credentials().can(Capabilities::SYS_ADMIN) {
             return Err(Errno::EPERM);
         }
         fs.set_namespace(fs.view().namespace.try_clone()?);
@@ -363,12 +376,7 @@ pub fn unshare(ctx: &mut SyscallCtx<'_>, flags: u32) -> Result<usize> {
     if flags & (raw::CLONE_THREAD | raw::CLONE_SIGHAND | raw::CLONE_VM) != 0 && shared {
         return Err(Errno::EINVAL);
     }
-    if flags & raw::CLONE_NEWNS != 0
-        && !ctx
-            .process
-            .credentials()
-            .can(super::credentials::Capabilities::SYS_ADMIN)
-    {
+    if flags & raw::CLONE_NEWNS != 0 && !ctx.process.credentials().can(Capabilities::SYS_ADMIN) {
         return Err(Errno::EPERM);
     }
     if flags & raw::CLONE_FILES != 0 {

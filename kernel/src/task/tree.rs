@@ -149,10 +149,24 @@ pub fn processes() -> Vec<Arc<Process>> {
         .collect()
 }
 
+/// As many threads as there may be at a time (/proc/sys/kernel/threads-max).
+pub const MAX_THREADS: usize = 32768;
+
 /// The number of all threads.
 #[must_use]
 pub fn thread_count() -> usize {
     TREE.lock().threads.len()
+}
+
+/// The number of a user's threads.
+#[must_use]
+pub fn threads_of(user: u32) -> usize {
+    let tree = TREE.lock();
+    let threads = tree.processes.values().map(|n| &n.process);
+    threads
+        .filter(|process| process.credentials().uid.real == user)
+        .map(|process| process.thread_count().max(1))
+        .sum()
 }
 
 /// The number given out last.

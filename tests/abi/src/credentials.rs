@@ -45,6 +45,7 @@ pub fn run() {
     sticky();
     sets();
     capabilities();
+    number();
 }
 
 fn changing() {
@@ -267,6 +268,37 @@ fn capabilities() {
                 sys!(SYS_capset, header.as_ptr(), [1_u32; 6].as_ptr())
             );
             0
+        })
+    );
+}
+
+/// How many processes a user may have. Only its own count, and zombies do; root may have any.
+fn number() {
+    let limit = |number: u64| sys!(SYS_setrlimit, RLIMIT_NPROC, [number; 2].as_ptr());
+    let fork = || {
+        let pid = sys!(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+        if pid.value() == 0 {
+            sys!(SYS_exit_group, 0);
+        }
+        pid
+    };
+    show!(
+        "more as root",
+        child::run(|| {
+            limit(0);
+            show!("its child", child::wait(fork().value()));
+            0
+        })
+    );
+    show!(
+        "more as a user",
+        as_user(54_321, 54_321, || {
+            show!("limit", limit(3));
+            let (one, two) = (fork(), fork());
+            show!("two more", "{} {}", one.outcome(), two.outcome());
+            show!("a third", fork().outcome());
+            show!("waited", child::wait(one.value()));
+            show!("again", fork().outcome());
         })
     );
 }
