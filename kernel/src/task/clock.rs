@@ -190,7 +190,8 @@ struct Itimerval {
 }
 
 fn itimerval((left, interval): (u64, u64)) -> Itimerval {
-    let round = |nanos: u64| Timeval::from_nanos(nanos.next_multiple_of(1000));
+    let round =
+        |nanos: u64| Timeval::from_nanos(nanos.checked_next_multiple_of(1000).unwrap_or(nanos));
     Itimerval {
         interval: round(interval),
         value: round(left),
@@ -229,7 +230,7 @@ pub fn alarm(ctx: &SyscallCtx<'_>, seconds: usize) -> Result<usize> {
     let timer = ctx.process.timers.interval(ctx.process, raw::ITIMER_REAL)?;
     let (left, _) = timer.set(next, 0);
     // Rounded to the nearest second, but never to 0.
-    let whole = (left + time::NANOS_PER_SECOND / 2) / time::NANOS_PER_SECOND;
+    let whole = left.saturating_add(time::NANOS_PER_SECOND / 2) / time::NANOS_PER_SECOND;
     Ok(if left == 0 { 0 } else { whole.max(1) as usize })
 }
 

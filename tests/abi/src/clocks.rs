@@ -133,6 +133,10 @@ fn intervals() {
     show!("left", "{} every {}", (99..=100).contains(&old[2]), old[0]);
     show!("too many parts", set(ITIMER_REAL, [0, 0, 0, 1_000_000]));
     show!("no timer", set(3, [0; 4]));
+    show!("never", set(ITIMER_REAL, [i64::MAX, 0, i64::MAX, 0]));
+    sys!(SYS_getitimer, ITIMER_REAL, old.as_mut_ptr());
+    let far = 1_000_000_000;
+    show!("never left", "{} every {}", old[2] > far, old[0] > far);
     show!("off", set(ITIMER_REAL, [0; 4]));
     sys!(SYS_getitimer, ITIMER_REAL, old.as_mut_ptr());
     show!("nothing left", "{:?}", old);
