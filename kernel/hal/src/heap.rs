@@ -14,6 +14,7 @@ use crate::sync::SpinLock;
 use crate::{local, rank};
 use core::alloc::{GlobalAlloc, Layout};
 use core::ptr;
+use core::sync::atomic::{AtomicUsize, Ordering};
 
 const CLASSES: [usize; 15] = [
     16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1360, 2048, 4096,
@@ -90,6 +91,34 @@ fn cache_limit(class: usize) -> usize {
     (16384 / CLASSES[class]).clamp(16, 128)
 }
 
+/// Pages that each class has taken, and keeps.
+static PAGES: [AtomicUsize; SMALL_CLASSES] = [const { AtomicUsize::new(0) }; SMALL_CLASSES];
+
+/// Objects of one size class.
+#[derive(Clone, Copy, Debug)]
+pub struct ClassStats {
+    /// Bytes of an object.
+    pub size: usize,
+    /// Objects in use, or kept by a CPU for its next use.
+    pub active: usize,
+    /// Objects that there is memory for.
+    pub total: usize,
+}
+
+/// What there is of each class.
+pub fn stats() -> impl Iterator<Item = ClassStats> {
+    (0..SMALL_CLASSES).map(|class| {
+        let size = CLASSES[class];
+        let total = PAGES[class].load(Ordering::Relaxed) * (PAGE_SIZE / size);
+        let free = COMMON.lock().0[class].len;
+        ClassStats {
+            size,
+            active: total.saturating_sub(free),
+            total,
+        }
+    })
+}
+
 pub struct Heap;
 
 /// What serves a layout.
@@ -136,6 +165,7 @@ fn refill(class: usize, list: &mut List) -> *mut u8 {
         let Some(phys) = frame::alloc_block(0) else {
             return ptr::null_mut();
         };
+        PAGES[class].fetch_add(1, Ordering::Relaxed);
         let size = CLASSES[class];
         for index in (0..PAGE_SIZE / size).rev() {
             // SAFETY: the page is new, and the object lies inside it.

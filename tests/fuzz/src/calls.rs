@@ -189,8 +189,8 @@ pub static CALLS: &[Call] = calls! {
     SYS_renameat2(Dir, Own, Dir, Own, Bits(UP_TO_8));
     SYS_link(Own, Own);
     SYS_linkat(Dir, Own, Dir, Own, Bits(AT));
-    SYS_symlink(Path, Own);
-    SYS_symlinkat(Path, Dir, Own);
+    SYS_symlink(Own, Own);
+    SYS_symlinkat(Own, Dir, Own);
     SYS_mknod(Own, One(NODES), Few);
     SYS_mknodat(Dir, Own, One(NODES), Few);
     SYS_chmod(Own, Mode);
@@ -495,7 +495,7 @@ pub const FORBIDDEN: [(i64, &str); 13] = [
 
 /// Of the arguments, besides: processes that aren't of this life (init, the supervisor, the
 /// groups of all, process −1) are never named, and names outside of a life's folder are only looked
-/// at; see `arguments`.
+/// at, and no link leads to them: root may well unmount /proc; see `arguments`.
 pub fn is_forbidden(number: usize) -> bool {
     FORBIDDEN
         .iter()

@@ -1,6 +1,7 @@
 //! What there is in the system: memory and processes; and the return to nothing of what lives left.
 
 use crate::sys;
+use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::fs;
 use std::time::{Duration, Instant};
@@ -14,6 +15,16 @@ pub fn free_memory() -> u64 {
     let line = text.lines().find_map(|line| line.strip_prefix("MemFree:"));
     let number = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok());
     number.unwrap_or(0)
+}
+
+/// The kernel's small objects in use, by name (/proc/slabinfo).
+pub fn objects() -> BTreeMap<String, i64> {
+    let text = fs::read_to_string("/proc/slabinfo").unwrap_or_default();
+    let line = |line: &str| {
+        let mut fields = line.split_whitespace();
+        Some((fields.next()?.to_owned(), fields.next()?.parse().ok()?))
+    };
+    text.lines().filter_map(line).collect()
 }
 
 /// How willingly the kernel ends this process where memory is short.

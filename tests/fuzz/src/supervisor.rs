@@ -63,14 +63,18 @@ pub fn run(orders: &Orders) -> Result<(), String> {
         let free = census::free_memory();
         println!("life {next}: {} calls, {free} KiB free", record.total());
         // The first batch fills the kernel's caches.
-        first.get_or_insert(free);
+        first.get_or_insert_with(|| (free, census::objects()));
     }
     report();
     println!(
         "lives ended by signals {:?}, stalled in calls {:?}",
         ends.signals, ends.stalls
     );
-    let (first, last) = (first.unwrap_or_default(), census::free_memory());
+    let ((first, objects), last) = (first.unwrap_or_default(), census::free_memory());
+    for (name, now) in census::objects() {
+        let more = now - objects.get(&name).copied().unwrap_or(0);
+        println!("  {name:24} {now:>8} in use, {more:>8} more than after the first lives");
+    }
     if last + KEPT < first {
         return Err(format!(
             "{first} KiB were free after the first lives, {last} KiB are in the end"

@@ -63,7 +63,10 @@ pub fn fill(tree: &mut Tree) {
         format!("{}\n", task::credentials::LAST_CAPABILITY),
     );
     tree.fixed("sys/kernel/ngroups_max", "65536\n");
-    tree.fixed("sys/kernel/threads-max", "32768\n");
+    tree.fixed(
+        "sys/kernel/threads-max",
+        format!("{}\n", task::tree::MAX_THREADS),
+    );
     tree.fixed("sys/kernel/overflowuid", "65534\n");
     tree.fixed("sys/kernel/overflowgid", "65534\n");
     tree.fixed("sys/kernel/randomize_va_space", "2\n");
@@ -85,6 +88,9 @@ pub fn fill(tree: &mut Tree) {
     tree.fixed("sys/fs/inotify/max_queued_events", "16384\n");
     tree.fixed("sys/net/core/somaxconn", "4096\n");
     tree.fixed("sys/crypto/fips_enabled", "0\n");
+    let mut slabs = Text::new(2, Box::new(|| Ok(slabinfo().into_bytes())));
+    slabs.mode = 0o400;
+    tree.writable("slabinfo", slabs);
     // Programs write here what the kernel does by itself; it is taken, and changes nothing.
     let mut drop_caches = Text::new(2, Box::new(|| Ok(b"0\n".to_vec())));
     drop_caches.mode = 0o200;
@@ -176,6 +182,27 @@ pub fn meminfo() -> String {
     text.push_str(
         "HugePages_Total:       0\nHugePages_Free:        0\nHugepagesize:       2048 kB\n",
     );
+    text
+}
+
+/// How many of the kernel's small objects there are, by size, in slabinfo(5)'s form.
+fn slabinfo() -> String {
+    let mut text = String::from(
+        "slabinfo - version: 2.1\n# name            <active_objs> <num_objs> <objsize> <objperslab> \
+         <pagesperslab> : tunables <limit> <batchcount> <sharedfactor> : slabdata <active_slabs> \
+         <num_slabs> <sharedavail>\n",
+    );
+    for class in ochre_hal::heap::stats() {
+        let name = format!("kmalloc-{}", class.size);
+        let each = ochre_hal::PAGE_SIZE / class.size;
+        let slabs = class.total / each;
+        let _ = writeln!(
+            text,
+            "{name:<17} {:>6} {:>6} {:>6} {each:>4} {:>4} : tunables    0    0    0 : slabdata {slabs:>6} \
+             {slabs:>6}      0",
+            class.active, class.total, class.size, 1,
+        );
+    }
     text
 }
 
