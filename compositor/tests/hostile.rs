@@ -117,6 +117,29 @@ fn a_negative_size_is_a_protocol_error() {
 }
 
 #[test]
+fn a_popup_that_hangs_on_itself_is_a_protocol_error() {
+    let (mut fixture, mut client, window) = honest();
+    for in_a_round in [false, true] {
+        let mut bad = fixture.client();
+        let popup = bad.popup(None, (0, 0));
+        popup.popup.destroy();
+        let parent = if in_a_round {
+            bad.popup(Some(&popup.xdg), (0, 0)).xdg
+        } else {
+            popup.xdg.clone()
+        };
+        let base = bad.bind::<XdgWmBase>(6);
+        let positioner = base.create_positioner(&bad.handle, ());
+        positioner.set_size(50, 50);
+        positioner.set_anchor_rect(0, 0, 1, 1);
+        let xdg = &popup.xdg;
+        xdg.get_popup(Some(&parent), &positioner, &bad.handle, ());
+        assert!(!bad.roundtrip(&mut fixture));
+    }
+    assert_unharmed(&mut fixture, &mut client, &window);
+}
+
+#[test]
 fn a_buffer_before_the_first_configure_is_a_protocol_error() {
     let (mut fixture, mut client, window) = honest();
     let mut bad = fixture.client();

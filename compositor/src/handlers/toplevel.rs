@@ -6,7 +6,7 @@ use smithay::{
         layer_map_for_output,
     },
     reexports::{
-        wayland_protocols::xdg::shell::server::xdg_toplevel::ResizeEdge,
+        wayland_protocols::xdg::shell::server::{xdg_toplevel::ResizeEdge, xdg_wm_base},
         wayland_server::{
             Resource,
             protocol::{wl_output::WlOutput, wl_seat::WlSeat, wl_surface::WlSurface},
@@ -39,6 +39,15 @@ impl XdgShellHandler for Compositor {
     }
 
     fn new_popup(&mut self, surface: PopupSurface, positioner: PositionerState) {
+        if hangs_on_itself(surface.wl_surface()) {
+            // Whoever looks for what it hangs on would look for ever.
+            forget_parent(surface.wl_surface());
+            let error = xdg_wm_base::Error::InvalidPopupParent as u32;
+            surface
+                .xdg_popup()
+                .post_error(error, "a popup is not its own parent's parent");
+            return;
+        }
         surface.with_pending_state(|state| {
             state.geometry = positioner.get_geometry();
             state.positioner = positioner;
@@ -140,6 +149,35 @@ impl XdgShellHandler for Compositor {
     fn parent_changed(&mut self, surface: ToplevelSurface) {
         self.window_renamed(surface.wl_surface());
     }
+}
+
+/// The parent of a popup, as long as it is one.
+fn parent_of(surface: &WlSurface) -> Option<WlSurface> {
+    with_states(surface, |states| {
+        let data = states.data_map.get::<XdgPopupSurfaceData>()?;
+        data.lock().ok()?.parent.clone()
+    })
+}
+
+fn forget_parent(surface: &WlSurface) {
+    with_states(surface, |states| {
+        let data = states.data_map.get::<XdgPopupSurfaceData>();
+        if let Some(mut data) = data.and_then(|data| data.lock().ok()) {
+            data.parent = None;
+        }
+    });
+}
+
+/// Whether a popup that was just made is a parent of its parents.
+fn hangs_on_itself(popup: &WlSurface) -> bool {
+    let mut above = parent_of(popup);
+    while let Some(surface) = above {
+        if surface == *popup {
+            return true;
+        }
+        above = parent_of(&surface);
+    }
+    false
 }
 
 impl Compositor {
