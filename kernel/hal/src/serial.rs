@@ -50,12 +50,14 @@ fn probe(port: usize) -> bool {
         return false;
     }
     write_register(port, INTERRUPT_ENABLE, 0);
-    // 115200 baud, 8n1, FIFOs on and empty, OUT2 (which gates the interrupt line).
+    // 115200 baud, 8n1, FIFOs on and empty, OUT2 (which gates the interrupt line). The interrupt comes
+    // with the eighth byte, or when no more came for the time of four: what a terminal sends at once (its
+    // answer to where the cursor is) is read at once, and its ESC isn't taken for a key.
     write_register(port, LINE_CONTROL, 0x80);
     write_register(port, DATA, 1);
     write_register(port, INTERRUPT_ENABLE, 0);
     write_register(port, LINE_CONTROL, 3);
-    write_register(port, FIFO_CONTROL, 7);
+    write_register(port, FIFO_CONTROL, 0x87);
     write_register(port, MODEM_CONTROL, 0xb);
     true
 }
