@@ -287,12 +287,12 @@ pub fn reboot() -> ! {
 }
 
 pub fn power_off() -> ! {
-    debug_exit(0);
     if let Some((port, value)) = acpi::sleep_register() {
         // SAFETY: the firmware's way to enter the soft-off state.
         unsafe { x86::outw(port, value) };
         time::spin_nanos(100_000_000);
     }
+    debug_exit(0);
     crate::log!("powered off, as far as this machine can");
     x86::halt_forever()
 }
