@@ -6,14 +6,17 @@
 //! as soon as the report of the command's end is here and its output is complete. A machine that
 //! ends before has panicked.
 
+use crate::desktop::MACHINES;
 use crate::guest::{Guest, Request};
 use crate::image::Recipe;
 use crate::input;
+use crate::process;
 use crate::qemu::Machine;
 use crate::reports::{self, Ending, Report};
 use crate::seat::Seat;
 use crate::setup::{self, Purpose};
 use anyhow::{Result, bail};
+use std::cell::Cell;
 use std::ffi::OsString;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -31,6 +34,8 @@ pub const STARTED: &str = "x: started after seconds ";
 /// Goes before the command's first byte on an output port (see `boot-command`): UEFI firmware
 /// takes serial ports for terminals, and writes on them until the kernel starts.
 const MARK: &[u8] = b"\0boot-command\0";
+/// How long QEMU may take to end once it has let its lines go.
+const END_PATIENCE: Duration = Duration::from_secs(2);
 /// How much of the console is kept for a panic's or a time-out's account.
 const CONSOLE_KEPT: usize = 64 << 10;
 
@@ -88,28 +93,35 @@ pub fn command(arguments: Arguments) -> Result<ExitCode> {
         input: input::is_given(),
     };
     let built = guest.build(&recipe, Some(&request))?;
-    let (mut machine, _disk) = guest.machine(&built)?;
-    if recipe.session {
-        machine.desktop(Seat::default());
-    }
-    machine.without_display();
     let timeout = arguments.timeout.map(Duration::from_secs);
     let (show, times) = (arguments.console, arguments.times);
-    watch(machine, timeout, request.input, show, times)
+    for _ in 0..MACHINES {
+        let (mut machine, _disk) = guest.machine(&built)?;
+        if recipe.session {
+            machine.desktop(Seat::default());
+        }
+        machine.without_display();
+        if let Some(status) = watch(machine, timeout, request.input, show, times)? {
+            return Ok(status);
+        }
+        process::say("   QEMU crashed before the command had started; once more");
+    }
+    bail!("QEMU crashed {MACHINES} times before the command had started");
 }
 
-/// Starts the machine, and passes on what comes until the command has ended.
+/// Starts the machine, and passes on what comes until the command has ended. No status is there
+/// where QEMU itself crashes before the command has started.
 fn watch(
     mut machine: Machine,
     timeout: Option<Duration>,
     input: bool,
     show: bool,
     times: bool,
-) -> Result<ExitCode> {
+) -> Result<Option<ExitCode>> {
     let (console, out, err) = (machine.serial()?, machine.serial()?, machine.serial()?);
     let reports = machine.serial()?;
     let start = Instant::now();
-    let running = machine.start()?;
+    let mut running = machine.start()?;
 
     let taken = match input {
         true => Some(input::send(out.try_clone()?, reports.try_clone()?)),
@@ -123,19 +135,29 @@ fn watch(
     thread::spawn(move || listen(reports, &tell));
 
     let deadline = timeout.map(|timeout| start + timeout);
+    let started = Cell::new(false);
     let outcome = follow(&events, deadline, |progress| match progress {
-        Progress::Started if times => {
-            eprintln!("{STARTED}{:.6}", start.elapsed().as_secs_f64());
+        Progress::Started => {
+            started.set(true);
+            if times {
+                eprintln!("{STARTED}{:.6}", start.elapsed().as_secs_f64());
+            }
         }
-        Progress::Started => {}
         Progress::Taken(total) => {
             // Once the input has ended, nobody wants to know.
             let _ = taken.as_ref().map(|taken| taken.send(total));
         }
     })?;
+    let crashed = matches!(outcome, Outcome::Gone) && {
+        running.expect_end(END_PATIENCE);
+        running.has_crashed()
+    };
     let complaints = running.stop();
     let console = console.join().unwrap_or_default();
-    Ok(match outcome {
+    if crashed && !started.get() {
+        return Ok(None);
+    }
+    Ok(Some(match outcome {
         Outcome::Ended(Ending::Exit(status)) => ExitCode::from(status),
         Outcome::Ended(Ending::Signal(signal)) => ExitCode::from(128 + signal),
         Outcome::TimedOut => {
@@ -153,14 +175,14 @@ fn watch(
             bail!("QEMU says: {}", complaints.trim_end());
         }
         Outcome::Gone => {
-            account(
-                "the kernel panicked, or the machine was switched off",
-                &console,
-                show,
-            );
+            let what = match crashed {
+                true => format!("QEMU itself crashed: {}", complaints.trim_end()),
+                false => "the kernel panicked, or the machine was switched off".to_owned(),
+            };
+            account(&what, &console, show);
             ExitCode::from(PANICKED)
         }
-    })
+    }))
 }
 
 /// Says what went wrong, with the console's last words where they haven't been seen.
