@@ -4,6 +4,7 @@
 //! last line of all has the sums. What failed is said where it failed.
 
 mod boot;
+mod console;
 mod desktop;
 mod guest;
 mod libc;

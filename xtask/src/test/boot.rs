@@ -1,7 +1,7 @@
 //! The guest boots, runs commands, and reports how they end.
 
 use super::guest::{BUSYBOX, exec};
-use super::{Machines, Tally};
+use super::{Machines, Tally, console};
 use crate::build::{Builder, Libc};
 use crate::paths;
 use crate::programs;
@@ -102,6 +102,7 @@ pub fn run(builder: &Builder, machines: Machines) -> Result<Tally> {
     for case in &CASES {
         tally.test(case.name, case.run(machines));
     }
+    tally.test("a shell at the serial console", console::session(machines));
     Ok(tally)
 }
 
