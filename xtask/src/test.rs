@@ -118,7 +118,7 @@ impl Suite {
             Suite::Clippy => source::clippy(),
             Suite::Unit => source::unit(),
             Suite::Ui => ui::run(&arguments.scene, arguments.update),
-            Suite::Wlcs => wlcs::run(),
+            Suite::Wlcs => wlcs::run(!arguments.suites.is_empty()),
             Suite::Libc => libc::run(builder),
             Suite::Relibc => relibc::run(builder),
             Suite::Boot => boot::run(builder, machines),
