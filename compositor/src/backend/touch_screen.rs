@@ -10,8 +10,6 @@ use crate::input::InputEvent;
 /// A finger on the screen.
 #[derive(Debug, Default)]
 struct Finger {
-    /// Shares of the screen's width and height.
-    at: (f64, f64),
     /// It was told that it is down.
     told: bool,
     moved: bool,
@@ -22,6 +20,9 @@ struct Finger {
 pub(super) struct TouchScreen {
     axes: (Axis, Axis),
     slot: i32,
+    /// Where each slot's finger was last, as shares of the screen's width and height: a coordinate that
+    /// stays the same is not told again, be it another finger's.
+    places: BTreeMap<u32, (f64, f64)>,
     fingers: BTreeMap<u32, Finger>,
     /// Fingers that left since the last report.
     lifted: Vec<u32>,
@@ -34,6 +35,7 @@ impl TouchScreen {
         Self {
             axes: (x, y),
             slot: 0,
+            places: BTreeMap::new(),
             fingers: BTreeMap::new(),
             lifted: Vec::new(),
             dropped: false,
@@ -78,22 +80,22 @@ impl TouchScreen {
             }
             return;
         }
-        let Some(finger) = self.fingers.get_mut(&slot) else {
-            return;
-        };
+        let place = self.places.entry(slot).or_default();
         match axis {
-            AbsoluteAxisCode::ABS_MT_POSITION_X => finger.at.0 = self.axes.0.share(value),
-            AbsoluteAxisCode::ABS_MT_POSITION_Y => finger.at.1 = self.axes.1.share(value),
+            AbsoluteAxisCode::ABS_MT_POSITION_X => place.0 = self.axes.0.share(value),
+            AbsoluteAxisCode::ABS_MT_POSITION_Y => place.1 = self.axes.1.share(value),
             _ => return,
         }
-        finger.moved = true;
+        if let Some(finger) = self.fingers.get_mut(&slot) {
+            finger.moved = true;
+        }
     }
 
     fn report(&mut self, out: &mut Vec<InputEvent>) {
         let lifted = self.lifted.drain(..);
         out.extend(lifted.map(|finger| InputEvent::TouchUp { finger }));
         for (&finger, state) in &mut self.fingers {
-            let (x, y) = state.at;
+            let (x, y) = self.places.get(&finger).copied().unwrap_or_default();
             let moved = std::mem::take(&mut state.moved);
             if !std::mem::replace(&mut state.told, true) {
                 out.push(InputEvent::TouchDown { finger, x, y });
@@ -191,6 +193,16 @@ mod tests {
             y: 1.0,
         };
         assert_eq!(again, [InputEvent::TouchUp { finger }, down]);
+    }
+
+    #[test]
+    fn a_finger_that_comes_down_beside_where_the_last_one_was_is_told_less() {
+        let mut screen = screen();
+        play(&mut screen, &[(ID, 1), (X, 500), (Y, 250)]);
+        play(&mut screen, &[(ID, -1)]);
+        let (finger, x, y) = (0, 0.5, 0.75);
+        let down = InputEvent::TouchDown { finger, x, y };
+        assert_eq!(play(&mut screen, &[(ID, 2), (Y, 750)]), [down]);
     }
 
     #[test]
