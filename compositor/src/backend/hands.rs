@@ -1,7 +1,10 @@
 //! What a device's reports mean: a mouse is accelerated, switches are debounced, a touchpad's contacts
 //! become motion, taps and gestures. The meanings are [`ochre_pointer`]'s.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use evdev::{AbsoluteAxisCode, EventSummary, InputEvent as RawEvent, KeyCode, SynchronizationCode};
 use ochre_pointer::{Acceleration, Button, Contact, Debounce, Meaning, Pad, Report, Touchpad};
@@ -220,7 +223,10 @@ struct Slots {
     pad: Pad,
     axes: (Axis, Axis),
     slot: i32,
+    /// What was said of each slot last: what stays the same is not told again, be it another contact's.
     contacts: BTreeMap<i32, Contact>,
+    /// Slots whose contact touches.
+    touching: BTreeSet<i32>,
     pressed: bool,
     dropped: bool,
 }
@@ -237,6 +243,7 @@ impl Slots {
             axes: (x, y),
             slot: 0,
             contacts: BTreeMap::new(),
+            touching: BTreeSet::new(),
             pressed: false,
             dropped: false,
         }
@@ -246,13 +253,15 @@ impl Slots {
         match event.destructure() {
             EventSummary::Synchronization(_, SynchronizationCode::SYN_DROPPED, _) => {
                 // What touches now is not known: all is lifted until it says so again.
-                self.contacts.clear();
+                self.touching.clear();
                 self.dropped = true;
             }
             EventSummary::Synchronization(_, SynchronizationCode::SYN_REPORT, _) => {
                 self.dropped = false;
                 let report = Report {
-                    contacts: self.contacts.values().copied().collect(),
+                    contacts: (self.touching.iter())
+                        .filter_map(|slot| self.contacts.get(slot).copied())
+                        .collect(),
                     pressed: self.pressed,
                 };
                 let meanings = self.touchpad.report(&report, now);
@@ -273,26 +282,22 @@ impl Slots {
         if !(0..MOST_SLOTS).contains(&self.slot) {
             return;
         }
-        if axis == AbsoluteAxisCode::ABS_MT_TRACKING_ID {
-            if value < 0 {
-                self.contacts.remove(&self.slot);
-            } else {
-                let new = Contact {
-                    id: value,
-                    x: 0.0,
-                    y: 0.0,
-                    breadth: 0.0,
-                    palm: false,
-                };
-                self.contacts.insert(self.slot, new);
-            }
-            return;
-        }
-        let Some(contact) = self.contacts.get_mut(&self.slot) else {
-            return;
-        };
+        let contact = self.contacts.entry(self.slot).or_insert(Contact {
+            id: 0,
+            x: 0.0,
+            y: 0.0,
+            breadth: 0.0,
+            palm: false,
+        });
         let (x, y) = self.axes;
         match axis {
+            AbsoluteAxisCode::ABS_MT_TRACKING_ID if value < 0 => {
+                self.touching.remove(&self.slot);
+            }
+            AbsoluteAxisCode::ABS_MT_TRACKING_ID => {
+                contact.id = value;
+                self.touching.insert(self.slot);
+            }
             AbsoluteAxisCode::ABS_MT_POSITION_X => contact.x = x.place(value, self.pad.width),
             AbsoluteAxisCode::ABS_MT_POSITION_Y => contact.y = y.place(value, self.pad.height),
             // Only a pad that knows millimetres knows how broad a contact is.
@@ -389,6 +394,20 @@ mod tests {
     }
 
     #[test]
+    fn a_finger_that_comes_down_where_the_last_one_was_does_not_leap() {
+        let mut hands = Hands::touchpad(AXIS, AXIS);
+        let down = [(ABS, ID, 7), (ABS, X, 500), (ABS, Y, 300), SYN];
+        play(&mut hands, 0, &down);
+        play(&mut hands, 500, &[(ABS, ID, -1), SYN]);
+        play(&mut hands, 1000, &[(ABS, ID, 8), (ABS, X, 510), SYN]);
+        let out = play(&mut hands, 1010, &[(ABS, Y, 340), SYN]);
+        assert!(matches!(out[..], [InputEvent::Motion { dx, dy }] if dx == 0.0 && dy > 0.0));
+        let small =
+            |event: &InputEvent| matches!(event, InputEvent::Motion { dy, .. } if *dy < 100.0);
+        assert!(out.iter().all(small));
+    }
+
+    #[test]
     fn a_tap_s_release_comes_by_its_deadline() {
         let mut hands = Hands::touchpad(AXIS, AXIS);
         play(
@@ -444,7 +463,7 @@ mod tests {
             );
             assert!(out.is_empty());
         }
-        assert!(hands.pad.unwrap().contacts.is_empty());
+        assert!(hands.pad.unwrap().touching.is_empty());
     }
 
     #[test]
