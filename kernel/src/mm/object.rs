@@ -82,8 +82,8 @@ pub struct MemoryObject {
     writers: AtomicIsize,
     /// What its pages are taken from.
     allowance: Option<Arc<Allowance>>,
-    /// Address spaces that map it shared: truncation unmaps there.
-    spaces: SpinLock<Vec<Weak<AddressSpace>>>,
+    /// Address spaces that map it, by their id: truncation unmaps there.
+    spaces: SpinLock<BTreeMap<u64, Weak<AddressSpace>>>,
 }
 
 fn pages_of(bytes: u64) -> u64 {
@@ -109,7 +109,7 @@ impl MemoryObject {
             loaded: WaitQueue::new(),
             writers: AtomicIsize::new(0),
             allowance,
-            spaces: SpinLock::new(lock_order::OBJECT, Vec::new()),
+            spaces: SpinLock::new(lock_order::OBJECT, BTreeMap::new()),
         })
     }
 
@@ -469,7 +469,8 @@ impl MemoryObject {
             *dirty = true;
         }
         drop(pages);
-        self.unmap_everywhere(first, u64::MAX);
+        // Private copies go, too.
+        self.unmap_everywhere(first, u64::MAX, &|_, _| true);
         self.loaded.wake_all(Events::all());
         drop(dropped);
         Ok(())
@@ -489,21 +490,20 @@ impl MemoryObject {
                 *dirty = true;
             }
         }
-        let mut dropped = Vec::new();
-        if first < last {
-            let indices: Vec<u64> = pages.slots.range(first..last).map(|(&i, _)| i).collect();
-            for index in indices {
-                if let Some(slot) = pages.slots.remove(&index) {
-                    pages.present -= u64::from(matches!(slot, Slot::Present { .. }));
-                    dropped.push(slot);
-                }
-            }
+        if first >= last {
+            return;
         }
+        let mut dropped = pages.slots.split_off(&first);
+        let mut kept = dropped.split_off(&last);
+        pages.slots.append(&mut kept);
+        let gone = dropped
+            .values()
+            .filter(|s| matches!(s, Slot::Present { .. }))
+            .count() as u64;
+        pages.present -= gone;
         drop(pages);
-        self.release(dropped.len() as u64);
-        if first < last {
-            self.unmap_everywhere(first, last);
-        }
+        self.release(gone);
+        self.unmap_dropped(first, last, &dropped);
     }
 
     /// Brings all pages of the range into memory, or none that isn't there: fallocate.
@@ -638,31 +638,44 @@ impl MemoryObject {
             .filter(|(_, s)| matches!(s, Slot::Present { dirty: false, .. }))
             .map(|(&i, _)| i)
             .collect();
-        let mut dropped = Vec::new();
+        let mut dropped = BTreeMap::new();
         for index in clean {
-            dropped.extend(pages.slots.remove(&index));
-            pages.present -= 1;
+            if let Some(slot) = pages.slots.remove(&index) {
+                dropped.insert(index, slot);
+                pages.present -= 1;
+            }
         }
         drop(pages);
-        self.unmap_everywhere(first, last);
+        self.unmap_dropped(first, last, &dropped);
     }
 
-    /// Registers a shared mapping's address space, for truncation.
+    /// Registers a mapping's address space, for truncation.
     pub fn attach(&self, space: &Arc<AddressSpace>) {
-        let mut spaces = self.spaces.lock();
-        let new = Arc::downgrade(space);
-        if spaces.iter().any(|s| s.ptr_eq(&new)) {
+        if self.is_device() {
             return;
         }
-        spaces.retain(|s| s.strong_count() > 0);
-        spaces.push(new);
+        let mut spaces = self.spaces.lock();
+        if spaces.contains_key(&space.id()) {
+            return;
+        }
+        // Those that unmapped it before they ended are still listed: looked for now and then.
+        if spaces.len().is_power_of_two() {
+            spaces.retain(|_, space| space.strong_count() > 0);
+        }
+        spaces.insert(space.id(), Arc::downgrade(space));
+    }
+
+    /// The address space has no more mappings.
+    pub fn detach(&self, space: &AddressSpace) {
+        let gone = self.spaces.lock().remove(&space.id());
+        drop(gone);
     }
 
     fn each_space(&self, mut each: impl FnMut(&AddressSpace)) {
         let spaces: Vec<_> = self
             .spaces
             .lock()
-            .iter()
+            .values()
             .filter_map(Weak::upgrade)
             .collect();
         for space in spaces {
@@ -670,8 +683,18 @@ impl MemoryObject {
         }
     }
 
-    fn unmap_everywhere(&self, first: u64, last: u64) {
-        self.each_space(|space| space.unmap_object(self, first, last));
+    /// Takes the pages `[first, last)` out of all page tables: of private mappings those that `gone`
+    /// picks.
+    fn unmap_everywhere(&self, first: u64, last: u64, gone: &dyn Fn(u64, &Frame) -> bool) {
+        self.each_space(|space| space.unmap_object(self, first, last, gone));
+    }
+
+    /// Takes pages that the object has dropped out of all page tables, but leaves the copies that
+    /// private mappings have made of them.
+    fn unmap_dropped(&self, first: u64, last: u64, dropped: &BTreeMap<u64, Slot>) {
+        self.unmap_everywhere(first, last, &|index, shown| {
+            matches!(dropped.get(&index), Some(Slot::Present { frame, .. }) if frame.same(shown))
+        });
     }
 
     fn protect_everywhere(&self, first: u64, last: u64) {

@@ -14,6 +14,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use ochre_hal::frame::Frame;
 use ochre_hal::paging::{PageTable, Perms};
 use ochre_hal::sync::{SpinGuard, SpinLock};
 use ochre_hal::{PAGE_SIZE, USER_END};
@@ -61,6 +62,13 @@ pub struct Inner {
     hint: usize,
     /// Pages of all mappings together.
     pub total: usize,
+}
+
+/// Addresses that show an object, from its page number `page` on.
+struct Shown {
+    at: Range<usize>,
+    page: u64,
+    shared: bool,
 }
 
 impl AddressSpace {
@@ -132,9 +140,7 @@ impl AddressSpace {
                 }
                 inner.total += mapping.size() / PAGE_SIZE;
                 inner.maps.insert(start, mapping.clone());
-                if let (true, Backing::Object(object, _)) = (mapping.shared, &mapping.backing) {
-                    object.object().attach(&child);
-                }
+                child.attach(mapping);
                 let private = matches!(mapping.backing, Backing::Anonymous)
                     || mapping.flags.contains(Flags::COPIED);
                 if private && !mapping.shared && !mapping.flags.contains(Flags::WIPE_ON_FORK) {
@@ -161,6 +167,11 @@ impl AddressSpace {
         inner.table.clear();
         inner.total = 0;
         drop(inner);
+        for mapping in maps.values() {
+            if let Backing::Object(object, _) = &mapping.backing {
+                object.object().detach(self);
+            }
+        }
         drop(maps);
         self.set_program(None);
     }
@@ -171,21 +182,37 @@ impl AddressSpace {
         drop(old);
     }
 
-    /// Takes the pages `[first, last)` of `object` out of the page table, where mapped shared.
-    pub fn unmap_object(&self, object: &MemoryObject, first: u64, last: u64) {
+    /// Takes the pages `[first, last)` of `object` out of the page table: of private mappings those
+    /// that `gone` picks by their number and what is mapped there, which may be a copy.
+    pub fn unmap_object(
+        &self,
+        object: &MemoryObject,
+        first: u64,
+        last: u64,
+        gone: &dyn Fn(u64, &Frame) -> bool,
+    ) {
         let mut inner = self.lock();
-        for range in inner.ranges_of(object, first, last) {
-            inner.table.unmap(range);
+        for Shown { at, page, shared } in inner.ranges_of(object, first, last) {
+            if shared {
+                inner.table.unmap(at);
+            } else {
+                let start = at.start;
+                inner.table.unmap_where(at, |va, frame| {
+                    gone(page + ((va - start) / PAGE_SIZE) as u64, frame)
+                });
+            }
         }
     }
 
     /// Takes the right to write away from the pages `[first, last)` of `object`.
     pub fn write_protect_object(&self, object: &MemoryObject, first: u64, last: u64) {
         let mut inner = self.lock();
-        for range in inner.ranges_of(object, first, last) {
-            inner
-                .table
-                .protect_with(range, |_, perms| perms - Perms::WRITE);
+        for shown in inner.ranges_of(object, first, last) {
+            if shown.shared {
+                inner
+                    .table
+                    .protect_with(shown.at, |_, perms| perms - Perms::WRITE);
+            }
         }
     }
 
@@ -201,7 +228,7 @@ impl AddressSpace {
     }
 
     pub(super) fn attach(self: &Arc<Self>, mapping: &Mapping) {
-        if let (true, Backing::Object(object, _)) = (mapping.shared, &mapping.backing) {
+        if let Backing::Object(object, _) = &mapping.backing {
             object.object().attach(self);
         }
     }
@@ -247,14 +274,14 @@ impl Inner {
         (addr < mapping.end).then_some(mapping)
     }
 
-    /// The addresses that show the pages `[first, last)` of `object` by shared mappings.
-    fn ranges_of(&self, object: &MemoryObject, first: u64, last: u64) -> Vec<Range<usize>> {
+    /// Where the pages `[first, last)` of `object` are mapped.
+    fn ranges_of(&self, object: &MemoryObject, first: u64, last: u64) -> Vec<Shown> {
         let mut ranges = Vec::new();
         for mapping in self.maps.values() {
             let Backing::Object(backing, offset) = &mapping.backing else {
                 continue;
             };
-            if !mapping.shared || !core::ptr::eq(&**backing.object(), object) {
+            if !core::ptr::eq(&**backing.object(), object) {
                 continue;
             }
             let from = offset / PAGE_SIZE as u64;
@@ -262,7 +289,11 @@ impl Inner {
             let (a, b) = (first.max(from), last.min(to));
             if a < b {
                 let at = |page: u64| mapping.start + (page - from) as usize * PAGE_SIZE;
-                ranges.push(at(a)..at(b));
+                ranges.push(Shown {
+                    at: at(a)..at(b),
+                    page: a,
+                    shared: mapping.shared,
+                });
             }
         }
         ranges

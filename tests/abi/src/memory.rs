@@ -31,6 +31,7 @@ pub fn run() {
     moving();
     advising();
     files();
+    shrinking();
     break_value();
     across_fork();
 }
@@ -346,6 +347,54 @@ fn files() {
     let zero = sys!(SYS_open, c"/dev/zero", O_RDWR, 0);
     let zeroes = sys!(SYS_mmap, 0, PAGE, RW, MAP_PRIVATE, zero, 0);
     show!("zeroes", "{} {}", zeroes.outcome(), get(zeroes, 10));
+}
+
+/// What a private mapping shows when its file loses pages: cutting takes copies too, a hole doesn't.
+fn shrinking() {
+    let fd = sys!(SYS_open, c"shrinking", O_RDWR | O_CREAT, 0o644);
+    let bytes = [7_u8; 4 * PAGE];
+    let fill = || sys!(SYS_pwrite64, fd, bytes.as_ptr(), bytes.len(), 0);
+    let seen = |base| {
+        let pages: Vec<u8> = (0..4).map(|page| get(base, page * PAGE)).collect();
+        format!("{pages:?}")
+    };
+    fill();
+    let private = sys!(SYS_mmap, 0, 4 * PAGE, RW, MAP_PRIVATE, fd, 0);
+    put(private, 0, 1);
+    put(private, 2 * PAGE, 2);
+    show!("own copies", seen(private));
+    sys!(SYS_ftruncate, fd, PAGE);
+    show!(
+        "own copy cut away",
+        child::run(|| i32::from(get(private, 2 * PAGE)))
+    );
+    sys!(SYS_ftruncate, fd, 4 * PAGE);
+    show!("cut and grown", seen(private));
+    fill();
+    show!("and filled", seen(private));
+    put(private, 2 * PAGE, 2);
+    let (mut ready, mut go) = ([0; 2], [0; 2]);
+    sys!(SYS_pipe2, ready.as_mut_ptr(), 0);
+    sys!(SYS_pipe2, go.as_mut_ptr(), 0);
+    let mut byte = [0_u8; 1];
+    let pid = child::fork(|| {
+        sys!(SYS_write, ready[1], c"r", 1);
+        sys!(SYS_read, go[0], [0_u8; 1].as_mut_ptr(), 1);
+        println!("a child's: {}", seen(private));
+        0
+    });
+    sys!(SYS_read, ready[0], byte.as_mut_ptr(), 1);
+    sys!(SYS_ftruncate, fd, PAGE);
+    sys!(SYS_ftruncate, fd, 4 * PAGE);
+    sys!(SYS_write, go[1], c"g", 1);
+    show!("cut under a child", child::wait(pid));
+    fill();
+    put(private, 2 * PAGE, 3);
+    get(private, PAGE);
+    let hole = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+    show!("a hole", sys!(SYS_fallocate, fd, hole, PAGE, 3 * PAGE));
+    show!("copies beside a hole", seen(private));
+    sys::close_all(&[fd.value(), ready[0], ready[1], go[0], go[1]]);
 }
 
 fn break_value() {

@@ -258,6 +258,22 @@ impl PageTable {
             .visit(range, |va, slot| gather.add(va, slot.swap(Pte::EMPTY)));
     }
 
+    /// Takes out the range's pages of RAM whose frames `choose` picks.
+    pub fn unmap_where(
+        &mut self,
+        range: Range<usize>,
+        mut choose: impl FnMut(usize, &Frame) -> bool,
+    ) {
+        check(&range);
+        self.tables.split_ends(&range);
+        let mut gather = Gather::new(&self.root);
+        self.tables.visit(range, |va, slot| {
+            if borrowed(slot.load()).is_some_and(|frame| choose(va, &frame)) {
+                gather.add(va, slot.swap(Pte::EMPTY));
+            }
+        });
+    }
+
     /// Takes everything out. All CPUs leave the space first, so that no TLB needs to be told of
     /// each page.
     pub fn clear(&mut self) {
