@@ -4,7 +4,9 @@ use super::exec::calls as exec;
 use super::identity::{self, Kind};
 use super::seccomp::calls as seccomp;
 use super::signal::calls as signals;
-use super::{clock, clone, exit, futex, misc, pidfd, resources, scheduling, signal, tree, wait};
+use super::{
+    clock, clone, exit, futex, misc, pidfd, resources, scheduling, signal, timex, tree, wait,
+};
 use crate::errno::{Errno, Result};
 use crate::linux::general as nr;
 use crate::mm::uptr::UserPtr;
@@ -68,6 +70,8 @@ pub fn dispatch(ctx: &mut SyscallCtx<'_>, number: u32, args: Args) -> Answer {
         nr::__NR_clock_gettime => clock::gettime(ctx, a, b),
         nr::__NR_clock_getres => clock::getres(ctx, a, b),
         nr::__NR_clock_settime => clock::settime(ctx, a, b),
+        nr::__NR_adjtimex => timex::adjtimex(ctx, a),
+        nr::__NR_clock_adjtime => timex::clock_adjtime(ctx, a, b),
         nr::__NR_gettimeofday => clock::gettimeofday(a, b),
         nr::__NR_time => clock::time(a),
         nr::__NR_setitimer => clock::setitimer(ctx, a, b, c),

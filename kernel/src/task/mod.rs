@@ -23,6 +23,7 @@ pub mod session;
 pub mod signal;
 pub mod thread;
 pub mod timers;
+mod timex;
 pub mod trace;
 pub mod tree;
 mod wait;

@@ -66,6 +66,7 @@ pub fn run() {
     cpu_time();
     by_cpu_time();
     limited();
+    adjusting();
 }
 
 fn sleeping() {
@@ -555,6 +556,46 @@ fn short_periods(take: &impl Fn() -> String) {
     show!("silently again", "{} {}", left[0], left[2] >= 90);
     show!("silent overrun", sys!(SYS_timer_getoverrun, silent));
     sys!(SYS_timer_delete, silent);
+}
+
+/// adjtimex, by the places of its structure: modes, offset, frequency, status, tolerance, tick.
+fn adjusting() {
+    let mut timex = [0_u64; 26];
+    let ask = |timex: &mut [u64; 26], modes: u64| {
+        timex[0] = modes;
+        sys!(SYS_adjtimex, timex.as_mut_ptr()).outcome()
+    };
+    show!("ask", ask(&mut timex, 0));
+    show!("tolerance and tick", "{} {}", timex[8], timex[11]);
+    show!(
+        "its time",
+        now(CLOCK_REALTIME).is_ok_and(|t| (t / 1_000_000_000 - i128::from(timex[9])).abs() <= 1)
+    );
+    show!("ask what is left", ask(&mut timex, 0xa001));
+    show!("an adjustment that is none", ask(&mut timex, 0x8000));
+    timex[11] = 5;
+    show!("a short tick", ask(&mut timex, 0x4000));
+    timex[10] = 1_000_000;
+    show!("a wrong offset", ask(&mut timex, 0x100));
+    show!(
+        "of another clock",
+        sys!(SYS_clock_adjtime, CLOCK_MONOTONIC, timex.as_mut_ptr())
+    );
+    show!(
+        "of no clock",
+        sys!(SYS_clock_adjtime, 99, timex.as_mut_ptr())
+    );
+    show!("from nowhere", sys!(SYS_adjtimex, 8));
+    show!(
+        "as a user",
+        crate::child::run(|| {
+            sys!(SYS_setresuid, 1000, 1000, 1000);
+            println!("asking: {}", ask(&mut timex, 0));
+            println!("saying: {}", ask(&mut timex, 0x10));
+            println!("adjusting: {}", ask(&mut timex, 0x8001));
+            0
+        })
+    );
 }
 
 fn limited() {
