@@ -56,6 +56,10 @@ impl File for MemoryDevice {
         true
     }
 
+    fn ignores_seek(&self) -> bool {
+        true
+    }
+
     fn memory(&self, _offset: u64, len: usize, _write: bool) -> Result<(Arc<MemoryObject>, u64)> {
         match self.kind {
             Kind::Zero => Ok((MemoryObject::anonymous(len as u64), 0)),

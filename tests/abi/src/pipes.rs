@@ -225,6 +225,12 @@ fn splicing() {
     }];
     show!("vmsplice", sys!(SYS_vmsplice, one[1], part.as_ptr(), 1, 0));
     show!("contents", read(one[0], 10));
+    show!(
+        "vmsplice wrongly",
+        sys!(SYS_vmsplice, one[1], part.as_ptr(), 1, 0x10)
+    );
+    show!("tee wrongly", sys!(SYS_tee, one[0], other[1], 3, 0x10));
+    show!("tee of nothing", sys!(SYS_tee, 99, 99, 0, 0));
     show!("tee of a file", sys!(SYS_tee, file, one[1], 1, 0));
     close(one);
     close(other);

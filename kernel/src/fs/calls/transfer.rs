@@ -16,6 +16,10 @@ use alloc::vec::Vec;
 const BUFFER: usize = 64 << 10;
 const TRANSFER_MAX: usize = 0x7fff_f000;
 
+/// What splice, tee and vmsplice know.
+const SPLICE_FLAGS: u32 =
+    raw::SPLICE_F_MOVE | raw::SPLICE_F_NONBLOCK | raw::SPLICE_F_MORE | raw::SPLICE_F_GIFT;
+
 pub fn dispatch(ctx: &mut SyscallCtx<'_>, number: u32, a: Args) -> Answer {
     Some(match number {
         raw::__NR_sendfile => sendfile(ctx, a[0], a[1], a[2], a[3]),
@@ -229,10 +233,8 @@ fn copy_file_range(ctx: &SyscallCtx<'_>, a: Args) -> Result<usize> {
 }
 
 fn splice(ctx: &SyscallCtx<'_>, a: Args) -> Result<usize> {
-    let known =
-        raw::SPLICE_F_MOVE | raw::SPLICE_F_NONBLOCK | raw::SPLICE_F_MORE | raw::SPLICE_F_GIFT;
     let flags = a[5] as u32;
-    if flags & !known != 0 {
+    if flags & !SPLICE_FLAGS != 0 {
         return Err(Errno::EINVAL);
     }
     if a[4] == 0 {
@@ -284,6 +286,12 @@ fn splice(ctx: &SyscallCtx<'_>, a: Args) -> Result<usize> {
 }
 
 fn tee(ctx: &SyscallCtx<'_>, input: usize, out: usize, count: usize, flags: u32) -> Result<usize> {
+    if flags & !SPLICE_FLAGS != 0 {
+        return Err(Errno::EINVAL);
+    }
+    if count == 0 {
+        return Ok(0);
+    }
     let (input, out) = (file_of(ctx, input)?, file_of(ctx, out)?);
     if !input.readable() || !out.writable() {
         return Err(Errno::EBADF);
@@ -313,6 +321,9 @@ fn vmsplice(
     count: usize,
     flags: u32,
 ) -> Result<usize> {
+    if flags & !SPLICE_FLAGS != 0 {
+        return Err(Errno::EINVAL);
+    }
     let open = file_of(ctx, fd)?;
     open.downcast::<PipeEnd>().ok_or(Errno::EBADF)?;
     let ranges = vector_of(addr, count)?;

@@ -83,6 +83,7 @@ pub fn fill(tree: &mut Tree) {
     tree.fixed("sys/fs/nr_open", "1048576\n");
     tree.fixed("sys/fs/file-max", "9223372036854775807\n");
     tree.fixed("sys/fs/pipe-max-size", "1048576\n");
+    tree.fixed("sys/fs/dir-notify-enable", "1\n");
     tree.fixed("sys/fs/inotify/max_user_watches", "65536\n");
     tree.fixed("sys/fs/inotify/max_user_instances", "128\n");
     tree.fixed("sys/fs/inotify/max_queued_events", "16384\n");
