@@ -1,19 +1,24 @@
-//! Device events: the kernel's netlink multicast that udev and libudev users listen to
-//! (NETLINK_KOBJECT_UEVENT, `lib/kobject_uevent.c`). Servers send, sockets of group 1 receive; a
-//! listener that does not read loses events, as on Linux (ENOBUFS once).
+//! Device events: the netlink multicast that udev and libudev users listen to
+//! (NETLINK_KOBJECT_UEVENT, `lib/kobject_uevent.c`). What servers announce goes to group 1; the
+//! other groups belong to privileged programs, of which udev's is the second. A listener that does
+//! not read loses events, as on Linux (ENOBUFS once).
 
 use crate::errno::{Errno, Result};
 use crate::file::{Events, File, Io};
-use crate::ipc::socket::{Incoming, MessageFlags, Outgoing, Socket};
+use crate::ipc::socket::{Control, Incoming, MessageFlags, Outgoing, PeerCredentials, Socket};
 use crate::ipc::wait_for;
 use crate::linux::net as raw;
 use crate::lock_order;
+use crate::sched;
 use crate::sched::wait::WaitQueue;
+use crate::task::credentials::Capabilities;
 use crate::uio::Dest;
 use alloc::collections::VecDeque;
 use alloc::sync::{Arc, Weak};
+use alloc::vec;
 use alloc::vec::Vec;
 use core::any::Any;
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use ochre_hal::sync::SpinLock;
 
 /// `NETLINK_KOBJECT_UEVENT`.
@@ -21,11 +26,25 @@ pub const PROTOCOL: u32 = 15;
 /// Events that wait at one socket.
 const QUEUE_MAX: usize = 256;
 const ADDRESS_LEN: usize = 12;
+/// The group that the kernel sends to.
+const KERNEL_GROUP: u32 = 1;
+/// A longer event of a program is refused.
+const EVENT_MAX: usize = 16 << 10;
+
+/// An event under way, and who sent it to which groups.
+struct Event {
+    text: Vec<u8>,
+    groups: u32,
+    /// The sending socket's; 0 for the kernel, and so no socket's.
+    port: u32,
+    sender: PeerCredentials,
+}
 
 struct State {
     groups: u32,
+    /// Unique among these sockets; 0 until it is bound.
     port: u32,
-    queue: VecDeque<Arc<[u8]>>,
+    queue: VecDeque<Arc<Event>>,
     /// Events were lost since the last read.
     overflowed: bool,
 }
@@ -33,20 +52,41 @@ struct State {
 /// A listener's socket.
 pub struct UeventSocket {
     kind: u32,
+    passes_credentials: AtomicBool,
     state: SpinLock<State>,
     arrived: WaitQueue,
 }
 
 static LISTENERS: SpinLock<Vec<Weak<UeventSocket>>> = SpinLock::new(lock_order::SOCKET, Vec::new());
 
-/// Sends an event to all listeners.
+/// Sends what a server says of its device to all listeners, with the number that orders events.
 pub fn broadcast(event: &[u8]) {
+    static SEQUENCE: AtomicU64 = AtomicU64::new(1);
+    let number = SEQUENCE.fetch_add(1, Ordering::Relaxed);
+    let mut text = event.to_vec();
+    if text.last() != Some(&0) {
+        text.push(0);
+    }
+    text.extend_from_slice(alloc::format!("SEQNUM={number}\0").as_bytes());
+    send(Event {
+        text,
+        groups: KERNEL_GROUP,
+        port: 0,
+        sender: PeerCredentials {
+            pid: 0,
+            uid: 0,
+            gid: 0,
+        },
+    });
+}
+
+fn send(event: Event) {
     let listeners: Vec<_> = {
         let mut list = LISTENERS.lock();
         list.retain(|l| l.strong_count() > 0);
         list.iter().filter_map(Weak::upgrade).collect()
     };
-    let event: Arc<[u8]> = Arc::from(event);
+    let event = Arc::new(event);
     for listener in listeners {
         listener.deliver(&event);
     }
@@ -62,6 +102,19 @@ fn address(port: u32, groups: u32) -> Vec<u8> {
     bytes
 }
 
+/// Port and groups of a sockaddr_nl.
+fn parse(address: &[u8]) -> Result<(u32, u32)> {
+    let word = |at: usize| {
+        let bytes = address.get(at..at + 4).and_then(|b| b.try_into().ok());
+        bytes.map(u32::from_ne_bytes).ok_or(Errno::EINVAL)
+    };
+    let family = address.get(..2).and_then(|b| b.try_into().ok());
+    if family.map(u16::from_ne_bytes) != Some(raw::AF_NETLINK as u16) {
+        return Err(Errno::EINVAL);
+    }
+    Ok((word(4)?, word(8)?))
+}
+
 impl UeventSocket {
     /// A socket of AF_NETLINK, `kind` being SOCK_RAW or SOCK_DGRAM.
     pub fn new(kind: u32) -> Arc<UeventSocket> {
@@ -73,6 +126,7 @@ impl UeventSocket {
         };
         let socket = Arc::new(UeventSocket {
             kind,
+            passes_credentials: AtomicBool::new(false),
             state: SpinLock::new(lock_order::SOCKET_PEER, state),
             arrived: WaitQueue::new(),
         });
@@ -80,10 +134,37 @@ impl UeventSocket {
         socket
     }
 
-    fn deliver(&self, event: &Arc<[u8]>) {
+    /// Takes a port unless it has one: `wanted`, or if that is 0 the process's number, or where
+    /// that is taken one that no process has. Linux lets a bound socket keep its port only.
+    fn claim(&self, wanted: u32) -> Result<u32> {
+        let listeners = LISTENERS.lock();
+        let taken = |port: u32| {
+            let others = listeners.iter().filter_map(Weak::upgrade);
+            others
+                .filter(|other| !core::ptr::eq(&**other, self))
+                .any(|other| other.state.lock().port == port)
+        };
+        let own = self.state.lock().port;
+        let port = match (own, wanted) {
+            (0, 0) => {
+                let pid = sched::current().process().pid;
+                // From −4097 downwards, as on Linux.
+                let mut free = core::iter::once(pid).chain((0..u32::MAX - 4096).rev());
+                free.find(|port| !taken(*port)).ok_or(Errno::EADDRINUSE)?
+            }
+            (0, wanted) if taken(wanted) => return Err(Errno::EADDRINUSE),
+            (0, wanted) => wanted,
+            (own, wanted) if wanted == 0 || wanted == own => own,
+            _ => return Err(Errno::EINVAL),
+        };
+        self.state.lock().port = port;
+        Ok(port)
+    }
+
+    fn deliver(&self, event: &Arc<Event>) {
         {
             let mut state = self.state.lock();
-            if state.groups & 1 == 0 {
+            if state.port == event.port && event.port != 0 || state.groups & event.groups == 0 {
                 return;
             }
             if state.queue.len() >= QUEUE_MAX {
@@ -102,25 +183,9 @@ impl Socket for UeventSocket {
     }
 
     fn bind(&self, address: &[u8]) -> Result {
-        let word = |at: usize| {
-            let bytes = address.get(at..at + 4).and_then(|b| b.try_into().ok());
-            bytes.map(u32::from_ne_bytes).ok_or(Errno::EINVAL)
-        };
-        let family = address
-            .get(..2)
-            .and_then(|b| b.try_into().ok())
-            .map(u16::from_ne_bytes);
-        if family != Some(raw::AF_NETLINK as u16) {
-            return Err(Errno::EINVAL);
-        }
-        let (port, groups) = (word(4)?, word(8)?);
-        let mut state = self.state.lock();
-        state.port = if port == 0 {
-            crate::sched::current().process().pid
-        } else {
-            port
-        };
-        state.groups = groups;
+        let (port, groups) = parse(address)?;
+        self.claim(port)?;
+        self.state.lock().groups = groups;
         Ok(())
     }
 
@@ -136,9 +201,36 @@ impl Socket for UeventSocket {
         Err(Errno::EOPNOTSUPP)
     }
 
-    fn send(&self, _message: Outgoing<'_, '_>, _nonblock: bool) -> Result<usize> {
-        // Only the kernel speaks in this protocol here.
-        Err(Errno::EPERM)
+    fn send(&self, message: Outgoing<'_, '_>, _nonblock: bool) -> Result<usize> {
+        let thread = sched::current();
+        let credentials = thread.process().credentials();
+        if !credentials.can(Capabilities::NET_ADMIN) {
+            return Err(Errno::EPERM);
+        }
+        let (port, groups) = parse(message.address)?;
+        if port != 0 || groups == 0 {
+            // Nobody answers at a port: events are for groups.
+            return Err(Errno::ECONNREFUSED);
+        }
+        let length = message.data.remaining();
+        if length > EVENT_MAX {
+            return Err(Errno::EMSGSIZE);
+        }
+        let mut text = vec![0; length];
+        message.data.take(&mut text)?;
+        let pid = thread.process().pid;
+        let port = self.claim(0)?;
+        send(Event {
+            text,
+            groups,
+            port,
+            sender: PeerCredentials {
+                pid,
+                uid: credentials.uid.effective,
+                gid: credentials.gid.effective,
+            },
+        });
+        Ok(length)
     }
 
     fn receive(&self, dst: &mut Dest<'_>, flags: MessageFlags, nonblock: bool) -> Result<Incoming> {
@@ -155,22 +247,26 @@ impl Socket for UeventSocket {
             };
             first.map(Ok)
         })??;
-        let len = event.len().min(dst.remaining());
-        dst.put(&event[..len])?;
-        let cut = len < event.len();
+        let text = &event.text;
+        let len = text.len().min(dst.remaining());
+        dst.put(&text[..len])?;
+        let cut = len < text.len();
         Ok(Incoming {
             bytes: if flags.contains(MessageFlags::TRUNCATED) {
-                event.len()
+                text.len()
             } else {
                 len
             },
-            address: address(0, 1),
+            address: address(event.port, event.groups),
+            control: Control {
+                credentials: self.passes_credentials().then_some(event.sender),
+                ..Control::default()
+            },
             flags: if cut {
                 MessageFlags::TRUNCATED
             } else {
                 MessageFlags::empty()
             },
-            ..Incoming::default()
         })
     }
 
@@ -187,13 +283,22 @@ impl Socket for UeventSocket {
         Ok(address(0, 0))
     }
 
-    fn set_option(&self, level: u32, _name: u32, _value: &[u8]) -> Result {
-        // Filters and buffer sizes are hints here: every event is small and all are delivered.
-        if level == raw::SOL_SOCKET {
-            Ok(())
-        } else {
-            Err(Errno::ENOPROTOOPT)
+    fn set_option(&self, level: u32, name: u32, value: &[u8]) -> Result {
+        match (level, name) {
+            (raw::SOL_SOCKET, raw::SO_PASSCRED) => {
+                let value = value.get(..4).ok_or(Errno::EINVAL)?;
+                let on = value.iter().any(|byte| *byte != 0);
+                self.passes_credentials.store(on, Ordering::Relaxed);
+                Ok(())
+            }
+            // Filters and buffer sizes are hints here: every event is small and all are delivered.
+            (raw::SOL_SOCKET, _) => Ok(()),
+            _ => Err(Errno::ENOPROTOOPT),
         }
+    }
+
+    fn passes_credentials(&self) -> bool {
+        self.passes_credentials.load(Ordering::Relaxed)
     }
 }
 

@@ -26,12 +26,13 @@ mod sys;
 mod sysv;
 mod terminals;
 mod tracing;
+mod uevents;
 
 use std::process::ExitCode;
 
 type Family = (&'static str, fn());
 
-const FAMILIES: [Family; 22] = [
+const FAMILIES: [Family; 23] = [
     ("busy", busy::run),
     ("clocks", clocks::run),
     ("credentials", credentials::run),
@@ -54,6 +55,7 @@ const FAMILIES: [Family; 22] = [
     ("sysv", sysv::run),
     ("terminals", terminals::run),
     ("tracing", tracing::run),
+    ("uevents", uevents::run),
 ];
 
 fn main() -> ExitCode {

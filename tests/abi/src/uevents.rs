@@ -1,0 +1,135 @@
+//! Device events between programs: groups, ports and credentials of NETLINK_KOBJECT_UEVENT.
+
+use crate::{child, show, sys};
+use libc::*;
+
+const UDEV: u32 = 2;
+const OTHER: u32 = 4;
+
+fn socket(kind: i32) -> i32 {
+    let flags = kind | SOCK_NONBLOCK | SOCK_CLOEXEC;
+    sys!(SYS_socket, AF_NETLINK, flags, NETLINK_KOBJECT_UEVENT).value()
+}
+
+/// A `sockaddr_nl`.
+fn address(port: u32, groups: u32) -> [u32; 3] {
+    [AF_NETLINK as u32, port, groups]
+}
+
+fn bind(fd: i32, port: u32, groups: u32) -> sys::Ret {
+    sys!(SYS_bind, fd, address(port, groups).as_ptr(), 12)
+}
+
+fn port(fd: i32) -> u32 {
+    let mut name = [0_u32; 3];
+    let mut length = 12_u32;
+    sys!(SYS_getsockname, fd, name.as_mut_ptr(), &raw mut length);
+    name[1]
+}
+
+fn send(fd: i32, text: &[u8], port: u32, groups: u32) -> sys::Ret {
+    sys!(
+        SYS_sendto,
+        fd,
+        text.as_ptr(),
+        text.len(),
+        0,
+        address(port, groups).as_ptr(),
+        12
+    )
+}
+
+/// The next event: its text, where it is from, and the sender's credentials if they come with it.
+fn receive(fd: i32, from: u32) -> String {
+    let mut text = [0_u8; 64];
+    let mut name = [0_u32; 3];
+    let mut control = [0_u64; 8];
+    let mut vector = iovec {
+        iov_base: text.as_mut_ptr().cast(),
+        iov_len: text.len(),
+    };
+    // SAFETY: all-zero bytes are a valid msghdr.
+    let mut header: msghdr = unsafe { std::mem::zeroed() };
+    header.msg_name = name.as_mut_ptr().cast();
+    header.msg_namelen = 12;
+    header.msg_iov = &raw mut vector;
+    header.msg_iovlen = 1;
+    header.msg_control = control.as_mut_ptr().cast();
+    header.msg_controllen = size_of_val(&control);
+    let read = sys!(SYS_recvmsg, fd, &raw mut header, 0);
+    if read.failed() {
+        return read.to_string();
+    }
+    // Length, level and type, then pid, uid and gid.
+    let [length, kind, who, gid] = [control[0], control[1], control[2], control[3]];
+    let credentials = if header.msg_controllen == 0 {
+        "no credentials".to_owned()
+    } else {
+        format!(
+            "{length} {kind:x} own pid {} uid {} gid {}",
+            who as u32 == std::process::id(),
+            who >> 32,
+            gid as u32
+        )
+    };
+    format!(
+        "{:?} from its port {} groups {} {credentials}",
+        String::from_utf8_lossy(&text[..read.0 as usize]),
+        name[1] == from,
+        name[2]
+    )
+}
+
+pub fn run() {
+    let (listener, sender) = (socket(SOCK_RAW), socket(SOCK_DGRAM));
+    show!("bind to a group", bind(listener, 0, UDEV));
+    show!(
+        "its port is the process",
+        port(listener) == std::process::id()
+    );
+    show!("send to the group", send(sender, b"one", 0, UDEV));
+    show!("another port for the other", port(sender) != port(listener));
+    show!("received", receive(listener, port(sender)));
+    show!("nothing more", receive(listener, 0));
+    let on = 1_i32;
+    show!(
+        "pass credentials",
+        sys!(
+            SYS_setsockopt,
+            listener,
+            SOL_SOCKET,
+            SO_PASSCRED,
+            &raw const on,
+            4
+        )
+    );
+    show!("send again", send(sender, b"two", 0, UDEV));
+    show!("received with credentials", receive(listener, port(sender)));
+    show!("send to another group", send(sender, b"three", 0, OTHER));
+    show!("which is not ours", receive(listener, 0));
+    show!("send to one's own group", send(listener, b"four", 0, UDEV));
+    show!("not to oneself", receive(listener, 0));
+    show!(
+        "send to nobody's port",
+        send(sender, b"five", 0x7777_7777, 0)
+    );
+    let third = socket(SOCK_RAW);
+    show!("bind to a taken port", bind(third, port(listener), UDEV));
+    show!("bind to a port of one's own", bind(third, 0x7777_7777, 0));
+    show!("and to another", bind(third, 0x7777_7778, 0));
+    show!("bind to a group later", bind(third, 0x7777_7777, UDEV));
+    let wrong = [AF_UNIX as u32, 0, UDEV];
+    show!(
+        "bind as another family",
+        sys!(SYS_bind, third, wrong.as_ptr(), 12)
+    );
+    let ended = child::run(|| {
+        sys!(SYS_setresuid, 1000, 1000, 1000);
+        let own = socket(SOCK_RAW);
+        show!("listen as a user", bind(own, 0, UDEV));
+        show!("send as a user", send(own, b"six", 0, UDEV));
+        0
+    });
+    show!("the user's process", ended);
+    sys::close_all(&[listener, sender, third]);
+}
