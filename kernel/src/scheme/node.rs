@@ -40,6 +40,9 @@ pub fn request(op: Op, node: u64) -> Request {
     }
 }
 
+/// An open directory's positions before the entries of its file system; a server's begin at 0.
+const OWN_POSITIONS: u64 = 2;
+
 fn kind_of(attr: &Attr) -> Result<NodeKind> {
     NodeKind::from_mode(attr.mode).ok_or(Errno::EIO)
 }
@@ -194,7 +197,7 @@ impl Inode for SchemeNode {
     }
 
     fn read_dir(&self, from: u64, emit: &mut dyn FnMut(DirEntry<'_>) -> bool) -> Result {
-        let mut from = from;
+        let mut from = from.saturating_sub(OWN_POSITIONS);
         loop {
             let asked = Request {
                 offset: from,
@@ -279,7 +282,7 @@ fn emit_records(records: &[u8], emit: &mut dyn FnMut(DirEntry<'_>) -> bool) -> R
             ino: head.node + 1,
             kind,
             name,
-            next: head.cookie,
+            next: head.cookie.saturating_add(OWN_POSITIONS),
         };
         if !emit(entry) {
             return Ok(None);
