@@ -140,6 +140,7 @@ pub const GETCONNECTOR: u32 = iowr(0xa7, size_of::<GetConnector>());
 pub const GETPROPERTY: u32 = iowr(0xaa, size_of::<GetProperty>());
 pub const SETPROPERTY: u32 = iowr(0xab, size_of::<SetProperty>());
 pub const GETPROPBLOB: u32 = iowr(0xac, size_of::<GetBlob>());
+pub const GETFB: u32 = iowr(0xad, size_of::<FbCmd>());
 pub const ADDFB: u32 = iowr(0xae, size_of::<FbCmd>());
 pub const RMFB: u32 = iowr(0xaf, 4);
 pub const PAGE_FLIP: u32 = iowr(0xb0, size_of::<PageFlip>());

@@ -5,7 +5,7 @@ use crate::drm::backend::Backend;
 use crate::drm::commit::Change;
 use crate::drm::events::Notify;
 use crate::drm::objects::Objects;
-use crate::uevent::DeviceName;
+use crate::uevent::{DeviceName, Subsystem};
 use ochre_abi::scheme::{Attr, ROOT};
 use ochre_driver::executor::Executor;
 use ochre_driver::ioctl::Argument;
@@ -18,6 +18,10 @@ use std::rc::Rc;
 /// The major number of DRM devices.
 const MAJOR: u32 = 226;
 const POLLOUT: u32 = 0x4;
+const DEVTYPE: &str = "DEVTYPE=drm_minor";
+/// O_ACCMODE and O_RDONLY of open(2).
+const ACCESS_MODE: u32 = 3;
+const READ_ONLY: u32 = 0;
 
 /// What the ioctls and the commits in progress share.
 pub struct Shared<B: Backend> {
@@ -36,7 +40,7 @@ pub struct Shared<B: Backend> {
 pub struct Card<B: Backend>(pub Rc<Shared<B>>);
 
 impl<B: Backend> Card<B> {
-    /// `server` is a copy of the server's descriptor, for device events.
+    /// `server` is a copy of the server's descriptor, through which the card is announced.
     pub fn new(
         backend: B,
         minor: u32,
@@ -46,7 +50,7 @@ impl<B: Backend> Card<B> {
     ) -> Card<B> {
         let objects = RefCell::new(Objects::new(backend.outputs()));
         let settled = Notify::default();
-        Card(Rc::new(Shared {
+        let shared = Shared {
             backend,
             objects,
             settled,
@@ -54,7 +58,9 @@ impl<B: Backend> Card<B> {
             levels,
             server,
             minor,
-        }))
+        };
+        shared.announce("add", &[DEVTYPE]);
+        Card(Rc::new(shared))
     }
 }
 
@@ -62,7 +68,7 @@ impl<B: Backend> Shared<B> {
     /// Takes the outputs as the device describes them now, and tells listeners if they changed.
     pub fn refresh(&self) {
         if self.objects.borrow_mut().describe(self.backend.outputs()) {
-            self.announce("change", &["HOTPLUG=1", "DEVTYPE=drm_minor"]);
+            self.announce("change", &["HOTPLUG=1", DEVTYPE]);
         }
     }
 
@@ -70,7 +76,7 @@ impl<B: Backend> Shared<B> {
         if let Some(server) = &self.server {
             let node = format!("dri/card{}", self.minor);
             let name = DeviceName {
-                subsystem: "drm",
+                subsystem: Subsystem::Drm,
                 node,
                 major: MAJOR,
                 minor: self.minor,
@@ -210,6 +216,7 @@ impl<B: Backend> Shared<B> {
             abi::GETPROPBLOB => self.get_blob(a),
             abi::CREATEPROPBLOB => self.create_blob(file, a),
             abi::DESTROYPROPBLOB => self.destroy_blob(file, a),
+            abi::GETFB => self.get_fb(file, a),
             abi::ADDFB => self.add_fb(file, a),
             abi::ADDFB2 => self.add_fb2(file, a),
             abi::RMFB | abi::CLOSEFB => self.remove_fb(a),
@@ -239,9 +246,10 @@ impl<B: Backend> Scheme for Card<B> {
         Ok(char_device(ROOT, MAJOR, self.0.minor, 0o660))
     }
 
-    async fn open(&self, _caller: Caller, _node: u64, _flags: u32) -> Result<Opened> {
+    async fn open(&self, _caller: Caller, _node: u64, flags: u32) -> Result<Opened> {
+        let mut objects = self.0.objects.borrow_mut();
         Ok(Opened {
-            file: self.0.objects.borrow_mut().open(),
+            file: objects.open(flags & ACCESS_MODE != READ_ONLY),
             level: POLLOUT,
         })
     }

@@ -222,8 +222,9 @@ impl<D> Objects<D> {
         self.clients.get_mut(&file).ok_or(Errno::BADF)
     }
 
-    /// A new open file. The first one becomes master, as in Linux.
-    pub fn open(&mut self) -> u64 {
+    /// A new open file. The first one becomes master, as in Linux, but not one that only reads:
+    /// who merely looks at a card is not in the way of who drives it.
+    pub fn open(&mut self, writes: bool) -> u64 {
         let file = self.next_file;
         self.next_file += 1;
         self.clients.insert(
@@ -236,7 +237,9 @@ impl<D> Objects<D> {
                 events: VecDeque::new(),
             },
         );
-        self.master.get_or_insert(file);
+        if writes {
+            self.master.get_or_insert(file);
+        }
         file
     }
 

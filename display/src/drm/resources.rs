@@ -276,6 +276,27 @@ impl<B: Backend> Shared<B> {
         Ok(0)
     }
 
+    /// Anyone may know a framebuffer's shape; its contents are for the master.
+    pub fn get_fb(&self, file: u64, argument: &mut Argument<'_>) -> Result<u32> {
+        let mut fb: FbCmd = argument.get()?;
+        let mut objects = self.objects.borrow_mut();
+        let framebuffer = objects.framebuffer(fb.fb_id).ok_or(Errno::NOENT)?;
+        (fb.width, fb.height) = (framebuffer.width, framebuffer.height);
+        (fb.pitch, fb.bpp) = (framebuffer.pitch, 32);
+        fb.depth = if framebuffer.format == FORMAT_ARGB8888 {
+            32
+        } else {
+            24
+        };
+        fb.handle = if objects.master == Some(file) {
+            objects.client_mut(file)?.handle(&framebuffer.buffer)?
+        } else {
+            0
+        };
+        argument.set(&fb)?;
+        Ok(0)
+    }
+
     pub fn add_fb(&self, file: u64, argument: &mut Argument<'_>) -> Result<u32> {
         let mut fb: FbCmd = argument.get()?;
         let format = match (fb.bpp, fb.depth) {

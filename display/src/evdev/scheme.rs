@@ -6,7 +6,7 @@ use crate::evdev::abi::{
     VERSION, sized,
 };
 use crate::evdev::device::{Device, State, bit_set};
-use crate::uevent::DeviceName;
+use crate::uevent::{DeviceName, Subsystem};
 use ochre_abi::ioctl::{BY_VALUE, Command, MATCH_ANY_SIZE};
 use ochre_abi::scheme::{Attr, ROOT};
 use ochre_driver::ioctl::Argument;
@@ -59,7 +59,7 @@ impl Evdev {
 
     fn name(&self) -> DeviceName {
         DeviceName {
-            subsystem: "input",
+            subsystem: Subsystem::Input,
             node: format!("input/event{}", self.number),
             major: MAJOR,
             minor: FIRST_MINOR + self.number,

@@ -229,6 +229,13 @@ pub fn mount_of(name: &str) -> Option<String> {
     })
 }
 
+/// What the supervisor calls this process: the unit's name, and the device's after an `@`
+/// (`virtio-gpu@00:02.0`).
+#[must_use]
+pub fn unit() -> String {
+    std::env::var("OCHRE_UNIT").unwrap_or_default()
+}
+
 /// The number at the end of that path (`/dev/input/event3`), 0 if there is none.
 pub fn mount_number(name: &str) -> u32 {
     let path = mount_of(name).unwrap_or_default();

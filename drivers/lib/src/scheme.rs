@@ -2,7 +2,7 @@
 
 use crate::ioctl::Argument;
 use crate::{Errno, Result};
-use ochre_abi::scheme::Attr;
+use ochre_abi::scheme::{Attr, StatFs};
 use std::future::Future;
 use std::os::fd::OwnedFd;
 
@@ -80,6 +80,11 @@ pub trait Scheme: 'static {
         async { Err(Errno::INVAL) }
     }
 
+    /// What statfs tells; a scheme of a device has nothing to tell.
+    fn statfs(&self) -> impl Future<Output = Result<StatFs>> {
+        async { Err(Errno::NOSYS) }
+    }
+
     fn ioctl(&self, _file: u64, _argument: &mut Argument<'_>) -> impl Future<Output = Result<u32>> {
         async { Err(Errno::NOTTY) }
     }
@@ -114,6 +119,18 @@ pub fn directory(node: u64) -> Attr {
         node,
         mode: 0o040_555,
         links: 2,
+        ..Attr::default()
+    }
+}
+
+/// The attributes of a symbolic link to `target`.
+#[must_use]
+pub fn symlink(node: u64, target: &str) -> Attr {
+    Attr {
+        node,
+        size: target.len() as u64,
+        mode: 0o120_777,
+        links: 1,
         ..Attr::default()
     }
 }

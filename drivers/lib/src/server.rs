@@ -7,7 +7,7 @@ use crate::scheme::{Caller, Entry, Scheme};
 use crate::{Errno, Result, native};
 use bytemuck::Zeroable;
 use ochre_abi::ioctl::Command;
-use ochre_abi::scheme::{Attr, COMPLETE, Completion, DirEntry, LEVEL, Op, PAYLOAD, Request};
+use ochre_abi::scheme::{COMPLETE, Completion, DirEntry, LEVEL, Op, PAYLOAD, Request};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
@@ -225,11 +225,11 @@ async fn handle<S: Scheme>(
         Op::Lookup => {
             let name = std::str::from_utf8(&payload[..given]).map_err(|_| Errno::NOENT)?;
             let attr = scheme.lookup(request.node, name).await?;
-            Ok(put_attr(payload, &attr))
+            Ok(put_struct(payload, &attr))
         }
         Op::GetAttr => {
             let attr = scheme.getattr(request.node).await?;
-            Ok(put_attr(payload, &attr))
+            Ok(put_struct(payload, &attr))
         }
         Op::ReadDir => {
             let entries = scheme.readdir(request.node).await?;
@@ -307,14 +307,17 @@ async fn handle<S: Scheme>(
         Op::SetAttr | Op::Create | Op::Mkdir | Op::Symlink | Op::Link | Op::Unlink | Op::Rename => {
             Err(Errno::PERM)
         }
-        Op::StatFs => Err(Errno::NOSYS),
+        Op::StatFs => {
+            let answer = scheme.statfs().await?;
+            Ok(put_struct(payload, &answer))
+        }
     }
 }
 
-fn put_attr(payload: &mut [u8], attr: &Attr) -> Answer {
-    payload[..size_of::<Attr>()].copy_from_slice(bytemuck::bytes_of(attr));
+fn put_struct<T: bytemuck::NoUninit>(payload: &mut [u8], answer: &T) -> Answer {
+    payload[..size_of::<T>()].copy_from_slice(bytemuck::bytes_of(answer));
     Answer {
-        payload: size_of::<Attr>(),
+        payload: size_of::<T>(),
         ..Answer::default()
     }
 }

@@ -1,8 +1,9 @@
 //! An input device's place in the tree: `/dev/input/eventN`, there as long as the device is.
 //!
 //! Devices come and go, so this process makes and mounts their schemes itself, by the supervisor's
-//! rule: the lowest number whose file can be made is taken. Mounts carry the controller's name, by
-//! which the next process finds and removes those that a dead one left.
+//! rule: the lowest number whose file can be made is taken. Mounts carry this
+//! process's name, as the supervisor's do; by it the next process finds and removes those that a dead
+//! one left.
 
 use crate::controller::{Controller, Result};
 use crate::signal::{Signal, first};
@@ -78,7 +79,7 @@ impl Drop for Node {
 }
 
 fn mount_name(place: &str) -> String {
-    format!("usb-{place}")
+    format!("xhci@{place}")
 }
 
 /// Makes the file of the lowest number that is free.

@@ -75,12 +75,12 @@ pub struct HeldScheme {
 }
 
 impl HeldScheme {
-    /// Makes the scheme and mounts it, at the lowest free number if the path has a `%n`.
-    pub fn mount(scheme: &Scheme) -> anyhow::Result<HeldScheme> {
+    /// Makes the scheme and mounts it, at the lowest free number if the path has a `%n`. It carries
+    /// the name of the instance that serves it, so that /proc/mounts tells whose device that is.
+    pub fn mount(scheme: &Scheme, owner: &str) -> anyhow::Result<HeldScheme> {
         let parent = Path::new(&scheme.mount).parent().unwrap_or(Path::new("/"));
         std::fs::create_dir_all(parent).with_context(|| format!("creating {parent:?}"))?;
         let mount = claim(scheme).with_context(|| format!("creating {}", scheme.mount))?;
-        let path = Path::new(&mount);
         let mut flags = SchemeFlags::empty();
         if scheme.stateless {
             flags |= SchemeFlags::STATELESS;
@@ -88,8 +88,7 @@ impl HeldScheme {
         if scheme.root == Root::File {
             flags |= SchemeFlags::ROOT_IS_FILE;
         }
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let control = native::scheme_create(&name, flags).context("creating a scheme")?;
+        let control = native::scheme_create(owner, flags).context("creating a scheme")?;
         native::scheme_mount(control.as_fd(), &CString::new(mount.as_str())?)
             .with_context(|| format!("mounting at {mount}"))?;
         Ok(HeldScheme {

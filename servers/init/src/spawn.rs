@@ -14,11 +14,12 @@ pub struct Started {
     pub output: Option<OwnedFd>,
 }
 
-/// Starts the unit with these descriptors, and no others of this process: all of ours are
+/// Starts the unit, under the name of its instance, with these descriptors, and no others of this process: all of ours are
 /// close-on-exec, and these are not for the moment of the spawn. Nobody else spawns meanwhile, as
 /// this process spawns from one thread only.
 pub fn spawn(
     unit: &Unit,
+    name: &str,
     device: Option<&str>,
     handed: &[Named],
     schemes: &[HeldScheme],
@@ -39,6 +40,7 @@ pub fn spawn(
         .map(|s| format!("{}={}", s.name, s.mount))
         .collect();
     command.env("OCHRE_MOUNTS", mounts.join(","));
+    command.env("OCHRE_UNIT", name);
     if let Some(device) = device {
         command.env("OCHRE_DEVICE", device);
     }

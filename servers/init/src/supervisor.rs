@@ -440,7 +440,9 @@ fn delay(failures: u32) -> u64 {
 fn start(service: &mut Service, machine: &OwnedFd) -> anyhow::Result<Started> {
     if service.schemes.is_empty() {
         for scheme in &service.unit.scheme {
-            service.schemes.push(HeldScheme::mount(scheme)?);
+            service
+                .schemes
+                .push(HeldScheme::mount(scheme, &service.name)?);
         }
     }
     let mut handed = service
@@ -453,7 +455,13 @@ fn start(service: &mut Service, machine: &OwnedFd) -> anyhow::Result<Started> {
         handed.push(open_device(device)?);
     }
     let device = service.device.as_ref().map(|d| d.path.as_str());
-    spawn::spawn(&service.unit, device, &handed, &service.schemes)
+    spawn::spawn(
+        &service.unit,
+        &service.name,
+        device,
+        &handed,
+        &service.schemes,
+    )
 }
 
 fn open_device(device: &Device) -> anyhow::Result<Named> {
