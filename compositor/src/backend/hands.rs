@@ -1,15 +1,16 @@
 //! What a device's reports mean: a mouse is accelerated, switches are debounced, a touchpad's contacts
 //! become motion, taps and gestures. The meanings are [`ochre_pointer`]'s.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::time::Duration;
 
-use evdev::{AbsoluteAxisCode, EventSummary, InputEvent as RawEvent, KeyCode, SynchronizationCode};
+use evdev::{EventSummary, InputEvent as RawEvent, KeyCode};
 use ochre_pointer::{Acceleration, Button, Contact, Debounce, Meaning, Pad, Report, Touchpad};
 
-use super::{evdev::Gather, touch_screen::TouchScreen};
+use super::{
+    evdev::Gather,
+    slots::{Said, Slots},
+    touch_screen::TouchScreen,
+};
 use crate::{
     config::Config,
     input::{BTN_LEFT, InputEvent},
@@ -27,14 +28,12 @@ const USUAL_PAD: Pad = Pad {
 };
 /// The tool type of a palm (linux/input.h: MT_TOOL_PALM).
 const TOOL_PALM: i32 = 2;
-/// More contacts than a pad can tell apart are a broken device's.
-pub(super) const MOST_SLOTS: i32 = 16;
 
 /// One device.
 #[derive(Debug)]
 pub(super) struct Hands {
     gather: Gather,
-    pad: Option<Slots>,
+    pad: Option<Fingers>,
     screen: Option<TouchScreen>,
     acceleration: Acceleration,
     natural_scroll: bool,
@@ -76,7 +75,7 @@ impl Hands {
     /// A touchpad, with what its axes say of themselves.
     pub(super) fn touchpad(x: Axis, y: Axis) -> Self {
         Self {
-            pad: Some(Slots::new(x, y)),
+            pad: Some(Fingers::new(x, y)),
             ..Self::new(Gather::new(None, None))
         }
     }
@@ -216,22 +215,17 @@ impl Axis {
     }
 }
 
-/// The slots of a touchpad (multi-touch protocol, type B).
+/// The fingers on a touchpad.
 #[derive(Debug)]
-struct Slots {
+struct Fingers {
     touchpad: Touchpad,
     pad: Pad,
     axes: (Axis, Axis),
-    slot: i32,
-    /// What was said of each slot last: what stays the same is not told again, be it another contact's.
-    contacts: BTreeMap<i32, Contact>,
-    /// Slots whose contact touches.
-    touching: BTreeSet<i32>,
+    slots: Slots,
     pressed: bool,
-    dropped: bool,
 }
 
-impl Slots {
+impl Fingers {
     fn new(x: Axis, y: Axis) -> Self {
         let pad = Pad {
             width: x.length(USUAL_PAD.width),
@@ -241,71 +235,40 @@ impl Slots {
             touchpad: Touchpad::new(pad, 0.0),
             pad,
             axes: (x, y),
-            slot: 0,
-            contacts: BTreeMap::new(),
-            touching: BTreeSet::new(),
+            slots: Slots::default(),
             pressed: false,
-            dropped: false,
         }
     }
 
     fn take(&mut self, event: RawEvent, now: Duration, out: &mut Vec<InputEvent>) {
-        match event.destructure() {
-            EventSummary::Synchronization(_, SynchronizationCode::SYN_DROPPED, _) => {
-                // What touches now is not known: all is lifted until it says so again.
-                self.touching.clear();
-                self.dropped = true;
-            }
-            EventSummary::Synchronization(_, SynchronizationCode::SYN_REPORT, _) => {
-                self.dropped = false;
-                let report = Report {
-                    contacts: (self.touching.iter())
-                        .filter_map(|slot| self.contacts.get(slot).copied())
-                        .collect(),
-                    pressed: self.pressed,
-                };
-                let meanings = self.touchpad.report(&report, now);
-                out.extend(meanings.into_iter().map(event_of));
-            }
-            _ if self.dropped => {}
-            EventSummary::Key(_, KeyCode::BTN_LEFT, value) => self.pressed = value != 0,
-            EventSummary::AbsoluteAxis(_, axis, value) => self.axis(axis, value),
-            _ => {}
+        if let EventSummary::Key(_, KeyCode::BTN_LEFT, value) = event.destructure()
+            && !self.slots.is_lost()
+        {
+            self.pressed = value != 0;
+        }
+        if self.slots.take(event) {
+            let contacts = self.slots.contacts();
+            let report = Report {
+                contacts: contacts.map(|(_, said)| self.contact(said)).collect(),
+                pressed: self.pressed,
+            };
+            let meanings = self.touchpad.report(&report, now);
+            out.extend(meanings.into_iter().map(event_of));
         }
     }
 
-    fn axis(&mut self, axis: AbsoluteAxisCode, value: i32) {
-        if axis == AbsoluteAxisCode::ABS_MT_SLOT {
-            self.slot = value;
-            return;
-        }
-        if !(0..MOST_SLOTS).contains(&self.slot) {
-            return;
-        }
-        let contact = self.contacts.entry(self.slot).or_insert(Contact {
-            id: 0,
-            x: 0.0,
-            y: 0.0,
-            breadth: 0.0,
-            palm: false,
-        });
+    fn contact(&self, said: Said) -> Contact {
         let (x, y) = self.axes;
-        match axis {
-            AbsoluteAxisCode::ABS_MT_TRACKING_ID if value < 0 => {
-                self.touching.remove(&self.slot);
-            }
-            AbsoluteAxisCode::ABS_MT_TRACKING_ID => {
-                contact.id = value;
-                self.touching.insert(self.slot);
-            }
-            AbsoluteAxisCode::ABS_MT_POSITION_X => contact.x = x.place(value, self.pad.width),
-            AbsoluteAxisCode::ABS_MT_POSITION_Y => contact.y = y.place(value, self.pad.height),
+        Contact {
+            id: said.id,
+            x: x.place(said.x, self.pad.width),
+            y: y.place(said.y, self.pad.height),
             // Only a pad that knows millimetres knows how broad a contact is.
-            AbsoluteAxisCode::ABS_MT_TOUCH_MAJOR if x.resolution > 0 => {
-                contact.breadth = f64::from(value) / f64::from(x.resolution);
-            }
-            AbsoluteAxisCode::ABS_MT_TOOL_TYPE => contact.palm = value == TOOL_PALM,
-            _ => {}
+            breadth: match x.resolution {
+                1.. => f64::from(said.breadth) / f64::from(x.resolution),
+                _ => 0.0,
+            },
+            palm: said.tool == TOOL_PALM,
         }
     }
 }
@@ -463,7 +426,7 @@ mod tests {
             );
             assert!(out.is_empty());
         }
-        assert!(hands.pad.unwrap().touching.is_empty());
+        assert_eq!(hands.pad.unwrap().slots.contacts().count(), 0);
     }
 
     #[test]

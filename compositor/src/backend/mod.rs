@@ -6,6 +6,7 @@ mod evdev;
 mod hands;
 pub mod headless;
 pub mod nested;
+mod slots;
 mod touch_screen;
 mod uevent;
 

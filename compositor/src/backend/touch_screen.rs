@@ -1,118 +1,76 @@
-//! A touch screen's reports (multi-touch protocol, type B): which finger is where.
+//! A touch screen's reports: which finger is where.
 
 use std::collections::BTreeMap;
 
-use evdev::{AbsoluteAxisCode, EventSummary, InputEvent as RawEvent, SynchronizationCode};
+use evdev::InputEvent as RawEvent;
 
-use super::hands::{Axis, MOST_SLOTS};
+use super::{hands::Axis, slots::Slots};
 use crate::input::InputEvent;
 
-/// A finger on the screen.
-#[derive(Debug, Default)]
+/// A finger that is down.
+#[derive(Debug)]
 struct Finger {
-    /// It was told that it is down.
-    told: bool,
-    moved: bool,
+    /// Another one in the same slot has another.
+    id: i32,
+    /// Shares of the screen's width and height.
+    at: (f64, f64),
 }
 
 /// The screen.
 #[derive(Debug)]
 pub(super) struct TouchScreen {
     axes: (Axis, Axis),
-    slot: i32,
-    /// Where each slot's finger was last, as shares of the screen's width and height: a coordinate that
-    /// stays the same is not told again, be it another finger's.
-    places: BTreeMap<u32, (f64, f64)>,
+    slots: Slots,
+    /// As of the last report, by slot.
     fingers: BTreeMap<u32, Finger>,
-    /// Fingers that left since the last report.
-    lifted: Vec<u32>,
-    /// Events were lost: nothing counts until the next report.
-    dropped: bool,
 }
 
 impl TouchScreen {
     pub(super) fn new(x: Axis, y: Axis) -> Self {
         Self {
             axes: (x, y),
-            slot: 0,
-            places: BTreeMap::new(),
+            slots: Slots::default(),
             fingers: BTreeMap::new(),
-            lifted: Vec::new(),
-            dropped: false,
         }
     }
 
     pub(super) fn take(&mut self, event: RawEvent, out: &mut Vec<InputEvent>) {
-        match event.destructure() {
-            EventSummary::Synchronization(_, SynchronizationCode::SYN_DROPPED, _) => {
-                // What touches now is not known: all is lifted until it says so again.
-                out.extend(self.let_go());
-                self.dropped = true;
-            }
-            EventSummary::Synchronization(_, SynchronizationCode::SYN_REPORT, _) => {
-                let complete = !std::mem::take(&mut self.dropped);
-                if complete {
-                    self.report(out);
-                }
-            }
-            EventSummary::AbsoluteAxis(_, axis, value) if !self.dropped => self.axis(axis, value),
-            _ => {}
-        }
-    }
-
-    fn axis(&mut self, axis: AbsoluteAxisCode, value: i32) {
-        if axis == AbsoluteAxisCode::ABS_MT_SLOT {
-            self.slot = value;
-            return;
-        }
-        let Some(slot) = u32::try_from(self.slot)
-            .ok()
-            .filter(|_| self.slot < MOST_SLOTS)
-        else {
-            return;
-        };
-        if axis == AbsoluteAxisCode::ABS_MT_TRACKING_ID {
-            if self.fingers.remove(&slot).is_some_and(|finger| finger.told) {
-                self.lifted.push(slot);
-            }
-            if value >= 0 {
-                self.fingers.insert(slot, Finger::default());
-            }
-            return;
-        }
-        let place = self.places.entry(slot).or_default();
-        match axis {
-            AbsoluteAxisCode::ABS_MT_POSITION_X => place.0 = self.axes.0.share(value),
-            AbsoluteAxisCode::ABS_MT_POSITION_Y => place.1 = self.axes.1.share(value),
-            _ => return,
-        }
-        if let Some(finger) = self.fingers.get_mut(&slot) {
-            finger.moved = true;
+        if self.slots.take(event) {
+            self.report(out);
         }
     }
 
     fn report(&mut self, out: &mut Vec<InputEvent>) {
-        let lifted = self.lifted.drain(..);
-        out.extend(lifted.map(|finger| InputEvent::TouchUp { finger }));
-        for (&finger, state) in &mut self.fingers {
-            let (x, y) = self.places.get(&finger).copied().unwrap_or_default();
-            let moved = std::mem::take(&mut state.moved);
-            if !std::mem::replace(&mut state.told, true) {
-                out.push(InputEvent::TouchDown { finger, x, y });
-            } else if moved {
-                out.push(InputEvent::TouchMotion { finger, x, y });
+        let (x, y) = self.axes;
+        let contacts = self.slots.contacts().map(|(slot, said)| {
+            let at = (x.share(said.x), y.share(said.y));
+            (slot, Finger { id: said.id, at })
+        });
+        let now: BTreeMap<u32, Finger> = contacts.collect();
+        let before = std::mem::take(&mut self.fingers);
+        for (&finger, old) in &before {
+            if now.get(&finger).is_none_or(|new| new.id != old.id) {
+                out.push(InputEvent::TouchUp { finger });
             }
         }
+        for (&finger, new) in &now {
+            let (x, y) = new.at;
+            match before.get(&finger).filter(|old| old.id == new.id) {
+                None => out.push(InputEvent::TouchDown { finger, x, y }),
+                Some(old) if old.at != new.at => {
+                    out.push(InputEvent::TouchMotion { finger, x, y });
+                }
+                Some(_) => {}
+            }
+        }
+        self.fingers = now;
     }
 
     /// All fingers leave.
     pub(super) fn let_go(&mut self) -> Vec<InputEvent> {
-        let fingers = std::mem::take(&mut self.fingers).into_iter();
-        let told = fingers
-            .filter(|(_, state)| state.told)
-            .map(|(finger, _)| finger);
-        let lifted = std::mem::take(&mut self.lifted).into_iter().chain(told);
-        lifted
+        self.slots.let_go();
+        let fingers = std::mem::take(&mut self.fingers).into_keys();
+        fingers
             .map(|finger| InputEvent::TouchUp { finger })
             .collect()
     }
