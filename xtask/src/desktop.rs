@@ -22,10 +22,6 @@ use std::time::{Duration, Instant};
 const INTERVAL: Duration = Duration::from_millis(100);
 /// How long the session may take to come up, and what is waited for after that.
 pub const PATIENCE: Duration = Duration::from_secs(120);
-/// How many machines are tried whose QEMU crashes. Its translator can do so when a device's
-/// addresses change on one processor while another one uses any (QEMU 7.2 does), as when the buses
-/// are searched at the start: that says nothing of Ochre.
-pub const MACHINES: u32 = 3;
 /// The largest value of an absolute pointer's axis in QEMU.
 const AXIS: usize = 0x7fff;
 

@@ -6,12 +6,10 @@
 //! as soon as the report of the command's end is here and its output is complete. A machine that
 //! ends before has panicked.
 
-use crate::desktop::MACHINES;
 use crate::guest::{Guest, Request};
 use crate::image::Recipe;
 use crate::input;
-use crate::process;
-use crate::qemu::Machine;
+use crate::qemu::{self, Machine};
 use crate::reports::{self, Ending, Report};
 use crate::seat::Seat;
 use crate::setup::{self, Purpose};
@@ -95,18 +93,14 @@ pub fn command(arguments: Arguments) -> Result<ExitCode> {
     let built = guest.build(&recipe, Some(&request))?;
     let timeout = arguments.timeout.map(Duration::from_secs);
     let (show, times) = (arguments.console, arguments.times);
-    for _ in 0..MACHINES {
+    qemu::despite_crashes(|| {
         let (mut machine, _disk) = guest.machine(&built)?;
         if recipe.session {
             machine.desktop(Seat::default());
         }
         machine.without_display();
-        if let Some(status) = watch(machine, timeout, request.input, show, times)? {
-            return Ok(status);
-        }
-        process::say("   QEMU crashed before the command had started; once more");
-    }
-    bail!("QEMU crashed {MACHINES} times before the command had started");
+        watch(machine, timeout, request.input, show, times)
+    })
 }
 
 /// Starts the machine, and passes on what comes until the command has ended. No status is there

@@ -2,7 +2,7 @@
 
 use crate::process;
 use crate::seat::Seat;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use std::ffi::OsString;
 use std::io::Read;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -13,6 +13,10 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+/// How many machines are tried whose QEMU crashes. Its translator can do so when a device's
+/// addresses change on one processor while another one uses any (QEMU 7.2 does), as when the buses
+/// are searched at the start: that says nothing of Ochre.
+const MACHINES: u32 = 3;
 /// Where a serial port is on a PC: its I/O address and its interrupt. The latter two have lines of
 /// their own here, as sharing edge-triggered ones loses interrupts.
 const SERIAL_PORTS: [(u16, u8); 4] = [(0x3f8, 4), (0x2f8, 3), (0x3e8, 5), (0x2e8, 7)];
@@ -200,6 +204,17 @@ impl Drop for Running {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+/// What comes of a machine, and of another one where QEMU itself has crashed: none came of that.
+pub fn despite_crashes<T>(mut machine: impl FnMut() -> Result<Option<T>>) -> Result<T> {
+    for _ in 0..MACHINES {
+        if let Some(outcome) = machine()? {
+            return Ok(outcome);
+        }
+        process::say("   QEMU crashed; once more");
+    }
+    bail!("QEMU crashed {MACHINES} times")
 }
 
 /// Whether KVM really works here: a device node alone doesn't say so, the processor's flag does.

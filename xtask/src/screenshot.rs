@@ -4,10 +4,11 @@
 //! Still means that nothing has changed for a while, after the session said that it is up and the
 //! screen shows a desktop.
 
-use crate::desktop::{Desktop, MACHINES};
+use crate::desktop::Desktop;
 use crate::guest::{Guest, Request};
 use crate::image::Recipe;
 use crate::process;
+use crate::qemu;
 use crate::seat::Seat;
 use crate::setup::{self, Purpose};
 use anyhow::{Context, Result};
@@ -58,18 +59,14 @@ pub fn command(arguments: Arguments) -> Result<ExitCode> {
         size: Some(arguments.seat.size.unwrap_or(SIZE)),
         ..arguments.seat
     };
-    let mut tried = 0;
-    let (desktop, taken, _disk) = loop {
+    let (desktop, taken, _disk) = qemu::despite_crashes(|| {
         let (mut machine, disk) = guest.machine(&built)?;
         machine.desktop(seat).without_display();
         let mut desktop = Desktop::start(machine)?;
         let taken = take(&mut desktop, &arguments);
-        tried += 1;
-        if taken.is_ok() || tried == MACHINES || !desktop.has_crashed() {
-            break (desktop, taken, disk);
-        }
-        process::say("   QEMU crashed; once more");
-    };
+        let crashed = taken.is_err() && desktop.has_crashed();
+        Ok((!crashed).then_some((desktop, taken, disk)))
+    })?;
     if let Ok(true) = taken {
         println!("{}", arguments.file.display());
         return Ok(ExitCode::SUCCESS);

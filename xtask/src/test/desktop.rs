@@ -5,16 +5,16 @@
 
 use super::{Machines, Tally};
 use crate::build::Builder;
-use crate::desktop::{Desktop, MACHINES, PATIENCE};
+use crate::desktop::{Desktop, PATIENCE};
 use crate::guest::{Guest, Request};
 use crate::image::Recipe;
 use crate::paths;
 use crate::picture::{Area, Colour, Picture};
 use crate::process;
-use crate::qemu::Size;
+use crate::qemu::{self, Size};
 use crate::rfb::Viewer;
 use crate::seat::{Gpu, Input, Seat, USB_KEYBOARD};
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -36,13 +36,6 @@ struct Case {
     gpu: Gpu,
     input: Input,
     steps: &'static [Step],
-}
-
-/// What came of playing a case.
-enum Outcome {
-    Played(Result<()>),
-    /// QEMU itself ended by a signal.
-    Crashed,
 }
 
 /// Something that a person does.
@@ -133,28 +126,15 @@ pub fn run(builder: &Builder, machines: Machines) -> Result<Tally> {
     builder.boot()?;
     let mut tally = Tally::default();
     for case in &CASES {
-        let result = process::step(case.name, || case.run(machines));
+        let result = process::step(case.name, || qemu::despite_crashes(|| case.play(machines))?);
         tally.test(case.name, result);
     }
     Ok(tally)
 }
 
 impl Case {
-    /// Plays it, and begins anew where QEMU crashes.
-    fn run(&self, machines: Machines) -> Result<()> {
-        for _ in 1..MACHINES {
-            match self.play(machines)? {
-                Outcome::Played(result) => return result,
-                Outcome::Crashed => process::say("   QEMU crashed; once more"),
-            }
-        }
-        match self.play(machines)? {
-            Outcome::Played(result) => result,
-            Outcome::Crashed => bail!("QEMU crashed {MACHINES} times"),
-        }
-    }
-
-    fn play(&self, machines: Machines) -> Result<Outcome> {
+    /// Plays it; nothing comes of it where QEMU crashes.
+    fn play(&self, machines: Machines) -> Result<Option<Result<()>>> {
         let mut guest = Guest::new(Size {
             smp: machines.smp.unwrap_or(self.smp),
             memory: None,
@@ -191,7 +171,7 @@ impl Case {
         let result = person.work(self.steps);
         if result.is_err() && person.desktop.has_crashed() {
             let _ = fs::remove_file(&person.socket);
-            return Ok(Outcome::Crashed);
+            return Ok(None);
         }
         let picture = folder.join(format!("{}.png", self.name.replace([',', ' '], "-")));
         let saved = person.desktop.save(&picture);
@@ -201,9 +181,7 @@ impl Case {
             Ok(()) => format!("{} shows the screen", picture.display()),
             Err(_) => "the machine has ended".to_owned(),
         };
-        Ok(Outcome::Played(
-            result.with_context(|| format!("{console}\n{seen}")),
-        ))
+        Ok(Some(result.with_context(|| format!("{console}\n{seen}"))))
     }
 }
 
