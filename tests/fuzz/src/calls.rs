@@ -1,6 +1,7 @@
 //! The calls, each with the kinds of its arguments.
 
 use crate::flags::*;
+use ochre_abi::native as abi;
 
 /// What an argument is meant to be; `arguments` makes one, right most of the time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -397,77 +398,29 @@ pub static BIRTHS: &[Call] = calls! {
 
 /// Ochre's own calls, on schemes; elsewhere they are numbers that nobody knows.
 pub static NATIVE: &[Call] = &[
-    Call {
-        number: 0x4000,
-        name: "scheme_create",
-        kinds: &[Scheme],
-    },
-    Call {
-        number: 0x4001,
-        name: "scheme_mount",
-        kinds: &[Fd, Own],
-    },
-    Call {
-        number: 0x4002,
-        name: "scheme_attach",
-        kinds: &[Fd],
-    },
-    Call {
-        number: 0x4003,
-        name: "scheme_enter",
-        kinds: &[Fd, Few],
-    },
-    Call {
-        number: 0x4004,
-        name: "scheme_take_fd",
-        kinds: &[Fd, Few, Few],
-    },
-    Call {
-        number: 0x4006,
-        name: "scheme_ioctls",
-        kinds: &[Fd, Table, Len],
-    },
-    Call {
-        number: 0x4010,
-        name: "machine_root",
-        kinds: &[],
-    },
-    Call {
-        number: 0x4011,
-        name: "derive",
-        kinds: &[Fd, In],
-    },
-    Call {
-        number: 0x4012,
-        name: "port_io",
-        kinds: &[Fd, In],
-    },
-    Call {
-        number: 0x4013,
-        name: "dma_alloc",
-        kinds: &[Fd, Size, In],
-    },
-    Call {
-        number: 0x4014,
-        name: "msi_message",
-        kinds: &[Fd, Out],
-    },
-    Call {
-        number: 0x4015,
-        name: "framebuffer_info",
-        kinds: &[Fd, Out],
-    },
-    Call {
-        number: 0x4016,
-        name: "uevent",
-        kinds: &[Fd, Text, Few],
-    },
-    Call {
-        number: 0x4017,
-        name: "dma_free",
-        kinds: &[Fd],
-    },
+    native(abi::SCHEME_CREATE, "scheme_create", &[Scheme]),
+    native(abi::SCHEME_MOUNT, "scheme_mount", &[Fd, Own]),
+    native(abi::SCHEME_ATTACH, "scheme_attach", &[Fd]),
+    native(abi::SCHEME_ENTER, "scheme_enter", &[Fd, Few]),
+    native(abi::SCHEME_TAKE_FD, "scheme_take_fd", &[Fd, Few, Few]),
+    native(abi::SCHEME_IOCTLS, "scheme_ioctls", &[Fd, Table, Len]),
+    native(abi::MACHINE_ROOT, "machine_root", &[]),
+    native(abi::DERIVE, "derive", &[Fd, In]),
+    native(abi::PORT_IO, "port_io", &[Fd, In]),
+    native(abi::DMA_ALLOC, "dma_alloc", &[Fd, Size, In]),
+    native(abi::MSI_MESSAGE, "msi_message", &[Fd, Out]),
+    native(abi::FRAMEBUFFER_INFO, "framebuffer_info", &[Fd, Out]),
+    native(abi::UEVENT, "uevent", &[Fd, Text, Few]),
+    native(abi::DMA_FREE, "dma_free", &[Fd]),
 ];
+
+const fn native(number: usize, name: &'static str, kinds: &'static [Kind]) -> Call {
+    Call {
+        number,
+        name,
+        kinds,
+    }
+}
 
 /// What is never called, as it would end the trial itself rather than show a fault. Numbers at
 /// random are checked against it.

@@ -2,13 +2,14 @@
 
 use crate::sys;
 use crate::worker::THREADS;
+use ochre_abi::native::BASE;
 use std::collections::BTreeMap;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
 /// Numbers of calls that are told apart; Ochre's own are the last 32.
 const NUMBERS: usize = 544;
-const NATIVE: usize = 0x4000;
+const NATIVE_END: usize = BASE + 32;
 /// Lives at a time at most.
 pub const SLOTS: usize = 8;
 
@@ -46,7 +47,7 @@ impl Record {
     pub fn count(&self, number: usize, result: isize) {
         let at = match number {
             ..512 => number,
-            NATIVE..0x4020 => 512 + number - NATIVE,
+            BASE..NATIVE_END => 512 + number - BASE,
             _ => 511,
         };
         let error = if result < 0 {
@@ -78,7 +79,7 @@ impl Record {
                 let bit = |error: &usize| {
                     self.errors[at][error / 64].load(Ordering::Relaxed) >> (error % 64) & 1 == 1
                 };
-                let number = if at < 512 { at } else { at - 512 + NATIVE };
+                let number = if at < 512 { at } else { at - 512 + BASE };
                 calls.insert(number, (made, (0..192).filter(bit).collect()));
             }
         }

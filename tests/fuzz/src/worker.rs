@@ -144,7 +144,7 @@ fn announced(caller: &Caller, name: &str, number: usize, arguments: [usize; 6]) 
 fn unknown(caller: &mut Caller, record: &Record) {
     let number = match caller.random.below(4) {
         0 => caller.random.edge() as usize,
-        1 => 0x4000 + caller.random.below(64),
+        1 => ochre_abi::native::BASE + caller.random.below(64),
         _ => 424 + caller.random.below(60),
     };
     let known = CALLS
