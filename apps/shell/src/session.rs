@@ -1,8 +1,10 @@
 //! One run of the shell, from its start files to its exit status.
 
 use crate::arguments::{Arguments, Source};
+use crate::kill::Kill;
 use crate::script::ScriptInput;
 use brush_builtins::{BuiltinSet, ShellBuilderExt};
+use brush_core::builtins::simple_builtin;
 use brush_core::extensions::{ErrorFormatter, ShellExtensionsImpl};
 use brush_core::openfiles::OpenFile;
 use brush_core::{ProfileLoadBehavior, RcLoadBehavior, ShellExtensions, ShellVariable};
@@ -108,6 +110,7 @@ async fn build(arguments: &Arguments) -> anyhow::Result<Shell> {
     };
     let mut builder = brush_core::Shell::builder_with_extensions::<Extensions>()
         .default_builtins(BuiltinSet::BashMode)
+        .builtin("kill", simple_builtin::<Kill, Extensions>())
         .enable_options(chosen(&arguments.options, true))
         .disable_options(chosen(&arguments.options, false))
         .enable_shopt_options(chosen(&arguments.shell_options, true))
