@@ -9,7 +9,7 @@ const WIDTH_64: u32 = 2 << 1;
 const PREFETCHABLE: u32 = 1 << 3;
 
 /// A register that decodes memory.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bar {
     /// 0 to 5.
     pub index: u32,
@@ -19,7 +19,8 @@ pub struct Bar {
 }
 
 /// The memory registers of a function with `count` of them. A register's size shows in which
-/// address bits stay zero when ones are written; decoding is off while they are.
+/// address bits stay zero when ones are written; decoding is off while they are, so no driver may
+/// be using the function.
 pub fn probe(space: &Space, at: Location, count: u32) -> Vec<Bar> {
     let command = space.read(at, COMMAND);
     if space.write(at, COMMAND, command & !3).is_err() {

@@ -9,7 +9,7 @@ const MULTI_FUNCTION: u32 = 1 << 23;
 const BUS_NUMBERS: u8 = 0x18;
 
 /// A function with its registers.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Function {
     pub at: Location,
     pub bars: Vec<Bar>,

@@ -5,6 +5,7 @@
 
 mod bar;
 mod config;
+mod found;
 mod function;
 mod msi;
 mod server;
@@ -18,7 +19,19 @@ fn main() -> anyhow::Result<()> {
     let machine = native::inherited("machine").context("no machine capability in OCHRE_FDS")?;
     let server = native::inherited("scheme").context("no scheme descriptor in OCHRE_FDS")?;
     let space = config::Space::new(&machine).context("the configuration ports")?;
-    let functions = function::enumerate(&space);
+    let functions = match found::load() {
+        Some(functions) => functions,
+        None => {
+            let functions = function::enumerate(&space);
+            if let Err(error) = found::save(&functions) {
+                eprintln!(
+                    "pci: {}: {error}: the next server will search again",
+                    found::FILE
+                );
+            }
+            functions
+        }
+    };
     eprintln!("pci: {} functions", functions.len());
     let scheme = Rc::new(server::Pci::new(machine, space, functions));
     let (levels, executor) = (Levels::default(), Executor::default());

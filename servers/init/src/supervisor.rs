@@ -25,6 +25,8 @@ const SECOND: u64 = 1_000_000_000;
 const LONGEST_DELAY: u64 = 10 * SECOND;
 /// A process that lived this long has not died young.
 const SETTLED: u64 = 10 * SECOND;
+/// How long the search for devices has the machine to itself. One that takes longer is stuck.
+const SEARCH: u64 = 5 * SECOND;
 
 enum State {
     /// Its turn has not come.
@@ -84,6 +86,8 @@ struct Supervisor {
     services: Vec<Service>,
     /// Driver units whose devices are not known yet.
     drivers: Vec<Unit>,
+    /// Devices are searched for: until then, or their finding, nothing else starts.
+    searching: Option<u64>,
     control: Option<Control>,
     /// Children of ours may exist again: lets the reaper go on.
     spawned: Sender<()>,
@@ -110,6 +114,7 @@ pub fn run() -> anyhow::Result<Infallible> {
     let mut supervisor = Supervisor {
         machine,
         services: plain.into_iter().map(|u| Service::new(u, None)).collect(),
+        searching: (!drivers.is_empty()).then(|| now() + SEARCH),
         drivers,
         control,
         spawned,
@@ -122,6 +127,7 @@ pub fn run() -> anyhow::Result<Infallible> {
     loop {
         supervisor.wait(&wake);
         while let Ok(found) = devices.try_recv() {
+            supervisor.searching = None;
             supervisor.add_devices(&found);
         }
         supervisor.read_output();
@@ -165,6 +171,7 @@ impl Supervisor {
             _ => None,
         });
         let next = next.chain(self.shutdown.as_ref().map(Shutdown::deadline));
+        let next = next.chain(self.searching);
         let timeout = next.min().map(|until| {
             let left = until.saturating_sub(now());
             Timespec {
@@ -217,6 +224,7 @@ impl Supervisor {
         let service = &self.services[index];
         match service.state {
             State::Delayed { until } => until <= now(),
+            State::Waiting if self.searching.is_some() && !service.unit.searches => false,
             State::Waiting => service.unit.after.iter().all(|name| {
                 let pending = self.drivers.iter().any(|u| u.name == *name);
                 let waiting = self
@@ -233,6 +241,10 @@ impl Supervisor {
     fn start_due(&mut self) {
         if self.shutdown.is_some() {
             return;
+        }
+        if self.searching.is_some_and(|until| until <= now()) {
+            eprintln!("init: the search for devices takes too long: starting what needs none");
+            self.searching = None;
         }
         while let Some(index) = (0..self.services.len()).find(|i| self.is_due(*i)) {
             self.start(index);

@@ -17,6 +17,10 @@ pub struct Unit {
     /// Units that are started first.
     #[serde(default)]
     pub after: Vec<String>,
+    /// It searches for devices, at which nothing else runs: a function doesn't answer while its
+    /// registers are sized.
+    #[serde(default)]
+    pub searches: bool,
     #[serde(default)]
     pub restart: Restart,
     #[serde(default)]
