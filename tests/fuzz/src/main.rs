@@ -5,7 +5,7 @@
 //! number. `--life N` lives one of them alone and says each call: a fault's replay. Threads race, so
 //! what a life finds may need several tries.
 //!
-//! `fuzz --bombs 1` throws each bomb instead.
+//! `fuzz --bombs 1` throws each bomb instead; `fuzz --seed N --servers N` starts hostile servers.
 //!
 //! It runs as root, in a guest that has nothing to lose.
 
@@ -14,11 +14,13 @@ mod arguments;
 mod bombs;
 mod calls;
 mod census;
+mod clients;
 mod elf;
 mod flags;
 mod objects;
 mod random;
 mod record;
+mod servers;
 mod structures;
 mod supervisor;
 mod sys;
@@ -28,7 +30,8 @@ use std::process::ExitCode;
 use supervisor::Orders;
 use worker::Plan;
 
-const USAGE: &str = "fuzz --seed N [--calls N] [--workers N] [--length N] [--life N] | --bombs 1";
+const USAGE: &str =
+    "fuzz --seed N [--calls N] [--workers N] [--length N] [--life N | --servers N] | --bombs 1";
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
@@ -41,7 +44,7 @@ fn main() -> ExitCode {
         calls: 100_000,
         workers: 3,
     };
-    let (mut seeded, mut life, mut bombs) = (false, None, false);
+    let (mut seeded, mut life, mut bombs, mut servers) = (false, None, false, None);
     while let Some(name) = arguments.next() {
         let Some(value) = arguments.next().and_then(|value| value.parse::<u64>().ok()) else {
             eprintln!("{USAGE}");
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
             "--workers" => orders.workers = value as usize,
             "--length" => orders.plan.length = value,
             "--life" => life = Some(value),
+            "--servers" => servers = Some(value),
             "--bombs" => (bombs, seeded) = (value == 1, true),
             _ => seeded = false,
         }
@@ -62,13 +66,14 @@ fn main() -> ExitCode {
         eprintln!("{USAGE}");
         return ExitCode::from(2);
     }
-    let result = match life {
-        Some(life) => {
+    let result = match (life, servers) {
+        (Some(life), _) => {
             orders.plan.loud = true;
             supervisor::replay(orders.plan, life)
         }
-        None if bombs => bombs::run(),
-        None => supervisor::run(&orders),
+        (None, Some(servers)) => servers::run(orders.plan.seed, servers),
+        (None, None) if bombs => bombs::run(),
+        (None, None) => supervisor::run(&orders),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,4 +1,4 @@
-//! User space tries to bring the kernel down, and fails: half-valid calls by fixed seeds, and bombs.
+//! User space tries to bring the kernel down, and fails: half-valid calls by fixed seeds, hostile servers, and bombs.
 //! Each boots once; `docs/testing.md` says how to try for longer.
 
 use super::guest::exec;
@@ -11,6 +11,8 @@ use anyhow::{Result, ensure};
 const LIMIT: &str = "900";
 /// What is tried: seeds with their processors and calls.
 const SEEDS: [(&str, &str, &str); 2] = [("1", "2", "40000"), ("2", "1", "20000")];
+/// How many hostile servers are started.
+const SERVERS: &str = "16";
 
 pub fn run(builder: &Builder, machines: Machines) -> Result<Tally> {
     builder.kernel()?;
@@ -22,6 +24,8 @@ pub fn run(builder: &Builder, machines: Machines) -> Result<Tally> {
         let name = format!("seed {seed} on {processors} processors");
         tally.test(&name, attempt(machines, processors, &words));
     }
+    let words = ["fuzz", "--seed", "1", "--servers", SERVERS];
+    tally.test("hostile servers", attempt(machines, "2", &words));
     tally.test("bombs", attempt(machines, "2", &["fuzz", "--bombs", "1"]));
     Ok(tally)
 }
