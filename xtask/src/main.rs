@@ -3,6 +3,7 @@
 
 #![forbid(unsafe_code)]
 
+mod abi_page;
 mod archive;
 mod assets;
 mod bench;

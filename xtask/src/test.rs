@@ -6,6 +6,7 @@
 mod boot;
 mod console;
 mod desktop;
+mod docs;
 mod guest;
 mod libc;
 mod relibc;
@@ -32,7 +33,7 @@ pub struct Arguments {
     /// Of the suite `ui`, play only the scenes whose names contain this.
     #[arg(long, value_name = "NAME")]
     scene: Vec<String>,
-    /// Approve what the scenes of the suite `ui` show now.
+    /// Approve what the scenes of the suite `ui` show now; write the pages anew that `docs` finds stale.
     #[arg(long)]
     update: bool,
     #[command(flatten)]
@@ -57,6 +58,8 @@ enum Suite {
     Fmt,
     /// Clippy has nothing to say.
     Clippy,
+    /// Pages that are made from the sources are what those say.
+    Docs,
     /// Unit tests of all crates, on the host.
     Unit,
     /// The desktop looks as it was approved, on the host.
@@ -116,6 +119,7 @@ impl Suite {
         match self {
             Suite::Fmt => source::fmt(),
             Suite::Clippy => source::clippy(),
+            Suite::Docs => docs::run(arguments.update),
             Suite::Unit => source::unit(),
             Suite::Ui => ui::run(&arguments.scene, arguments.update),
             Suite::Wlcs => wlcs::run(!arguments.suites.is_empty()),
