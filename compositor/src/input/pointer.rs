@@ -135,13 +135,11 @@ impl Compositor {
 
     /// Tells clients what is now under the resting pointer, if that may have changed.
     pub(crate) fn refresh_pointer(&mut self) {
-        if !std::mem::take(&mut self.pointer_stale) {
-            return;
-        }
         let Some(pointer) = self.seat.get_pointer() else {
             return;
         };
-        if pointer.is_grabbed() {
+        // Who holds a button keeps the pointer until it is let go.
+        if pointer.is_grabbed() || !std::mem::take(&mut self.pointer_stale) {
             return;
         }
         let location = pointer.current_location();
