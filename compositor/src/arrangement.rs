@@ -1,9 +1,7 @@
 //! What users choose for displays: mode, scale, place, tone.
 
 use smithay::{
-    desktop::layer_map_for_output,
     output::{Mode, Scale},
-    reexports::wayland_server::protocol::wl_surface::WlSurface,
     utils::{Logical, Point},
     wayland::compositor::{TraversalAction, with_surface_tree_downward},
 };
@@ -29,12 +27,14 @@ impl Compositor {
         position: Option<Point<i32, Logical>>,
         scale: Option<f64>,
     ) {
-        let Some(screen) = self.outputs.get(output) else {
+        let Some(screen) = self.outputs.get_mut(output) else {
             return;
         };
-        let handle = screen.output.clone();
-        handle.change_current_state(None, None, scale.map(Scale::Fractional), position);
-        layer_map_for_output(&handle).arrange();
+        let scale = scale.map(Scale::Fractional);
+        screen
+            .output
+            .change_current_state(None, None, scale, position);
+        screen.arrange_layers();
         self.outputs.damage_all();
         self.work_area_changed();
         self.size_lock_surfaces();
@@ -48,14 +48,8 @@ impl Compositor {
     /// Tells every surface which scale to draw at now.
     fn tell_scales(&self) {
         let windows = self.shell.iter().filter_map(|window| window.surface());
-        let layers = self.outputs.iter().flat_map(|screen| {
-            let map = layer_map_for_output(&screen.output);
-            let surfaces: Vec<WlSurface> = map
-                .layers()
-                .map(|layer| layer.wl_surface().clone())
-                .collect();
-            surfaces
-        });
+        let layers = self.outputs.iter().flat_map(|screen| screen.layers.iter());
+        let layers = layers.map(|layer| layer.wl_surface().clone());
         for root in windows.chain(layers) {
             let mut surfaces = Vec::new();
             with_surface_tree_downward(

@@ -13,13 +13,16 @@ pub use plug::DisplayInfo;
 use std::time::Duration;
 
 use smithay::{
-    desktop::{layer_map_for_output, utils::OutputPresentationFeedback},
+    desktop::utils::OutputPresentationFeedback,
     output::Output,
     reexports::wayland_server::backend::GlobalId,
     utils::{Logical, Physical, Point, Rectangle, Size},
 };
 
-use crate::render::{Tone, Tracker};
+use crate::{
+    render::{Tone, Tracker},
+    shell::Layers,
+};
 
 /// An output's name for as long as the compositor runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,6 +51,8 @@ pub struct Screen {
     pub id: OutputId,
     /// Smithay's handle.
     pub output: Output,
+    /// The layers on it.
+    pub layers: Layers,
     global: GlobalId,
     damage: Tracker,
     pacing: Pacing,
@@ -78,9 +83,15 @@ impl Screen {
 
     /// What panels leave of it.
     pub fn work_area(&self) -> Rectangle<i32, Logical> {
-        let mut zone = layer_map_for_output(&self.output).non_exclusive_zone();
+        let mut zone = self.layers.free();
         zone.loc += self.output.current_location();
         zone
+    }
+
+    /// Places its layers; whether they leave another work area than before.
+    pub fn arrange_layers(&mut self) -> bool {
+        let size = self.rect().size;
+        self.layers.arrange(size)
     }
 
     /// How long a frame lasts.
@@ -138,6 +149,11 @@ impl Outputs {
         self.screens.iter()
     }
 
+    /// All of them, to be changed.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Screen> {
+        self.screens.iter_mut()
+    }
+
     /// The one where things appear by default.
     pub fn primary(&self) -> Option<&Screen> {
         self.screens.first()
@@ -160,7 +176,7 @@ impl Outputs {
         self.off.iter().map(|(id, output)| (*id, output))
     }
 
-    fn get_mut(&mut self, id: OutputId) -> Option<&mut Screen> {
+    pub(crate) fn get_mut(&mut self, id: OutputId) -> Option<&mut Screen> {
         self.screens.iter_mut().find(|screen| screen.id == id)
     }
 

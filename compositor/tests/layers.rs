@@ -5,7 +5,10 @@ mod fixture;
 use fixture::{Client, ClientSide, FRAME, Fixture};
 use wayland_client::{
     Connection, Dispatch, QueueHandle, delegate_noop,
-    protocol::{wl_compositor::WlCompositor, wl_seat::WlSeat},
+    protocol::{
+        wl_compositor::WlCompositor, wl_seat::WlSeat, wl_subcompositor::WlSubcompositor,
+        wl_subsurface::WlSubsurface, wl_surface::WlSurface,
+    },
 };
 use wayland_protocols_wlr::layer_shell::v1::client::{
     zwlr_layer_shell_v1::{Layer, ZwlrLayerShellV1},
@@ -13,24 +16,36 @@ use wayland_protocols_wlr::layer_shell::v1::client::{
 };
 
 delegate_noop!(ClientSide: ignore ZwlrLayerShellV1);
+delegate_noop!(ClientSide: ignore WlSubcompositor);
+delegate_noop!(ClientSide: ignore WlSubsurface);
 
 impl Dispatch<ZwlrLayerSurfaceV1, ()> for ClientSide {
     fn event(
-        _: &mut Self,
+        state: &mut Self,
         layer: &ZwlrLayerSurfaceV1,
         event: zwlr_layer_surface_v1::Event,
         (): &(),
         _: &Connection,
         _: &QueueHandle<Self>,
     ) {
-        if let zwlr_layer_surface_v1::Event::Configure { serial, .. } = event {
+        if let zwlr_layer_surface_v1::Event::Configure {
+            serial,
+            width,
+            height,
+        } = event
+        {
+            state.notes.push(format!("{width}x{height}"));
             layer.ack_configure(serial);
         }
     }
 }
 
 /// A panel of 60 by 20 pixels in the upper left corner.
-fn panel(fixture: &mut Fixture, client: &mut Client, layer: Layer) -> ZwlrLayerSurfaceV1 {
+fn panel(
+    fixture: &mut Fixture,
+    client: &mut Client,
+    layer: Layer,
+) -> (ZwlrLayerSurfaceV1, WlSurface) {
     let shell = client.bind::<ZwlrLayerShellV1>(4);
     let surface = client
         .bind::<WlCompositor>(6)
@@ -46,7 +61,7 @@ fn panel(fixture: &mut Fixture, client: &mut Client, layer: Layer) -> ZwlrLayerS
     surface.commit();
     client.roundtrip(fixture);
     fixture.advance(FRAME);
-    panel
+    (panel, surface)
 }
 
 #[test]
@@ -58,7 +73,7 @@ fn what_hangs_on_a_panel_is_above_windows_though_the_panel_is_below() {
         let window = user.shown(&mut fixture, "window", (700, 500), false);
         assert_eq!(fixture.pixel(310, 290), 0x20_8040);
         let mut client = fixture.client();
-        let panel = panel(&mut fixture, &mut client, layer);
+        let (panel, _) = panel(&mut fixture, &mut client, layer);
         let menu = client.popup(None, (300, 300));
         panel.get_popup(&menu.popup);
         client.show_popup(&mut fixture, &menu);
@@ -75,4 +90,68 @@ fn what_hangs_on_a_panel_is_above_windows_though_the_panel_is_below() {
         user.show(&mut fixture, &window, (800, 600), 0xff20_8040);
         assert_eq!(fixture.pixel(310, 290), 0x20_8040, "{layer:?}");
     }
+}
+
+#[test]
+fn a_panel_that_takes_its_buffer_away_makes_room_and_may_come_back() {
+    let mut fixture = Fixture::new();
+    let mut client = fixture.client();
+    let (panel, surface) = panel(&mut fixture, &mut client, Layer::Top);
+    panel.set_anchor(Anchor::Top);
+    panel.set_exclusive_zone(20);
+    surface.commit();
+    client.roundtrip(&mut fixture);
+    let free = |fixture: &Fixture| {
+        let area = fixture.compositor.outputs.work_area(None);
+        (area.loc.y, area.size.h)
+    };
+    assert_eq!(free(&fixture), (20, 580));
+
+    surface.attach(None, 0, 0);
+    surface.commit();
+    client.roundtrip(&mut fixture);
+    assert_eq!(free(&fixture), (0, 600));
+    // It begins anew: what it wants, its size, its buffer.
+    client.state.notes.clear();
+    surface.commit();
+    client.roundtrip(&mut fixture);
+    assert_eq!(client.state.notes, ["60x20"]);
+    assert_eq!(free(&fixture), (20, 580));
+}
+
+#[test]
+fn a_layer_s_subsurface_that_sticks_out_does_not_move_it() {
+    let mut fixture = Fixture::new();
+    let mut client = fixture.client();
+    let (panel, surface) = panel(&mut fixture, &mut client, Layer::Top);
+    panel.set_margin(50, 0, 0, 50);
+    let flag = client
+        .bind::<WlCompositor>(6)
+        .create_surface(&client.handle, ());
+    let shell = client.bind::<WlSubcompositor>(1);
+    let place = shell.get_subsurface(&flag, &surface, &client.handle, ());
+    place.set_position(-30, -30);
+    let (buffer, _file) = client.buffer((10, 10), 0xff80_8080);
+    flag.attach(Some(&buffer), 0, 0);
+    flag.commit();
+    surface.commit();
+    client.roundtrip(&mut fixture);
+    fixture.advance(FRAME);
+    assert_eq!(fixture.pixel(25, 25), 0x80_8080);
+    assert_eq!(fixture.pixel(55, 55), 0x10_1010);
+}
+
+#[test]
+fn a_layer_may_ask_for_more_than_there_is() {
+    let mut fixture = Fixture::new();
+    let mut client = fixture.client();
+    let (panel, surface) = panel(&mut fixture, &mut client, Layer::Top);
+    panel.set_anchor(Anchor::Bottom);
+    panel.set_size(u32::MAX, 1 << 31);
+    panel.set_margin(i32::MIN, i32::MAX, i32::MIN, i32::MAX);
+    panel.set_exclusive_zone(i32::MAX);
+    surface.commit();
+    client.roundtrip(&mut fixture);
+    fixture.advance(FRAME);
+    assert!(client.error.is_none());
 }

@@ -1,28 +1,32 @@
 //! layer-shell: the desktop's own furniture, panels, launchers, notifications, wallpapers.
 
 use smithay::{
-    delegate_layer_shell,
-    desktop::{LayerSurface, PopupKind, WindowSurfaceType, layer_map_for_output},
+    desktop::{LayerSurface, PopupKind},
     output::Output,
-    reexports::wayland_server::protocol::{wl_output::WlOutput, wl_surface::WlSurface},
-    utils::SERIAL_COUNTER,
-    wayland::{
-        compositor::with_states,
-        shell::{
-            wlr_layer::{
-                KeyboardInteractivity, Layer, LayerSurface as WlrLayerSurface, LayerSurfaceData,
-                WlrLayerShellHandler, WlrLayerShellState,
-            },
-            xdg::PopupSurface,
+    reexports::{
+        wayland_protocols_wlr::layer_shell::v1::server::{
+            zwlr_layer_shell_v1::ZwlrLayerShellV1,
+            zwlr_layer_surface_v1::{self as layer_surface, ZwlrLayerSurfaceV1},
         },
+        wayland_server::{
+            Client, DataInit, Dispatch, DisplayHandle,
+            backend::ClientId,
+            delegate_dispatch, delegate_global_dispatch,
+            protocol::{wl_output::WlOutput, wl_surface::WlSurface},
+        },
+    },
+    utils::{IsAlive, SERIAL_COUNTER},
+    wayland::shell::{
+        wlr_layer::{
+            KeyboardInteractivity, Layer, LayerSurface as WlrLayerSurface, WlrLayerShellGlobalData,
+            WlrLayerShellHandler, WlrLayerShellState, WlrLayerSurfaceUserData,
+        },
+        xdg::PopupSurface,
     },
 };
 
 use super::surface::has_buffer;
 use crate::state::Compositor;
-
-/// Marks a layer that was shown.
-struct Appeared;
 
 impl WlrLayerShellHandler for Compositor {
     fn shell_state(&mut self) -> &mut WlrLayerShellState {
@@ -40,13 +44,11 @@ impl WlrLayerShellHandler for Compositor {
             .as_ref()
             .and_then(Output::from_resource)
             .or_else(|| self.outputs.primary().map(|screen| screen.output.clone()));
-        let Some(output) = output else {
-            surface.send_close();
-            return;
-        };
-        let layer = LayerSurface::new(surface, namespace);
-        // It can only fail for a layer that is mapped already, which a new one is not.
-        let _ = layer_map_for_output(&output).map_layer(&layer);
+        let mut screens = self.outputs.iter_mut();
+        match screens.find(|screen| Some(&screen.output) == output.as_ref()) {
+            Some(screen) => screen.layers.add(LayerSurface::new(surface, namespace)),
+            None => surface.send_close(),
+        }
     }
 
     fn new_popup(&mut self, _parent: WlrLayerSurface, popup: PopupSurface) {
@@ -55,66 +57,64 @@ impl WlrLayerShellHandler for Compositor {
     }
 
     fn layer_destroyed(&mut self, surface: WlrLayerSurface) {
-        let mut found = None;
-        for screen in self.outputs.iter() {
-            let mut map = layer_map_for_output(&screen.output);
-            let layer = map
-                .layers()
-                .find(|layer| layer.layer_surface() == &surface)
-                .cloned();
-            if let Some(layer) = layer {
-                map.unmap_layer(&layer);
-                found = Some(screen.id);
-            }
-        }
-        if let Some(output) = found {
-            self.work_area_changed();
-            self.outputs.queue(output);
-        }
-        self.refocus();
+        self.remove_layers(|layer| layer.layer_surface() == &surface);
     }
 }
 
 impl Compositor {
-    /// Configures a new layer surface, re-arranges a changed one, focuses one that asks for keys.
+    /// Answers a layer's commit, and gives the keyboard to one that asks for it.
     pub(crate) fn layer_committed(&mut self, surface: &WlSurface) {
-        let mut changed = false;
-        let mut wants_keys = false;
-        let mut takes_keys = true;
+        let shown = has_buffer(surface);
+        let found = self.outputs.iter_mut().find_map(|screen| {
+            let commit = screen.layers.commit(surface, shown)?;
+            Some((screen, commit))
+        });
+        let Some((screen, commit)) = found else {
+            return;
+        };
+        let changed = screen.arrange_layers();
+        let Some((layer, _)) = screen.layers.of(surface) else {
+            return;
+        };
+        if commit.asks {
+            layer.layer_surface().send_configure();
+        }
+        layer.with_surfaces(|surface, _| screen.output.enter(surface));
+        let state = layer.cached_state();
+        let takes_keys = shown && state.keyboard_interactivity != KeyboardInteractivity::None;
+        // One that takes keys on demand gets them when it appears, as a new window does.
+        let wants_keys = takes_keys
+            && matches!(state.layer, Layer::Top | Layer::Overlay)
+            && (commit.appears || state.keyboard_interactivity == KeyboardInteractivity::Exclusive);
+        if changed {
+            self.work_area_changed();
+        }
+        let keyboard = self.seat.get_keyboard();
+        let focus = keyboard.and_then(|keyboard| keyboard.current_focus());
+        if wants_keys {
+            self.focus_surface(Some(surface.clone()), SERIAL_COUNTER.next_serial());
+            self.release_typed_ahead();
+        } else if focus.as_ref() == Some(surface) && !takes_keys {
+            self.refocus();
+        }
+    }
+
+    /// Drops layer surfaces whose client is gone.
+    pub(crate) fn tidy_layers(&mut self) {
+        self.remove_layers(|layer| !layer.alive());
+    }
+
+    fn remove_layers(&mut self, gone: impl Fn(&LayerSurface) -> bool) {
         let mut found = false;
-        for screen in self.outputs.iter() {
-            let mut map = layer_map_for_output(&screen.output);
-            let Some(layer) = map
-                .layer_for_surface(surface, WindowSurfaceType::TOPLEVEL)
-                .cloned()
-            else {
-                continue;
-            };
-            found = true;
-            let before = map.non_exclusive_zone();
-            map.arrange();
-            changed = map.non_exclusive_zone() != before;
-            let configured = with_states(surface, |states| {
-                states
-                    .data_map
-                    .get::<LayerSurfaceData>()
-                    .and_then(|data| data.lock().ok().map(|data| data.initial_configure_sent))
-                    .unwrap_or(false)
-            });
-            if !configured {
-                layer.layer_surface().send_configure();
+        let mut changed = false;
+        for screen in self.outputs.iter_mut() {
+            for layer in screen.layers.iter().filter(|layer| gone(layer)) {
+                layer.with_surfaces(|surface, _| screen.output.leave(surface));
             }
-            let state = layer.cached_state();
-            let shown = has_buffer(surface);
-            takes_keys = shown && state.keyboard_interactivity != KeyboardInteractivity::None;
-            // One that takes keys on demand gets them when it appears, as a new window does.
-            let appears = shown
-                && with_states(surface, |states| {
-                    states.data_map.insert_if_missing(|| Appeared)
-                });
-            wants_keys = takes_keys
-                && matches!(state.layer, Layer::Top | Layer::Overlay)
-                && (appears || state.keyboard_interactivity == KeyboardInteractivity::Exclusive);
+            if screen.layers.remove(&gone) {
+                found = true;
+                changed |= screen.arrange_layers();
+            }
         }
         if !found {
             return;
@@ -122,27 +122,44 @@ impl Compositor {
         if changed {
             self.work_area_changed();
         }
-        if wants_keys {
-            self.focus_surface(Some(surface.clone()), SERIAL_COUNTER.next_serial());
-            self.release_typed_ahead();
-        } else if self
-            .seat
-            .get_keyboard()
-            .and_then(|keyboard| keyboard.current_focus())
-            .as_ref()
-            == Some(surface)
-            && !takes_keys
-        {
-            self.refocus();
-        }
-    }
-
-    /// Drops layer surfaces whose client is gone.
-    pub(crate) fn tidy_layers(&mut self) {
-        for screen in self.outputs.iter() {
-            layer_map_for_output(&screen.output).cleanup();
-        }
+        self.outputs.queue_all();
+        self.refocus();
     }
 }
 
-delegate_layer_shell!(Compositor);
+impl Dispatch<ZwlrLayerSurfaceV1, WlrLayerSurfaceUserData> for Compositor {
+    fn request(
+        state: &mut Self,
+        client: &Client,
+        layer: &ZwlrLayerSurfaceV1,
+        request: layer_surface::Request,
+        data: &WlrLayerSurfaceUserData,
+        display: &DisplayHandle,
+        init: &mut DataInit<'_, Self>,
+    ) {
+        use layer_surface::Request;
+        let request = match request {
+            // Smithay takes them for signed.
+            Request::SetSize { width, height } => Request::SetSize {
+                width: width.min(i32::MAX.unsigned_abs()),
+                height: height.min(i32::MAX.unsigned_abs()),
+            },
+            other => other,
+        };
+        <WlrLayerShellState as Dispatch<_, _, Self>>::request(
+            state, client, layer, request, data, display, init,
+        );
+    }
+
+    fn destroyed(
+        state: &mut Self,
+        client: ClientId,
+        layer: &ZwlrLayerSurfaceV1,
+        data: &WlrLayerSurfaceUserData,
+    ) {
+        <WlrLayerShellState as Dispatch<_, _, Self>>::destroyed(state, client, layer, data);
+    }
+}
+
+delegate_global_dispatch!(Compositor: [ZwlrLayerShellV1: WlrLayerShellGlobalData] => WlrLayerShellState);
+delegate_dispatch!(Compositor: [ZwlrLayerShellV1: ()] => WlrLayerShellState);

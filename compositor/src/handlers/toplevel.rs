@@ -3,7 +3,6 @@
 use smithay::{
     desktop::{
         PopupKind, PopupManager, Window, find_popup_root_surface, get_popup_toplevel_coords,
-        layer_map_for_output,
     },
     reexports::{
         wayland_protocols::xdg::shell::server::{xdg_toplevel::ResizeEdge, xdg_wm_base},
@@ -248,10 +247,8 @@ impl Compositor {
             return Some((window.position, screen));
         }
         self.outputs.iter().find_map(|screen| {
-            let map = layer_map_for_output(&screen.output);
-            let layer = map.layers().find(|layer| layer.wl_surface() == root)?;
-            let geometry = map.layer_geometry(layer)?;
-            Some((screen.rect().loc + geometry.loc, screen.rect()))
+            let (_, at) = screen.layers.of(root)?;
+            Some((screen.rect().loc + at, screen.rect()))
         })
     }
 

@@ -52,9 +52,8 @@ impl Compositor {
         let Some(screen) = self.outputs.get(id) else {
             return Ok(());
         };
-        let output = screen.output.clone();
         let at = screen.next_vblank(self.clock.now());
-        self.enter_surfaces(&output);
+        self.enter_surfaces(screen);
         self.lock_drawn(id);
         if self.shell.motions.settle(at) {
             self.outputs.queue_all(); // what has arrived here is at rest on the others, too
@@ -80,9 +79,12 @@ impl Compositor {
         let now = self.clock.now();
         let presented = presented?;
         if presented != Presented::Nothing {
-            let feedback = self.take_feedback(&output);
+            let feedback = self
+                .outputs
+                .get(id)
+                .map(|screen| self.take_feedback(screen));
             if let Some(screen) = self.outputs.get_mut(id) {
-                screen.feedback = Some(feedback);
+                screen.feedback = feedback;
                 screen.frames += 1;
             }
         }
@@ -115,7 +117,6 @@ impl Compositor {
         screen.pacing = if again { Pacing::Queued } else { Pacing::Idle };
         let refresh = screen.refresh();
         let frames = screen.frames;
-        let output = screen.output.clone();
         if let Some(mut feedback) = screen.feedback.take() {
             let refresh = Refresh::fixed(refresh);
             feedback.presented::<_, smithay::utils::Monotonic>(at, refresh, frames, Kind::Vsync);
@@ -123,7 +124,9 @@ impl Compositor {
         if frames == 1 {
             self.session.announce_first_frame();
         }
-        self.send_frame_callbacks(&output, at);
+        if let Some(screen) = self.outputs.get(id) {
+            self.send_frame_callbacks(screen, at);
+        }
         self.lock_shown(id);
     }
 

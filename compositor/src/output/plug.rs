@@ -4,13 +4,14 @@
 //! had to leave it, unless their user has moved them since.
 
 use smithay::{
-    desktop::layer_map_for_output,
     output::{Mode as OutputMode, Output, PhysicalProperties, Scale, Subpixel},
     utils::{Logical, Point, Rectangle, Transform},
 };
 
 use super::{OutputId, Pacing, Screen};
-use crate::{Error, backend::Backend, clock::Due, render::Tracker, state::Compositor};
+use crate::{
+    Error, backend::Backend, clock::Due, render::Tracker, shell::Layers, state::Compositor,
+};
 
 /// Where a display was that is not there now.
 #[derive(Debug, Clone)]
@@ -96,6 +97,7 @@ impl Compositor {
         output.change_current_state(None, None, scale, Some(at));
         let screen = Screen {
             id,
+            layers: Layers::new(size),
             damage: Tracker::default(),
             global: output.create_global::<Compositor>(&self.display),
             output,
@@ -123,7 +125,7 @@ impl Compositor {
         self.remember_homes(id);
         let screen = self.outputs.screens.remove(order);
         self.deadlines.cancel(Due::Vblank(id));
-        for layer in layer_map_for_output(&screen.output).layers() {
+        for layer in screen.layers.iter() {
             layer.layer_surface().send_close();
         }
         self.drop_gamma(id);
@@ -208,7 +210,7 @@ impl Compositor {
         if let Some(before) = before {
             screen.output.delete_mode(before);
         }
-        layer_map_for_output(&screen.output).arrange();
+        screen.arrange_layers();
         self.work_area_changed();
         self.size_lock_surfaces();
         if let Some(pointer) = self.seat.get_pointer() {

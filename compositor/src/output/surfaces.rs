@@ -3,15 +3,11 @@
 use std::time::Duration;
 
 use smithay::{
-    desktop::{
-        layer_map_for_output,
-        utils::{
-            OutputPresentationFeedback, send_frames_surface_tree,
-            take_presentation_feedback_surface_tree,
-        },
+    desktop::utils::{
+        OutputPresentationFeedback, send_frames_surface_tree,
+        take_presentation_feedback_surface_tree,
     },
     input::pointer::CursorImageStatus,
-    output::Output,
     reexports::{
         wayland_protocols::wp::presentation_time::server::wp_presentation_feedback::Kind,
         wayland_server::protocol::wl_surface::WlSurface,
@@ -19,17 +15,19 @@ use smithay::{
     wayland::compositor::SurfaceData,
 };
 
+use super::Screen;
 use crate::{shell::SessionLock, state::Compositor};
 
 impl Compositor {
     /// Tells surfaces which output they are on.
-    pub(super) fn enter_surfaces(&self, output: &Output) {
+    pub(super) fn enter_surfaces(&self, screen: &Screen) {
+        let output = &screen.output;
         for window in self.shell.visible() {
             window
                 .window
                 .with_surfaces(|surface, _| output.enter(surface));
         }
-        for layer in layer_map_for_output(output).layers() {
+        for layer in screen.layers.iter() {
             layer.with_surfaces(|surface, _| output.enter(surface));
         }
         for surface in self.shell.lock.iter().flat_map(SessionLock::surfaces) {
@@ -37,14 +35,15 @@ impl Compositor {
         }
     }
 
-    pub(super) fn send_frame_callbacks(&self, output: &Output, now: Duration) {
+    pub(super) fn send_frame_callbacks(&self, screen: &Screen, now: Duration) {
+        let output = &screen.output;
         let here = |_: &WlSurface, _: &SurfaceData| Some(output.clone());
         for window in self.shell.visible() {
             window
                 .window
                 .send_frame(output, now, Some(Duration::ZERO), here);
         }
-        for layer in layer_map_for_output(output).layers() {
+        for layer in screen.layers.iter() {
             layer.send_frame(output, now, Some(Duration::ZERO), here);
         }
         for surface in self.loose_surfaces() {
@@ -52,7 +51,8 @@ impl Compositor {
         }
     }
 
-    pub(super) fn take_feedback(&self, output: &Output) -> OutputPresentationFeedback {
+    pub(super) fn take_feedback(&self, screen: &Screen) -> OutputPresentationFeedback {
+        let output = &screen.output;
         let mut feedback = OutputPresentationFeedback::new(output);
         let here = |_: &WlSurface, _: &SurfaceData| Some(output.clone());
         let kind = |_: &WlSurface, _: &SurfaceData| Kind::empty();
@@ -61,7 +61,7 @@ impl Compositor {
                 .window
                 .take_presentation_feedback(&mut feedback, here, kind);
         }
-        for layer in layer_map_for_output(output).layers() {
+        for layer in screen.layers.iter() {
             layer.take_presentation_feedback(&mut feedback, here, kind);
         }
         for surface in self.loose_surfaces() {

@@ -8,7 +8,7 @@ use smithay::{
         Id, Kind,
         surface::{WaylandSurfaceRenderElement, render_elements_from_surface_tree},
     },
-    desktop::{PopupManager, layer_map_for_output},
+    desktop::PopupManager,
     input::pointer::{CursorImageStatus, CursorImageSurfaceData},
     reexports::wayland_server::protocol::wl_surface::WlSurface,
     utils::{Logical, Physical, Point, Rectangle},
@@ -216,8 +216,8 @@ impl Compositor {
         let Some(screen) = self.outputs.get(id) else {
             return;
         };
-        for (surface, geometry) in layers_on(screen, which) {
-            let place = view.point(view.corner + geometry.loc);
+        for (surface, at) in layers_on(screen, which) {
+            let place = view.point(view.corner + at);
             let renderer = &mut self.painter.renderer;
             push_tree(renderer, elements, &surface, place, view, Kind::Unspecified);
         }
@@ -236,8 +236,8 @@ impl Compositor {
         };
         let layers = which.iter().flat_map(|layer| layers_on(screen, *layer));
         let layers: Vec<_> = layers.collect();
-        for (surface, geometry) in layers {
-            self.push_popups(elements, &surface, view.corner + geometry.loc, view);
+        for (surface, at) in layers {
+            self.push_popups(elements, &surface, view.corner + at, view);
         }
     }
 
@@ -466,11 +466,10 @@ impl Compositor {
 }
 
 /// An output's surfaces on a layer and where they are on it, front first.
-fn layers_on(screen: &Screen, which: Layer) -> Vec<(WlSurface, Rectangle<i32, Logical>)> {
-    let map = layer_map_for_output(&screen.output);
-    let there = map.layers_on(which).rev();
+fn layers_on(screen: &Screen, which: Layer) -> Vec<(WlSurface, Point<i32, Logical>)> {
+    let there = screen.layers.on(which);
     there
-        .filter_map(|layer| Some((layer.wl_surface().clone(), map.layer_geometry(layer)?)))
+        .map(|(layer, at)| (layer.wl_surface().clone(), at))
         .collect()
 }
 

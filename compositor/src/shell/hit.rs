@@ -1,7 +1,7 @@
 //! What is under a point: layers, windows, frames, edges, in the order they are drawn.
 
 use smithay::{
-    desktop::{LayerSurface, WindowSurfaceType, layer_map_for_output},
+    desktop::{LayerSurface, WindowSurfaceType},
     reexports::wayland_server::protocol::wl_surface::WlSurface,
     utils::{Logical, Point},
     wayland::shell::wlr_layer::{KeyboardInteractivity, Layer},
@@ -86,12 +86,9 @@ impl Compositor {
     ) -> Option<Hit> {
         let screen = screen?;
         let corner = screen.rect().loc.to_f64();
-        let map = layer_map_for_output(&screen.output);
-        for layer in layers.iter().flat_map(|layer| map.layers_on(*layer).rev()) {
-            let Some(geometry) = map.layer_geometry(layer) else {
-                continue;
-            };
-            let origin = corner + geometry.loc.to_f64();
+        let there = layers.iter().flat_map(|which| screen.layers.on(*which));
+        for (layer, at) in there {
+            let origin = corner + at.to_f64();
             if let Some((surface, offset)) = layer.surface_under(point - origin, part) {
                 return Some(Hit::Surface {
                     surface,
@@ -139,17 +136,14 @@ impl Compositor {
     /// The layer surface that takes all keys, if one is shown.
     pub(crate) fn exclusive_layer(&self) -> Option<WlSurface> {
         self.outputs.iter().find_map(|screen| {
-            let map = layer_map_for_output(&screen.output);
-            let mut layers = map
-                .layers_on(Layer::Overlay)
-                .rev()
-                .chain(map.layers_on(Layer::Top).rev());
+            let top = screen.layers.on(Layer::Top);
+            let mut layers = screen.layers.on(Layer::Overlay).chain(top);
             layers
-                .find(|layer| {
+                .find(|(layer, _)| {
                     layer.cached_state().keyboard_interactivity == KeyboardInteractivity::Exclusive
                         && has_buffer(layer.wl_surface())
                 })
-                .map(|layer| layer.wl_surface().clone())
+                .map(|(layer, _)| layer.wl_surface().clone())
         })
     }
 
@@ -159,9 +153,8 @@ impl Compositor {
             return Some(window.surface_origin().to_f64());
         }
         self.outputs.iter().find_map(|screen| {
-            let map = layer_map_for_output(&screen.output);
-            let layer = map.layer_for_surface(surface, WindowSurfaceType::TOPLEVEL)?;
-            Some((screen.rect().loc + map.layer_geometry(layer)?.loc).to_f64())
+            let (_, at) = screen.layers.of(surface)?;
+            Some((screen.rect().loc + at).to_f64())
         })
     }
 }

@@ -23,7 +23,6 @@ use ochre_compositor::{
     state::Options,
 };
 use smithay::{
-    desktop::{WindowSurfaceType, layer_map_for_output},
     reexports::{
         calloop::{
             EventLoop,
@@ -159,17 +158,11 @@ fn run(todo: Channel<(Deed, mpsc::Sender<()>)>) -> Result<()> {
 }
 
 /// Puts a layer where a test wants it, by the distance from two edges of the screen.
-fn place_layer(state: &Compositor, surface: &WlSurface, (x, y): (i32, i32)) {
-    let Some(screen) = state.outputs.primary() else {
+fn place_layer(state: &mut Compositor, surface: &WlSurface, (x, y): (i32, i32)) {
+    let mut screens = state.outputs.iter_mut();
+    let Some(screen) = screens.find(|screen| screen.layers.of(surface).is_some()) else {
         return;
     };
-    let mut map = layer_map_for_output(&screen.output);
-    if map
-        .layer_for_surface(surface, WindowSurfaceType::TOPLEVEL)
-        .is_none()
-    {
-        return;
-    }
     with_states(surface, |states| {
         let mut cached = states.cached_state.get::<LayerSurfaceCachedState>();
         let put = |state: &mut LayerSurfaceCachedState| {
@@ -183,7 +176,7 @@ fn place_layer(state: &Compositor, surface: &WlSurface, (x, y): (i32, i32)) {
         put(cached.pending());
         put(cached.current());
     });
-    map.arrange();
+    screen.arrange_layers();
 }
 
 fn do_it(state: &mut Compositor, clients: &mut HashMap<RawFd, Client>, deed: Deed) {
