@@ -3,7 +3,10 @@
 mod fixture;
 
 use fixture::{Client, ClientSide, FRAME, Fixture, FrameCallback};
-use ochre_compositor::input::{Action, InputEvent};
+use ochre_compositor::{
+    input::{Action, InputEvent},
+    shell::WindowId,
+};
 use wayland_client::{
     delegate_noop,
     protocol::{wl_pointer::WlPointer, wl_seat::WlSeat},
@@ -208,6 +211,30 @@ fn a_title_bar_moves_its_window() {
     fixture.press(false);
     fixture.point(x + 400, y + 300);
     assert_eq!(fixture.windows()[0].frame[..2], [x + 40, y + 35]);
+}
+
+#[test]
+fn a_window_that_its_client_hides_comes_back_where_it_was() {
+    let mut fixture = Fixture::new();
+    let mut client = fixture.client();
+    let window = client.shown(&mut fixture, "one", (300, 200), true);
+    fixture
+        .compositor
+        .shell
+        .get_mut(WindowId(0))
+        .unwrap()
+        .position = (70, 90).into();
+    window.surface.attach(None, 0, 0);
+    window.surface.commit();
+    client.roundtrip(&mut fixture);
+    assert!(fixture.windows().is_empty());
+    let other = client.shown(&mut fixture, "two", (500, 300), false);
+    other.toplevel.destroy();
+    // It begins anew with a commit, whose configure it answers.
+    window.surface.commit();
+    client.roundtrip(&mut fixture);
+    client.show(&mut fixture, &window, (300, 200), 0xff20_8040);
+    assert_eq!(layout(&fixture), ["one floating [70, 90, 300, 200] active"]);
 }
 
 #[test]

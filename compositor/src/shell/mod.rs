@@ -284,6 +284,7 @@ impl Compositor {
         self.place(id);
         if let Some(window) = self.shell.get_mut(id) {
             window.mapped = true;
+            window.placed = true;
             window.workspace = shown;
         }
         self.window_comes(id);

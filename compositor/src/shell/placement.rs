@@ -13,7 +13,7 @@ const GAP: i32 = 12;
 const REACH: i32 = 48;
 
 impl Compositor {
-    /// Gives a window that shows for the first time its place.
+    /// Gives a window that shows its place; one that was hidden by its client has it.
     pub(super) fn place(&mut self, id: WindowId) {
         let area = self.outputs.work_area(None);
         let Some(window) = self.shell.get(id) else {
@@ -25,6 +25,10 @@ impl Compositor {
             {
                 window.move_to(position);
             }
+            return;
+        }
+        if window.placed {
+            self.keep_reachable(id);
             return;
         }
         let size = window.frame_rect(&self.look).size;

@@ -93,8 +93,10 @@ pub struct ManagedWindow {
     pub minimized: bool,
     /// The workspace that it is on.
     pub workspace: usize,
-    /// Has shown its first buffer.
+    /// Has a buffer to show.
     pub mapped: bool,
+    /// Has been shown, and so has its place, also while it is not.
+    pub(super) placed: bool,
     /// Has the keyboard.
     pub active: bool,
     /// Whether the compositor draws its frame.
@@ -128,6 +130,7 @@ impl ManagedWindow {
             minimized: false,
             workspace: 0,
             mapped: false,
+            placed: false,
             active: false,
             decorated: false,
             title: String::new(),
