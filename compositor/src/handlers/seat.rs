@@ -6,7 +6,7 @@ use smithay::{
     delegate_cursor_shape, delegate_idle_inhibit, delegate_idle_notify,
     delegate_input_method_manager, delegate_keyboard_shortcuts_inhibit,
     delegate_pointer_constraints, delegate_pointer_gestures, delegate_relative_pointer,
-    delegate_tablet_manager, delegate_text_input_manager, delegate_xdg_system_bell,
+    delegate_tablet_manager, delegate_xdg_system_bell,
     desktop::{PopupKind, PopupManager},
     input::{
         Seat, SeatHandler, SeatState,
@@ -184,7 +184,6 @@ delegate_xdg_system_bell!(Compositor);
 delegate_cursor_shape!(Compositor);
 delegate_pointer_constraints!(Compositor);
 delegate_relative_pointer!(Compositor);
-delegate_text_input_manager!(Compositor);
 delegate_input_method_manager!(Compositor);
 delegate_idle_inhibit!(Compositor);
 delegate_idle_notify!(Compositor);
