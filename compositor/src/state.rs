@@ -413,6 +413,8 @@ fn watch_clients(
         .map_err(|err| Error::Socket(err.to_string()))?;
     let source = Generic::new(poll_fd, Interest::READ, Mode::Level);
     events.insert_source(source, move |_, _, state| {
+        // A vblank that is past was before what clients say now.
+        state.run_deadlines();
         clients::dispatch(&mut display, state);
         Ok(PostAction::Continue)
     })?;
