@@ -5,11 +5,12 @@
 //! in `tests/abi/partly.txt`.
 
 use crate::paths;
+use crate::sources::rust_files;
 use anyhow::{Context, Result, ensure};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use syn::visit::{self, Visit};
 use syscalls::Sysno;
 
@@ -91,7 +92,7 @@ pub fn make() -> Result<String> {
     let _ = writeln!(page, "\n## ioctls\n\n| Of | Answered |\n|---|---|");
     for (what, path, function) in IOCTLS {
         let mut names = Arms::of(function);
-        for file in sources(&paths::root().join(path))? {
+        for file in rust_files(path)? {
             names.visit_file(&parse(&file)?);
         }
         let names: Vec<&str> = names.found.iter().map(|(name, _)| name.as_str()).collect();
@@ -108,7 +109,7 @@ pub fn make() -> Result<String> {
 /// What the kernel's dispatchers, functions that take a `number`, do with each call.
 fn answers() -> Result<BTreeMap<String, Answer>> {
     let mut answers: BTreeMap<String, Answer> = BTreeMap::new();
-    for file in sources(&paths::root().join("kernel/src"))? {
+    for file in rust_files("kernel/src")? {
         let mut arms = Arms::that_take("number");
         arms.visit_file(&parse(&file)?);
         for (name, refusal) in arms.found {
@@ -133,7 +134,7 @@ fn answers() -> Result<BTreeMap<String, Answer>> {
 /// The families of checks that make each call.
 fn families() -> Result<BTreeMap<String, BTreeSet<String>>> {
     let mut families: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for file in sources(&paths::root().join(TESTS))? {
+    for file in rust_files(TESTS)? {
         let family = file
             .file_stem()
             .unwrap_or_default()
@@ -281,27 +282,6 @@ fn refusal(body: &syn::Expr) -> Option<String> {
     };
     let segments = &error.path.segments;
     (called.path.is_ident("Err") && segments.len() == 2).then(|| segments[1].ident.to_string())
-}
-
-/// A Rust file, or those of a folder and the folders in it, in order.
-fn sources(path: &Path) -> Result<Vec<PathBuf>> {
-    if path.is_file() {
-        return Ok(vec![path.to_owned()]);
-    }
-    let entries = fs::read_dir(path).with_context(|| path.display().to_string())?;
-    let mut paths = entries
-        .map(|entry| Ok(entry?.path()))
-        .collect::<Result<Vec<_>>>()?;
-    paths.sort();
-    let mut files = Vec::new();
-    for path in paths {
-        if path.is_dir() {
-            files.extend(sources(&path)?);
-        } else if path.extension().is_some_and(|end| end == "rs") {
-            files.push(path);
-        }
-    }
-    Ok(files)
 }
 
 fn parse(path: &Path) -> Result<syn::File> {

@@ -2,7 +2,7 @@
 //! link to is there.
 
 use super::Tally;
-use crate::{abi_page, paths};
+use crate::{abi_page, lines_table, paths};
 use anyhow::{Context, Result, bail, ensure};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 pub fn run(update: bool) -> Result<Tally> {
     let mut tally = Tally::default();
     tally.test(abi_page::PAGE, abi(update));
+    tally.test(lines_table::PAGE, lines(update));
     for page in pages()? {
         let name = page.strip_prefix(paths::root()).unwrap_or(&page).display();
         tally.test(&format!("links of {name}"), links(&page));
@@ -19,15 +20,25 @@ pub fn run(update: bool) -> Result<Tally> {
 }
 
 fn abi(update: bool) -> Result<()> {
-    let path = paths::root().join(abi_page::PAGE);
     let page = abi_page::make()?;
-    if fs::read_to_string(&path).unwrap_or_default() == page {
-        return Ok(());
+    let path = paths::root().join(abi_page::PAGE);
+    let stale = fs::read_to_string(&path).unwrap_or_default() != page;
+    renew(&path, stale.then_some(page), update)
+}
+
+fn lines(update: bool) -> Result<()> {
+    let path = paths::root().join(lines_table::PAGE);
+    let page = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    renew(&path, lines_table::renewed(&page)?, update)
+}
+
+/// Writes what a page should be, if that is not what it is.
+fn renew(path: &Path, page: Option<String>, update: bool) -> Result<()> {
+    match page {
+        None => Ok(()),
+        Some(page) if update => fs::write(path, page).with_context(|| path.display().to_string()),
+        Some(_) => bail!("it is stale: `./x test docs --update` writes it anew"),
     }
-    if update {
-        return fs::write(&path, page).with_context(|| path.display().to_string());
-    }
-    bail!("it is stale: `./x test docs --update` writes it anew");
 }
 
 /// The project's pages: the README and docs/.
