@@ -8,6 +8,7 @@ use super::mapping::{Backing, Flags, Mapping, Name, ObjectRef};
 use super::object::MemoryObject;
 use crate::errno::{Errno, Result};
 use crate::fs::busy::ExecUse;
+use crate::fs::calls::aio;
 use crate::lock_order;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
@@ -48,6 +49,8 @@ pub struct AddressSpace {
     users: AtomicUsize,
     /// AT_* values of the program, as bytes: /proc/self/auxv.
     pub auxv: SpinLock<Vec<u8>>,
+    /// Asynchronous I/O that its programs have set up.
+    pub aio: aio::Contexts,
     /// Keeps the program from being written while it runs here.
     program: SpinLock<Option<Arc<ExecUse>>>,
 }
@@ -88,6 +91,7 @@ impl AddressSpace {
             inner: SpinLock::new(lock_order::SPACE, inner),
             users: AtomicUsize::new(1),
             auxv: SpinLock::new(lock_order::CELL, Vec::new()),
+            aio: SpinLock::new(lock_order::CELL, BTreeMap::new()),
             program: SpinLock::new(lock_order::CELL, None),
         }))
     }
@@ -173,6 +177,8 @@ impl AddressSpace {
             }
         }
         drop(maps);
+        let contexts = core::mem::take(&mut *self.aio.lock());
+        drop(contexts);
         self.set_program(None);
     }
 

@@ -44,7 +44,7 @@ pub fn dispatch(thread: &Arc<Thread>, user: &mut UserContext) -> Result<usize> {
 }
 
 /// The dispatchers, those of the most frequent calls first.
-static ROOMS: [Dispatcher; 18] = [
+static ROOMS: [Dispatcher; 19] = [
     task::calls::dispatch,
     fs::calls::io::dispatch,
     ipc::calls::dispatch,
@@ -61,6 +61,7 @@ static ROOMS: [Dispatcher; 18] = [
     fs::calls::transfer::dispatch,
     fs::calls::xattr::dispatch,
     fs::calls::mount::dispatch,
+    fs::calls::aio::dispatch,
     ipc::sysv::dispatch,
     task::trace::calls::dispatch,
 ];

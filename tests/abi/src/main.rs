@@ -2,6 +2,7 @@
 //! same program runs on Linux and on Ochre, and must print the same. `abi FAMILY` runs one family of
 //! checks in the working directory, which is empty; `abi` alone lists the families.
 
+mod aio;
 mod busy;
 mod child;
 mod clocks;
@@ -32,7 +33,8 @@ use std::process::ExitCode;
 
 type Family = (&'static str, fn());
 
-const FAMILIES: [Family; 23] = [
+const FAMILIES: [Family; 24] = [
+    ("aio", aio::run),
     ("busy", busy::run),
     ("clocks", clocks::run),
     ("credentials", credentials::run),

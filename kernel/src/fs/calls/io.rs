@@ -87,10 +87,10 @@ fn pwrite(ctx: &SyscallCtx<'_>, fd: usize, addr: usize, count: usize, at: usize)
 }
 
 /// Flags of preadv2 and pwritev2 that are understood; all but NOWAIT and APPEND are hints here.
-const RWF_KNOWN: u32 =
+pub(super) const RWF_KNOWN: u32 =
     raw::RWF_HIPRI | raw::RWF_DSYNC | raw::RWF_SYNC | raw::RWF_NOWAIT | raw::RWF_APPEND;
 
-fn io_with(open: &OpenFile, at: u64, flags: u32) -> Io {
+pub(super) fn io_with(open: &OpenFile, at: u64, flags: u32) -> Io {
     let io = open.io(at);
     Io {
         nonblock: io.nonblock || flags & raw::RWF_NOWAIT != 0,

@@ -1,5 +1,6 @@
 //! The file system calls: each takes its arguments apart and asks the room that knows.
 
+pub mod aio;
 pub mod attributes;
 pub mod descriptors;
 mod fcntl;

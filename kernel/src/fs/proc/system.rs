@@ -2,6 +2,7 @@
 
 use super::text::Text;
 use super::tree::Tree;
+use crate::fs::calls::aio;
 use crate::sched;
 use crate::task;
 use alloc::boxed::Box;
@@ -83,6 +84,9 @@ pub fn fill(tree: &mut Tree) {
     tree.fixed("sys/fs/nr_open", "1048576\n");
     tree.fixed("sys/fs/file-max", "9223372036854775807\n");
     tree.fixed("sys/fs/pipe-max-size", "1048576\n");
+    let number = |value: usize| format!("{value}\n").into_bytes();
+    tree.fixed("sys/fs/aio-max-nr", number(aio::MAX_EVENTS));
+    tree.file("sys/fs/aio-nr", move || number(aio::reserved()));
     tree.fixed("sys/fs/dir-notify-enable", "1\n");
     tree.fixed("sys/fs/inotify/max_user_watches", "65536\n");
     tree.fixed("sys/fs/inotify/max_user_instances", "128\n");
