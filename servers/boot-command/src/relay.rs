@@ -2,9 +2,11 @@
 
 use anyhow::{Context, Result};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::OFlags;
 use rustix::termios::{OptionalActions, tcdrain, tcgetattr, tcsetattr};
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, PipeReader, PipeWriter, Read, Write, pipe};
+use std::os::unix::fs::OpenOptionsExt;
 use std::thread::JoinHandle;
 
 /// Goes before the command's first byte: what a port carried earlier is the firmware's.
@@ -17,11 +19,12 @@ pub struct Relay {
     ended: [PipeWriter; 2],
 }
 
-/// Opens a serial port that passes every byte as it is.
+/// Opens a serial port that passes every byte as it is, and is nobody's controlling terminal.
 pub fn port(path: &str) -> Result<File> {
     let file = OpenOptions::new()
         .read(true)
         .write(true)
+        .custom_flags(OFlags::NOCTTY.bits().cast_signed())
         .open(path)
         .with_context(|| format!("cannot open {path}"))?;
     // A port that is no terminal has nothing to switch off.
