@@ -22,12 +22,15 @@ const TRANSLATE: u8 = 1 << 6;
 
 const SET_DEFAULTS: u8 = 0xf6;
 const ENABLE: u8 = 0xf4;
+const DISABLE: u8 = 0xf5;
 const SET_RATE: u8 = 0xf3;
 const GET_ID: u8 = 0xf2;
 const ACK: u8 = 0xfa;
 /// The identity of a mouse with a wheel.
 const WHEEL_ID: u8 = 3;
 
+/// Bytes that a device keeps until they are read, and more.
+const QUEUE: u32 = 64;
 /// Polls of a status bit before a device counts as silent; each is a port read of a microsecond.
 const PATIENCE: u32 = 100_000;
 
@@ -98,11 +101,19 @@ impl Controller {
         self.data.write_u8(0, byte)
     }
 
-    /// A command to the mouse; whether it acknowledged.
+    /// A command to the mouse; whether it acknowledged. What it had sent of itself before is passed
+    /// over: a driver that died may have left it reporting, and a hand may be moving it.
     fn to_mouse(&self, byte: u8) -> Result<bool> {
         self.send_command(TO_MOUSE)?;
         self.send_data(byte)?;
-        Ok(self.wait_for_byte() == Some(ACK))
+        for _ in 0..QUEUE {
+            match self.wait_for_byte() {
+                Some(ACK) => return Ok(true),
+                Some(_) => {}
+                None => break,
+            }
+        }
+        Ok(false)
     }
 
     /// Brings both devices up; none if there is no controller.
@@ -123,23 +134,29 @@ impl Controller {
         self.send_command(ENABLE_KEYBOARD)?;
         self.send_data(ENABLE)?;
         self.wait_for_byte();
+        if wheel.is_some() {
+            self.to_mouse(ENABLE)?;
+        }
         self.send_command(WRITE_CONFIG)?;
         self.send_data((config | INTERRUPTS | TRANSLATE) & !CLOCKS_OFF)?;
-        Ok(Some(Found { wheel }))
+        Ok(Some(Found {
+            wheel: wheel == Some(true),
+        }))
     }
 
-    /// Defaults, the knock that turns a wheel on (IntelliMouse: rates 200, 100, 80), reporting on.
-    fn start_mouse(&self) -> Result<bool> {
-        if !self.to_mouse(SET_DEFAULTS)? {
-            return Ok(false);
+    /// Silence, defaults, and the knock that turns a wheel on (IntelliMouse: rates 200, 100, 80);
+    /// whether it has one. None if there is no mouse.
+    fn start_mouse(&self) -> Result<Option<bool>> {
+        if !self.to_mouse(DISABLE)? {
+            return Ok(None);
         }
+        while self.read().is_some() {}
+        self.to_mouse(SET_DEFAULTS)?;
         for rate in [200, 100, 80] {
             self.to_mouse(SET_RATE)?;
             self.to_mouse(rate)?;
         }
         self.to_mouse(GET_ID)?;
-        let wheel = self.wait_for_byte() == Some(WHEEL_ID);
-        self.to_mouse(ENABLE)?;
-        Ok(wheel)
+        Ok(Some(self.wait_for_byte() == Some(WHEEL_ID)))
     }
 }
