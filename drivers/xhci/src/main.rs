@@ -27,13 +27,13 @@ fn main() -> anyhow::Result<()> {
     let pci = PciDevice::inherited().context("no device in OCHRE_FDS")?;
     let path = std::env::var("OCHRE_DEVICE").unwrap_or_default();
     let place = path.rsplit('/').next().unwrap_or_default().to_string();
-    node::remove_old(&place);
+    let taken_over = node::remove_old(&place);
     let executor = Executor::default();
     let controller =
         Controller::start(&pci, &executor, place).context("starting the controller")?;
     let controller = Rc::new(controller);
     for port in 1..=controller.limits().ports {
-        executor.spawn(root::follow(controller.clone(), port));
+        executor.spawn(root::follow(controller.clone(), port, taken_over));
     }
     executor.block_on(async move { controller.follow().await })?;
     Ok(())

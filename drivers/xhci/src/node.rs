@@ -111,8 +111,9 @@ fn withdraw(path: &str) {
     }
 }
 
-/// Removes the nodes that an earlier process of the same controller left.
-pub fn remove_old(place: &str) {
+/// Removes the nodes that an earlier process of the same controller left; whether there were any.
+pub fn remove_old(place: &str) -> bool {
+    let mut found = false;
     let mounts = std::fs::read_to_string("/proc/mounts").unwrap_or_default();
     let name = mount_name(place);
     for line in mounts.lines() {
@@ -122,6 +123,8 @@ pub fn remove_old(place: &str) {
             && Path::new(path).starts_with(DIRECTORY)
         {
             withdraw(path);
+            found = true;
         }
     }
+    found
 }

@@ -28,8 +28,9 @@ fn speed(status: u32) -> Option<Speed> {
     Speed::from_id(status >> 10 & 15)
 }
 
-/// Follows what is plugged into root port `port`.
-pub async fn follow(controller: Rc<Controller>, port: u8) {
+/// Follows what is plugged into root port `port`. What an earlier process has used, `taken_over`
+/// from it, has long settled.
+pub async fn follow(controller: Rc<Controller>, port: u8, taken_over: bool) {
     let registers = controller.registers();
     let change = &controller.port_changes[usize::from(port) - 1];
     let mut attached: Option<Attached> = None;
@@ -39,6 +40,7 @@ pub async fn follow(controller: Rc<Controller>, port: u8) {
     }
     // A plug that was given up is tried again when it is pulled and put in again.
     let mut given_up = false;
+    let mut settled = taken_over;
     loop {
         change.clear();
         // Read again once the changes are taken back: what happens between the two is not reported.
@@ -52,7 +54,9 @@ pub async fn follow(controller: Rc<Controller>, port: u8) {
             }
         }
         if status & CONNECTED != 0 && attached.is_none() && !given_up {
-            controller.sleep(DEBOUNCE).await;
+            if !settled {
+                controller.sleep(DEBOUNCE).await;
+            }
             if registers.port(port) & CONNECTED == 0 {
                 continue;
             }
@@ -72,6 +76,7 @@ pub async fn follow(controller: Rc<Controller>, port: u8) {
                 }
             }
         }
+        settled = false;
         change.raised().await;
     }
 }
