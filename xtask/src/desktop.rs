@@ -7,14 +7,14 @@ use crate::paths;
 use crate::picture::Picture;
 use crate::qemu::{Machine, Running};
 use crate::qmp::Control;
-use crate::reports;
+use crate::reports::{self, Ending, Report};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::json;
 use std::fs;
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::{self, Receiver, TryRecvError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -30,7 +30,10 @@ pub struct Desktop {
     control: Control,
     running: Running,
     console: JoinHandle<Vec<u8>>,
-    started: Receiver<String>,
+    /// What `boot-command` reports: that the session is up, then how its command ended.
+    reports: Receiver<String>,
+    /// Lines that the command wrote.
+    said: Receiver<String>,
     /// The picture's file on the way from QEMU to here.
     scratch: Scratch,
     /// How often the screen is looked at while something is waited for.
@@ -47,16 +50,26 @@ impl Desktop {
     /// Starts the machine, which must have no serial ports yet.
     pub fn start(mut machine: Machine) -> Result<Desktop> {
         let (console, out, err) = (machine.serial()?, machine.serial()?, machine.serial()?);
-        let (reports, control) = (machine.serial()?, machine.control()?);
+        let (reported, control) = (machine.serial()?, machine.control()?);
         let running = machine.start()?;
         // What the guest says is shown only if it fails.
         let console = thread::spawn(move || drain(console));
+        let (tell, said) = mpsc::channel();
         for port in [out, err] {
-            thread::spawn(move || drain(port));
+            let tell = tell.clone();
+            thread::spawn(move || {
+                for line in BufReader::new(port).split(b'\n') {
+                    let Ok(line) = line else { break };
+                    let line = String::from_utf8_lossy(&line).into_owned();
+                    if tell.send(line).is_err() {
+                        break;
+                    }
+                }
+            });
         }
-        let (tell, started) = mpsc::channel();
+        let (tell, reports) = mpsc::channel();
         thread::spawn(move || {
-            reports::each_line(reports, |line| tell.send(line).is_ok());
+            reports::each_line(reported, |line| tell.send(line).is_ok());
         });
         let folder = paths::target().join("archives");
         fs::create_dir_all(&folder)?;
@@ -64,7 +77,8 @@ impl Desktop {
             control: Control::new(control)?,
             running,
             console,
-            started,
+            reports,
+            said,
             scratch: Scratch(folder.join(format!("{}.ppm", std::process::id()))),
             interval: INTERVAL,
             patience: PATIENCE,
@@ -75,7 +89,24 @@ impl Desktop {
 
     /// Waits until the session is up; false if it doesn't come.
     pub fn wait_for_session(&self) -> bool {
-        self.started.recv_timeout(PATIENCE).is_ok()
+        self.reports.recv_timeout(PATIENCE).is_ok()
+    }
+
+    /// What the command has said since the last time, line by line.
+    pub fn said(&self) -> impl Iterator<Item = String> {
+        self.said.try_iter()
+    }
+
+    /// How the command ended, if it has.
+    pub fn ending(&self) -> Result<Option<Ending>> {
+        match self.reports.try_recv() {
+            Ok(line) => match Report::parse(&line)? {
+                Report::Ended(ending, _) => Ok(Some(ending)),
+                Report::Started | Report::Taken(_) => Ok(None),
+            },
+            Err(TryRecvError::Empty) => Ok(None),
+            Err(TryRecvError::Disconnected) => bail!("the machine has ended"),
+        }
     }
 
     /// What is on the screen.
@@ -166,6 +197,12 @@ impl Desktop {
             json!({ "type": "abs", "data": { "axis": name, "value": value } })
         };
         self.send(vec![axis("x", x, width), axis("y", y, height)])
+    }
+
+    /// Moves a mouse, which knows no places, so many steps to the right.
+    pub fn nudge(&mut self, steps: i32) -> Result<()> {
+        let moved = json!({ "type": "rel", "data": { "axis": "x", "value": steps } });
+        self.send(vec![moved])
     }
 
     /// Presses or lets go the pointer's left button.

@@ -5,6 +5,7 @@
 
 mod boot;
 mod console;
+mod deaths;
 mod desktop;
 mod docs;
 mod guest;
@@ -36,6 +37,9 @@ pub struct Arguments {
     /// Approve what the scenes of the suite `ui` show now; write the pages anew that `docs` finds stale.
     #[arg(long)]
     update: bool,
+    /// In the suite `desktop`, do nothing but kill each driver so many times, and tell the pauses.
+    #[arg(long, value_name = "N")]
+    kills: Option<u32>,
     #[command(flatten)]
     machines: Machines,
 }
@@ -126,7 +130,10 @@ impl Suite {
             Suite::Libc => libc::run(builder),
             Suite::Relibc => relibc::run(builder),
             Suite::Boot => boot::run(builder, machines),
-            Suite::Desktop => desktop::run(builder, machines),
+            Suite::Desktop => match arguments.kills {
+                Some(kills) => deaths::run_long(machines, kills),
+                None => desktop::run(builder, machines),
+            },
             Suite::Abi => guest::compare(builder, machines),
             Suite::Robust => robust::run(builder, machines),
         }

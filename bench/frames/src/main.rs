@@ -2,28 +2,38 @@
 //!
 //! `frames PLAN` shows the plan's windows and says `ready`. For each line `COUNT` that it is given
 //! it draws so many frames, each once the compositor asks for it, and says `done`.
+//!
+//! `frames kill COUNT DRIVER...` kills drivers under such a window, again and again ([`kill`]).
 
+mod kill;
+mod pace;
 mod window;
 
 use anyhow::{Context, Result, bail};
+use pace::Pace;
 use std::io::BufRead;
 use std::process::ExitCode;
 use wayland_client::globals::{GlobalListContents, registry_queue_init};
 use wayland_client::protocol::{
-    wl_buffer, wl_callback, wl_compositor, wl_registry, wl_shm, wl_shm_pool, wl_surface,
+    wl_buffer, wl_callback, wl_compositor, wl_pointer, wl_registry, wl_seat, wl_shm, wl_shm_pool,
+    wl_surface,
 };
-use wayland_client::{Connection, Dispatch, QueueHandle};
+use wayland_client::{Connection, Dispatch, EventQueue, QueueHandle, WEnum};
 use wayland_protocols::xdg::shell::client::{xdg_surface, xdg_toplevel, xdg_wm_base};
 use window::{Draw, Window};
 
 const HELP: &str = "\
 Usage: frames PLAN
+       frames kill COUNT DRIVER...
 
 Plans: full    one window of 800x600, redrawn whole
        small   the same, of which 32x32 pixels change
        twenty  twenty windows of 300x200, of which 32x32 pixels change each
 
-Says `ready`; for each line COUNT draws so many frames and says `done`.";
+Says `ready`; for each line COUNT draws so many frames and says `done`.
+
+With `kill`, kills each driver's processes so many times and tells the pauses of frames, or of the
+pointer if it is the driver of that, which somebody must keep moving over the window.";
 
 /// Most frames that are drawn for one line.
 const MOST: u32 = 100_000;
@@ -55,11 +65,15 @@ fn main() -> ExitCode {
         println!("{HELP}");
         return ExitCode::SUCCESS;
     }
-    let Some(plan) = plan(&argument) else {
+    let result = if argument == "kill" {
+        kill::command(std::env::args().skip(2))
+    } else if let Some(plan) = plan(&argument) {
+        run(&plan)
+    } else {
         eprintln!("frames: no plan {argument:?}\n\n{HELP}");
         return ExitCode::FAILURE;
     };
-    match run(&plan) {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("frames: {error:#}");
@@ -76,48 +90,88 @@ struct State {
     /// How many windows still wait for the compositor to ask for their next frame.
     waiting: usize,
     closed: bool,
+    pointer: Option<wl_pointer::WlPointer>,
+    /// The frames that the compositor asked for.
+    frames: Pace,
+    /// The pointer's moves over a window.
+    moves: Pace,
 }
 
-fn run(plan: &Plan) -> Result<()> {
-    let connection = Connection::connect_to_env().context("no Wayland compositor")?;
-    let (globals, mut queue) = registry_queue_init::<State>(&connection)?;
-    let to = queue.handle();
-    let compositor: wl_compositor::WlCompositor = globals.bind(&to, 4..=4, ())?;
-    let shm: wl_shm::WlShm = globals.bind(&to, 1..=1, ())?;
-    let shell: xdg_wm_base::XdgWmBase = globals.bind(&to, 1..=1, ())?;
+/// A plan's windows, on the compositor.
+struct Client {
+    connection: Connection,
+    queue: EventQueue<State>,
+    state: State,
+    windows: Vec<Window>,
+    draw: Draw,
+}
 
-    let mut state = State {
-        configured: vec![false; plan.windows],
-        ..State::default()
-    };
-    let mut windows = Vec::new();
-    for number in 0..plan.windows {
-        let surface = compositor.create_surface(&to, ());
-        let role = shell.get_xdg_surface(&surface, &to, number);
-        let toplevel = role.get_toplevel(&to, ());
-        toplevel.set_title(format!("frames {number}"));
-        surface.commit();
-        windows.push(Window::new(surface, &shm, &to, plan.size)?);
-    }
-    while !state.configured.iter().all(|&configured| configured) {
-        queue.blocking_dispatch(&mut state)?;
-    }
-    let mut frame = |draw: Draw| -> Result<()> {
-        for window in &mut windows {
-            window.draw(draw, &to)?;
+impl Client {
+    /// Shows the windows.
+    fn start(plan: &Plan) -> Result<Client> {
+        let connection = Connection::connect_to_env().context("no Wayland compositor")?;
+        let (globals, mut queue) = registry_queue_init::<State>(&connection)?;
+        let to = queue.handle();
+        let compositor: wl_compositor::WlCompositor = globals.bind(&to, 4..=4, ())?;
+        let shm: wl_shm::WlShm = globals.bind(&to, 1..=1, ())?;
+        let shell: xdg_wm_base::XdgWmBase = globals.bind(&to, 1..=1, ())?;
+        let _: wl_seat::WlSeat = globals.bind(&to, 3..=3, ())?;
+
+        let mut state = State {
+            configured: vec![false; plan.windows],
+            ..State::default()
+        };
+        let mut windows = Vec::new();
+        for number in 0..plan.windows {
+            let surface = compositor.create_surface(&to, ());
+            let role = shell.get_xdg_surface(&surface, &to, number);
+            let toplevel = role.get_toplevel(&to, ());
+            toplevel.set_title(format!("frames {number}"));
+            surface.commit();
+            windows.push(Window::new(surface, &shm, &to, plan.size)?);
         }
-        state.waiting = windows.len();
-        while state.waiting > 0 {
+        while !state.configured.iter().all(|&configured| configured) {
             queue.blocking_dispatch(&mut state)?;
-            if state.closed {
+        }
+        let mut client = Client {
+            connection,
+            queue,
+            state,
+            windows,
+            draw: Draw::Whole,
+        };
+        // Both buffers of each window have all their pixels then.
+        client.frame()?;
+        client.frame()?;
+        client.draw = plan.draw;
+        Ok(client)
+    }
+
+    /// Hands in all windows' next frames.
+    fn commit(&mut self) -> Result<()> {
+        let to = self.queue.handle();
+        for window in &mut self.windows {
+            window.draw(self.draw, &to)?;
+        }
+        self.state.waiting = self.windows.len();
+        Ok(())
+    }
+
+    /// Draws a frame, and waits until the next one is asked for.
+    fn frame(&mut self) -> Result<()> {
+        self.commit()?;
+        while self.state.waiting > 0 {
+            self.queue.blocking_dispatch(&mut self.state)?;
+            if self.state.closed {
                 bail!("a window was closed");
             }
         }
         Ok(())
-    };
-    // Both buffers of each window have all their pixels then.
-    frame(Draw::Whole)?;
-    frame(Draw::Whole)?;
+    }
+}
+
+fn run(plan: &Plan) -> Result<()> {
+    let mut client = Client::start(plan)?;
     println!("ready");
     for line in std::io::stdin().lock().lines() {
         let line = line?;
@@ -126,7 +180,7 @@ fn run(plan: &Plan) -> Result<()> {
             .parse()
             .with_context(|| format!("no number: {line:?}"))?;
         for _ in 0..count.min(MOST) {
-            frame(plan.draw)?;
+            client.frame()?;
         }
         println!("done");
     }
@@ -202,6 +256,46 @@ impl Dispatch<wl_callback::WlCallback, ()> for State {
         _: &QueueHandle<State>,
     ) {
         state.waiting = state.waiting.saturating_sub(1);
+        state.frames.step();
+    }
+}
+
+impl Dispatch<wl_seat::WlSeat, ()> for State {
+    fn event(
+        state: &mut State,
+        seat: &wl_seat::WlSeat,
+        event: wl_seat::Event,
+        (): &(),
+        _: &Connection,
+        to: &QueueHandle<State>,
+    ) {
+        if let wl_seat::Event::Capabilities {
+            capabilities: WEnum::Value(capabilities),
+        } = event
+        {
+            // A seat that has lost its last pointer offers none until there is one again.
+            let has = capabilities.contains(wl_seat::Capability::Pointer);
+            match state.pointer.take() {
+                Some(pointer) if !has => pointer.release(),
+                None if has => state.pointer = Some(seat.get_pointer(to, ())),
+                other => state.pointer = other,
+            }
+        }
+    }
+}
+
+impl Dispatch<wl_pointer::WlPointer, ()> for State {
+    fn event(
+        state: &mut State,
+        _: &wl_pointer::WlPointer,
+        event: wl_pointer::Event,
+        (): &(),
+        _: &Connection,
+        _: &QueueHandle<State>,
+    ) {
+        if let wl_pointer::Event::Motion { .. } = event {
+            state.moves.step();
+        }
     }
 }
 

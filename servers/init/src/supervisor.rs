@@ -24,7 +24,7 @@ const SECOND: u64 = 1_000_000_000;
 /// The first restart is at once; the delay then doubles, up to this.
 const LONGEST_DELAY: u64 = 10 * SECOND;
 /// A process that lived this long has not died young.
-const SETTLED: u64 = 10 * SECOND;
+const SETTLED: u64 = SECOND;
 /// How long the search for devices has the machine to itself. One that takes longer is stuck.
 const SEARCH: u64 = 5 * SECOND;
 

@@ -3,7 +3,7 @@
 //! A terminal that a shell has painted in one colour is easily found on a picture; where it is
 //! tells whether what was done had its effect. So each step prints a colour of its own.
 
-use super::{Machines, Tally};
+use super::{Machines, Tally, deaths};
 use crate::build::Builder;
 use crate::desktop::{Desktop, PATIENCE};
 use crate::guest::{Guest, Request};
@@ -129,6 +129,7 @@ pub fn run(builder: &Builder, machines: Machines) -> Result<Tally> {
         let result = process::step(case.name, || qemu::despite_crashes(|| case.play(machines))?);
         tally.test(case.name, result);
     }
+    tally += deaths::run(machines)?;
     Ok(tally)
 }
 

@@ -1,0 +1,242 @@
+//! Killing a driver under a window that is drawn all the time, as often as is asked, and what a
+//! client notices of it: the longest pause between two frames, or two moves of the pointer.
+//!
+//! After each kill nothing is done before the driver is back and things flow again. In the end it is
+//! told what those that outlive drivers hold: descriptors and memory of compositor and supervisor,
+//! and the kernel's objects. Both processes must be those of the beginning, with as many descriptors.
+
+use crate::pace::Pace;
+use crate::window::Draw;
+use crate::{Client, Plan};
+use anyhow::{Context, Result, bail, ensure};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, Signal, kill_process};
+use std::fs;
+use std::time::{Duration, Instant};
+
+/// How many frames or moves must have come before things flow.
+const FLOWS: u32 = 10;
+/// How long a driver must have run, lest the supervisor takes it for one that can't.
+const SETTLE: Duration = Duration::from_millis(1200);
+/// A kill after which nothing comes for so long has ended more than a driver.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// These are done before anything is counted: what is made once isn't a loss.
+const WARM: u32 = 2;
+const PLAN: Plan = Plan {
+    windows: 1,
+    size: (800, 600),
+    draw: Draw::Part,
+};
+
+/// What is held outside of the driver.
+struct Held {
+    compositor: Process,
+    supervisor: Process,
+    /// Objects of the kernel's, and their bytes.
+    objects: u64,
+    bytes: u64,
+}
+
+struct Process {
+    pid: i32,
+    descriptors: usize,
+    kib: u64,
+}
+
+/// `frames kill COUNT DRIVER...`.
+pub fn command(mut words: impl Iterator<Item = String>) -> Result<()> {
+    let count: u32 = words.next().context("how often?")?.parse()?;
+    let mut client = Client::start(&PLAN)?;
+    client.commit()?;
+    println!("ready");
+    for driver in words {
+        again_and_again(&mut client, &driver, count)?;
+    }
+    println!("all as before");
+    Ok(())
+}
+
+fn again_and_again(client: &mut Client, driver: &str, count: u32) -> Result<()> {
+    for _ in 0..WARM {
+        kill(client, driver)?;
+    }
+    let before = Held::now()?;
+    let mut pauses = Vec::new();
+    for number in 1..=count {
+        let pause = kill(client, driver)?;
+        println!("{driver} {number}: {} ms", pause.as_millis());
+        pauses.push(pause);
+    }
+    // A device that nothing flows from, such as a keyboard, may be a little later.
+    let start = Instant::now();
+    let after = loop {
+        let after = Held::now()?;
+        if before.is_held_by_the_same(&after) || start.elapsed() > PATIENCE {
+            break after;
+        }
+        turn(client)?;
+    };
+    pauses.sort();
+    let middle = pauses.get(pauses.len() / 2).copied().unwrap_or_default();
+    let longest = pauses.last().copied().unwrap_or_default();
+    println!(
+        "{driver}: killed {count} times, pauses of {} ms, at most {} ms",
+        middle.as_millis(),
+        longest.as_millis()
+    );
+    println!("before: {}\nafter:  {}", before.text(), after.text());
+    ensure!(
+        before.is_held_by_the_same(&after),
+        "compositor or supervisor is another process now, or keeps descriptors"
+    );
+    Ok(())
+}
+
+/// Kills the driver's processes once things flow; the longest pause until they flow again.
+fn kill(client: &mut Client, driver: &str) -> Result<Duration> {
+    let input = ["ps2", "virtio-input", "xhci"].contains(&driver);
+    let begin = Instant::now();
+    let old = flow(client, driver, input, &[])?;
+    while begin.elapsed() < SETTLE {
+        turn(client)?;
+    }
+    let counted = pace(client, input);
+    counted.begin();
+    for pid in &old {
+        let pid = Pid::from_raw(*pid).context("a process has no number")?;
+        kill_process(pid, Signal::KILL)?;
+    }
+    flow(client, driver, input, &old)?;
+    let (_, pause) = pace(client, input).seen();
+    Ok(pause)
+}
+
+fn pace(client: &mut Client, input: bool) -> &mut Pace {
+    if input {
+        &mut client.state.moves
+    } else {
+        &mut client.state.frames
+    }
+}
+
+/// Waits until there are processes of the driver, none of them an old one, and things flow.
+fn flow(client: &mut Client, driver: &str, input: bool, old: &[i32]) -> Result<Vec<i32>> {
+    let start = Instant::now();
+    let wanted = old.len().max(1);
+    let pids = loop {
+        turn(client)?;
+        let pids = processes(driver)?;
+        if pids.len() >= wanted && !pids.iter().any(|pid| old.contains(pid)) {
+            break pids;
+        }
+        ensure!(start.elapsed() < PATIENCE, "{driver} doesn't come back");
+    };
+    // What a client got of the old one until now isn't the new one's.
+    let (seen, _) = pace(client, input).seen();
+    while pace(client, input).seen().0 < seen + FLOWS {
+        turn(client)?;
+        ensure!(
+            start.elapsed() < PATIENCE,
+            "{driver} is back, but nothing comes"
+        );
+    }
+    Ok(pids)
+}
+
+/// Draws if a frame is asked for, then waits for the compositor, but not long.
+fn turn(client: &mut Client) -> Result<()> {
+    if client.state.waiting == 0 {
+        client.commit()?;
+    }
+    if client.state.closed {
+        bail!("the window was closed");
+    }
+    client.queue.flush()?;
+    if let Some(guard) = client.connection.prepare_read() {
+        let timeout = Timespec {
+            tv_sec: 0,
+            tv_nsec: 20_000_000,
+        };
+        let fd = guard.connection_fd();
+        let readable = poll(&mut [PollFd::new(&fd, PollFlags::IN)], Some(&timeout));
+        if matches!(readable, Ok(1..)) {
+            guard.read()?;
+        }
+    }
+    client.queue.dispatch_pending(&mut client.state)?;
+    Ok(())
+}
+
+/// The living processes of this name.
+fn processes(name: &str) -> Result<Vec<i32>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc")?.flatten() {
+        let Ok(pid) = entry.file_name().to_string_lossy().parse() else {
+            continue;
+        };
+        // It may have ended meanwhile.
+        let comm = fs::read_to_string(entry.path().join("comm")).unwrap_or_default();
+        let living = fs::read_link(entry.path().join("exe")).is_ok();
+        if comm.trim_end() == name && living {
+            found.push(pid);
+        }
+    }
+    Ok(found)
+}
+
+impl Process {
+    fn of(name: &str) -> Result<Process> {
+        let pid = *processes(name)?
+            .first()
+            .with_context(|| format!("no {name}"))?;
+        // Pages: all, those that it has in memory, and those of them that are a file's.
+        let pages = fs::read_to_string(format!("/proc/{pid}/statm"))?;
+        let pages: Vec<u64> = pages.split_whitespace().flat_map(str::parse).collect();
+        let &[_, resident, shared, ..] = &pages[..] else {
+            bail!("no pages in statm of {pid}");
+        };
+        Ok(Process {
+            pid,
+            descriptors: fs::read_dir(format!("/proc/{pid}/fd"))?.count(),
+            kib: resident.saturating_sub(shared) * 4,
+        })
+    }
+}
+
+impl Held {
+    fn now() -> Result<Held> {
+        let (mut objects, mut bytes) = (0, 0);
+        for line in fs::read_to_string("/proc/slabinfo")?.lines().skip(2) {
+            let mut words = line.split_whitespace().skip(1);
+            let active: u64 = words.next().unwrap_or_default().parse()?;
+            let size: u64 = words.nth(1).unwrap_or_default().parse()?;
+            objects += active;
+            bytes += active * size;
+        }
+        Ok(Held {
+            // The kernel keeps fifteen letters of a name.
+            compositor: Process::of("ochre-composito")?,
+            supervisor: Process::of("init")?,
+            objects,
+            bytes,
+        })
+    }
+
+    /// By the same processes, in as many descriptors.
+    fn is_held_by_the_same(&self, other: &Held) -> bool {
+        let key = |p: &Process| (p.pid, p.descriptors);
+        [&self.compositor, &self.supervisor].map(key)
+            == [&other.compositor, &other.supervisor].map(key)
+    }
+
+    fn text(&self) -> String {
+        let process = |p: &Process| format!("{} descriptors, {} KiB", p.descriptors, p.kib);
+        format!(
+            "compositor {}; supervisor {}; kernel {} objects, {} KiB",
+            process(&self.compositor),
+            process(&self.supervisor),
+            self.objects,
+            self.bytes / 1024
+        )
+    }
+}
