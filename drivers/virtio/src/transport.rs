@@ -52,6 +52,29 @@ struct Window {
     len: usize,
 }
 
+/// Of the common configuration.
+impl Window {
+    fn status(&self) -> u8 {
+        self.memory.read(self.offset + common::STATUS)
+    }
+
+    fn set_status(&self, status: u8) {
+        self.memory.write(self.offset + common::STATUS, status);
+    }
+
+    /// Resets, and waits for the device to say so (4.1.4.3.1); one that doesn't is broken.
+    fn reset(&self) -> Result<()> {
+        self.set_status(0);
+        for _ in 0..1_000_000 {
+            if self.status() == 0 {
+                return Ok(());
+            }
+            std::hint::spin_loop();
+        }
+        Err(Errno::IO)
+    }
+}
+
 /// A device that has been reset and has agreed to features.
 pub struct Transport {
     common: Window,
@@ -116,6 +139,9 @@ impl Transport {
         if common.len < 56 {
             return Err(Errno::IO);
         }
+        // Not before it has forgotten the queues of a driver that died may it reach memory again, as
+        // the next two let it: those are someone else's now.
+        common.reset()?;
         let mut transport = Transport {
             common,
             notify,
@@ -125,7 +151,8 @@ impl Transport {
             dma: pci.dma()?,
             interrupt: pci.interrupt(0)?,
         };
-        transport.reset();
+        transport.add_status(ACKNOWLEDGE);
+        transport.add_status(DRIVER);
         transport.negotiate(wanted)?;
         transport.write_u16(common::CONFIG_VECTOR, 0);
         Ok(transport)
@@ -153,29 +180,11 @@ impl Transport {
     }
 
     fn status(&self) -> u8 {
-        self.common.memory.read(self.common.offset + common::STATUS)
+        self.common.status()
     }
 
     fn add_status(&self, bits: u8) {
-        let status = self.status() | bits;
-        self.common
-            .memory
-            .write(self.common.offset + common::STATUS, status);
-    }
-
-    /// Resets, and waits for the device to say so (4.1.4.3.1); a broken one gets a bounded wait.
-    fn reset(&self) {
-        self.common
-            .memory
-            .write(self.common.offset + common::STATUS, 0u8);
-        for _ in 0..1_000_000 {
-            if self.status() == 0 {
-                break;
-            }
-            std::hint::spin_loop();
-        }
-        self.add_status(ACKNOWLEDGE);
-        self.add_status(DRIVER);
+        self.common.set_status(self.status() | bits);
     }
 
     fn negotiate(&mut self, wanted: &[Feature]) -> Result<()> {
