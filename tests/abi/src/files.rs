@@ -162,6 +162,18 @@ fn moving() {
     for fd in [fd, append, read_only] {
         sys!(SYS_close, fd);
     }
+    for name in [c"/dev/null", c"/dev/zero", c"/dev/full"] {
+        let device = open(name, O_RDWR).value();
+        let label = name.to_string_lossy();
+        show!(
+            format!("seek in {label}"),
+            "{} {} {}",
+            sys!(SYS_lseek, device, -5_i64, SEEK_SET),
+            sys!(SYS_lseek, device, 5, SEEK_SET),
+            sys!(SYS_lseek, device, 0, SEEK_CUR)
+        );
+        sys::close_all(&[device]);
+    }
 }
 
 fn sizes() {
