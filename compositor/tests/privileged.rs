@@ -145,6 +145,18 @@ fn a_virtual_pointer_s_input_is_a_hand_s() {
         "{heard}"
     );
     assert!(heard.contains("value: 7.0"), "{heard}");
+    // What is scrolled is told on as it was said.
+    pointer.axis_discrete(0, wl_pointer::Axis::VerticalScroll, 5.0, 4);
+    pointer.axis_source(wl_pointer::AxisSource::Continuous);
+    pointer.frame();
+    let heard = notes(&mut client, &mut fixture).join("\n");
+    for part in [
+        "axis_source: Value(Continuous)",
+        "value120: 480",
+        "value: 5.0",
+    ] {
+        assert!(heard.contains(part), "{part}: {heard}");
+    }
     pointer.destroy();
     let heard = notes(&mut client, &mut fixture).join("\n");
     assert!(

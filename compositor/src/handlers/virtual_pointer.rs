@@ -6,6 +6,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+use smithay::backend::input::AxisSource;
 use smithay::reexports::{
     wayland_protocols_wlr::virtual_pointer::v1::server::{
         zwlr_virtual_pointer_manager_v1::{self as manager, ZwlrVirtualPointerManagerV1},
@@ -14,7 +15,7 @@ use smithay::reexports::{
     wayland_server::{
         Client, DataInit, Dispatch, DisplayHandle, Resource, WEnum,
         backend::ClientId,
-        protocol::wl_pointer::{Axis, ButtonState},
+        protocol::wl_pointer::{self, Axis, ButtonState},
     },
 };
 
@@ -36,6 +37,8 @@ struct Pending {
     /// What the frame holds so far, but for scrolling.
     events: Vec<InputEvent>,
     scroll: ScrollFrame,
+    /// What is said to have been scrolled with.
+    source: Option<AxisSource>,
     /// Buttons to let go when it is gone.
     held: BTreeSet<u32>,
 }
@@ -49,7 +52,7 @@ impl Pending {
             InputEvent::Button { button, .. } => self.held.remove(&button),
             _ => true,
         });
-        events.extend(self.scroll.take());
+        events.extend(self.scroll.take_as(self.source.take()));
         events
     }
 }
@@ -162,13 +165,25 @@ impl Dispatch<ZwlrVirtualPointerV1, VirtualPointer> for Compositor {
                 object.post_error(pointer::Error::InvalidAxisSource, "there is no such source");
                 None
             }
+            Request::AxisSource {
+                axis_source: WEnum::Value(source),
+            } => {
+                pending.source = match source {
+                    wl_pointer::AxisSource::Wheel => Some(AxisSource::Wheel),
+                    wl_pointer::AxisSource::Finger => Some(AxisSource::Finger),
+                    wl_pointer::AxisSource::Continuous => Some(AxisSource::Continuous),
+                    wl_pointer::AxisSource::WheelTilt => Some(AxisSource::WheelTilt),
+                    _ => None,
+                };
+                None
+            }
             Request::Frame => {
                 let events = pending.take();
                 drop(pending);
                 state.input_at_once(events, now);
                 return;
             }
-            _ => None, // a source follows from what is scrolled
+            _ => None,
         };
         pending.events.extend(event);
         if pending.events.len() >= LONGEST_FRAME {

@@ -13,6 +13,7 @@ mod touch;
 pub use action::{Action, NoAction};
 pub(crate) use bindings::nearest_of;
 pub use bindings::{Bindings, Chord, Modifiers, NoChord, Trigger, Wheel};
+pub use scroll::ScrollAs;
 pub(crate) use scroll::ScrollFrame;
 pub use touch::Touches;
 
@@ -124,6 +125,9 @@ pub enum InputEvent {
         /// Downwards.
         vertical: f64,
     },
+    /// A program scrolls, and says how.
+    #[serde(skip)]
+    ScrollAs(ScrollAs),
 }
 
 impl Compositor {
@@ -143,6 +147,7 @@ impl Compositor {
                 horizontal,
                 vertical,
             } => self.scroll(horizontal, vertical, time),
+            InputEvent::ScrollAs(how) => self.scroll_as(how, time),
             InputEvent::TouchDown { finger, x, y } => self.touch_down(finger, (x, y), time),
             InputEvent::TouchMotion { finger, x, y } => self.touch_motion(finger, (x, y), time),
             InputEvent::TouchUp { finger } => self.touch_up(finger, time),

@@ -12,7 +12,7 @@ use smithay::{
     wayland::shell::wlr_layer::KeyboardInteractivity,
 };
 
-use super::{BTN_LEFT, InputEvent};
+use super::{BTN_LEFT, InputEvent, ScrollAs};
 use crate::{
     shell::{FrameButton, Hit, WindowId},
     state::Compositor,
@@ -354,5 +354,40 @@ impl Compositor {
         }
         pointer.axis(self, frame);
         self.end_pointer_frame();
+    }
+
+    /// A program scrolls, and says how; notches that are bound to something are not the client's.
+    pub(super) fn scroll_as(&mut self, how: ScrollAs, time: u32) {
+        let Some(pointer) = self.seat.get_pointer() else {
+            return;
+        };
+        self.meta_alone = false;
+        let left = match how.steps {
+            (0, 0) => how.steps,
+            (horizontal, vertical) => self.bound_wheel(horizontal, vertical),
+        };
+        let mut frame = AxisFrame::new(time).source(how.source);
+        let axes = [
+            (Axis::Horizontal, how.pixels.0, how.steps.0, left.0),
+            (Axis::Vertical, how.pixels.1, how.steps.1, left.1),
+        ];
+        let mut scrolls = how.stopped;
+        for (axis, pixels, said, steps) in axes {
+            let taken = said != 0 && steps == 0;
+            if how.stopped {
+                frame = frame.stop(axis);
+            } else if pixels != 0.0 && !taken {
+                frame = frame.value(axis, pixels);
+                scrolls = true;
+            }
+            if steps != 0 {
+                frame = frame.v120(axis, steps);
+                scrolls = true;
+            }
+        }
+        if scrolls {
+            pointer.axis(self, frame);
+            self.end_pointer_frame();
+        }
     }
 }

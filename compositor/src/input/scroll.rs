@@ -1,7 +1,22 @@
 //! Scrolling as `wl_pointer` tells it, axis by axis until a frame ends: for the host of a nested
-//! desktop and for virtual pointers.
+//! desktop, and for virtual pointers, whose programs say how it is to be told on.
+
+use smithay::backend::input::AxisSource;
 
 use super::InputEvent;
+
+/// Scrolling as a program tells it: horizontally, vertically.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ScrollAs {
+    /// In logical pixels.
+    pub pixels: (f64, f64),
+    /// In 120ths of a wheel's notch.
+    pub steps: (i32, i32),
+    /// It is over.
+    pub stopped: bool,
+    /// What is said to have been moved.
+    pub source: AxisSource,
+}
 
 /// What a pointer frame scrolls.
 #[derive(Debug, Default)]
@@ -15,6 +30,28 @@ pub(crate) struct ScrollFrame {
 }
 
 impl ScrollFrame {
+    /// The same, for clients to be told as it was said.
+    pub(crate) fn take_as(&mut self, source: Option<AxisSource>) -> Option<InputEvent> {
+        let Self {
+            pixels,
+            steps,
+            stopped,
+        } = std::mem::take(self);
+        let usual = match steps {
+            (0, 0) => AxisSource::Finger,
+            _ => AxisSource::Wheel,
+        };
+        let scrolls = pixels != (0.0, 0.0) || steps != (0, 0) || stopped;
+        scrolls.then(|| {
+            InputEvent::ScrollAs(ScrollAs {
+                pixels,
+                steps,
+                stopped,
+                source: source.unwrap_or(usual),
+            })
+        })
+    }
+
     /// The frame is complete: what it amounts to.
     pub(crate) fn take(&mut self) -> Option<InputEvent> {
         let Self {
