@@ -90,8 +90,10 @@ impl Screen {
 
     /// Places its layers; whether they leave another work area than before.
     pub fn arrange_layers(&mut self) -> bool {
-        let size = self.rect().size;
-        self.layers.arrange(size)
+        // To the nearest whole pixel: none of them hangs over the edge by more than half of one.
+        let scale = self.output.current_scale().fractional_scale();
+        let size = self.mode_size().to_f64().to_logical(scale);
+        self.layers.arrange(size.to_i32_round())
     }
 
     /// How long a frame lasts.

@@ -95,9 +95,9 @@ impl Compositor {
         let order = known.map_or(usize::MAX, |place| place.order);
         let scale = Some(Scale::Fractional(scale));
         output.change_current_state(None, None, scale, Some(at));
-        let screen = Screen {
+        let mut screen = Screen {
             id,
-            layers: Layers::new(size),
+            layers: Layers::default(),
             damage: Tracker::default(),
             global: output.create_global::<Compositor>(&self.display),
             output,
@@ -108,6 +108,7 @@ impl Compositor {
             tone: outputs.night.clone(),
             laid_out: Rectangle::default(),
         };
+        screen.arrange_layers();
         let first = outputs.screens.is_empty();
         let order = order.min(outputs.screens.len());
         outputs.screens.insert(order, screen);

@@ -47,14 +47,6 @@ pub struct LayerCommit {
 }
 
 impl Layers {
-    /// The layers of a display of this size, of which there are none yet.
-    pub fn new(size: Size<i32, Logical>) -> Self {
-        Self {
-            placed: Vec::new(),
-            free: Rectangle::from_size(size),
-        }
-    }
-
     /// Adds a layer; its first commit says where it will be.
     pub fn add(&mut self, layer: LayerSurface) {
         self.placed.push(Placed {
