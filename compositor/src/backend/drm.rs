@@ -5,8 +5,9 @@
 //! card says so by device events.
 
 use std::{
+    collections::HashMap,
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rustix::fs::{Mode as FileMode, OFlags};
@@ -47,6 +48,9 @@ pub struct Drm {
     path: PathBuf,
     card: Option<Card>,
     displays: Vec<Display>,
+    /// Scanouts whose newest frame the card has not said to be on screen yet, and since when. A display
+    /// that comes back must not take the news of a frame from before for that of its own.
+    under_way: HashMap<crtc::Handle, Instant>,
 }
 
 #[derive(Debug)]
@@ -99,11 +103,12 @@ struct Connected {
 impl Drm {
     /// Opens the machine's card, its displays and its input devices.
     pub fn start(state: &mut Compositor, path: &Path) -> Result<(), Error> {
-        state.backend = Backend::Drm(Drm {
+        state.backend = Backend::Drm(Box::new(Drm {
             path: path.to_owned(),
             card: None,
             displays: Vec::new(),
-        });
+            under_way: HashMap::new(),
+        }));
         state.devices = Devices::default();
         state.watch_uevents()?;
         if let Err(err) = state.open_card() {
@@ -135,8 +140,13 @@ impl Drm {
         let Some(driven) = display.and_then(|display| display.driven.as_mut()) else {
             return Ok(Presented::Nothing);
         };
+        let scanout = driven.surface.crtc();
+        let since = self.under_way.get(&scanout);
+        if since.is_some_and(|since| since.elapsed() < LOST_FLIP) {
+            return Ok(Presented::NotYet);
+        }
         let Some((slot, age)) = driven.buffers.next()? else {
-            return Ok(Presented::Nothing); // all are in use: the next flip frees one
+            return Ok(Presented::NotYet); // all are in use: the next flip frees one
         };
         let drawn = driven.buffers.draw(&slot, |target| draw(target, age))??;
         let Some(damage) = drawn else {
@@ -170,6 +180,7 @@ impl Drm {
             driven.surface.page_flip([plane], true)
         };
         submitted.map_err(|err| Error::Display(err.to_string()))?;
+        self.under_way.insert(scanout, Instant::now());
         driven.buffers.submitted(&slot);
         driven.pending = Some(slot);
         Ok(Presented::AtFlip)
@@ -185,6 +196,7 @@ impl Drm {
 
     /// The card says that a frame is on screen: which output's?
     fn flipped(&mut self, crtc: crtc::Handle) -> Option<OutputId> {
+        self.under_way.remove(&crtc);
         self.displays.iter_mut().find_map(|display| {
             let driven = display
                 .driven
@@ -243,6 +255,7 @@ impl Compositor {
         for display in &mut drm.displays {
             display.driven = None;
         }
+        drm.under_way.clear();
         if let Some(card) = drm.card.take() {
             self.events.remove(card.token);
         }

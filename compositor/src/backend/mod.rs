@@ -34,8 +34,10 @@ pub type Draw<'a> = dyn FnMut(Target<'_>, usize) -> Result<Option<Damage>, Rende
 /// When a frame will be on screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Presented {
-    /// Nothing was drawn.
+    /// Nothing was drawn: nothing had changed, or there is nowhere to show it.
     Nothing,
+    /// The frame before is not on screen yet: this one must be drawn then.
+    NotYet,
     /// At the estimated vblank.
     AtTimer,
     /// When the backend says so.
@@ -50,7 +52,7 @@ pub enum Backend {
     /// Into memory.
     Headless(headless::Headless),
     /// To a display card.
-    Drm(drm::Drm),
+    Drm(Box<drm::Drm>),
     /// Into a window of another desktop.
     Nested(Box<nested::Nested>),
 }

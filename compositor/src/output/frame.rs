@@ -78,7 +78,8 @@ impl Compositor {
         drop(scene);
         let now = self.clock.now();
         let presented = presented?;
-        if presented != Presented::Nothing {
+        let shows = matches!(presented, Presented::AtTimer | Presented::AtFlip);
+        if shows {
             let feedback = self
                 .outputs
                 .get(id)
@@ -91,13 +92,14 @@ impl Compositor {
         let Some(screen) = self.outputs.get_mut(id) else {
             return Ok(());
         };
-        screen.pacing = Pacing::Waiting { again: moving };
+        let again = moving || presented == Presented::NotYet;
+        screen.pacing = Pacing::Waiting { again };
         let vblank = match presented {
-            Presented::AtFlip => now + LOST_FLIP,
+            Presented::AtFlip | Presented::NotYet => now + LOST_FLIP,
             Presented::AtTimer | Presented::Nothing => screen.next_vblank(now),
         };
         self.deadlines.set(vblank, Due::Vblank(id));
-        if presented != Presented::Nothing {
+        if shows {
             self.serve_captures(id);
             self.serve_image_copies();
         }
