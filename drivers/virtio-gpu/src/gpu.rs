@@ -36,14 +36,37 @@ const DEFAULT_SIZE: (u32, u32) = (1280, 800);
 const MAX_SIZE: (u32, u32) = (3840, 2160);
 
 /// A command in flight.
-enum Flight {
-    Waiting(Option<Waker>),
-    Done,
+#[derive(Default)]
+struct Flight {
+    done: Cell<bool>,
+    waiter: RefCell<Option<Waker>>,
+}
+
+impl Flight {
+    fn end(&self) {
+        self.done.set(true);
+        if let Some(waker) = self.waiter.take() {
+            waker.wake();
+        }
+    }
+
+    async fn ended(&self) {
+        poll_fn(|cx| {
+            if self.done.get() {
+                return Poll::Ready(());
+            }
+            *self.waiter.borrow_mut() = Some(cx.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
 }
 
 struct Channel {
     queue: RefCell<Queue>,
-    flights: RefCell<BTreeMap<u16, Flight>>,
+    /// By the first descriptor, which the next command may have as soon as the queue has given it
+    /// back: then its flight is none of these any more.
+    flights: RefCell<BTreeMap<u16, Rc<Flight>>>,
 }
 
 /// See the module's header.
@@ -115,9 +138,8 @@ impl Gpu {
 
     fn collect(&self, channel: &Channel) {
         while let Some(used) = channel.queue.borrow_mut().pop() {
-            let old = channel.flights.borrow_mut().insert(used.head, Flight::Done);
-            if let Some(Flight::Waiting(Some(waker))) = old {
-                waker.wake();
+            if let Some(flight) = channel.flights.borrow_mut().remove(&used.head) {
+                flight.end();
             }
         }
     }
@@ -198,25 +220,10 @@ impl Gpu {
                 return Err(error);
             }
         };
-        channel
-            .flights
-            .borrow_mut()
-            .insert(head, Flight::Waiting(None));
+        let flight = Rc::new(Flight::default());
+        channel.flights.borrow_mut().insert(head, flight.clone());
         channel.queue.borrow().notify();
-        poll_fn(|cx| {
-            let mut flights = channel.flights.borrow_mut();
-            match flights.get_mut(&head) {
-                Some(Flight::Waiting(waker)) => {
-                    *waker = Some(cx.waker().clone());
-                    Poll::Pending
-                }
-                _ => {
-                    flights.remove(&head);
-                    Poll::Ready(())
-                }
-            }
-        })
-        .await;
+        flight.ended().await;
         let mut bytes = vec![0; answer];
         self.slots.memory.copy_out(offset + HALF, &mut bytes);
         self.give_slot(slot);
