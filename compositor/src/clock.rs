@@ -89,6 +89,8 @@ pub enum Due {
     Night,
     /// A bell's blink is over.
     Bell,
+    /// Clients have heard of a display that is gone.
+    Retired,
     /// Keys that were typed ahead wait no longer for the launcher.
     TypedAhead,
     /// Somebody on the control socket waits for things to be quiet.

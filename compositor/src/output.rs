@@ -138,6 +138,8 @@ pub struct Outputs {
     off: Vec<(OutputId, Output)>,
     /// Where those were that are gone or off.
     places: Vec<plug::Place>,
+    /// Globals of displays that are gone, and until when clients that have not heard may bind them.
+    retired: Vec<(Duration, GlobalId)>,
     /// Work areas whose windows have to find another.
     gone: Vec<Rectangle<i32, Logical>>,
     next_id: u32,

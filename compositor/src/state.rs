@@ -331,6 +331,7 @@ impl Compositor {
                 Due::Hands => self.expire_hands(),
                 Due::Night => self.follow_night(),
                 Due::Bell => self.bell_rang(),
+                Due::Retired => self.forget_retired(),
                 Due::TypedAhead => self.release_typed_ahead(),
                 Due::Quiet => {} // `settle` answers who waited for it
             }

@@ -4,11 +4,14 @@ mod fixture;
 
 use std::time::Duration;
 
-use fixture::{Client, Fixture, TestWindow};
+use fixture::{Client, ClientSide, Fixture, TestWindow};
 use ochre_compositor::{
     input::Action,
     output::{DisplayInfo, OutputId},
 };
+use wayland_client::{delegate_noop, protocol::wl_output::WlOutput};
+
+delegate_noop!(ClientSide: ignore WlOutput);
 
 /// A second display, of 1000x700 pixels.
 fn plug(fixture: &mut Fixture, name: &str) -> OutputId {
@@ -144,4 +147,18 @@ fn displays_that_come_and_go_leave_nothing() {
     }
     assert_eq!(fixture.compositor.outputs.iter().count(), 1);
     assert_eq!(fixture.compositor.outputs.off().count(), 0);
+}
+
+#[test]
+fn a_client_may_not_have_heard_yet_that_a_display_is_gone() {
+    let mut fixture = Fixture::new();
+    let second = plug(&mut fixture, "DP-1");
+    // Of the two, these know the newer.
+    let (mut quick, mut slow) = (fixture.client(), fixture.client());
+    unplug(&mut fixture, second);
+    quick.bind::<WlOutput>(4);
+    assert!(quick.roundtrip(&mut fixture), "{:?}", quick.error);
+    fixture.advance(Duration::from_secs(11));
+    slow.bind::<WlOutput>(4);
+    assert!(!slow.roundtrip(&mut fixture));
 }

@@ -3,8 +3,11 @@
 //! A display that comes back, as its name says, is where it was before, and so are the windows that
 //! had to leave it, unless their user has moved them since.
 
+use std::time::Duration;
+
 use smithay::{
     output::{Mode as OutputMode, Output, PhysicalProperties, Scale, Subpixel},
+    reexports::wayland_server::backend::GlobalId,
     utils::{Logical, Point, Rectangle, Transform},
 };
 
@@ -25,6 +28,8 @@ pub(super) struct Place {
 
 /// More displays than this nobody plugs in and out.
 const MOST_PLACES: usize = 32;
+/// How long a client may take to hear that a display is gone: who binds its global later is mistaken.
+const FAREWELL: Duration = Duration::from_secs(10);
 
 /// What a backend knows of a display.
 #[derive(Debug, Clone)]
@@ -130,7 +135,7 @@ impl Compositor {
             layer.layer_surface().send_close();
         }
         self.drop_gamma(id);
-        self.display.remove_global::<Compositor>(screen.global);
+        self.retire(screen.global);
         self.outputs.gone.push(screen.laid_out);
         let places = &mut self.outputs.places;
         places.retain(|place| place.name != screen.output.name());
@@ -149,6 +154,28 @@ impl Compositor {
         self.confirm_lock();
         self.pointer_moved_under();
         Some(screen.output)
+    }
+
+    /// Takes a display's global from clients; one that binds it before it hears so does no wrong.
+    fn retire(&mut self, global: GlobalId) {
+        self.display.disable_global::<Compositor>(global.clone());
+        let until = self.clock.now() + FAREWELL;
+        self.outputs.retired.push((until, global));
+        self.forget_retired();
+    }
+
+    /// Forgets the globals whose time is over.
+    pub(crate) fn forget_retired(&mut self) {
+        let now = self.clock.now();
+        let retired = &mut self.outputs.retired;
+        let over = retired.iter().take_while(|(until, _)| *until <= now);
+        let over = over.count();
+        for (_, global) in retired.drain(..over) {
+            self.display.remove_global::<Compositor>(global);
+        }
+        if let Some((until, _)) = retired.first() {
+            self.deadlines.set(*until, Due::Retired);
+        }
     }
 
     /// A display is unplugged.
