@@ -48,21 +48,23 @@ fn receive(fd: i32, from: u32) -> String {
         iov_base: text.as_mut_ptr().cast(),
         iov_len: text.len(),
     };
-    // SAFETY: all-zero bytes are a valid msghdr.
-    let mut header: msghdr = unsafe { std::mem::zeroed() };
-    header.msg_name = name.as_mut_ptr().cast();
-    header.msg_namelen = 12;
-    header.msg_iov = &raw mut vector;
-    header.msg_iovlen = 1;
-    header.msg_control = control.as_mut_ptr().cast();
-    header.msg_controllen = size_of_val(&control);
-    let read = sys!(SYS_recvmsg, fd, &raw mut header, 0);
+    // The kernel's msghdr: name, control data's size and flags are words, whatever a C library says.
+    let mut header = [
+        name.as_mut_ptr() as usize,
+        12,
+        &raw mut vector as usize,
+        1,
+        control.as_mut_ptr() as usize,
+        size_of_val(&control),
+        0,
+    ];
+    let read = sys!(SYS_recvmsg, fd, header.as_mut_ptr(), 0);
     if read.failed() {
         return read.to_string();
     }
     // Length, level and type, then pid, uid and gid.
     let [length, kind, who, gid] = [control[0], control[1], control[2], control[3]];
-    let credentials = if header.msg_controllen == 0 {
+    let credentials = if header[5] == 0 {
         "no credentials".to_owned()
     } else {
         format!(
