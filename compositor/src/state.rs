@@ -9,7 +9,10 @@ use std::{
     ffi::OsString,
     os::fd::AsFd,
     path::Path,
-    sync::{Arc, atomic::AtomicBool},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32},
+    },
     time::Duration,
 };
 
@@ -40,7 +43,7 @@ use crate::{
     clock::{Clock, Deadlines, Due},
     config::{Config, ConfigFile, Keyboard, xkb_config},
     handlers::Protocols,
-    input::{Modifiers, Touches},
+    input::{Modifiers, Tablets, Touches},
     output::Outputs,
     render::{Look, Painter},
     session::Session,
@@ -100,6 +103,8 @@ pub struct ClientState {
     pub sandboxed: bool,
     /// It listens to touches.
     pub touches: AtomicBool,
+    /// So many times it asked for tablets.
+    pub tablets: AtomicU32,
 }
 
 impl ClientData for ClientState {
@@ -147,6 +152,8 @@ pub struct Compositor {
     pub drag_icon: Option<(WlSurface, Point<i32, Logical>)>,
     /// The fingers on a touch screen.
     pub touches: Touches,
+    /// Drawing tablets and their tools.
+    pub tablets: Tablets,
     /// Keys whose press was the desktop's: their release is too.
     pub(crate) swallowed_keys: HashSet<u32>,
     /// Keys that wait for the launcher to open, with the time of each.
@@ -229,6 +236,7 @@ impl Compositor {
             cursor: CursorImageStatus::default_named(),
             drag_icon: None,
             touches: Touches::default(),
+            tablets: Tablets::default(),
             swallowed_keys: HashSet::new(),
             switch_held: None,
             switch_let_go: false,

@@ -15,7 +15,10 @@ use std::{
 };
 
 use fixture::{FRAME, Fixture, SIZE};
-use ochre_compositor::{input::InputEvent, render::Extent};
+use ochre_compositor::{
+    input::{InputEvent, PenReport, TabletId, TabletInfo, Tool},
+    render::Extent,
+};
 use rustix::{
     fs::{MemfdFlags, memfd_create},
     net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg},
@@ -302,6 +305,42 @@ fn resident() -> usize {
     pages * rustix::param::page_size()
 }
 
+fn tablet_info() -> TabletInfo {
+    TabletInfo {
+        name: "tablet".into(),
+        vendor: 1,
+        product: 2,
+        pressure: true,
+        distance: false,
+        tilt: true,
+    }
+}
+
+/// A pen moves, touches or not, is pressed or let go, or leaves.
+fn pen_about(fixture: &mut Fixture, random: &mut Random, tablet: TabletId, (x, y): (f64, f64)) {
+    let tools = [Tool::Pen, Tool::Eraser];
+    fixture.input(&[
+        InputEvent::Pen(PenReport {
+            tablet,
+            tool: tools[usize::from(random.one_in(10))],
+            x,
+            y,
+            touches: random.one_in(2),
+            pressure: y,
+            distance: 0.0,
+            tilt: (x, y),
+        }),
+        InputEvent::PenButton {
+            tablet,
+            button: 0x14b + random.below(2) as u32,
+            pressed: random.one_in(2),
+        },
+    ]);
+    if random.one_in(3) {
+        fixture.input(&[InputEvent::PenAway { tablet }]);
+    }
+}
+
 /// What the allocator may keep for itself after most of the messages.
 const MOST_GROWN: usize = 64 << 20;
 
@@ -328,6 +367,7 @@ fn nonsense_costs_its_sender_only() {
     }));
     let mut fixture = Fixture::new();
     fixture.compositor.add_touch();
+    let mut tablet = fixture.compositor.add_tablet(tablet_info());
     let mut honest = fixture.client();
     honest.shown(&mut fixture, "honest", (200, 100), true);
     let open = || std::fs::read_dir("/proc/self/fd").unwrap().count();
@@ -365,6 +405,7 @@ fn nonsense_costs_its_sender_only() {
                     InputEvent::TouchDown { finger, x, y },
                     InputEvent::TouchMotion { finger, x: y, y: x },
                 ]);
+                pen_about(&mut fixture, &mut random, tablet, (x, y));
             }
             if !speaker.listen() || !sent {
                 break;
@@ -372,6 +413,10 @@ fn nonsense_costs_its_sender_only() {
         }
         drop(speaker);
         fixture.turn();
+        if random.one_in(8) {
+            fixture.compositor.remove_tablet(tablet);
+            tablet = fixture.compositor.add_tablet(tablet_info());
+        }
         // A dead locker's lock would hide all that follows; displays may have any size now.
         fixture.compositor.shell.lock = None;
         fixture.compositor.show_workspace(0);

@@ -6,7 +6,7 @@ mod fixture;
 use std::{io::Write, os::fd::AsFd, os::unix::net::UnixStream};
 
 use fixture::{Client, ClientSide, FRAME, Fixture, FrameCallback, SIZE, TestWindow};
-use ochre_compositor::input::InputEvent;
+use ochre_compositor::input::{InputEvent, PenReport, TabletId, TabletInfo, Tool};
 use peak_alloc::PeakAlloc;
 use wayland_client::{
     Connection, Dispatch, QueueHandle, delegate_noop, event_created_child,
@@ -47,6 +47,13 @@ use wayland_protocols::{
         pointer_constraints::zv1::client::{
             zwp_locked_pointer_v1::ZwpLockedPointerV1,
             zwp_pointer_constraints_v1::{Lifetime, ZwpPointerConstraintsV1},
+        },
+        tablet::zv2::client::{
+            zwp_tablet_manager_v2::ZwpTabletManagerV2,
+            zwp_tablet_pad_v2::ZwpTabletPadV2,
+            zwp_tablet_seat_v2::{self, ZwpTabletSeatV2},
+            zwp_tablet_tool_v2::ZwpTabletToolV2,
+            zwp_tablet_v2::ZwpTabletV2,
         },
         text_input::zv3::client::{
             zwp_text_input_manager_v3::ZwpTextInputManagerV3, zwp_text_input_v3::ZwpTextInputV3,
@@ -111,6 +118,10 @@ hear_nothing_of!(
     ZwpInputMethodV2,
     ZwpLockedPointerV1,
     ZwpPointerConstraintsV1,
+    ZwpTabletManagerV2,
+    ZwpTabletPadV2,
+    ZwpTabletToolV2,
+    ZwpTabletV2,
     ZwpTextInputManagerV3,
     ZwpTextInputV3,
 );
@@ -143,6 +154,24 @@ impl Dispatch<WlDataDevice, ()> for ClientSide {
 
     event_created_child!(ClientSide, WlDataDevice, [
         wl_data_device::EVT_DATA_OFFER_OPCODE => (WlDataOffer, ())
+    ]);
+}
+
+impl Dispatch<ZwpTabletSeatV2, ()> for ClientSide {
+    fn event(
+        _: &mut Self,
+        _: &ZwpTabletSeatV2,
+        _: zwp_tablet_seat_v2::Event,
+        (): &(),
+        _: &Connection,
+        _: &QueueHandle<Self>,
+    ) {
+    }
+
+    event_created_child!(ClientSide, ZwpTabletSeatV2, [
+        zwp_tablet_seat_v2::EVT_TABLET_ADDED_OPCODE => (ZwpTabletV2, ()),
+        zwp_tablet_seat_v2::EVT_TOOL_ADDED_OPCODE => (ZwpTabletToolV2, ()),
+        zwp_tablet_seat_v2::EVT_PAD_ADDED_OPCODE => (ZwpTabletPadV2, ()),
     ]);
 }
 
@@ -242,6 +271,29 @@ fn touched(fixture: &mut Fixture, client: &mut Client) {
     let share = |at: i32, whole: u32| f64::from(at) / f64::from(whole);
     let (x, y) = (share(x + 20, SIZE.0), share(y + 80, SIZE.1));
     fixture.input(&[InputEvent::TouchDown { finger: 1, x, y }]);
+}
+
+/// The tablet that is plugged in.
+const TABLET: TabletId = TabletId(0);
+
+fn under_a_pen(fixture: &mut Fixture, client: &mut Client) {
+    let tablets = client.bind::<ZwpTabletManagerV2>(1);
+    tablets.get_tablet_seat(&client.bind::<WlSeat>(7), &client.handle, ());
+    shown(fixture, client);
+    let (x, y) = frame(fixture);
+    let share = |at: i32, whole: u32| f64::from(at) / f64::from(whole);
+    let pen = PenReport {
+        tablet: TABLET,
+        tool: Tool::Pen,
+        x: share(x + 20, SIZE.0),
+        y: share(y + 80, SIZE.1),
+        touches: true,
+        pressure: 0.5,
+        distance: 0.0,
+        tilt: (0.0, 0.0),
+    };
+    fixture.input(&[InputEvent::Pen(pen)]);
+    client.roundtrip(fixture);
 }
 
 fn a_layer_with_the_keyboard(fixture: &mut Fixture, client: &mut Client) {
@@ -387,7 +439,7 @@ fn a_tone_and_a_wish_to_stay_awake(fixture: &mut Fixture, client: &mut Client) {
 }
 
 /// Every state that a client is killed in.
-const STATES: [(&str, Deed); 20] = [
+const STATES: [(&str, Deed); 21] = [
     ("silent", nothing),
     ("in the middle of a message", half_a_message),
     ("with a window without content", a_window_without_content),
@@ -399,6 +451,7 @@ const STATES: [(&str, Deed); 20] = [
     ("resized", resized),
     ("with a menu", a_menu),
     ("touched", touched),
+    ("under a pen", under_a_pen),
     ("a layer with the keyboard", a_layer_with_the_keyboard),
     ("locking the session", a_locker),
     ("with a selection", a_selection),
@@ -440,7 +493,10 @@ fn killed(fixture: &mut Fixture, honest: &mut Honest, deed: Deed) -> bool {
     }
     // What hands hold they let go, and a session that lost its locker is opened again.
     fixture.press(false);
-    fixture.input(&[InputEvent::TouchUp { finger: 1 }]);
+    fixture.input(&[
+        InputEvent::TouchUp { finger: 1 },
+        InputEvent::PenAway { tablet: TABLET },
+    ]);
     fixture.compositor.shell.lock = None;
     fixture.point(1, 1);
     for _ in 0..3 {
@@ -462,6 +518,14 @@ const HANDLE: usize = 112;
 fn nothing_is_kept_of_a_killed_client() {
     let mut fixture = Fixture::new();
     fixture.compositor.add_touch();
+    fixture.compositor.add_tablet(TabletInfo {
+        name: "tablet".into(),
+        vendor: 1,
+        product: 2,
+        pressure: true,
+        distance: true,
+        tilt: true,
+    });
     let mut client = fixture.client();
     let window = client.shown(&mut fixture, "honest", (200, 100), true);
     let answered = client.told(&window).serial;

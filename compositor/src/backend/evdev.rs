@@ -14,7 +14,7 @@ use std::{
 };
 
 use evdev::{
-    AbsoluteAxisCode, EventSummary, InputEvent as RawEvent, KeyCode, PropType, RelativeAxisCode,
+    AbsoluteAxisCode, EventSummary, InputEvent as RawEvent, KeyCode, RelativeAxisCode,
     raw_stream::RawDevice,
 };
 use rustix::fs::OFlags;
@@ -22,8 +22,16 @@ use smithay::reexports::calloop::{
     Interest, Mode, PostAction, RegistrationToken, generic::Generic,
 };
 
-use super::hands::{Axis, Hands};
-use crate::{clock::Due, config::Config, input::InputEvent, state::Compositor};
+use super::{
+    hands::{Axis, Hands},
+    kind::Kind,
+};
+use crate::{
+    clock::Due,
+    config::Config,
+    input::{InputEvent, TabletId, TabletInfo},
+    state::Compositor,
+};
 
 /// Where devices are.
 const DEVICES: &str = "/dev/input";
@@ -44,6 +52,8 @@ pub struct Devices {
 struct Open {
     token: RegistrationToken,
     hands: Rc<RefCell<Hands>>,
+    /// What clients know it as, if it is a tablet.
+    tablet: Option<TabletId>,
 }
 
 impl Devices {
@@ -55,7 +65,7 @@ impl Devices {
     }
 }
 
-/// One axis of a tablet: its range.
+/// One axis of a pointer that says where it is: its range.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Range {
     low: i32,
@@ -63,6 +73,13 @@ pub(super) struct Range {
 }
 
 impl Range {
+    pub(super) fn of(axis: Axis) -> Self {
+        Self {
+            low: axis.low,
+            high: axis.high,
+        }
+    }
+
     fn share(self, value: i32) -> f64 {
         let length = f64::from(self.high) - f64::from(self.low);
         let from_low = f64::from(value) - f64::from(self.low);
@@ -77,8 +94,7 @@ impl Range {
 /// Gathers a device's events until they are complete (SYN_REPORT).
 #[derive(Debug)]
 pub(super) struct Gather {
-    x: Option<Range>,
-    y: Option<Range>,
+    place: Option<(Range, Range)>,
     /// The last share of each axis: a report names only what changed.
     at: (f64, f64),
     moved: bool,
@@ -93,10 +109,9 @@ pub(super) struct Gather {
 }
 
 impl Gather {
-    pub(super) fn new(x: Option<Range>, y: Option<Range>) -> Self {
+    pub(super) fn new(place: Option<(Range, Range)>) -> Self {
         Self {
-            x,
-            y,
+            place,
             at: (0.5, 0.5),
             moved: false,
             relative: (0, 0),
@@ -117,7 +132,7 @@ impl Gather {
                 *self = Self {
                     at: self.at,
                     dropped: true,
-                    ..Self::new(self.x, self.y)
+                    ..Self::new(self.place)
                 };
             }
             EventSummary::Synchronization(_, evdev::SynchronizationCode::SYN_REPORT, _) => {
@@ -135,12 +150,12 @@ impl Gather {
                 RelativeAxisCode::REL_WHEEL_HI_RES => self.fine_wheel.1 = value.saturating_neg(),
                 _ => {}
             },
-            EventSummary::AbsoluteAxis(_, axis, value) => match (axis, self.x, self.y) {
-                (AbsoluteAxisCode::ABS_X, Some(range), _) => {
-                    (self.at.0, self.moved) = (range.share(value), true);
+            EventSummary::AbsoluteAxis(_, axis, value) => match (axis, self.place) {
+                (AbsoluteAxisCode::ABS_X, Some((x, _))) => {
+                    (self.at.0, self.moved) = (x.share(value), true);
                 }
-                (AbsoluteAxisCode::ABS_Y, _, Some(range)) => {
-                    (self.at.1, self.moved) = (range.share(value), true);
+                (AbsoluteAxisCode::ABS_Y, Some((_, y))) => {
+                    (self.at.1, self.moved) = (y.share(value), true);
                 }
                 _ => {}
             },
@@ -156,7 +171,7 @@ impl Gather {
         };
         let code = u32::from(key.code());
         match key {
-            // The contact of a pen, or of a screen that knows one finger, is its left button.
+            // The contact of a screen that knows one finger is its left button.
             KeyCode::BTN_TOUCH => self.presses.push(InputEvent::Button {
                 button: crate::input::BTN_LEFT,
                 pressed,
@@ -271,15 +286,28 @@ impl Compositor {
         let mut device = RawDevice::open(path)?;
         let flags = rustix::fs::fcntl_getfl(&device)?;
         rustix::fs::fcntl_setfl(&device, flags | OFlags::NONBLOCK)?;
-        let hands = match finger_axes(&device)? {
-            Some((x, y)) if is_direct(&device) => {
+        let mut tablet = None;
+        let mut hands = match Kind::of(&device)? {
+            Kind::TouchScreen(x, y) => {
                 self.add_touch();
                 Hands::touch_screen(x, y)
             }
-            Some((x, y)) => Hands::touchpad(x, y),
-            None => Hands::new(plain(&device)?),
+            Kind::Touchpad(x, y) => Hands::touchpad(x, y),
+            Kind::Tablet(axes) => {
+                let ids = device.input_id();
+                let id = self.add_tablet(TabletInfo {
+                    name: device.name().unwrap_or("tablet").to_owned(),
+                    vendor: ids.vendor(),
+                    product: ids.product(),
+                    pressure: axes.pressure.is_some(),
+                    distance: axes.distance.is_some(),
+                    tilt: axes.tilt.is_some(),
+                });
+                tablet = Some(id);
+                Hands::tablet(id, axes)
+            }
+            Kind::Plain(place) => Hands::new(Gather::new(place)),
         };
-        let mut hands = hands;
         hands.set_up(&self.config);
         let hands = Rc::new(RefCell::new(hands));
         let name = path.to_path_buf();
@@ -313,11 +341,19 @@ impl Compositor {
                 Ok(PostAction::Continue)
             })
             .map_err(|err| io::Error::other(err.error))?;
+        let open = Open {
+            token,
+            hands,
+            tablet,
+        };
         match self.devices.open.entry(path.to_path_buf()) {
-            Entry::Vacant(entry) => _ = entry.insert(Open { token, hands }),
+            Entry::Vacant(entry) => _ = entry.insert(open),
             Entry::Occupied(mut entry) => {
-                let before = entry.insert(Open { token, hands });
+                let before = entry.insert(open);
                 self.events.remove(before.token);
+                if let Some(tablet) = before.tablet {
+                    self.remove_tablet(tablet);
+                }
             }
         }
         Ok(())
@@ -354,7 +390,9 @@ impl Compositor {
     }
 
     fn input_vanished(&mut self, path: &Path) {
-        self.devices.open.remove(path);
+        if let Some(tablet) = self.devices.open.remove(path).and_then(|open| open.tablet) {
+            self.remove_tablet(tablet);
+        }
         self.devices.looks_left = LOOKS;
         self.deadlines
             .set(self.clock.now() + FIRST_LOOK, Due::Rescan);
@@ -378,67 +416,6 @@ fn types(code: u32) -> bool {
     (1..=111).contains(&code) && !modifiers.contains(&code)
 }
 
-/// Whether a device is part of what it points at.
-fn is_direct(device: &RawDevice) -> bool {
-    device.properties().contains(PropType::DIRECT)
-}
-
-/// The axes of a device that tells fingers apart, be it a touchpad or a touch screen.
-fn finger_axes(device: &RawDevice) -> io::Result<Option<(Axis, Axis)>> {
-    let (x, y) = (
-        AbsoluteAxisCode::ABS_MT_POSITION_X,
-        AbsoluteAxisCode::ABS_MT_POSITION_Y,
-    );
-    let has = |axis| {
-        device
-            .supported_absolute_axes()
-            .is_some_and(|axes| axes.contains(axis))
-    };
-    let fingers = device
-        .supported_keys()
-        .is_some_and(|keys| keys.contains(KeyCode::BTN_TOOL_FINGER));
-    let touched = fingers || is_direct(device);
-    if !(has(x) && has(y) && has(AbsoluteAxisCode::ABS_MT_SLOT) && touched) {
-        return Ok(None);
-    }
-    let axes: BTreeMap<u16, Axis> = device
-        .get_absinfo()?
-        .map(|(axis, info)| {
-            let axis_of = Axis {
-                low: info.minimum(),
-                high: info.maximum(),
-                resolution: info.resolution(),
-            };
-            (axis.0, axis_of)
-        })
-        .collect();
-    Ok(axes.get(&x.0).copied().zip(axes.get(&y.0).copied()))
-}
-
-/// What gathers any other device's events.
-fn plain(device: &RawDevice) -> io::Result<Gather> {
-    let has = |axis| {
-        device
-            .supported_absolute_axes()
-            .is_some_and(|axes| axes.contains(axis))
-    };
-    let (mut x, mut y) = (None, None);
-    if has(AbsoluteAxisCode::ABS_X) && has(AbsoluteAxisCode::ABS_Y) {
-        for (axis, info) in device.get_absinfo()? {
-            let range = Range {
-                low: info.minimum(),
-                high: info.maximum(),
-            };
-            match axis {
-                AbsoluteAxisCode::ABS_X => x = Some(range),
-                AbsoluteAxisCode::ABS_Y => y = Some(range),
-                _ => {}
-            }
-        }
-    }
-    Ok(Gather::new(x, y))
-}
-
 /// ENODEV: the device is gone.
 const NODEV: i32 = 19;
 
@@ -459,7 +436,7 @@ mod tests {
 
     #[test]
     fn a_report_is_one_motion_and_then_its_buttons() {
-        let mut gather = Gather::new(None, None);
+        let mut gather = Gather::new(None);
         let out = gathered(
             &mut gather,
             &[
@@ -488,7 +465,7 @@ mod tests {
             low: 0,
             high: 32767,
         };
-        let mut gather = Gather::new(Some(range), Some(range));
+        let mut gather = Gather::new(Some((range, range)));
         let out = gathered(
             &mut gather,
             &[
@@ -509,7 +486,7 @@ mod tests {
 
     #[test]
     fn repeats_and_foreign_buttons_are_nobody_s() {
-        let mut gather = Gather::new(None, None);
+        let mut gather = Gather::new(None);
         let out = gathered(
             &mut gather,
             &[
@@ -530,7 +507,7 @@ mod tests {
 
     #[test]
     fn a_wheel_counts_once() {
-        let mut gather = Gather::new(None, None);
+        let mut gather = Gather::new(None);
         let out = gathered(
             &mut gather,
             &[
@@ -550,7 +527,7 @@ mod tests {
 
     #[test]
     fn what_is_held_is_let_go_once() {
-        let mut gather = Gather::new(None, None);
+        let mut gather = Gather::new(None);
         let press = |code, value| (EventType::KEY, code, value);
         gathered(
             &mut gather,
@@ -569,7 +546,7 @@ mod tests {
 
     #[test]
     fn what_came_before_a_loss_does_not_count() {
-        let mut gather = Gather::new(None, None);
+        let mut gather = Gather::new(None);
         let dropped = (EventType::SYNCHRONIZATION, 3, 0);
         let out = gathered(
             &mut gather,

@@ -8,12 +8,13 @@ use ochre_pointer::{Acceleration, Button, Contact, Debounce, Meaning, Pad, Repor
 
 use super::{
     evdev::Gather,
+    pen::{Axes, Pen},
     slots::{Said, Slots},
     touch_screen::TouchScreen,
 };
 use crate::{
     config::Config,
-    input::{BTN_LEFT, InputEvent},
+    input::{BTN_LEFT, InputEvent, TabletId},
 };
 
 /// The other buttons, as Linux numbers them.
@@ -35,18 +36,20 @@ pub(super) struct Hands {
     gather: Gather,
     pad: Option<Fingers>,
     screen: Option<TouchScreen>,
+    pen: Option<Pen>,
     acceleration: Acceleration,
     natural_scroll: bool,
     debounce: Debounce,
 }
 
 impl Hands {
-    /// A keyboard, mouse or tablet.
+    /// A keyboard, a mouse, or the absolute pointer of a virtual machine.
     pub(super) fn new(gather: Gather) -> Self {
         Self {
             gather,
             pad: None,
             screen: None,
+            pen: None,
             acceleration: Acceleration::new(USUAL_DPI, 0.0),
             natural_scroll: false,
             debounce: Debounce::default(),
@@ -76,7 +79,7 @@ impl Hands {
     pub(super) fn touchpad(x: Axis, y: Axis) -> Self {
         Self {
             pad: Some(Fingers::new(x, y)),
-            ..Self::new(Gather::new(None, None))
+            ..Self::new(Gather::new(None))
         }
     }
 
@@ -84,7 +87,15 @@ impl Hands {
     pub(super) fn touch_screen(x: Axis, y: Axis) -> Self {
         Self {
             screen: Some(TouchScreen::new(x, y)),
-            ..Self::new(Gather::new(None, None))
+            ..Self::new(Gather::new(None))
+        }
+    }
+
+    /// A tablet likewise.
+    pub(super) fn tablet(id: TabletId, axes: Axes) -> Self {
+        Self {
+            pen: Some(Pen::new(id, axes)),
+            ..Self::new(Gather::new(None))
         }
     }
 
@@ -104,6 +115,10 @@ impl Hands {
         }
         if let Some(screen) = &mut self.screen {
             screen.take(event, out);
+            return;
+        }
+        if let Some(pen) = &mut self.pen {
+            pen.take(event, out);
             return;
         }
         let made = event
@@ -140,6 +155,9 @@ impl Hands {
         }
         if let Some(screen) = &mut self.screen {
             out.extend(screen.let_go());
+        }
+        if let Some(pen) = &mut self.pen {
+            out.extend(pen.let_go());
         }
     }
 
@@ -391,7 +409,7 @@ mod tests {
 
     #[test]
     fn a_device_that_vanishes_lets_go() {
-        let mut hands = Hands::new(Gather::new(None, None));
+        let mut hands = Hands::new(Gather::new(None));
         let down = [(EventType::KEY, 0x110, 1), (EventType::KEY, 30, 1), SYN];
         assert_eq!(play(&mut hands, 0, &down).len(), 2);
         let mut out = Vec::new();
@@ -431,7 +449,7 @@ mod tests {
 
     #[test]
     fn a_mouse_does_as_its_user_wants() {
-        let mut hands = Hands::new(Gather::new(None, None));
+        let mut hands = Hands::new(Gather::new(None));
         let mut config = Config::default();
         config.mouse.natural_scroll = true;
         config.mouse.accelerated = false;
@@ -464,7 +482,7 @@ mod tests {
 
     #[test]
     fn a_worn_switch_clicks_once() {
-        let mut hands = Hands::new(Gather::new(None, None));
+        let mut hands = Hands::new(Gather::new(None));
         let key = |value| (EventType::KEY, 0x110, value);
         assert_eq!(play(&mut hands, 0, &[key(1), SYN]).len(), 1);
         assert!(play(&mut hands, 4, &[key(0), SYN, key(1), SYN]).is_empty());

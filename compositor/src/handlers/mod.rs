@@ -19,6 +19,7 @@ mod seat;
 mod selection;
 mod subsurface;
 mod surface;
+mod tablet;
 mod text_input_v1;
 mod toplevel;
 mod virtual_keyboard;
@@ -32,6 +33,7 @@ pub use image_copy::ImageCopies;
 pub use outputs::OutputHeads;
 pub use sandbox::trusted;
 pub(crate) use surface::{has_buffer, root_of};
+pub(crate) use tablet::takes_tablets;
 pub use text_input_v1::TextInputs;
 pub use workspaces::WorkspaceHandles;
 

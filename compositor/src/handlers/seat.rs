@@ -6,7 +6,7 @@ use smithay::{
     delegate_cursor_shape, delegate_idle_inhibit, delegate_idle_notify,
     delegate_input_method_manager, delegate_keyboard_shortcuts_inhibit,
     delegate_pointer_constraints, delegate_pointer_gestures, delegate_relative_pointer,
-    delegate_tablet_manager, delegate_xdg_system_bell,
+    delegate_xdg_system_bell,
     desktop::{PopupKind, PopupManager},
     input::{
         Seat, SeatHandler, SeatState,
@@ -36,7 +36,6 @@ use smithay::{
         pointer_constraints::{PointerConstraintsHandler, with_pointer_constraint},
         seat::{KeyboardUserData, PointerUserData, SeatGlobalData, SeatUserData, TouchUserData},
         selection::{data_device::set_data_device_focus, primary_selection::set_primary_focus},
-        tablet_manager::TabletSeatHandler,
         xdg_system_bell::XdgSystemBellHandler,
     },
 };
@@ -90,8 +89,6 @@ impl Dispatch<WlSeat, SeatUserData<Self>> for Compositor {
         <SeatState<Self> as Dispatch<_, _, Self>>::destroyed(state, client, seat, data);
     }
 }
-
-impl TabletSeatHandler for Compositor {}
 
 impl PointerConstraintsHandler for Compositor {
     fn new_constraint(&mut self, surface: &WlSurface, pointer: &PointerHandle<Self>) {
@@ -178,7 +175,6 @@ delegate_dispatch!(Compositor: [WlPointer: PointerUserData<Compositor>] => SeatS
 delegate_dispatch!(Compositor: [WlKeyboard: KeyboardUserData<Compositor>] => SeatState<Compositor>);
 delegate_dispatch!(Compositor: [WlTouch: TouchUserData<Compositor>] => SeatState<Compositor>);
 delegate_pointer_gestures!(Compositor);
-delegate_tablet_manager!(Compositor);
 delegate_keyboard_shortcuts_inhibit!(Compositor);
 delegate_xdg_system_bell!(Compositor);
 delegate_cursor_shape!(Compositor);

@@ -62,6 +62,7 @@ impl CompositorHandler for Compositor {
 
     fn destroyed(&mut self, surface: &WlSurface) {
         self.touched_surface_gone(surface);
+        self.penned_surface_gone(surface);
         if self
             .drag_icon
             .as_ref()

@@ -180,8 +180,8 @@ fn hangs_on_itself(popup: &WlSurface) -> bool {
 }
 
 impl Compositor {
-    /// A client may start a move or resize only with the press or touch that it was given; a touch
-    /// is then the pointer's.
+    /// A client may start a move or resize only with the press or touch that it was given; a touch or
+    /// a pen's tip is then the pointer's.
     fn press_allows(&mut self, surface: &WlSurface, serial: Serial) -> bool {
         if let Some(touch) = self.seat.get_touch()
             && touch.has_grab(serial)
@@ -191,6 +191,9 @@ impl Compositor {
             if own {
                 self.pointer_takes_touch();
             }
+            return own;
+        }
+        if let Some(own) = self.pointer_takes_pen(surface, serial) {
             return own;
         }
         let Some(pointer) = self.seat.get_pointer() else {

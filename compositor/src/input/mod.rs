@@ -8,6 +8,7 @@ mod gestures;
 mod keyboard;
 pub(crate) mod pointer;
 mod scroll;
+mod tablet;
 mod touch;
 
 pub use action::{Action, NoAction};
@@ -15,6 +16,7 @@ pub(crate) use bindings::nearest_of;
 pub use bindings::{Bindings, Chord, Modifiers, NoChord, Trigger, Wheel};
 pub use scroll::ScrollAs;
 pub(crate) use scroll::ScrollFrame;
+pub use tablet::{PenReport, TabletId, TabletInfo, Tablets, Tool};
 pub use touch::Touches;
 
 use serde::{Deserialize, Serialize};
@@ -118,6 +120,22 @@ pub enum InputEvent {
         /// Which.
         finger: u32,
     },
+    /// A tool is near a tablet.
+    Pen(PenReport),
+    /// It left.
+    PenAway {
+        /// Which tablet.
+        tablet: TabletId,
+    },
+    /// A button on it went down or up; `button` is Linux's BTN_STYLUS and its like.
+    PenButton {
+        /// Which tablet.
+        tablet: TabletId,
+        /// Linux's button code.
+        button: u32,
+        /// Down or up.
+        pressed: bool,
+    },
     /// Fingers scrolled by this much, in logical pixels; both zero: they let go.
     Scroll {
         /// To the right.
@@ -151,6 +169,13 @@ impl Compositor {
             InputEvent::TouchDown { finger, x, y } => self.touch_down(finger, (x, y), time),
             InputEvent::TouchMotion { finger, x, y } => self.touch_motion(finger, (x, y), time),
             InputEvent::TouchUp { finger } => self.touch_up(finger, time),
+            InputEvent::Pen(report) => self.pen(report, time),
+            InputEvent::PenAway { tablet } => self.pen_away(tablet, time),
+            InputEvent::PenButton {
+                tablet,
+                button,
+                pressed,
+            } => self.pen_button(tablet, button, pressed, time),
             gesture => self.gesture(gesture, time),
         }
     }

@@ -104,7 +104,7 @@ impl Compositor {
     }
 
     /// What was said of the pointer belongs together, unless more of it comes at once.
-    fn end_pointer_frame(&mut self) {
+    pub(super) fn end_pointer_frame(&mut self) {
         if self.in_batch {
             self.batch_spoke = true;
         } else if let Some(pointer) = self.seat.get_pointer() {
@@ -138,8 +138,11 @@ impl Compositor {
         let Some(pointer) = self.seat.get_pointer() else {
             return;
         };
-        // Who holds a button keeps the pointer until it is let go.
-        if pointer.is_grabbed() || !std::mem::take(&mut self.pointer_stale) {
+        // Who holds a button keeps the pointer until it is let go, and a pen keeps it away.
+        if pointer.is_grabbed() || self.tablets.keep_the_pointer_away() {
+            return;
+        }
+        if !std::mem::take(&mut self.pointer_stale) {
             return;
         }
         let location = pointer.current_location();
