@@ -270,6 +270,7 @@ impl Compositor {
                 refresh: screen.output.current_mode().map_or(0, |mode| mode.refresh),
                 work_area: four(screen.work_area()),
                 frames: screen.frames(),
+                lit: screen.is_lit(),
             })
             .collect()
     }

@@ -6,6 +6,7 @@
 
 mod frame;
 mod plug;
+mod power;
 mod surfaces;
 
 pub use plug::DisplayInfo;
@@ -59,6 +60,8 @@ pub struct Screen {
     feedback: Option<OutputPresentationFeedback>,
     last_vblank: Duration,
     frames: u64,
+    /// It shows something: its power is on.
+    lit: bool,
     /// What its pixels go through before they are shown.
     tone: Option<Tone>,
     /// The work area that windows were laid out for.
@@ -111,7 +114,15 @@ impl Screen {
         self.frames
     }
 
+    /// Whether it shows something, and is not dark while nobody looks.
+    pub fn is_lit(&self) -> bool {
+        self.lit
+    }
+
     fn queue(&mut self) {
+        if !self.lit {
+            return;
+        }
         self.pacing = match self.pacing {
             Pacing::Idle | Pacing::Queued => Pacing::Queued,
             Pacing::Waiting { .. } => Pacing::Waiting { again: true },
@@ -294,7 +305,9 @@ impl Outputs {
     pub fn damage_all(&mut self) {
         for screen in &mut self.screens {
             screen.damage = Tracker::default();
-            screen.pacing = Pacing::Queued;
+            if screen.lit {
+                screen.pacing = Pacing::Queued;
+            }
         }
     }
 }

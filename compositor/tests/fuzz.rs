@@ -76,6 +76,7 @@ fn interfaces() -> Vec<&'static Interface> {
         wlr::data_control::v1::client::zwlr_data_control_manager_v1::ZwlrDataControlManagerV1::interface(),
         wlr::gamma_control::v1::client::zwlr_gamma_control_manager_v1::ZwlrGammaControlManagerV1::interface(),
         wlr::output_management::v1::client::zwlr_output_manager_v1::ZwlrOutputManagerV1::interface(),
+        wlr::output_power_management::v1::client::zwlr_output_power_manager_v1::ZwlrOutputPowerManagerV1::interface(),
         wlr::virtual_pointer::v1::client::zwlr_virtual_pointer_manager_v1::ZwlrVirtualPointerManagerV1::interface(),
     ]
 }
@@ -422,6 +423,10 @@ fn nonsense_costs_its_sender_only() {
         fixture.compositor.show_workspace(0);
         let extent = Extent::new(SIZE.0, SIZE.1).unwrap();
         fixture.compositor.resize_headless(extent).unwrap();
+        let displays = fixture.compositor.outputs.iter().map(|screen| screen.id);
+        for display in displays.collect::<Vec<_>>() {
+            fixture.compositor.power_output(display, true).unwrap();
+        }
         if settled.is_none() && said >= messages / 4 {
             settled = Some(resident());
         }

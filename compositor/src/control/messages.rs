@@ -170,4 +170,6 @@ pub struct OutputReply {
     pub work_area: [i32; 4],
     /// How many frames it has shown.
     pub frames: u64,
+    /// Whether its power is on.
+    pub lit: bool,
 }

@@ -13,6 +13,7 @@ mod image_copy;
 mod layers;
 mod lock;
 mod output_config;
+mod output_power;
 mod outputs;
 mod sandbox;
 mod seat;
@@ -30,6 +31,7 @@ pub use capture::{CaptureRequest, Captures};
 pub use foreign::WindowHandles;
 pub use gamma::Gammas;
 pub use image_copy::ImageCopies;
+pub use output_power::OutputPowers;
 pub use outputs::OutputHeads;
 pub use sandbox::trusted;
 pub(crate) use surface::{has_buffer, root_of};
@@ -111,6 +113,7 @@ pub struct Protocols {
     pub(crate) window_handles: WindowHandles,
     pub(crate) captures: Captures,
     pub(crate) gammas: Gammas,
+    pub(crate) output_powers: OutputPowers,
     pub(crate) workspaces: WorkspaceHandles,
     pub(crate) image_copies: ImageCopies,
     pub(crate) output_heads: OutputHeads,
@@ -176,6 +179,7 @@ impl Protocols {
             window_handles: WindowHandles::new(display),
             captures: Captures::new(display),
             gammas: Gammas::new(display),
+            output_powers: OutputPowers::new(display),
             workspaces: WorkspaceHandles::new(display),
             image_copies: ImageCopies::new(display),
             output_heads: OutputHeads::new(display),

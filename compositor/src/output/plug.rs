@@ -110,6 +110,7 @@ impl Compositor {
             feedback: None,
             last_vblank: self.clock.now(),
             frames: 0,
+            lit: true,
             tone: outputs.night.clone(),
             laid_out: Rectangle::default(),
         };
@@ -135,6 +136,7 @@ impl Compositor {
             layer.layer_surface().send_close();
         }
         self.drop_gamma(id);
+        self.drop_powers(id);
         self.retire(screen.global);
         self.outputs.gone.push(screen.laid_out);
         let places = &mut self.outputs.places;
@@ -211,7 +213,7 @@ impl Compositor {
     }
 
     /// Lets the backend know.
-    fn drive_output(&mut self, id: OutputId, on: bool) -> Result<(), Error> {
+    pub(super) fn drive_output(&mut self, id: OutputId, on: bool) -> Result<(), Error> {
         match &self.backend {
             Backend::Drm(_) => self.switch_card_output(id, on),
             _ => Ok(()),

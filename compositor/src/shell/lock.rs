@@ -80,7 +80,7 @@ impl Compositor {
             locker,
             surfaces: Vec::new(),
             confirmation: Some(confirmation),
-            exposed: self.outputs.iter().map(|screen| screen.id).collect(),
+            exposed: self.lit_outputs(),
             drawn: HashSet::new(),
         });
         self.end_switch(false);
@@ -183,9 +183,14 @@ impl Compositor {
         }
     }
 
-    /// Outputs that are gone show nothing.
+    fn lit_outputs(&self) -> HashSet<OutputId> {
+        let lit = self.outputs.iter().filter(|screen| screen.is_lit());
+        lit.map(|screen| screen.id).collect()
+    }
+
+    /// Outputs that are gone or dark show nothing.
     pub(crate) fn confirm_lock(&mut self) {
-        let there: HashSet<OutputId> = self.outputs.iter().map(|screen| screen.id).collect();
+        let there = self.lit_outputs();
         if let Some(lock) = &mut self.shell.lock {
             lock.exposed.retain(|output| there.contains(output));
             lock.confirm();
