@@ -1,8 +1,8 @@
-//! What users choose for displays: mode, scale, place, tone.
+//! What users choose for displays: mode, scale, turn, place, tone.
 
 use smithay::{
     output::{Mode, Scale},
-    utils::{Logical, Point},
+    utils::{Logical, Point, Transform},
     wayland::compositor::{TraversalAction, with_surface_tree_downward},
 };
 
@@ -20,12 +20,13 @@ impl Compositor {
         }
     }
 
-    /// Moves a display among the others, or changes its scale.
-    pub(crate) fn place_output(
+    /// Moves a display among the others, or changes its scale or how it is turned.
+    pub fn place_output(
         &mut self,
         output: OutputId,
         position: Option<Point<i32, Logical>>,
         scale: Option<f64>,
+        transform: Option<Transform>,
     ) {
         let Some(screen) = self.outputs.get_mut(output) else {
             return;
@@ -33,7 +34,7 @@ impl Compositor {
         let scale = scale.map(Scale::Fractional);
         screen
             .output
-            .change_current_state(None, None, scale, position);
+            .change_current_state(None, transform, scale, position);
         screen.arrange_layers();
         self.outputs.damage_all();
         self.work_area_changed();

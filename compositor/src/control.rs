@@ -265,7 +265,7 @@ impl Compositor {
             .map(|screen| OutputReply {
                 name: screen.output.name(),
                 rect: four(screen.rect()),
-                pixels: [screen.mode_size().w, screen.mode_size().h],
+                pixels: [screen.size().w, screen.size().h],
                 scale: screen.output.current_scale().fractional_scale(),
                 refresh: screen.output.current_mode().map_or(0, |mode| mode.refresh),
                 work_area: four(screen.work_area()),

@@ -8,8 +8,10 @@ mod frame;
 mod plug;
 mod power;
 mod surfaces;
+mod turn;
 
 pub use plug::DisplayInfo;
+pub(crate) use turn::TURNS;
 
 use std::time::Duration;
 
@@ -21,7 +23,7 @@ use smithay::{
 };
 
 use crate::{
-    render::{Tone, Tracker},
+    render::{Tone, Tracker, Turned},
     shell::Layers,
 };
 
@@ -62,6 +64,8 @@ pub struct Screen {
     frames: u64,
     /// It shows something: its power is on.
     lit: bool,
+    /// What it shows upright, while it is turned.
+    turned: Option<Turned>,
     /// What its pixels go through before they are shown.
     tone: Option<Tone>,
     /// The work area that windows were laid out for.
@@ -72,11 +76,16 @@ impl Screen {
     /// Its rectangle among all outputs.
     pub fn rect(&self) -> Rectangle<i32, Logical> {
         let scale = self.output.current_scale().fractional_scale();
-        let size = self.mode_size().to_f64().to_logical(scale).to_i32_ceil();
+        let size = self.size().to_f64().to_logical(scale).to_i32_ceil();
         Rectangle::new(self.output.current_location(), size)
     }
 
-    /// Its size in its own pixels.
+    /// Its size in pixels, as it is turned.
+    pub fn size(&self) -> Size<i32, Physical> {
+        self.transform().transform_size(self.mode_size())
+    }
+
+    /// The size of its buffers, as if it were not turned.
     pub fn mode_size(&self) -> Size<i32, Physical> {
         self.output
             .current_mode()
@@ -95,7 +104,7 @@ impl Screen {
     pub fn arrange_layers(&mut self) -> bool {
         // To the nearest whole pixel: none of them hangs over the edge by more than half of one.
         let scale = self.output.current_scale().fractional_scale();
-        let size = self.mode_size().to_f64().to_logical(scale);
+        let size = self.size().to_f64().to_logical(scale);
         self.layers.arrange(size.to_i32_round())
     }
 

@@ -311,3 +311,13 @@ fn scripts_start_what_keys_start() {
     }
     panic!("the program did not run");
 }
+
+#[test]
+fn a_display_is_turned_while_the_desktop_runs() {
+    let (home, mut fixture) = followed("turned");
+    let size = |fixture: &Fixture| fixture.compositor.outputs.primary().unwrap().rect().size;
+    home.save(&mut fixture, "[outputs.HEADLESS-1]\ntransform = \"90\"\n");
+    assert_eq!(size(&fixture), (600, 800).into());
+    home.save(&mut fixture, "");
+    assert_eq!(size(&fixture), (800, 600).into());
+}

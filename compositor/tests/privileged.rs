@@ -44,7 +44,7 @@ use wayland_protocols_wlr::{
     output_management::v1::client::{
         zwlr_output_configuration_head_v1::ZwlrOutputConfigurationHeadV1,
         zwlr_output_configuration_v1::ZwlrOutputConfigurationV1,
-        zwlr_output_head_v1::{self, ZwlrOutputHeadV1},
+        zwlr_output_head_v1::{self, AdaptiveSyncState, ZwlrOutputHeadV1},
         zwlr_output_manager_v1::{self, ZwlrOutputManagerV1},
         zwlr_output_mode_v1::ZwlrOutputModeV1,
     },
@@ -271,6 +271,15 @@ fn displays_are_configured_whole_or_not_at_all() {
     let configuration = manager.create_configuration(client.state.serial, &client.handle, ());
     let wish = configuration.enable_head(&head, &client.handle, ());
     wish.set_transform(Transform::_90);
+    configuration.apply();
+    let told = notes(&mut client, &mut fixture);
+    assert!(told.contains(&"Succeeded".to_owned()), "{told:?}");
+    let screen = fixture.compositor.outputs.primary().unwrap();
+    assert_eq!(screen.rect().size, (350, 500).into());
+
+    let configuration = manager.create_configuration(client.state.serial, &client.handle, ());
+    let wish = configuration.enable_head(&head, &client.handle, ());
+    wish.set_adaptive_sync(AdaptiveSyncState::Enabled);
     configuration.apply();
     assert_eq!(notes(&mut client, &mut fixture), ["Failed"]);
 }

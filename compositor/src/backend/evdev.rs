@@ -123,6 +123,11 @@ impl Gather {
         }
     }
 
+    /// Whether it says where the pointer is.
+    pub(super) fn tells_places(&self) -> bool {
+        self.place.is_some()
+    }
+
     /// Takes an event; at the end of a report gives what it amounts to.
     pub(super) fn take(&mut self, event: RawEvent, out: &mut Vec<InputEvent>) {
         match event.destructure() {
@@ -293,7 +298,7 @@ impl Compositor {
                 Hands::touch_screen(x, y)
             }
             Kind::Touchpad(x, y) => Hands::touchpad(x, y),
-            Kind::Tablet(axes) => {
+            Kind::Tablet(axes, direct) => {
                 let ids = device.input_id();
                 let id = self.add_tablet(TabletInfo {
                     name: device.name().unwrap_or("tablet").to_owned(),
@@ -304,7 +309,7 @@ impl Compositor {
                     tilt: axes.tilt.is_some(),
                 });
                 tablet = Some(id);
-                Hands::tablet(id, axes)
+                Hands::tablet(id, axes, direct)
             }
             Kind::Plain(place) => Hands::new(Gather::new(place)),
         };
@@ -323,6 +328,9 @@ impl Compositor {
                     Ok(raw) => {
                         let mut hands = ours.borrow_mut();
                         raw.for_each(|event| hands.take(event, now, &mut events));
+                        if hands.turn_with_display() {
+                            events.iter_mut().for_each(|event| state.upright(event));
+                        }
                         false
                     }
                     Err(err) => !matches!(

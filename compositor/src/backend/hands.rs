@@ -37,6 +37,8 @@ pub(super) struct Hands {
     pad: Option<Fingers>,
     screen: Option<TouchScreen>,
     pen: Option<Pen>,
+    /// It is part of the display, or stands for it.
+    fixed: bool,
     acceleration: Acceleration,
     natural_scroll: bool,
     debounce: Debounce,
@@ -46,10 +48,11 @@ impl Hands {
     /// A keyboard, a mouse, or the absolute pointer of a virtual machine.
     pub(super) fn new(gather: Gather) -> Self {
         Self {
-            gather,
             pad: None,
             screen: None,
             pen: None,
+            fixed: gather.tells_places(),
+            gather,
             acceleration: Acceleration::new(USUAL_DPI, 0.0),
             natural_scroll: false,
             debounce: Debounce::default(),
@@ -87,16 +90,23 @@ impl Hands {
     pub(super) fn touch_screen(x: Axis, y: Axis) -> Self {
         Self {
             screen: Some(TouchScreen::new(x, y)),
+            fixed: true,
             ..Self::new(Gather::new(None))
         }
     }
 
-    /// A tablet likewise.
-    pub(super) fn tablet(id: TabletId, axes: Axes) -> Self {
+    /// A tablet likewise; it may be the display's own.
+    pub(super) fn tablet(id: TabletId, axes: Axes, direct: bool) -> Self {
         Self {
             pen: Some(Pen::new(id, axes)),
+            fixed: direct,
             ..Self::new(Gather::new(None))
         }
+    }
+
+    /// Whether places on it are the display's: they turn with it.
+    pub(super) fn turn_with_display(&self) -> bool {
+        self.fixed
     }
 
     /// Takes an event at a time of our clock; gives what it amounts to.

@@ -16,8 +16,8 @@ pub(super) enum Kind {
     TouchScreen(Axis, Axis),
     /// Fingers beside it.
     Touchpad(Axis, Axis),
-    /// Tools that are known by their kind.
-    Tablet(Axes),
+    /// Tools that are known by their kind, and whether they point at what they are on.
+    Tablet(Axes, bool),
     /// Keys, a mouse, or a pointer that says where it is.
     Plain(Option<(Range, Range)>),
 }
@@ -46,7 +46,7 @@ impl Kind {
         if knows(KeyCode::BTN_TOOL_PEN)
             && let Some(axes) = Axes::of(track)
         {
-            return Ok(Kind::Tablet(axes));
+            return Ok(Kind::Tablet(axes, direct));
         }
         let range = |code| axis(code).map(Range::of);
         let (x, y) = (AbsoluteAxisCode::ABS_X, AbsoluteAxisCode::ABS_Y);

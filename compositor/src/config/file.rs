@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     input::{Action, Bindings, Chord, NoChord},
+    output::TURNS,
     render::Extent,
 };
 
@@ -210,7 +211,8 @@ fn second_of(text: &str) -> Option<u32> {
 }
 
 fn output(reader: &Reader<'_>, table: &DeTable<'_>) -> Result<OutputChoice, ConfigError> {
-    let section = reader.section(table, &["on", "mode", "scale", "position"])?;
+    let keys = ["on", "mode", "scale", "transform", "position"];
+    let section = reader.section(table, &keys)?;
     let mode = match section.text("mode", "1920x1080@60")? {
         None => None,
         Some((text, at)) => Some(mode_of(text).ok_or_else(|| {
@@ -225,10 +227,23 @@ fn output(reader: &Reader<'_>, table: &DeTable<'_>) -> Result<OutputChoice, Conf
             reader.error(value.span().start, message, "position = [1920, 0]")
         })?),
     };
+    let transform = match section.text("transform", "90")? {
+        None => None,
+        Some((text, at)) => {
+            let known = TURNS.iter().find(|(name, _)| *name == text);
+            let (_, transform) = known.ok_or_else(|| {
+                let names = TURNS.map(|(name, _)| name).join(", ");
+                let message = format!("transform is one of {names}");
+                reader.error(at, message, "transform = \"90\"")
+            })?;
+            Some(*transform)
+        }
+    };
     Ok(OutputChoice {
         on: section.flag("on", true)?,
         mode,
         scale: section.number("scale", 0.5..=8.0, 1.0)?,
+        transform,
         position,
     })
 }
@@ -338,6 +353,7 @@ fn syntax_fix(text: &str, at: usize) -> String {
 mod tests {
     use super::*;
     use crate::input::{Modifiers, Trigger};
+    use smithay::utils::Transform;
 
     fn read(text: &str) -> Config {
         Config::parse(text, Path::new("c.toml")).unwrap()
@@ -368,6 +384,7 @@ mod tests {
         assert_eq!((name.as_str(), output.scale), ("HDMI-A-1", Some(1.5)));
         assert_eq!(output.mode, Some(((2560, 1440), Some(59_950))));
         assert_eq!(output.position, Some((1920, 0)));
+        assert_eq!(output.transform, Some(Transform::_90));
     }
 
     #[test]
@@ -444,6 +461,10 @@ mod tests {
             (
                 "[outputs.X]\nmode = \"big\"",
                 "c.toml:2:8: mode is a size in pixels",
+            ),
+            (
+                "[outputs.X]\ntransform = \"left\"",
+                "c.toml:2:13: transform is one of normal, 90, 180, 270, flipped, flipped-90, flipped-180, flipped-270\n  fix: transform = \"90\"",
             ),
             (
                 "[outputs.X]\nposition = [1, 2, 3]",

@@ -17,6 +17,7 @@ use smithay::{
     input::keyboard::XkbConfig,
     output::{Mode, Output},
     reexports::calloop::{Interest, Mode as When, PostAction, generic::Generic},
+    utils::Transform,
 };
 
 use super::{Config, ConfigError, Keyboard, NAME, OutputChoice};
@@ -177,10 +178,14 @@ impl Compositor {
             }
         }
         let scale = chosen.scale.unwrap_or(self.options.scale);
+        let transform = chosen.transform.unwrap_or(Transform::Normal);
         let position = chosen.position.map(Into::into);
         let as_is = position.is_none_or(|position| output.current_location() == position);
-        if !as_is || output.current_scale().fractional_scale() != scale {
-            self.place_output(id, position, Some(scale));
+        if !as_is
+            || output.current_scale().fractional_scale() != scale
+            || output.current_transform() != transform
+        {
+            self.place_output(id, position, Some(scale), Some(transform));
         }
     }
 

@@ -14,6 +14,8 @@ mod reader;
 
 use std::path::PathBuf;
 
+use smithay::utils::Transform;
+
 pub(crate) use live::{ConfigFile, xkb_config};
 pub use night::NightLight;
 
@@ -118,6 +120,8 @@ pub struct OutputChoice {
     pub mode: Option<((i32, i32), Option<i32>)>,
     /// Its scale.
     pub scale: Option<f64>,
+    /// How it is turned.
+    pub transform: Option<Transform>,
     /// Where it is among the others, in logical pixels.
     pub position: Option<(i32, i32)>,
 }
@@ -128,6 +132,7 @@ impl Default for OutputChoice {
             on: true,
             mode: None,
             scale: None,
+            transform: None,
             position: None,
         }
     }

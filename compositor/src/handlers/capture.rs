@@ -23,7 +23,7 @@ use smithay::{
 };
 
 use super::sandbox::trusted_globals;
-use crate::{output::OutputId, state::Compositor};
+use crate::{output::OutputId, render::in_buffer, state::Compositor};
 
 /// What a screencopy frame object captures.
 #[derive(Debug)]
@@ -70,7 +70,7 @@ impl Compositor {
             return;
         };
         let region = request.region;
-        let Ok(shot) = self.draw_apart(request.output, request.cursor) else {
+        let Ok(shot) = self.draw_apart_as_shown(request.output, request.cursor) else {
             frame.failed();
             return;
         };
@@ -112,7 +112,7 @@ impl Compositor {
             init.init(frame, request).failed();
             return;
         };
-        let full = Rectangle::from_size(screen.mode_size());
+        let full = Rectangle::from_size(screen.size());
         let scale = screen.output.current_scale().fractional_scale();
         let region = match region {
             Some(region) => region
@@ -123,6 +123,8 @@ impl Compositor {
                 .unwrap_or_default(),
             None => full,
         };
+        // Programs turn the picture themselves, as the display's `wl_output` says that it is.
+        let region = in_buffer(screen.transform(), region, screen.size().into());
         let request = CaptureRequest {
             output: screen.id,
             region,

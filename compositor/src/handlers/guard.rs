@@ -23,6 +23,7 @@ use smithay::{
             wl_buffer::WlBuffer,
             wl_callback::WlCallback,
             wl_compositor::WlCompositor,
+            wl_output,
             wl_region::{self, WlRegion},
             wl_shm::{self, WlShm},
             wl_shm_pool::{self, WlShmPool},
@@ -96,6 +97,11 @@ impl Dispatch<WlSurface, SurfaceUserData> for Compositor {
                 },
                 None => return,
             },
+            Request::SetBufferTransform {
+                transform: WEnum::Value(transform),
+            } => Request::SetBufferTransform {
+                transform: WEnum::Value(as_smithay_turns(transform)),
+            },
             Request::Commit => {
                 subsurface::take_places(surface);
                 request
@@ -109,6 +115,18 @@ impl Dispatch<WlSurface, SurfaceUserData> for Compositor {
 
     fn destroyed(state: &mut Self, client: ClientId, surface: &WlSurface, data: &SurfaceUserData) {
         <CompositorState as Dispatch<_, _, Self>>::destroyed(state, client, surface, data);
+    }
+}
+
+/// Smithay turns clockwise where the protocol says counter-clockwise.
+fn as_smithay_turns(transform: wl_output::Transform) -> wl_output::Transform {
+    use wl_output::Transform;
+    match transform {
+        Transform::_90 => Transform::_270,
+        Transform::_270 => Transform::_90,
+        Transform::Flipped90 => Transform::Flipped270,
+        Transform::Flipped270 => Transform::Flipped90,
+        itself => itself,
     }
 }
 

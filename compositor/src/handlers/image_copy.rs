@@ -116,7 +116,7 @@ impl Compositor {
         match source {
             Source::Output(id) => {
                 let screen = self.outputs.get(id)?;
-                let size = screen.mode_size();
+                let size = screen.size();
                 Some(((size.w, size.h), screen.frames() + 1))
             }
             Source::Window(id) => {

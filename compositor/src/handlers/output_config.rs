@@ -1,7 +1,7 @@
 //! wlr-output-management: what programs wish of displays.
 //!
 //! A configuration is applied whole or not at all: it is checked first, and what no display here can
-//! do (turning, adaptive sync) fails it.
+//! do (adaptive sync) fails it.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -15,11 +15,9 @@ use smithay::{
             zwlr_output_configuration_v1::{self as config, ZwlrOutputConfigurationV1},
             zwlr_output_head_v1::{self as head, ZwlrOutputHeadV1},
         },
-        wayland_server::{
-            Client, DataInit, Dispatch, DisplayHandle, Resource, WEnum, protocol::wl_output,
-        },
+        wayland_server::{Client, DataInit, Dispatch, DisplayHandle, Resource, WEnum},
     },
-    utils::{Logical, Point},
+    utils::{Logical, Point, Transform},
 };
 
 use crate::{output::OutputId, state::Compositor};
@@ -32,6 +30,7 @@ struct Wish {
     mode: Option<Mode>,
     position: Option<Point<i32, Logical>>,
     scale: Option<f64>,
+    transform: Option<Transform>,
     /// Something that no display here does.
     impossible: bool,
 }
@@ -102,7 +101,7 @@ impl Compositor {
                 eprintln!("ochre-compositor: {err}");
                 return false;
             }
-            self.place_output(wish.output, wish.position, wish.scale);
+            self.place_output(wish.output, wish.position, wish.scale, wish.transform);
         }
         true
     }
@@ -126,6 +125,7 @@ impl Dispatch<ZwlrOutputConfigurationV1, Configuration> for Compositor {
             mode: None,
             position: None,
             scale: None,
+            transform: None,
             impossible: false,
         };
         let new = match &request {
@@ -216,16 +216,12 @@ impl Dispatch<ZwlrOutputConfigurationHeadV1, ConfigurationHead> for Compositor {
                 wish.mode.replace(Mode { size, refresh }).is_some()
             }
             Request::SetPosition { x, y } => wish.position.replace((x, y).into()).is_some(),
-            Request::SetTransform { transform } => {
-                match transform {
-                    WEnum::Value(wl_output::Transform::Normal) => {}
-                    WEnum::Value(_) => wish.impossible = true,
-                    WEnum::Unknown(_) => {
-                        return wrong(Error::InvalidTransform, "there is no such transform");
-                    }
+            Request::SetTransform { transform } => match transform {
+                WEnum::Value(transform) => wish.transform.replace(transform.into()).is_some(),
+                WEnum::Unknown(_) => {
+                    return wrong(Error::InvalidTransform, "there is no such transform");
                 }
-                false
-            }
+            },
             Request::SetScale { scale } => {
                 if scale <= 0.0 {
                     return wrong(Error::InvalidScale, "a scale is positive");

@@ -11,10 +11,10 @@ use smithay::{
         },
         wayland_server::{
             Client, DataInit, Dispatch, DisplayHandle, GlobalDispatch, New, Resource,
-            backend::ClientId, protocol::wl_output,
+            backend::ClientId,
         },
     },
-    utils::{Logical, Point},
+    utils::{Logical, Point, Transform},
 };
 
 use super::output_config::Configuration;
@@ -40,6 +40,7 @@ struct HeadInfo {
     current: Option<Mode>,
     position: Point<i32, Logical>,
     scale: f64,
+    transform: Transform,
 }
 
 impl HeadInfo {
@@ -52,6 +53,7 @@ impl HeadInfo {
             current: output.current_mode(),
             position: output.current_location(),
             scale: output.current_scale().fractional_scale(),
+            transform: output.current_transform(),
         }
     }
 }
@@ -105,11 +107,8 @@ impl OutputHeads {
         }
         // What comes now is told of displays that are on only.
         let known = before.filter(|before| before.enabled);
-        if known.is_none() && info.enabled {
-            head.transform(wl_output::Transform::Normal);
-            if head.version() >= head::EVT_ADAPTIVE_SYNC_SINCE {
-                head.adaptive_sync(head::AdaptiveSyncState::Disabled);
-            }
+        if known.is_none() && info.enabled && head.version() >= head::EVT_ADAPTIVE_SYNC_SINCE {
+            head.adaptive_sync(head::AdaptiveSyncState::Disabled);
         }
         if before.is_none_or(|before| before.modes != info.modes) {
             let gone = |(of, mode): &(ZwlrOutputHeadV1, ZwlrOutputModeV1)| {
@@ -154,6 +153,9 @@ impl OutputHeads {
         }
         if known.is_none_or(|before| before.scale != info.scale) {
             head.scale(info.scale);
+        }
+        if known.is_none_or(|before| before.transform != info.transform) {
+            head.transform(info.transform.into());
         }
         Some(())
     }

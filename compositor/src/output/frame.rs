@@ -8,6 +8,7 @@ use smithay::{
         wayland_protocols::wp::presentation_time::server::wp_presentation_feedback::Kind,
         wayland_server::protocol::wl_surface::WlSurface,
     },
+    utils::Transform,
     wayland::presentation::Refresh,
 };
 
@@ -16,7 +17,7 @@ use crate::{
     Error,
     backend::{Backend, Presented, drm::LOST_FLIP},
     clock::Due,
-    render::{Extent, Target, Tracker},
+    render::{Extent, Target, Tracker, Turned, turned},
     state::Compositor,
 };
 
@@ -66,13 +67,19 @@ impl Compositor {
         let Some(screen) = self.outputs.get_mut(id) else {
             return Ok(());
         };
+        screen.follow_turn();
         let (tracker, tone) = (&mut screen.damage, &screen.tone);
-        let presented = backend.present(id, &mut |mut target, age| {
-            let drawn = painter.render(tracker, &mut target, age, &scene, background)?;
+        let mut paint = |target: &mut Target<'_>, age| {
+            let drawn = painter.render(tracker, target, age, &scene, background)?;
             if let (Some(tone), Some(drawn)) = (tone, &drawn) {
-                tone.apply(&mut target, drawn);
+                tone.apply(target, drawn);
             }
             Ok(drawn)
+        };
+        let turned = &mut screen.turned;
+        let presented = backend.present(id, &mut |mut target, age| match turned {
+            Some(turned) => turned.draw(&mut target, age, &mut paint),
+            None => paint(&mut target, age),
         });
         self.backend = backend;
         drop(scene);
@@ -148,13 +155,9 @@ impl Compositor {
         }
     }
 
-    /// Draws an output into a bitmap of its own: for screenshots and captures.
+    /// Draws an output into a bitmap of its own, upright: for screenshots and captures.
     pub fn draw_apart(&mut self, id: OutputId, cursor: bool) -> Result<Bitmap, Error> {
-        let size = self
-            .outputs
-            .get(id)
-            .map(Screen::mode_size)
-            .unwrap_or_default();
+        let size = self.outputs.get(id).map(Screen::size).unwrap_or_default();
         let extent = Extent::from_signed(size.w, size.h)
             .ok_or_else(|| Error::Display("no such output".into()))?;
         let mut tracker = Tracker::default();
@@ -169,5 +172,36 @@ impl Compositor {
             background,
         )?;
         Ok(bitmap)
+    }
+
+    /// The same as the display's own buffers hold it, which are turned as it is.
+    pub(crate) fn draw_apart_as_shown(
+        &mut self,
+        id: OutputId,
+        cursor: bool,
+    ) -> Result<Bitmap, Error> {
+        let upright = self.draw_apart(id, cursor)?;
+        match self.outputs.get(id).map(Screen::transform) {
+            None | Some(Transform::Normal) => Ok(upright),
+            Some(transform) => {
+                turned(&upright, transform).ok_or_else(|| Error::Display("no such output".into()))
+            }
+        }
+    }
+}
+
+impl Screen {
+    /// Has the picture that a turned display is drawn by, and no other has one.
+    fn follow_turn(&mut self) {
+        let (transform, buffer) = (self.transform(), self.mode_size().into());
+        let fits = match &self.turned {
+            Some(turned) => turned.fits(transform, buffer),
+            None => transform == Transform::Normal,
+        };
+        if !fits {
+            let turns = transform != Transform::Normal;
+            self.turned = turns.then(|| Turned::new(transform, buffer)).flatten();
+            self.damage = Tracker::default();
+        }
     }
 }

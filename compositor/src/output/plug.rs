@@ -22,6 +22,7 @@ pub(super) struct Place {
     name: String,
     at: Point<i32, Logical>,
     scale: f64,
+    transform: Transform,
     /// Which of them it was: the first is the primary.
     order: usize,
 }
@@ -81,13 +82,16 @@ impl Compositor {
         let scale = known
             .as_ref()
             .map_or(self.options.scale, |place| place.scale);
+        let turned = known.as_ref().map(|place| place.transform);
+        let transform = turned.unwrap_or_else(|| output.current_transform());
         let rects = outputs.screens.iter().map(Screen::rect);
         let right = rects.map(|rect| rect.loc.x + rect.size.w).max();
         let size = output
             .current_mode()
             .map(|mode| mode.size)
             .unwrap_or_default();
-        let size = size.to_f64().to_logical(scale).to_i32_ceil();
+        let size = transform.transform_size(size).to_f64();
+        let size = size.to_logical(scale).to_i32_ceil();
         let free = |at: &Point<i32, Logical>| {
             let rect = Rectangle::new(*at, size);
             !outputs
@@ -99,7 +103,7 @@ impl Compositor {
         let at = before.unwrap_or_else(|| (right.unwrap_or(0), 0).into());
         let order = known.map_or(usize::MAX, |place| place.order);
         let scale = Some(Scale::Fractional(scale));
-        output.change_current_state(None, None, scale, Some(at));
+        output.change_current_state(None, Some(transform), scale, Some(at));
         let mut screen = Screen {
             id,
             layers: Layers::default(),
@@ -111,6 +115,7 @@ impl Compositor {
             last_vblank: self.clock.now(),
             frames: 0,
             lit: true,
+            turned: None,
             tone: outputs.night.clone(),
             laid_out: Rectangle::default(),
         };
@@ -148,6 +153,7 @@ impl Compositor {
             name: screen.output.name(),
             at: screen.output.current_location(),
             scale: screen.output.current_scale().fractional_scale(),
+            transform: screen.output.current_transform(),
             order,
         });
         if let Some(pointer) = self.seat.get_pointer() {

@@ -17,7 +17,11 @@ use smithay::{
     utils::{Buffer as BufferCoord, Physical, Rectangle, Scale, Size, Transform},
 };
 
-use super::{RenderError, SoftRenderer, Target, element::SceneElement, target::rect};
+use super::{
+    RenderError, SoftRenderer, Target,
+    element::SceneElement,
+    target::{physical, rect},
+};
 
 /// Buffers are not older than this many frames, or else drawn as a whole.
 const OLDEST: usize = 4;
@@ -301,11 +305,6 @@ fn out_of_order(places: &[(Option<usize>, Rect)]) -> Vec<Rect> {
     }
     let moved = known.into_iter().zip(kept).filter(|(_, kept)| !kept);
     moved.map(|((_, place), _)| place).collect()
-}
-
-/// The raster's rectangle as Smithay's.
-fn physical(part: Rect) -> Rectangle<i32, Physical> {
-    Rectangle::new((part.x, part.y).into(), (part.width, part.height).into())
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ mod target;
 mod text;
 mod titlebar;
 mod tone;
+mod turned;
 mod vector;
 mod wallpaper;
 
@@ -38,6 +39,7 @@ pub use scene::Scene;
 pub use shm::SHM_FORMATS;
 pub use target::{Extent, Target, crop, png};
 pub use tone::{CURVE, Tone};
+pub use turned::{Turned, in_buffer, turned};
 
 use crate::shell::WindowId;
 

@@ -43,7 +43,7 @@ impl Compositor {
             return None;
         }
         let screen = self.outputs.most_on(window.frame_rect(&self.look))?;
-        let (output, size) = (screen.id, screen.mode_size());
+        let (output, size) = (screen.id, screen.size());
         let mut view = View::of(screen);
         let mut elements = Vec::new();
         self.push_window(&mut elements, id, &view);

@@ -1,7 +1,7 @@
 //! Smithay's renderer traits in software: textures are memory, frames are memory.
 //!
-//! Targets are XRGB: their alpha byte is garbage and never read. Outputs are not rotated here; a
-//! surface may be, in all eight ways, and scaled.
+//! Targets are XRGB: their alpha byte is garbage and never read. Outputs are drawn upright, and turned
+//! by [`super::turned`]; a surface may be turned in all eight ways, and scaled.
 
 use smithay::{
     backend::{

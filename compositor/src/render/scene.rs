@@ -110,7 +110,7 @@ impl Compositor {
             return Scene::default();
         };
         let view = View::of(screen);
-        let size = screen.mode_size();
+        let size = screen.size();
         let mut elements = Vec::new();
         if cursor {
             self.push_cursor(&mut elements, &view);
@@ -273,7 +273,7 @@ impl Compositor {
         let Some(screen) = self.outputs.get(output) else {
             return;
         };
-        let (rect, width) = (screen.rect(), screen.mode_size().w);
+        let (rect, width) = (screen.rect(), screen.size().w);
         self.push_ghosts(elements, output, None, view, at);
         let seen = self
             .shell

@@ -83,6 +83,11 @@ pub fn rect(rect: Rectangle<i32, Physical>) -> Rect {
     Rect::new(rect.loc.x, rect.loc.y, rect.size.w, rect.size.h)
 }
 
+/// The raster's rectangle as Smithay's.
+pub fn physical(part: Rect) -> Rectangle<i32, Physical> {
+    Rectangle::new((part.x, part.y).into(), (part.width, part.height).into())
+}
+
 /// A part of a picture, if it has that part.
 pub fn crop(picture: &Bitmap, part: Rectangle<i32, Physical>) -> Option<Bitmap> {
     let part = rect(part);

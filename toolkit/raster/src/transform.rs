@@ -38,6 +38,15 @@ impl Transform {
         matches!(self, Rotate90 | Rotate270 | Flipped90 | Flipped270)
     }
 
+    /// The transform that undoes this one.
+    pub const fn inverse(self) -> Self {
+        match self {
+            Transform::Rotate90 => Transform::Rotate270,
+            Transform::Rotate270 => Transform::Rotate90,
+            itself => itself,
+        }
+    }
+
     /// Width and height after the transform.
     pub const fn size(self, width: i32, height: i32) -> (i32, i32) {
         if self.swaps_sides() {
@@ -137,6 +146,15 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn each_is_undone_by_its_inverse() {
+        for transform in Transform::ALL {
+            let (width, height) = transform.size(5, 3);
+            let (x, y) = transform.inverse().source(4, 1, width, height);
+            assert_eq!(transform.source(x, y, 5, 3), (4, 1), "{transform:?}");
         }
     }
 

@@ -205,7 +205,10 @@ impl Compositor {
                         self.outputs.queue(output);
                     }
                 }
-                Said::Input(event) => self.input(event, time),
+                Said::Input(mut event) => {
+                    self.upright(&mut event);
+                    self.input(event, time);
+                }
                 Said::KeyboardLeft => self.release_all(),
                 Said::Close => self.end_session(0),
             }
