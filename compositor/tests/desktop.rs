@@ -12,6 +12,7 @@ use wayland_client::{
     protocol::{wl_pointer::WlPointer, wl_seat::WlSeat},
 };
 use wayland_protocols::wp::pointer_gestures::zv1::client::{
+    zwp_pointer_gesture_hold_v1::ZwpPointerGestureHoldV1,
     zwp_pointer_gesture_swipe_v1::ZwpPointerGestureSwipeV1,
     zwp_pointer_gestures_v1::ZwpPointerGesturesV1,
 };
@@ -364,7 +365,7 @@ fn a_closed_window_leaves_no_pixel() {
     assert_eq!(after, before);
 }
 
-note_events!(ZwpPointerGestureSwipeV1);
+note_events!(ZwpPointerGestureHoldV1, ZwpPointerGestureSwipeV1);
 delegate_noop!(ClientSide: ignore ZwpPointerGesturesV1);
 delegate_noop!(ClientSide: ignore WlPointer);
 
@@ -392,4 +393,24 @@ fn swipes_go_to_the_window_under_the_pointer() {
     assert_eq!(told, ["Begin", "Update", "End"]);
     assert!(client.state.notes[0].contains("fingers: 3"));
     assert!(client.state.notes[1].contains("dx: 5.0"));
+}
+
+#[test]
+fn holds_go_to_the_window_under_the_pointer() {
+    let mut fixture = Fixture::new();
+    let mut client = fixture.client();
+    let pointer = client.bind::<WlSeat>(7).get_pointer(&client.handle, ());
+    let gestures = client.bind::<ZwpPointerGesturesV1>(3);
+    gestures.get_hold_gesture(&pointer, &client.handle, ());
+    client.shown(&mut fixture, "one", (400, 300), false);
+    fixture.point(300, 300);
+    fixture.input(&[
+        InputEvent::HoldBegin { fingers: 2 },
+        InputEvent::HoldEnd { cancelled: true },
+    ]);
+    client.roundtrip(&mut fixture);
+    let told = &client.state.notes;
+    assert!(told[0].starts_with("Begin") && told[0].contains("fingers: 2"));
+    assert!(told[1].starts_with("End") && told[1].contains("cancelled: 1"));
+    assert_eq!(told.len(), 2);
 }

@@ -6,7 +6,7 @@
 //!
 //! - [`Acceleration`]: slow hands aim, fast hands travel.
 //! - [`Debounce`]: worn switches chatter.
-//! - [`Touchpad`]: contacts become motion, taps, scrolling, swipes and pinches; palms become nothing.
+//! - [`Touchpad`]: contacts become motion, taps, scrolling, swipes, pinches and holds; palms become nothing.
 //!
 //! Units: places on a pad are millimetres, motion is logical pixels, times are since any fixed moment.
 
@@ -15,6 +15,7 @@
 mod acceleration;
 mod debounce;
 mod gesture;
+mod hold;
 mod palm;
 mod tap;
 mod touchpad;

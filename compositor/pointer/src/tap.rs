@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::touchpad::{Button, Meaning};
 
 /// The longest that a tap touches.
-const TOUCH: Duration = Duration::from_millis(180);
+pub(crate) const TOUCH: Duration = Duration::from_millis(180);
 /// The longest between a tap and the touch that drags.
 const GAP: Duration = Duration::from_millis(180);
 /// The farthest that a tap's finger moves, in millimetres.
@@ -172,6 +172,11 @@ impl Taps {
             (State::Spoilt, 0) => self.state = State::Idle,
             _ => {}
         }
+    }
+
+    /// Whether a touch holds the button that a tap pressed.
+    pub(crate) fn drags(&self) -> bool {
+        matches!(self.state, State::Again { .. } | State::Dragging { .. })
     }
 
     /// What is under way is no tap.

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use crate::{
     Acceleration,
     gesture::{Gesture, Shape},
+    hold::Hold,
     palm::{self, Judgement},
     tap::{STILL, Taps, button_of},
 };
@@ -111,6 +112,16 @@ pub enum Meaning {
     },
     /// They left.
     PinchEnd,
+    /// So many fingers rest where they are.
+    HoldBegin {
+        /// How many.
+        fingers: usize,
+    },
+    /// They left, or do something else (it is cancelled).
+    HoldEnd {
+        /// Something else.
+        cancelled: bool,
+    },
 }
 
 /// A contact that is followed.
@@ -134,6 +145,7 @@ pub struct Touchpad {
     gesture: Option<Gesture>,
     shape: Shape,
     taps: Taps,
+    hold: Hold,
     /// The button that pressing the pad holds down.
     clicked: Option<Button>,
     typed: Option<Duration>,
@@ -150,6 +162,7 @@ impl Touchpad {
             gesture: None,
             shape: Shape::of(&[]),
             taps: Taps::new(),
+            hold: Hold::new(),
             clicked: None,
             typed: None,
             acceleration: Acceleration::new(1000.0, speed),
@@ -169,13 +182,15 @@ impl Touchpad {
 
     /// When to call [`Touchpad::expire`] if nothing is reported before.
     pub fn deadline(&self) -> Option<Duration> {
-        self.taps.deadline()
+        let taps = self.taps.deadline();
+        taps.into_iter().chain(self.hold.deadline()).min()
     }
 
     /// Time has passed.
     pub fn expire(&mut self, time: Duration) -> Vec<Meaning> {
         let mut out = Vec::new();
         self.taps.expire(time, &mut out);
+        self.hold.expire(time, &mut out);
         out
     }
 
@@ -216,7 +231,13 @@ impl Touchpad {
         self.taps
             .report(count, moved, self.clicked.is_some(), time, &mut out);
         (self.count, self.shape) = (count, shape);
-        out
+        let moves = out.iter().any(|it| !matches!(it, Meaning::Button(..)));
+        let rest = !moves && moved <= STILL && self.clicked.is_none() && !self.taps.drags();
+        // A hold ends before what comes of it begins.
+        let mut all = Vec::new();
+        self.hold.report(count, rest, time, &mut all);
+        all.append(&mut out);
+        all
     }
 
     /// The pad is gone: what was under way ends, and nothing is clicked by that.
@@ -225,6 +246,8 @@ impl Touchpad {
         if let Some(gesture) = self.gesture.take() {
             gesture.end(&mut out);
         }
+        self.hold.end(true, &mut out);
+        self.hold = Hold::new();
         self.taps.spoil(&mut out);
         self.click(false, 0, &mut out);
         self.fingers.clear();

@@ -90,7 +90,10 @@ fn one_finger_moves_the_pointer() {
 #[test]
 fn a_finger_at_rest_trembles_without_moving_anything() {
     let out = play("0 1@50,30\n 300 1@50.1,30\n 310 1@50,30.1\n 320 1@50.1,30.1\n 330");
-    assert!(out.is_empty(), "{out:?}");
+    assert_eq!(
+        out,
+        ["HoldBegin { fingers: 1 }", "HoldEnd { cancelled: false }"]
+    );
 }
 
 #[test]
@@ -105,7 +108,11 @@ fn taps_of_one_two_and_three_fingers() {
 
 #[test]
 fn a_long_touch_is_no_tap() {
-    assert!(play("0 1@50,30\n 400 1@50,30\n 410\n 900 wait").is_empty());
+    let out = play("0 1@50,30\n 400 1@50,30\n 410\n 900 wait");
+    assert!(
+        !out.iter().any(|what| what.starts_with("Button")),
+        "{out:?}"
+    );
 }
 
 #[test]
@@ -169,6 +176,56 @@ fn three_fingers_swipe() {
 }
 
 #[test]
+fn fingers_that_rest_longer_than_a_tap_hold() {
+    let out = play("0 1@40,30 2@60,30\n 179 wait\n 180 wait\n 900 1@40,30 2@60,30\n 910");
+    assert_eq!(
+        out,
+        ["HoldBegin { fingers: 2 }", "HoldEnd { cancelled: false }"]
+    );
+    // Another finger begins anew.
+    let out = play("0 1@40,30\n 100 1@40,30 2@60,30\n 200 wait\n 280 wait\n 290");
+    assert_eq!(
+        out,
+        ["HoldBegin { fingers: 2 }", "HoldEnd { cancelled: false }"]
+    );
+}
+
+#[test]
+fn what_comes_of_a_hold_ends_it_first() {
+    let out = play(
+        "0 1@40,30 2@50,30 3@60,30\n 200 wait\n 210 1@36,30 2@46,30 3@56,30\n 220 1@32,30 2@42,30 3@52,30\n 900 wait\n 910",
+    );
+    assert_eq!(
+        out,
+        [
+            "HoldBegin { fingers: 3 }",
+            "HoldEnd { cancelled: true }",
+            "SwipeBegin { fingers: 3 }",
+            "swipe left",
+            "SwipeEnd"
+        ]
+    );
+    let out = play("0 1@50,30\n 200 wait\n 210 1@54,30\n 900 wait\n 910");
+    assert_eq!(
+        out[..2],
+        ["HoldBegin { fingers: 1 }", "HoldEnd { cancelled: true }"]
+    );
+    assert_eq!(out[2..], ["motion right"]);
+    let out = play("0 1@50,30\n 200 wait\n 210 down 1@50,30\n 220 1@50,30\n 900 wait");
+    assert_eq!(
+        out[1..3],
+        ["HoldEnd { cancelled: true }", "Button(Left, true)"]
+    );
+    assert_eq!(out.len(), 4, "a click is no hold: {out:?}");
+}
+
+#[test]
+fn what_a_tap_drags_is_no_hold() {
+    let out = play("0 1@50,30\n 60\n 140 2@50,30\n 900 wait\n 910");
+    assert!(!out.iter().any(|what| what.starts_with("Hold")), "{out:?}");
+}
+
+#[test]
 fn pressing_the_pad_clicks_by_the_count_of_fingers() {
     let out = play("0 1@50,30\n 50 down 1@50,30\n 150 1@50,30\n 160\n 500 wait");
     assert_eq!(
@@ -201,7 +258,10 @@ fn what_touches_while_typing_is_a_palm_until_lifted() {
 #[test]
 fn a_finger_that_is_lifted_from_two_does_not_throw_the_pointer() {
     let out = play("0 1@20,30 2@80,30\n 200 1@20,30 2@80,30\n 210 2@80,30\n 220 2@80,30\n 230");
-    assert!(out.is_empty(), "{out:?}");
+    assert_eq!(
+        out,
+        ["HoldBegin { fingers: 2 }", "HoldEnd { cancelled: true }"]
+    );
 }
 
 #[test]

@@ -323,6 +323,10 @@ fn event_of(meaning: Meaning) -> InputEvent {
         },
         Meaning::Swipe { dx, dy } => InputEvent::Swipe { dx, dy },
         Meaning::SwipeEnd => InputEvent::SwipeEnd,
+        Meaning::HoldBegin { fingers } => InputEvent::HoldBegin {
+            fingers: count(fingers),
+        },
+        Meaning::HoldEnd { cancelled } => InputEvent::HoldEnd { cancelled },
         Meaning::PinchBegin { fingers } => InputEvent::PinchBegin {
             fingers: count(fingers),
         },

@@ -1,9 +1,10 @@
-//! Swipes and pinches of a touchpad, for the client under the pointer.
+//! Swipes, pinches and holds of a touchpad, for the client under the pointer.
 
 use smithay::{
     input::pointer::{
-        GesturePinchBeginEvent, GesturePinchEndEvent, GesturePinchUpdateEvent,
-        GestureSwipeBeginEvent, GestureSwipeEndEvent, GestureSwipeUpdateEvent,
+        GestureHoldBeginEvent, GestureHoldEndEvent, GesturePinchBeginEvent, GesturePinchEndEvent,
+        GesturePinchUpdateEvent, GestureSwipeBeginEvent, GestureSwipeEndEvent,
+        GestureSwipeUpdateEvent,
     },
     utils::SERIAL_COUNTER,
 };
@@ -69,6 +70,22 @@ impl Compositor {
                     cancelled,
                 };
                 pointer.gesture_pinch_end(self, &event);
+            }
+            InputEvent::HoldBegin { fingers } => {
+                let event = GestureHoldBeginEvent {
+                    serial,
+                    time,
+                    fingers,
+                };
+                pointer.gesture_hold_begin(self, &event);
+            }
+            InputEvent::HoldEnd { cancelled } => {
+                let event = GestureHoldEndEvent {
+                    serial,
+                    time,
+                    cancelled,
+                };
+                pointer.gesture_hold_end(self, &event);
             }
             _ => {}
         }

@@ -97,6 +97,16 @@ pub enum InputEvent {
     },
     /// They left.
     PinchEnd,
+    /// Fingers on a touchpad rest where they are.
+    HoldBegin {
+        /// How many.
+        fingers: u32,
+    },
+    /// They left, or do something else.
+    HoldEnd {
+        /// Something else.
+        cancelled: bool,
+    },
     /// A finger came down on a touch screen.
     TouchDown {
         /// Which, for as long as it stays.
