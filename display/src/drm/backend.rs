@@ -85,7 +85,7 @@ pub struct Cursor<T> {
     pub image: Option<Rc<Buffer<T>>>,
     /// The image differs from the last one: else only the place does.
     pub image_changed: bool,
-    /// Where the image's corner is.
+    /// Where the image's corner is, be it beyond the output's edge.
     pub x: i32,
     pub y: i32,
     pub hot_x: u32,

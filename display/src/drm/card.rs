@@ -134,7 +134,12 @@ impl<B: Backend> Shared<B> {
                 client.universal_planes |= client.atomic;
             }
             (abi::CLIENT_CAP_ASPECT_RATIO | abi::CLIENT_CAP_STEREO_3D, 0 | 1) => {}
-            (abi::CLIENT_CAP_CURSOR_HOTSPOT, 0 | 1) if client.atomic => {}
+            (abi::CLIENT_CAP_CURSOR_HOTSPOT, _) if !self.backend.has_cursor() => {
+                return Err(Errno::OPNOTSUPP);
+            }
+            (abi::CLIENT_CAP_CURSOR_HOTSPOT, 0 | 1) if client.atomic => {
+                client.tells_hotspot = cap.value == 1;
+            }
             _ => return Err(Errno::INVAL),
         }
         Ok(0)
@@ -172,15 +177,20 @@ impl<B: Backend> Shared<B> {
     }
 
     /// Shows what is left of outputs whose framebuffer has gone.
-    fn turn_off(self: &Rc<Self>, outputs: Vec<usize>) {
+    pub fn turn_off(self: &Rc<Self>, outputs: Vec<usize>) {
         for output in outputs {
+            self.show_cursor(output);
             let shared = self.clone();
             let state = self.objects.borrow().outputs[output].clone();
+            if state.active {
+                continue; // it was the cursor's
+            }
             let change = Change {
                 output,
                 state,
                 damage: None,
                 presented: true,
+                moves_cursor: false,
             };
             let commit = self.primary_commit(output, &change, true);
             self.executor.spawn(async move {
@@ -207,8 +217,8 @@ impl<B: Backend> Shared<B> {
             abi::GETRESOURCES => self.get_resources(a),
             abi::GETCRTC => self.get_crtc(a),
             abi::SETCRTC => self.set_crtc(file, a).await,
-            abi::CURSOR => self.cursor(file, a).await,
-            abi::CURSOR2 => self.cursor2(file, a).await,
+            abi::CURSOR => self.cursor(file, a),
+            abi::CURSOR2 => self.cursor2(file, a),
             abi::GETENCODER => self.get_encoder(a),
             abi::GETCONNECTOR => self.get_connector(file, a),
             abi::GETPROPERTY => self.get_property(a),

@@ -4,7 +4,7 @@ use crate::drm::abi::{
     ATOMIC_ALLOW_MODESET, ATOMIC_NONBLOCK, ATOMIC_TEST_ONLY, Atomic, ModeInfo, ModeRect,
     PAGE_FLIP_ASYNC, PAGE_FLIP_EVENT,
 };
-use crate::drm::backend::{Backend, Commit, Cursor, Rect};
+use crate::drm::backend::{Backend, Commit, Rect};
 use crate::drm::card::Shared;
 use crate::drm::events::Listener;
 use crate::drm::objects::{Object, Objects};
@@ -28,6 +28,8 @@ pub struct Change {
     pub damage: Option<Vec<Rect>>,
     /// The primary plane was given a framebuffer, be it the same one.
     pub presented: bool,
+    /// The request says something of the cursor: else that stays as it is by then.
+    pub moves_cursor: bool,
 }
 
 /// How a commit is carried out.
@@ -97,6 +99,7 @@ impl<B: Backend> Shared<B> {
                     state,
                     damage: None,
                     presented: false,
+                    moves_cursor: false,
                 });
                 changes.len() - 1
             });
@@ -109,7 +112,13 @@ impl<B: Backend> Shared<B> {
     }
 
     /// Checks the changes and, unless this is a test, brings them to the screen.
-    pub async fn commit(self: &Rc<Self>, file: u64, changes: Vec<Change>, how: How) -> Result<()> {
+    pub async fn commit(
+        self: &Rc<Self>,
+        file: u64,
+        mut changes: Vec<Change>,
+        how: How,
+    ) -> Result<()> {
+        self.leave_cursors(&mut changes);
         self.check(file, &changes, &how)?;
         if how.test_only {
             return Ok(());
@@ -122,7 +131,8 @@ impl<B: Backend> Shared<B> {
             return Err(Errno::BUSY);
         }
         self.settled.until(|| !busy()).await;
-        // Other commits may have come in between: what was checked must hold still.
+        // Others may have come in between: what was checked must hold still.
+        self.leave_cursors(&mut changes);
         self.check(file, &changes, &how)?;
         let shared = self.clone();
         let work = async move { shared.carry_out(changes, how.listener).await };
@@ -132,6 +142,14 @@ impl<B: Backend> Shared<B> {
             work.await;
         }
         Ok(())
+    }
+
+    /// Cursors that the changes say nothing of are as they are now: they move at any time.
+    fn leave_cursors(&self, changes: &mut [Change]) {
+        let objects = self.objects.borrow();
+        for change in changes.iter_mut().filter(|change| !change.moves_cursor) {
+            change.state.cursor = objects.outputs[change.output].cursor;
+        }
     }
 
     fn check(&self, file: u64, changes: &[Change], how: &How) -> Result<()> {
@@ -155,7 +173,7 @@ impl<B: Backend> Shared<B> {
     }
 
     /// Puts the states in place and shows them; ends at the vertical blank that shows the last.
-    async fn carry_out(&self, changes: Vec<Change>, listener: Option<Listener>) {
+    async fn carry_out(self: &Rc<Self>, changes: Vec<Change>, listener: Option<Listener>) {
         let mut shown = Vec::new();
         for change in changes {
             let output = change.output;
@@ -176,7 +194,7 @@ impl<B: Backend> Shared<B> {
     }
 
     /// Gives the driver what differs between two states of an output.
-    async fn show(&self, output: usize, old: &OutputState, change: &Change) {
+    async fn show(self: &Rc<Self>, output: usize, old: &OutputState, change: &Change) {
         let new = &change.state;
         let changed =
             new.is_modeset(old) || new.primary.fb != old.primary.fb || new.source() != old.source();
@@ -186,12 +204,7 @@ impl<B: Backend> Shared<B> {
                 eprintln!("display: output {output}: {error}");
             }
         }
-        if new.cursor != old.cursor && self.backend.has_cursor() {
-            let cursor = self.cursor_commit(output, &old.cursor, &new.cursor);
-            if let Err(error) = self.backend.cursor(cursor).await {
-                eprintln!("display: cursor of output {output}: {error}");
-            }
-        }
+        self.show_cursor(output);
     }
 
     pub fn primary_commit(
@@ -230,24 +243,6 @@ impl<B: Backend> Shared<B> {
             changed,
         }
     }
-
-    pub fn cursor_commit(
-        &self,
-        output: usize,
-        old: &PlaneState,
-        new: &PlaneState,
-    ) -> Cursor<B::Driver> {
-        let objects = self.objects.borrow();
-        Cursor {
-            output,
-            image: objects.framebuffer(new.fb).map(|fb| fb.buffer.clone()),
-            image_changed: old.fb != new.fb || (old.hot_x, old.hot_y) != (new.hot_x, new.hot_y),
-            x: new.crtc_x,
-            y: new.crtc_y,
-            hot_x: new.hot_x.max(0) as u32,
-            hot_y: new.hot_y.max(0) as u32,
-        }
-    }
 }
 
 /// Sets one property in a change.
@@ -283,7 +278,10 @@ pub fn set_property<D>(
             change.presented |= property == Property::FbId;
             set_plane(objects, &mut state.primary, crtc, property, value)?;
         }
-        (Object::Cursor(_), _) => set_plane(objects, &mut state.cursor, crtc, property, value)?,
+        (Object::Cursor(_), _) => {
+            change.moves_cursor = true;
+            set_plane(objects, &mut state.cursor, crtc, property, value)?;
+        }
         _ => return Err(Errno::INVAL),
     }
     Ok(())

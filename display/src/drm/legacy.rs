@@ -1,8 +1,7 @@
 //! The ioctls from before atomic mode setting, as changes of the same state.
 
 use crate::drm::abi::{
-    CURSOR_BO, CURSOR_MOVE, ClipRect, CrtcArg, CursorArg, CursorArg2, DirtyCmd, FORMAT_ARGB8888,
-    ObjSetProperty, PAGE_FLIP_EVENT, PageFlip, SetProperty,
+    ClipRect, CrtcArg, DirtyCmd, ObjSetProperty, PAGE_FLIP_EVENT, PageFlip, SetProperty,
 };
 use crate::drm::backend::{Backend, Rect};
 use crate::drm::card::Shared;
@@ -10,7 +9,7 @@ use crate::drm::commit::{Change, How, set_property};
 use crate::drm::events::Listener;
 use crate::drm::objects::Object;
 use crate::drm::properties::Property;
-use crate::drm::state::{CURSOR_SIZE, Framebuffer, PlaneState};
+use crate::drm::state::PlaneState;
 use ochre_driver::ioctl::Argument;
 use ochre_driver::{Errno, Result};
 use std::rc::Rc;
@@ -31,6 +30,7 @@ impl<B: Backend> Shared<B> {
             state,
             damage: None,
             presented: false,
+            moves_cursor: false,
         }
     }
 
@@ -131,82 +131,6 @@ impl<B: Backend> Shared<B> {
             change.damage = (!rects.is_empty()).then(|| rects.clone());
             self.commit(file, vec![change], NOW).await?;
         }
-        Ok(0)
-    }
-
-    pub async fn cursor(self: &Rc<Self>, file: u64, argument: &mut Argument<'_>) -> Result<u32> {
-        let c: CursorArg = argument.get()?;
-        let cursor = CursorArg2 {
-            flags: c.flags,
-            crtc_id: c.crtc_id,
-            x: c.x,
-            y: c.y,
-            width: c.width,
-            height: c.height,
-            handle: c.handle,
-            hot_x: 0,
-            hot_y: 0,
-        };
-        self.set_cursor(file, &cursor)
-    }
-
-    pub async fn cursor2(self: &Rc<Self>, file: u64, argument: &mut Argument<'_>) -> Result<u32> {
-        let cursor: CursorArg2 = argument.get()?;
-        self.set_cursor(file, &cursor)
-    }
-
-    /// The legacy cursor calls take a buffer and wait for no blank: the cursor is moved at once.
-    fn set_cursor(self: &Rc<Self>, file: u64, cursor: &CursorArg2) -> Result<u32> {
-        if !self.backend.has_cursor() {
-            return Err(Errno::NXIO);
-        }
-        let mut objects = self.objects.borrow_mut();
-        if objects.master != Some(file) {
-            return Err(Errno::ACCESS);
-        }
-        let output = objects.crtc(cursor.crtc_id)?;
-        let mut plane = objects.outputs[output].cursor;
-        if cursor.flags & CURSOR_BO != 0 {
-            plane.fb = 0;
-            plane.crtc = 0;
-            if cursor.handle != 0 {
-                if (cursor.width, cursor.height) != (CURSOR_SIZE, CURSOR_SIZE) {
-                    return Err(Errno::INVAL);
-                }
-                let buffer = objects.client(file)?.buffer(cursor.handle)?;
-                let pitch = buffer.pitch;
-                if buffer.size < u64::from(pitch) * u64::from(CURSOR_SIZE) {
-                    return Err(Errno::INVAL);
-                }
-                let framebuffer = Framebuffer {
-                    buffer,
-                    width: CURSOR_SIZE,
-                    height: CURSOR_SIZE,
-                    pitch,
-                    offset: 0,
-                    format: FORMAT_ARGB8888,
-                };
-                let old = objects.outputs[output].cursor.fb;
-                objects.framebuffers.remove(&old);
-                plane.fb = objects.add_framebuffer(framebuffer, file)?;
-                plane.crtc = cursor.crtc_id;
-            }
-            plane.hot_x = cursor.hot_x;
-            plane.hot_y = cursor.hot_y;
-        }
-        if cursor.flags & CURSOR_MOVE != 0 {
-            plane.crtc_x = cursor.x;
-            plane.crtc_y = cursor.y;
-        }
-        let old = std::mem::replace(&mut objects.outputs[output].cursor, plane);
-        drop(objects);
-        let commit = self.cursor_commit(output, &old, &plane);
-        let shared = self.clone();
-        self.executor.spawn(async move {
-            if let Err(error) = shared.backend.cursor(commit).await {
-                eprintln!("display: cursor of output {output}: {error}");
-            }
-        });
         Ok(0)
     }
 

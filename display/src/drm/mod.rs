@@ -10,6 +10,7 @@ pub mod abi;
 pub mod backend;
 pub mod card;
 mod commit;
+mod cursor;
 mod edid;
 mod events;
 mod legacy;

@@ -5,6 +5,7 @@ use crate::drm::abi::{
     OBJECT_ANY, OBJECT_CONNECTOR, OBJECT_CRTC, OBJECT_ENCODER, OBJECT_PLANE,
 };
 use crate::drm::backend::{Buffer, Output};
+use crate::drm::cursor::CursorAtDevice;
 use crate::drm::edid;
 use crate::drm::state::{Framebuffer, OutputState};
 use ochre_driver::{Errno, Result};
@@ -97,6 +98,8 @@ pub struct Client<D> {
     next_handle: u32,
     pub universal_planes: bool,
     pub atomic: bool,
+    /// It says where the point of a cursor is, which hosts that show cursors by themselves must know.
+    pub tells_hotspot: bool,
     pub events: VecDeque<EventVblank>,
 }
 
@@ -104,6 +107,8 @@ pub struct Client<D> {
 pub struct Objects<D> {
     pub outputs: Vec<OutputState>,
     pub described: Vec<Output>,
+    /// What the device knows of the cursors.
+    pub cursors: Vec<CursorAtDevice>,
     /// A commit of the output has not reached the screen.
     pub pending: Vec<bool>,
     /// Vertical blanks so far, by output.
@@ -124,6 +129,7 @@ impl<D> Objects<D> {
         let mut objects = Objects {
             outputs: vec![OutputState::default(); count],
             described: Vec::new(),
+            cursors: vec![CursorAtDevice::default(); count],
             pending: vec![false; count],
             sequence: vec![0; count],
             edid: vec![0; count],
@@ -234,6 +240,7 @@ impl<D> Objects<D> {
                 next_handle: 1,
                 universal_planes: false,
                 atomic: false,
+                tells_hotspot: false,
                 events: VecDeque::new(),
             },
         );
@@ -257,9 +264,11 @@ impl<D> Objects<D> {
             .filter(|(_, (_, owner))| *owner == file)
             .map(|(id, _)| *id)
             .collect();
-        gone.iter()
-            .flat_map(|id| self.remove_framebuffer(*id))
-            .collect()
+        let gone = gone.iter().flat_map(|id| self.remove_framebuffer(*id));
+        let mut concerned: Vec<usize> = gone.collect();
+        concerned.sort_unstable();
+        concerned.dedup();
+        concerned
     }
 
     /// Takes a framebuffer away, and off the planes that show it; the outputs concerned.

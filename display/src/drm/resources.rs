@@ -125,10 +125,13 @@ impl<B: Backend> Shared<B> {
         let objects = self.objects.borrow();
         let mut planes = Vec::new();
         // Without the capability, only overlay planes are listed, and there are none.
-        if objects.client(file)?.universal_planes {
+        let client = objects.client(file)?;
+        if client.universal_planes {
+            // Linux likewise: an atomic client that tells no hotspot would have it shown in wrong places.
+            let cursor = self.backend.has_cursor() && (!client.atomic || client.tells_hotspot);
             for n in 0..objects.outputs.len() {
                 planes.push(Object::Primary(n).id());
-                if self.backend.has_cursor() {
+                if cursor {
                     planes.push(Object::Cursor(n).id());
                 }
             }

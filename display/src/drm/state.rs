@@ -16,6 +16,16 @@ pub struct Framebuffer<T> {
     pub format: u32,
 }
 
+impl<T> Framebuffer<T> {
+    /// Whether it is a whole buffer of a cursor's size, as devices take it.
+    pub fn is_cursor(&self) -> bool {
+        let pitch = CURSOR_SIZE * 4;
+        (self.width, self.height, self.offset) == (CURSOR_SIZE, CURSOR_SIZE, 0)
+            && (self.pitch, self.buffer.pitch) == (pitch, pitch)
+            && self.buffer.size == u64::from(pitch * CURSOR_SIZE)
+    }
+}
+
 /// A plane's state. Source values are 16.16 fixed point.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PlaneState {
@@ -87,11 +97,20 @@ impl OutputState {
         }
         if self.cursor.fb != 0 {
             let fb = framebuffer(self.cursor.fb).ok_or(Errno::NOENT)?;
-            if !has_cursor || fb.width != CURSOR_SIZE || fb.height != CURSOR_SIZE {
+            if !has_cursor || !fb.is_cursor() {
                 return Err(Errno::INVAL);
             }
         }
         Ok(())
+    }
+
+    /// What the device is to show of the cursor.
+    pub fn visible_cursor(&self) -> PlaneState {
+        if self.active && self.cursor.fb != 0 {
+            self.cursor
+        } else {
+            PlaneState::default()
+        }
     }
 
     /// The part of the primary framebuffer that is shown.

@@ -12,6 +12,13 @@ use ochre_driver::{Errno, Result};
 use std::cell::RefCell;
 use std::rc::Rc;
 
+/// All of a cursor's picture.
+const CURSOR: Rect = Rect {
+    x: 0,
+    y: 0,
+    width: 64,
+    height: 64,
+};
 /// Rectangles transferred one by one; more are joined to one.
 const RECTS: usize = 16;
 
@@ -19,6 +26,8 @@ const RECTS: usize = 16;
 pub struct VirtioGpu {
     gpu: Rc<Gpu>,
     outputs: RefCell<Vec<Output>>,
+    /// A cursor without a pixel, once one was needed.
+    blank: RefCell<Option<Buffer<Resource>>>,
 }
 
 /// A host resource over guest memory. Its memory is given back after the host has let it go.
@@ -44,7 +53,21 @@ impl VirtioGpu {
         VirtioGpu {
             gpu,
             outputs: RefCell::new(outputs),
+            blank: RefCell::default(),
         }
+    }
+
+    /// The resource of an empty cursor.
+    async fn blank(&self) -> Result<u32> {
+        if let Some(blank) = &*self.blank.borrow() {
+            return Ok(blank.driver.id);
+        }
+        let pitch = CURSOR.width * 4;
+        let blank = self.create_buffer(pitch, CURSOR.height).await?;
+        let id = blank.driver.id;
+        self.transfer(id, pitch, CURSOR).await?;
+        *self.blank.borrow_mut() = Some(blank);
+        Ok(id)
     }
 
     /// Brings parts of a buffer to the host's copy of it.
@@ -178,40 +201,42 @@ impl Backend for VirtioGpu {
     }
 
     async fn cursor(&self, cursor: Cursor<Resource>) -> Result<()> {
-        let pos = CursorPos {
+        let shows = |resource_id| command_of(&cursor, resource_id);
+        let Some(image) = &cursor.image else {
+            // A viewer that shows cursors by itself, as VNC's do, keeps the last picture of one that is
+            // hidden: so it is given an empty one before.
+            let blank = self.blank().await?;
+            self.gpu.cursor_command(&shows(blank)).await?;
+            return self.gpu.cursor_command(&shows(0)).await;
+        };
+        if cursor.image_changed {
+            self.transfer(image.driver.id, image.pitch, CURSOR).await?;
+        }
+        self.gpu.cursor_command(&shows(image.driver.id)).await
+    }
+}
+
+/// The command that makes the device show a cursor. The device shows none for a move without a
+/// resource, though it takes no new picture from it (QEMU), so both kinds name it.
+fn command_of<T>(cursor: &Cursor<T>, resource_id: u32) -> UpdateCursor {
+    let kind = if cursor.image_changed {
+        UPDATE_CURSOR
+    } else {
+        MOVE_CURSOR
+    };
+    UpdateCursor {
+        header: header(kind),
+        pos: CursorPos {
             scanout_id: cursor.output as u32,
-            x: cursor.x.max(0) as u32,
-            y: cursor.y.max(0) as u32,
+            // Beyond the left and the upper edge in two's complement, as Linux says it.
+            x: cursor.x.cast_unsigned(),
+            y: cursor.y.cast_unsigned(),
             padding: 0,
-        };
-        if !cursor.image_changed {
-            let moved = UpdateCursor {
-                header: header(MOVE_CURSOR),
-                pos,
-                ..UpdateCursor::default()
-            };
-            return self.gpu.cursor_command(&moved).await;
-        }
-        let mut resource_id = 0;
-        if let Some(image) = &cursor.image {
-            resource_id = image.driver.id;
-            let whole = Rect {
-                x: 0,
-                y: 0,
-                width: 64,
-                height: 64,
-            };
-            self.transfer(resource_id, image.pitch, whole).await?;
-        }
-        let update = UpdateCursor {
-            header: header(UPDATE_CURSOR),
-            pos,
-            resource_id,
-            hot_x: cursor.hot_x,
-            hot_y: cursor.hot_y,
-            padding: 0,
-        };
-        self.gpu.cursor_command(&update).await
+        },
+        resource_id,
+        hot_x: cursor.hot_x,
+        hot_y: cursor.hot_y,
+        padding: 0,
     }
 }
 
@@ -236,5 +261,26 @@ mod tests {
             height: 41,
         };
         assert_eq!(joined(rects), [bounds]);
+    }
+
+    #[test]
+    fn a_moved_cursor_keeps_its_picture_and_may_hang_over_the_edge() {
+        let mut cursor = Cursor::<()> {
+            output: 1,
+            image: None,
+            image_changed: false,
+            x: -4,
+            y: 700,
+            hot_x: 4,
+            hot_y: 3,
+        };
+        let moved = command_of(&cursor, 9);
+        assert_eq!((moved.header.kind, moved.resource_id), (MOVE_CURSOR, 9));
+        assert_eq!((moved.pos.scanout_id, moved.pos.y), (1, 700));
+        assert_eq!(moved.pos.x, u32::MAX - 3);
+        cursor.image_changed = true;
+        let shown = command_of(&cursor, 9);
+        assert_eq!(shown.header.kind, UPDATE_CURSOR);
+        assert_eq!((shown.hot_x, shown.hot_y), (4, 3));
     }
 }
