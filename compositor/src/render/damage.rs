@@ -213,7 +213,8 @@ impl Tracker {
         let mut frame = renderer.render(target, size, Transform::Normal)?;
         let ground: Vec<_> = rest.rects().iter().map(|part| physical(*part)).collect();
         let share = |shift: u32| f32::from((background.0 >> shift) as u8) / 255.0;
-        frame.clear(Color32F::new(share(16), share(8), share(0), 1.0), &ground)?;
+        let colour = Color32F::new(share(16), share(8), share(0), share(24));
+        frame.clear(colour, &ground)?;
         for (element, seen, parts) in parts.into_iter().rev() {
             let place = physical(seen.place);
             RenderElement::<SoftRenderer>::draw(element, &mut frame, seen.src, place, &parts, &[])?;

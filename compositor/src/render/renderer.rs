@@ -242,7 +242,7 @@ impl Frame for SoftFrame<'_, '_> {
         color: Color32F,
         at: &[Rectangle<i32, Physical>],
     ) -> Result<(), RenderError> {
-        let colour = Color(premultiplied(color).0 | 0xff00_0000);
+        let colour = premultiplied(color);
         for part in at {
             self.target.0.replace(rect(*part), colour);
         }
