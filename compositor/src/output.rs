@@ -6,6 +6,7 @@
 
 mod frame;
 mod plug;
+mod pointer;
 mod power;
 mod surfaces;
 mod turn;
@@ -68,6 +69,7 @@ pub struct Screen {
     turned: Option<Turned>,
     /// What its pixels go through before they are shown.
     tone: Option<Tone>,
+    pointer: pointer::Pointed,
     /// The work area that windows were laid out for.
     laid_out: Rectangle<i32, Logical>,
 }
@@ -126,6 +128,16 @@ impl Screen {
     /// Whether it shows something, and is not dark while nobody looks.
     pub fn is_lit(&self) -> bool {
         self.lit
+    }
+
+    /// How often what it shows has changed: with the pointer, if that counts.
+    pub(crate) fn changes(&self, with_pointer: bool) -> u64 {
+        let moves = if with_pointer {
+            self.pointer.moves()
+        } else {
+            0
+        };
+        self.frames + moves
     }
 
     fn queue(&mut self) {
@@ -306,6 +318,7 @@ impl Outputs {
         {
             screen.tone = tone;
             screen.damage = Tracker::default();
+            screen.pointer.forget();
             screen.queue();
         }
     }
@@ -314,6 +327,7 @@ impl Outputs {
     pub fn damage_all(&mut self) {
         for screen in &mut self.screens {
             screen.damage = Tracker::default();
+            screen.pointer.forget();
             if screen.lit {
                 screen.pacing = Pacing::Queued;
             }

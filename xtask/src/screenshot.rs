@@ -6,17 +6,21 @@
 
 use crate::desktop::Desktop;
 use crate::guest::{Guest, Request};
-use crate::image::Recipe;
+use crate::image::{Addition, Recipe};
+use crate::paths;
 use crate::process;
 use crate::qemu;
 use crate::seat::Seat;
 use crate::setup::{self, Purpose};
 use anyhow::{Context, Result};
 use std::ffi::OsString;
+use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+/// The session's choices.
+const COMPOSITOR_CONFIG: &str = "/root/.config/ochre/compositor.toml";
 /// How long the screen must not change.
 const STILL: Duration = Duration::from_secs(3);
 /// Of a screen for which no other size is asked.
@@ -47,6 +51,9 @@ pub fn command(arguments: Arguments) -> Result<ExitCode> {
     setup::ensure(&[Purpose::Build, Purpose::Run])?;
     let recipe = Recipe::load(&arguments.image)?;
     setup::ensure(recipe.purposes())?;
+    let mut arguments = arguments;
+    // First, so that what its user adds comes before it.
+    arguments.guest.add.insert(0, drawn_pointer()?);
     let guest = &arguments.guest;
     let request = Request {
         words: arguments.words.clone(),
@@ -78,6 +85,16 @@ pub fn command(arguments: Arguments) -> Result<ExitCode> {
         arguments.file.display()
     );
     Ok(ExitCode::FAILURE)
+}
+
+/// What makes the compositor draw the pointer: what a card shows by itself is on no picture of QEMU's.
+fn drawn_pointer() -> Result<Addition> {
+    let folder = paths::target().join("archives");
+    fs::create_dir_all(&folder)?;
+    let file = folder.join("screenshot.toml");
+    fs::write(&file, "cursor = \"software\"\n")?;
+    let addition = format!("{}:{COMPOSITOR_CONFIG}", file.display());
+    addition.parse().map_err(anyhow::Error::msg)
 }
 
 /// Leaves the picture in its file once the screen is still; false if the session didn't come up.

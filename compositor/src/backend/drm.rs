@@ -32,9 +32,10 @@ use crate::{
 };
 
 use super::{
-    Backend, Draw, Presented,
+    Backend, Draw, Pointer, Presented,
     dumb::{Buffers, InUse},
     evdev::Devices,
+    pointer_plane::PointerPlane,
 };
 
 /// How long after a card vanished to look for it.
@@ -80,6 +81,7 @@ struct Driven {
     pending: Option<InUse>,
     /// On screen.
     shown: Option<InUse>,
+    pointer: Option<PointerPlane>,
 }
 
 impl std::fmt::Debug for Display {
@@ -184,6 +186,24 @@ impl Drm {
         driven.buffers.submitted(&slot);
         driven.pending = Some(slot);
         Ok(Presented::AtFlip)
+    }
+
+    /// How large a display's pictures of the pointer are.
+    pub(super) fn pointer_plane(&self, output: OutputId) -> Option<Extent> {
+        let display = self.displays.iter().find(|it| it.output == output)?;
+        display.driven.as_ref()?.pointer.as_ref()?.extent()
+    }
+
+    pub(super) fn show_pointer(
+        &mut self,
+        output: OutputId,
+        pointer: &Pointer<'_>,
+    ) -> Result<(), Error> {
+        let display = self.displays.iter_mut().find(|it| it.output == output);
+        let driven = display.and_then(|display| display.driven.as_mut());
+        let plane = driven.and_then(|driven| driven.pointer.as_mut());
+        let none = || Error::Display("no plane".into());
+        plane.ok_or_else(none)?.show(pointer)
     }
 
     /// Whether a display has this mode.
@@ -351,6 +371,7 @@ impl Compositor {
                     .create_surface(crtc, mode, &[found.connector])
                     .map_err(|err| failed(&err))?;
                 let driven = Driven {
+                    pointer: PointerPlane::new(&card.device, crtc),
                     surface,
                     buffers: Buffers::new(card.device.device_fd(), extent),
                     pending: None,

@@ -3,7 +3,7 @@
 use ochre_raster::Bitmap;
 use smithay::{
     output::Mode,
-    utils::{Physical, Rectangle},
+    utils::{Physical, Point, Rectangle},
 };
 
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
     state::Compositor,
 };
 
-use super::{Backend, Damage, Draw, Presented};
+use super::{Backend, Damage, Draw, Pointer, Presented};
 
 /// The frame that a screen would show.
 #[derive(Debug)]
@@ -22,6 +22,19 @@ pub struct Headless {
     frame: Bitmap,
     drawn: bool,
     damage: Damage,
+    plane: Option<Plane>,
+}
+
+/// A plane that shows the pointer over the frame, as some cards have one.
+#[derive(Debug)]
+pub struct Plane {
+    extent: Extent,
+    /// What it shows, and from where on.
+    pub shown: Option<(Bitmap, Point<i32, Physical>)>,
+    /// What of that the pointer points with.
+    pub hotspot: Point<i32, Physical>,
+    /// Whether it refuses to show anything more.
+    pub refuses: bool,
 }
 
 impl Headless {
@@ -41,6 +54,7 @@ impl Headless {
             frame,
             drawn: false,
             damage: Damage::new(),
+            plane: None,
         });
         state.configure_output(output);
         output
@@ -54,6 +68,55 @@ impl Headless {
     /// What of it was drawn last.
     pub fn damage(&self) -> &[Rectangle<i32, Physical>] {
         &self.damage
+    }
+
+    /// Lays a plane for the pointer over the frame, of pictures of this size.
+    pub fn lay_plane(&mut self, extent: Extent) -> &mut Plane {
+        self.plane.insert(Plane {
+            extent,
+            shown: None,
+            hotspot: Point::default(),
+            refuses: false,
+        })
+    }
+
+    /// The plane, if there is one.
+    pub fn plane(&mut self) -> Option<&mut Plane> {
+        self.plane.as_mut()
+    }
+
+    pub(super) fn pointer_plane(&self, output: OutputId) -> Option<Extent> {
+        let plane = self.plane.as_ref().filter(|plane| !plane.refuses);
+        plane
+            .filter(|_| output == self.output)
+            .map(|plane| plane.extent)
+    }
+
+    pub(super) fn show_pointer(
+        &mut self,
+        output: OutputId,
+        pointer: &Pointer<'_>,
+    ) -> Result<(), Error> {
+        let none = || Error::Display("no plane".into());
+        let plane = self.plane.as_mut().filter(|_| output == self.output);
+        let plane = plane.ok_or_else(none)?;
+        match *pointer {
+            Pointer::Hidden => plane.shown = None,
+            _ if plane.refuses => return Err(none()),
+            Pointer::At(to) => {
+                let (_, at) = plane.shown.as_mut().ok_or_else(none)?;
+                *at = to;
+            }
+            Pointer::Picture {
+                picture,
+                hotspot,
+                at,
+            } => {
+                plane.shown = Some((picture.clone(), at));
+                plane.hotspot = hotspot;
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn present(

@@ -8,21 +8,23 @@ pub mod headless;
 mod kind;
 pub mod nested;
 mod pen;
+mod pointer_plane;
 mod slots;
 mod touch_screen;
 mod uevent;
 
 pub use evdev::Devices;
 
+use ochre_raster::Bitmap;
 use smithay::{
     output::Mode as OutputMode,
-    utils::{Physical, Rectangle},
+    utils::{Physical, Point, Rectangle},
 };
 
 use crate::{
     Error,
     output::OutputId,
-    render::{RenderError, Target},
+    render::{Extent, RenderError, Target},
     state::Compositor,
 };
 
@@ -44,6 +46,24 @@ pub enum Presented {
     AtTimer,
     /// When the backend says so.
     AtFlip,
+}
+
+/// What a card's plane for the pointer is to show.
+#[derive(Debug)]
+pub enum Pointer<'a> {
+    /// Nothing.
+    Hidden,
+    /// The same picture with its corner at a place of the output, be it beyond the edge.
+    At(Point<i32, Physical>),
+    /// A picture of the size that such planes have.
+    Picture {
+        /// Premultiplied.
+        picture: &'a Bitmap,
+        /// What it points to, from its corner.
+        hotspot: Point<i32, Physical>,
+        /// Where its corner is.
+        at: Point<i32, Physical>,
+    },
 }
 
 /// Where frames go.
@@ -72,6 +92,29 @@ impl Backend {
     /// Whether its displays can be switched on and off.
     pub(crate) fn can_switch(&self) -> bool {
         matches!(self, Backend::Headless(_) | Backend::Drm(_))
+    }
+
+    /// How large the pictures of the pointer are that an output's card shows over what is drawn; none
+    /// if it shows none.
+    pub(crate) fn pointer_plane(&self, output: OutputId) -> Option<Extent> {
+        match self {
+            Backend::None | Backend::Nested(_) => None,
+            Backend::Headless(headless) => headless.pointer_plane(output),
+            Backend::Drm(drm) => drm.pointer_plane(output),
+        }
+    }
+
+    /// Shows the pointer over an output, at once; it costs no frame.
+    pub(crate) fn show_pointer(
+        &mut self,
+        output: OutputId,
+        pointer: &Pointer<'_>,
+    ) -> Result<(), Error> {
+        match self {
+            Backend::None | Backend::Nested(_) => Err(Error::Display("no plane".into())),
+            Backend::Headless(headless) => headless.show_pointer(output, pointer),
+            Backend::Drm(drm) => drm.show_pointer(output, pointer),
+        }
     }
 
     /// Lets `draw` fill the next buffer of an output, and shows it.

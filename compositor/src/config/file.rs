@@ -19,12 +19,13 @@ use crate::{
 };
 
 /// The tables that a file may have.
-const TABLES: [&str; 8] = [
+const TABLES: [&str; 9] = [
     "keyboard",
     "mouse",
     "touchpad",
     "night-light",
     "animations",
+    "cursor",
     "outputs",
     "keys",
     "buttons",
@@ -42,6 +43,7 @@ impl Config {
         let top = reader.section(table.get_ref(), &TABLES)?;
         let mut config = Config {
             animations: top.flag("animations", true)?,
+            pointer_by_card: by_card(&top)?,
             ..Config::default()
         };
         let inner = |name: &str| {
@@ -77,6 +79,18 @@ impl Config {
             bind(&reader, table, Chord::of_buttons, &mut config.bindings)?;
         }
         Ok(config)
+    }
+}
+
+fn by_card(section: &Section<'_, '_, '_>) -> Result<bool, ConfigError> {
+    match section.text("cursor", "hardware")? {
+        None | Some(("hardware", _)) => Ok(true),
+        Some(("software", _)) => Ok(false),
+        Some((_, at)) => Err(section.reader.error(
+            at,
+            "cursor is hardware or software",
+            "cursor = \"hardware\"",
+        )),
     }
 }
 
@@ -473,6 +487,10 @@ mod tests {
             (
                 "[keys]\n'Super+A' = 'close'\n'super+a' = 'quit'",
                 "Super+A is bound twice\n",
+            ),
+            (
+                "cursor = \"soft\"",
+                "c.toml:1:10: cursor is hardware or software\n  fix: cursor = \"hardware\"",
             ),
             (
                 "animations = 3",

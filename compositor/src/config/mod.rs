@@ -37,6 +37,8 @@ pub struct Config {
     pub night_light: Option<NightLight>,
     /// Whether windows move in and out, where the theme does not reduce motion.
     pub animations: bool,
+    /// Whether the card shows the pointer, where it can, and it isn't drawn.
+    pub pointer_by_card: bool,
     /// Displays by name.
     pub outputs: Vec<(String, OutputChoice)>,
     /// Keys and buttons.
@@ -54,6 +56,7 @@ impl Default for Config {
             },
             night_light: None,
             animations: true,
+            pointer_by_card: true,
             outputs: Vec::new(),
             bindings: Bindings::default(),
         }

@@ -49,12 +49,23 @@ impl Captures {
 }
 
 impl Compositor {
-    /// Serves the captures that waited for `output` to change.
-    pub(crate) fn serve_captures(&mut self, output: OutputId) {
+    /// Whether a capture waits for the pointer over an output to move.
+    pub(crate) fn is_pointer_captured(&self, output: OutputId) -> bool {
+        let captures = &self.protocols.captures.waiting;
+        let requests = captures
+            .iter()
+            .filter_map(|(frame, _)| frame.data::<CaptureRequest>());
+        let captured = |it: &CaptureRequest| it.cursor && it.output == output;
+        requests.into_iter().any(captured) || self.protocols.image_copies.show_pointer_on(output)
+    }
+
+    /// Serves the captures that waited for `output` to change, or for the pointer over it.
+    pub(crate) fn serve_captures(&mut self, output: OutputId, only_pointer: bool) {
         let waiting = std::mem::take(&mut self.protocols.captures.waiting);
         let (due, rest) = waiting.into_iter().partition(|(frame, _)| {
             frame
                 .data::<CaptureRequest>()
+                .filter(|request| request.cursor || !only_pointer)
                 .is_some_and(|request| request.output == output)
         });
         self.protocols.captures.waiting = rest;

@@ -67,7 +67,7 @@ pub struct CopySession {
     cursor: bool,
     /// The size that its client was last told.
     size: Mutex<Option<(i32, i32)>>,
-    /// How many frames were drawn when it last captured one, and one more.
+    /// How often its source had changed when it last captured it, and one more.
     seen: AtomicU64,
     /// There is a frame object.
     framed: AtomicBool,
@@ -97,6 +97,14 @@ impl ImageCopies {
         display.create_global::<Compositor, ExtImageCopyCaptureManagerV1, ()>(1, ());
         Self::default()
     }
+
+    /// Whether a frame waits for the pointer over an output to move.
+    pub(crate) fn show_pointer_on(&self, output: OutputId) -> bool {
+        let frames = self.waiting.iter().filter_map(|it| it.data::<CopyFrame>());
+        let sessions = frames.filter_map(|frame| frame.session.data::<CopySession>());
+        let captured = |it: &CopySession| it.cursor && it.source == Source::Output(output);
+        sessions.into_iter().any(captured)
+    }
 }
 
 impl Compositor {
@@ -111,13 +119,13 @@ impl Compositor {
         }
     }
 
-    /// A source's size in pixels and how many frames were drawn of it, and one more.
-    fn source_state(&self, source: Source) -> Option<((i32, i32), u64)> {
+    /// A source's size in pixels and how often it has changed, and one more.
+    fn source_state(&self, source: Source, cursor: bool) -> Option<((i32, i32), u64)> {
         match source {
             Source::Output(id) => {
                 let screen = self.outputs.get(id)?;
                 let size = screen.size();
-                Some(((size.w, size.h), screen.frames() + 1))
+                Some(((size.w, size.h), screen.changes(cursor) + 1))
             }
             Source::Window(id) => {
                 let window = self.shell.get(id).filter(|window| window.mapped)?;
@@ -149,7 +157,7 @@ impl Compositor {
         let Some(data) = session.data::<CopySession>() else {
             return;
         };
-        let state = self.source_state(data.source);
+        let state = self.source_state(data.source, data.cursor);
         let Some((size, _)) = state.filter(|((width, height), _)| *width > 0 && *height > 0) else {
             session.stopped();
             self.protocols
@@ -178,7 +186,7 @@ impl Compositor {
         let Some(session) = data.session.data::<CopySession>() else {
             return;
         };
-        let Some((size, frames)) = self.source_state(session.source) else {
+        let Some((size, frames)) = self.source_state(session.source, session.cursor) else {
             object.failed(FailureReason::Stopped);
             return;
         };

@@ -60,8 +60,10 @@ impl SeatHandler for Compositor {
     }
 
     fn cursor_image(&mut self, _seat: &Seat<Self>, image: CursorImageStatus) {
+        if let CursorImageStatus::Surface(_) = image {
+            self.outputs.queue_all(); // it may wait for a frame
+        }
         self.cursor = image;
-        self.outputs.queue_all();
     }
 }
 

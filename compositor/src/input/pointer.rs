@@ -88,6 +88,7 @@ impl Compositor {
         };
         let grabbed = pointer.is_grabbed();
         let focus = self.focus_at(to);
+        let before = self.shell.hovered;
         if !grabbed {
             self.hover(to, focus.is_some());
         }
@@ -100,7 +101,9 @@ impl Compositor {
         self.end_pointer_frame();
         self.under.clone_from(&focus);
         self.update_constraint();
-        self.outputs.queue_all();
+        if before != self.shell.hovered {
+            self.outputs.queue_all();
+        }
     }
 
     /// What was said of the pointer belongs together, unless more of it comes at once.
@@ -150,9 +153,9 @@ impl Compositor {
         if focus != self.under || pointer.current_focus() != focus.clone().map(|(over, _)| over) {
             self.pointer_to(location, self.clock.millis());
         } else if focus.is_none() {
-            let before = (self.shell.hovered, self.cursor.clone());
+            let before = self.shell.hovered;
             self.hover(location, false);
-            if before != (self.shell.hovered, self.cursor.clone()) {
+            if before != self.shell.hovered {
                 self.outputs.queue_all();
             }
         }

@@ -30,6 +30,7 @@ impl Compositor {
 
     /// Draws the outputs that are due.
     pub(crate) fn draw_due_outputs(&mut self) {
+        self.follow_pointer();
         let due: Vec<OutputId> = self
             .outputs
             .screens
@@ -60,7 +61,8 @@ impl Compositor {
             self.outputs.queue_all(); // what has arrived here is at rest on the others, too
         }
         let moving = self.shell.motions.any();
-        let scene = self.scene(id, true, at);
+        let drawn = self.outputs.get(id).is_some_and(|it| it.pointer.is_drawn());
+        let scene = self.scene(id, drawn, at);
         let mut backend = std::mem::replace(&mut self.backend, Backend::None);
         let background = self.look.background;
         let painter = &mut self.painter;
@@ -106,8 +108,9 @@ impl Compositor {
             Presented::AtTimer | Presented::Nothing => screen.next_vblank(now),
         };
         self.deadlines.set(vblank, Due::Vblank(id));
-        if shows {
-            self.serve_captures(id);
+        let pointer_moved = screen.pointer.has_moved();
+        if shows || pointer_moved {
+            self.serve_captures(id, !shows);
             self.serve_image_copies();
         }
         Ok(())

@@ -11,7 +11,7 @@ use smithay::{
     utils::{Logical, Point, Rectangle, Transform},
 };
 
-use super::{OutputId, Pacing, Screen};
+use super::{OutputId, Pacing, Screen, pointer::Pointed};
 use crate::{
     Error, backend::Backend, clock::Due, render::Tracker, shell::Layers, state::Compositor,
 };
@@ -117,6 +117,7 @@ impl Compositor {
             lit: true,
             turned: None,
             tone: outputs.night.clone(),
+            pointer: Pointed::default(),
             laid_out: Rectangle::default(),
         };
         screen.arrange_layers();

@@ -19,6 +19,7 @@ impl Compositor {
         screen.lit = lit;
         if lit {
             screen.damage = Tracker::default();
+            screen.pointer.forget();
             screen.queue();
         } else {
             screen.pacing = Pacing::Idle;

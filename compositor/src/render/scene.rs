@@ -9,10 +9,9 @@ use smithay::{
         surface::{WaylandSurfaceRenderElement, render_elements_from_surface_tree},
     },
     desktop::PopupManager,
-    input::pointer::{CursorImageStatus, CursorImageSurfaceData},
     reexports::wayland_server::protocol::wl_surface::WlSurface,
     utils::{Logical, Physical, Point, Rectangle},
-    wayland::{compositor::with_states, shell::wlr_layer::Layer},
+    wayland::shell::wlr_layer::Layer,
 };
 
 use super::{
@@ -40,6 +39,11 @@ pub struct Scene {
 }
 
 impl Scene {
+    /// Elements, front first, for an output of a scale.
+    pub(super) fn new(elements: Vec<SceneElement>, scale: f64) -> Self {
+        Self { elements, scale }
+    }
+
     /// The elements, front first.
     pub fn elements(&self) -> &[SceneElement] {
         &self.elements
@@ -88,6 +92,13 @@ impl View {
             .to_physical(self.scale)
             .to_i32_round();
         place + self.shift
+    }
+
+    /// The pixel of a place that is known to less than a logical one.
+    pub(super) fn exact(&self, place: Point<f64, Logical>) -> Point<i32, Physical> {
+        let from_corner = place - self.corner.to_f64();
+        let pixel: Point<i32, Physical> = from_corner.to_physical(self.scale).to_i32_round();
+        pixel + self.shift
     }
 
     /// A global rectangle in the output's pixels; its edges are rounded each, so that what touches
@@ -155,54 +166,6 @@ impl Compositor {
         Scene {
             elements,
             scale: view.scale,
-        }
-    }
-
-    fn push_cursor(&mut self, elements: &mut Vec<SceneElement>, view: &View) {
-        let Some(pointer) = self.seat.get_pointer() else {
-            return;
-        };
-        let at = pointer.current_location();
-        let place: Point<i32, Physical> = (at - view.corner.to_f64())
-            .to_physical(view.scale)
-            .to_i32_round();
-        match &self.cursor {
-            CursorImageStatus::Hidden => {}
-            CursorImageStatus::Named(icon) => {
-                let (image, hotspot) = self.painter.cursors.get(*icon, view.scale);
-                let mut image = image;
-                image.place = place - hotspot;
-                image.kind = Kind::Cursor;
-                elements.push(image.into());
-            }
-            CursorImageStatus::Surface(surface) => {
-                let hotspot = with_states(surface, |states| {
-                    let data = states.data_map.get::<CursorImageSurfaceData>()?;
-                    data.lock().ok().map(|data| data.hotspot)
-                });
-                let hotspot = hotspot.unwrap_or_default();
-                let place = place - hotspot.to_f64().to_physical(view.scale).to_i32_round();
-                let surface = surface.clone();
-                push_tree(
-                    &mut self.painter.renderer,
-                    elements,
-                    &surface,
-                    place,
-                    view,
-                    Kind::Cursor,
-                );
-            }
-        }
-        if let Some((icon, offset)) = self.drag_icon.clone() {
-            let place = place + offset.to_f64().to_physical(view.scale).to_i32_round();
-            push_tree(
-                &mut self.painter.renderer,
-                elements,
-                &icon,
-                place,
-                view,
-                Kind::Unspecified,
-            );
         }
     }
 
@@ -474,7 +437,7 @@ fn layers_on(screen: &Screen, which: Layer) -> Vec<(WlSurface, Point<i32, Logica
 }
 
 /// Pushes a surface and its subsurfaces.
-fn push_tree(
+pub(super) fn push_tree(
     renderer: &mut SoftRenderer,
     elements: &mut Vec<SceneElement>,
     surface: &WlSurface,

@@ -3,6 +3,7 @@
 //! Cards without gamma tables are the rule here, so it is done to the pixels, and only to those that
 //! a frame drew anew. Screenshots do not have it.
 
+use ochre_raster::Bitmap;
 use smithay::utils::{Physical, Rectangle};
 
 use super::{Target, target::rect};
@@ -70,6 +71,30 @@ impl Tone {
             });
         }
     }
+
+    /// Lays the tone over a picture with holes.
+    pub(crate) fn apply_through(&self, picture: &mut Bitmap) {
+        let [red, green, blue] = &*self.curves;
+        let all = picture.bounds();
+        picture.canvas().map(all, |pixel| {
+            let [b, g, r, a] = pixel.to_le_bytes();
+            let toned = [
+                through(blue, b, a),
+                through(green, g, a),
+                through(red, r, a),
+                a,
+            ];
+            u32::from_le_bytes(toned)
+        });
+    }
+}
+
+/// A colour of a curve's, multiplied with how opaque its pixel is.
+fn through(curve: &[u8; CURVE], value: u8, opacity: u8) -> u8 {
+    let (value, opacity) = (u32::from(value), u32::from(opacity));
+    let pure = (value * 255 + opacity / 2).checked_div(opacity);
+    let toned = curve[pure.unwrap_or(0).min(255) as usize];
+    ((u32::from(toned) * opacity + 127) / 255) as u8
 }
 
 /// Red, green and blue of a black body (Tanner Helland's fit of CIE 1964), relative to 6500 K.
@@ -106,7 +131,6 @@ fn white_of(kelvin: f64) -> [f64; 3] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ochre_raster::Bitmap;
 
     #[test]
     fn daylight_changes_nothing_and_evening_takes_the_blue() {
@@ -143,5 +167,20 @@ mod tests {
         let evening = Tone::of_temperature(4000);
         let both = evening.then(&Tone::of_temperature(6500));
         assert_eq!(both, evening);
+    }
+
+    #[test]
+    fn what_is_half_there_is_half_of_what_it_would_be() {
+        let evening = Tone::of_temperature(3400);
+        let [hole, full, half] = [0, 0xffff_ffff, 0x8080_8080].map(|pixel| {
+            let mut picture = Bitmap::new(1, 1).unwrap();
+            let all = picture.bounds();
+            picture.canvas().map(all, |_| pixel);
+            evening.apply_through(&mut picture);
+            picture.pixels()[0]
+        });
+        assert_eq!((hole, full >> 16, half >> 16), (0, 0xffff, 0x8080));
+        let (full, half) = (full & 0xff, half & 0xff);
+        assert!(full < 150 && half.abs_diff(full / 2) <= 1, "{full} {half}");
     }
 }
