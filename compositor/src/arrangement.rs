@@ -28,14 +28,19 @@ impl Compositor {
         scale: Option<f64>,
         transform: Option<Transform>,
     ) {
+        if self.outputs.get(output).is_some() {
+            self.note_displays();
+        }
         let Some(screen) = self.outputs.get_mut(output) else {
             return;
         };
+        screen.standing.chosen |= position.is_some();
         let scale = scale.map(Scale::Fractional);
         screen
             .output
             .change_current_state(None, transform, scale, position);
         screen.arrange_layers();
+        self.close_up();
         self.outputs.damage_all();
         self.work_area_changed();
         self.size_lock_surfaces();

@@ -5,6 +5,7 @@
 //! Nothing asks: nothing is drawn, and no timer runs.
 
 mod frame;
+mod layout;
 mod plug;
 mod pointer;
 mod power;
@@ -70,6 +71,8 @@ pub struct Screen {
     /// What its pixels go through before they are shown.
     tone: Option<Tone>,
     pointer: pointer::Pointed,
+    /// How it came to its place.
+    pub(crate) standing: layout::Standing,
     /// The work area that windows were laid out for.
     laid_out: Rectangle<i32, Logical>,
 }
@@ -175,6 +178,7 @@ pub struct Outputs {
     /// Work areas whose windows have to find another.
     gone: Vec<Rectangle<i32, Logical>>,
     next_id: u32,
+    next_rank: u32,
     /// The tone of the night light, while it is on.
     pub(crate) night: Option<Tone>,
 }

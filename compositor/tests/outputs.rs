@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use fixture::{Client, ClientSide, Fixture, TestWindow};
 use ochre_compositor::{
+    config::{Config, OutputChoice},
     input::Action,
     output::{DisplayInfo, OutputId},
 };
@@ -161,4 +162,118 @@ fn a_client_may_not_have_heard_yet_that_a_display_is_gone() {
     fixture.advance(Duration::from_secs(11));
     slow.bind::<WlOutput>(4);
     assert!(!slow.roundtrip(&mut fixture));
+}
+
+/// Where the displays are, and how wide.
+fn placed(fixture: &Fixture) -> Vec<(String, i32, i32)> {
+    let screens = fixture.compositor.outputs.iter();
+    let placed = screens.map(|screen| {
+        let rect = screen.rect();
+        (screen.output.name(), rect.loc.x, rect.size.w)
+    });
+    placed.collect()
+}
+
+#[test]
+fn displays_close_up_with_what_is_on_them() {
+    let mut fixture = Fixture::new();
+    let mut client = fixture.client();
+    plug(&mut fixture, "DP-1");
+    on_second(&mut fixture, &mut client);
+    let before = fixture.windows()[0].content;
+    fixture.point_at(1300, 350);
+    fixture.resize(640, 480);
+    let narrow = [("HEADLESS-1", 0, 640), ("DP-1", 640, 1000)];
+    assert_eq!(placed(&fixture), narrow.map(|(n, x, w)| (n.into(), x, w)));
+    let [x, y, w, h] = before;
+    assert_eq!(fixture.windows()[0].content, [x - 160, y, w, h]);
+    let pointer = fixture.compositor.seat.get_pointer().unwrap();
+    assert_eq!(pointer.current_location(), (1140.0, 350.0).into());
+    // It gets from one to the other by small steps.
+    fixture.point_at(638, 200);
+    for _ in 0..4 {
+        let (dx, dy) = (1.0, 0.0);
+        fixture.input(&[ochre_compositor::input::InputEvent::Motion { dx, dy }]);
+    }
+    assert_eq!(pointer.current_location(), (642.0, 200.0).into());
+    fixture.resize(900, 600);
+    let wide = [("HEADLESS-1", 0, 900), ("DP-1", 900, 1000)];
+    assert_eq!(placed(&fixture), wide.map(|(n, x, w)| (n.into(), x, w)));
+    assert_eq!(fixture.windows()[0].content, [x + 100, y, w, h]);
+}
+
+#[test]
+fn a_window_stays_on_the_display_that_shrinks_beneath_it() {
+    for action in [None, Some(Action::SnapRight), Some(Action::Maximize)] {
+        let mut fixture = Fixture::new();
+        let mut client = fixture.client();
+        plug(&mut fixture, "DP-1");
+        let window = client.shown(&mut fixture, "one", (300, 200), true);
+        let [x, y, ..] = fixture.windows()[0].frame;
+        fixture.point(x + 60, y + 10);
+        fixture.press(true);
+        fixture.point(540, 100);
+        fixture.press(false);
+        if let Some(action) = action {
+            fixture.compositor.act(action);
+        }
+        answer(&mut fixture, &mut client, &window);
+        let before = fixture.windows()[0].content;
+        fixture.resize(380, 300);
+        fixture.resize(360, 300);
+        answer(&mut fixture, &mut client, &window);
+        let [x, _, w, _] = fixture.windows()[0].content;
+        assert!(x >= 0 && x + w <= 360, "{x} {w}");
+        fixture.resize(800, 600);
+        answer(&mut fixture, &mut client, &window);
+        assert_eq!(fixture.windows()[0].content, before);
+    }
+}
+
+#[test]
+fn who_comes_back_stands_where_it_stood() {
+    let mut fixture = Fixture::new();
+    let mut client = fixture.client();
+    let second = plug(&mut fixture, "DP-1");
+    plug(&mut fixture, "DP-2");
+    let window = client.shown(&mut fixture, "one", (300, 200), true);
+    let [x, y, ..] = fixture.windows()[0].frame;
+    fixture.point(x + 60, y + 10);
+    fixture.press(true);
+    fixture.point_at(2200, 300);
+    fixture.press(false);
+    let before = (placed(&fixture), fixture.windows()[0].content);
+    unplug(&mut fixture, second);
+    answer(&mut fixture, &mut client, &window);
+    let closed = [("HEADLESS-1", 0, 800), ("DP-2", 800, 1000)];
+    assert_eq!(placed(&fixture), closed.map(|(n, x, w)| (n.into(), x, w)));
+    assert_eq!(fixture.windows()[0].content[0], before.1[0] - 1000);
+    plug(&mut fixture, "DP-1");
+    answer(&mut fixture, &mut client, &window);
+    let mut now = placed(&fixture);
+    now.sort_by_key(|(_, x, _)| *x);
+    assert_eq!((now, fixture.windows()[0].content), before);
+}
+
+#[test]
+fn a_chosen_place_stays_chosen() {
+    let mut fixture = Fixture::new();
+    plug(&mut fixture, "DP-1");
+    let config = |position| {
+        let chosen = OutputChoice {
+            position,
+            ..OutputChoice::default()
+        };
+        Config {
+            outputs: vec![("DP-1".into(), chosen)],
+            ..Config::default()
+        }
+    };
+    fixture.compositor.apply_config(config(Some((800, 0))));
+    fixture.resize(640, 480);
+    assert_eq!(placed(&fixture)[1], ("DP-1".into(), 800, 1000));
+    fixture.compositor.apply_config(config(None));
+    assert_eq!(placed(&fixture)[1], ("DP-1".into(), 640, 1000));
+    fixture.resize(700, 480);
+    assert_eq!(placed(&fixture)[1], ("DP-1".into(), 700, 1000));
 }

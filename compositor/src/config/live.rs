@@ -105,6 +105,7 @@ impl Compositor {
             let on = self.outputs.iter().map(|screen| screen.id);
             let ids: Vec<OutputId> = on.chain(self.outputs.off().map(|(id, _)| id)).collect();
             for id in ids {
+                self.free_place(id, &before);
                 self.configure_output(id);
             }
         }
@@ -140,6 +141,22 @@ impl Compositor {
                 self.deadlines.set(self.clock.now() + after, Due::Night);
             }
             None => self.deadlines.cancel(Due::Night),
+        }
+    }
+
+    /// A place that was configured and is no more binds its display no longer.
+    fn free_place(&mut self, id: OutputId, before: &Config) {
+        let Some(screen) = self.outputs.get_mut(id) else {
+            return;
+        };
+        let name = screen.output.name();
+        let places = |config: &Config| {
+            let mut chosen = config.outputs.iter().filter(|(other, _)| *other == name);
+            chosen.any(|(_, chosen)| chosen.position.is_some())
+        };
+        if places(before) && !places(&self.config) {
+            screen.standing.chosen = false;
+            self.place_output(id, None, None, None);
         }
     }
 
@@ -180,7 +197,9 @@ impl Compositor {
         let scale = chosen.scale.unwrap_or(self.options.scale);
         let transform = chosen.transform.unwrap_or(Transform::Normal);
         let position = chosen.position.map(Into::into);
-        let as_is = position.is_none_or(|position| output.current_location() == position);
+        let stands = self.outputs.get(id).map(|screen| screen.standing.chosen);
+        let as_is = position
+            .is_none_or(|position| stands == Some(true) && output.current_location() == position);
         if !as_is
             || output.current_scale().fractional_scale() != scale
             || output.current_transform() != transform

@@ -20,7 +20,10 @@ use smithay::{
     utils::{Logical, Point, Transform},
 };
 
-use crate::{output::OutputId, state::Compositor};
+use crate::{
+    output::{OutputId, Screen},
+    state::Compositor,
+};
 
 /// What a configuration wants of one display.
 #[derive(Debug, Clone, PartialEq)]
@@ -85,7 +88,18 @@ impl Compositor {
             return false;
         }
         // First those that come: there should be no moment without any.
-        let (on, off): (Vec<_>, Vec<_>) = wishes.iter().partition(|wish| wish.enabled);
+        let wishes = wishes.iter().cloned().map(|mut wish| {
+            // Who has to name a place and names where it is anyway has chosen none.
+            let as_it_is = |screen: &Screen| {
+                let now = screen.output.current_location();
+                !screen.standing.chosen && wish.position == Some(now)
+            };
+            if self.outputs.get(wish.output).is_some_and(as_it_is) {
+                wish.position = None;
+            }
+            wish
+        });
+        let (on, off): (Vec<_>, Vec<_>) = wishes.partition(|wish| wish.enabled);
         for wish in on.into_iter().chain(off) {
             if let Err(err) = self.switch_output(wish.output, wish.enabled) {
                 eprintln!("ochre-compositor: {err}");

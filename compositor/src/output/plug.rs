@@ -11,7 +11,7 @@ use smithay::{
     utils::{Logical, Point, Rectangle, Transform},
 };
 
-use super::{OutputId, Pacing, Screen, pointer::Pointed};
+use super::{OutputId, Pacing, Screen, layout::Standing, pointer::Pointed};
 use crate::{
     Error, backend::Backend, clock::Due, render::Tracker, shell::Layers, state::Compositor,
 };
@@ -21,6 +21,7 @@ use crate::{
 pub(super) struct Place {
     name: String,
     at: Point<i32, Logical>,
+    standing: Standing,
     scale: f64,
     transform: Transform,
     /// Which of them it was: the first is the primary.
@@ -75,6 +76,7 @@ impl Compositor {
 
     /// Puts a display among the others: where it was before, or at their right.
     fn show_on(&mut self, id: OutputId, output: Output) {
+        self.note_displays();
         let outputs = &mut self.outputs;
         let name = output.name();
         let known = outputs.places.iter().position(|place| place.name == name);
@@ -84,22 +86,18 @@ impl Compositor {
             .map_or(self.options.scale, |place| place.scale);
         let turned = known.as_ref().map(|place| place.transform);
         let transform = turned.unwrap_or_else(|| output.current_transform());
+        let standing = known.as_ref().map(|place| place.standing);
+        let standing = standing.unwrap_or_else(|| {
+            outputs.next_rank += 1;
+            let rank = outputs.next_rank;
+            Standing {
+                chosen: false,
+                rank,
+            }
+        });
         let rects = outputs.screens.iter().map(Screen::rect);
         let right = rects.map(|rect| rect.loc.x + rect.size.w).max();
-        let size = output
-            .current_mode()
-            .map(|mode| mode.size)
-            .unwrap_or_default();
-        let size = transform.transform_size(size).to_f64();
-        let size = size.to_logical(scale).to_i32_ceil();
-        let free = |at: &Point<i32, Logical>| {
-            let rect = Rectangle::new(*at, size);
-            !outputs
-                .screens
-                .iter()
-                .any(|screen| screen.rect().overlaps(rect))
-        };
-        let before = known.as_ref().map(|place| place.at).filter(free);
+        let before = known.as_ref().map(|place| place.at);
         let at = before.unwrap_or_else(|| (right.unwrap_or(0), 0).into());
         let order = known.map_or(usize::MAX, |place| place.order);
         let scale = Some(Scale::Fractional(scale));
@@ -118,23 +116,26 @@ impl Compositor {
             turned: None,
             tone: outputs.night.clone(),
             pointer: Pointed::default(),
+            standing,
             laid_out: Rectangle::default(),
         };
         screen.arrange_layers();
         let first = outputs.screens.is_empty();
         let order = order.min(outputs.screens.len());
         outputs.screens.insert(order, screen);
+        self.close_up();
         if first && let Some(pointer) = self.seat.get_pointer() {
             let rect = self.outputs.work_area(None).to_f64();
             pointer.set_location(rect.loc + Point::from((rect.size.w / 2.0, rect.size.h / 2.0)));
         }
-        self.bring_home(&name, at);
+        self.bring_home(id);
         self.work_area_changed();
     }
 
     /// A display is no longer driven; what was on it moves to the others.
     fn hide(&mut self, id: OutputId) -> Option<Output> {
         let order = self.outputs.screens.iter().position(|it| it.id == id)?;
+        self.note_displays();
         self.remember_homes(id);
         let screen = self.outputs.screens.remove(order);
         self.deadlines.cancel(Due::Vblank(id));
@@ -153,10 +154,12 @@ impl Compositor {
         places.push(Place {
             name: screen.output.name(),
             at: screen.output.current_location(),
+            standing: screen.standing,
             scale: screen.output.current_scale().fractional_scale(),
             transform: screen.output.current_transform(),
             order,
         });
+        self.close_up();
         if let Some(pointer) = self.seat.get_pointer() {
             pointer.set_location(self.outputs.clamp(pointer.current_location()));
         }
@@ -205,8 +208,9 @@ impl Compositor {
         if !on {
             if let Some(output) = self.hide(id) {
                 self.outputs.off.push((id, output));
-                self.drive_output(id, false)?;
+                let driven = self.drive_output(id, false);
                 self.work_area_changed();
+                return driven;
             }
             return Ok(());
         }
@@ -229,16 +233,18 @@ impl Compositor {
 
     /// A display changed its size.
     pub fn resize_output(&mut self, id: OutputId, size: (i32, i32), refresh: i32) {
-        let Some(screen) = self.outputs.get_mut(id) else {
-            return;
-        };
         let mode = OutputMode {
             size: size.into(),
             refresh,
         };
-        if screen.output.current_mode() == Some(mode) {
+        let is_other = |screen: &Screen| screen.output.current_mode() != Some(mode);
+        if !self.outputs.get(id).is_some_and(is_other) {
             return;
         }
+        self.note_displays();
+        let Some(screen) = self.outputs.get_mut(id) else {
+            return;
+        };
         let before = screen.output.current_mode();
         screen
             .output
@@ -248,6 +254,7 @@ impl Compositor {
             screen.output.delete_mode(before);
         }
         screen.arrange_layers();
+        self.close_up();
         self.work_area_changed();
         self.size_lock_surfaces();
         if let Some(pointer) = self.seat.get_pointer() {

@@ -21,6 +21,8 @@ mod switcher;
 mod window;
 mod workspaces;
 
+use std::collections::HashMap;
+
 use smithay::{
     desktop::Window,
     reexports::wayland_server::protocol::wl_surface::WlSurface,
@@ -45,12 +47,14 @@ pub use switcher::Switcher;
 pub use window::{ManagedWindow, Mode, WindowId, WindowInfo};
 pub use workspaces::WORKSPACES;
 
-use crate::{handlers::has_buffer, state::Compositor};
+use crate::{handlers::has_buffer, output::OutputId, state::Compositor};
 
 /// All windows and what is going on with them.
 #[derive(Debug, Default)]
 pub struct Shell {
     windows: Vec<ManagedWindow>,
+    /// Which display each lies on, while displays are changing.
+    lying: Option<HashMap<WindowId, OutputId>>,
     next_id: u32,
     /// The workspace that is shown.
     pub workspace: usize,

@@ -9,7 +9,7 @@ use smithay::{
 };
 
 use super::{Going, Mode, WindowId};
-use crate::state::Compositor;
+use crate::{output::Screen, state::Compositor};
 
 impl Compositor {
     /// Fills the work area.
@@ -171,15 +171,16 @@ impl Compositor {
     fn mode_rect(&self, id: WindowId) -> Option<Option<Rectangle<i32, Logical>>> {
         let window = self.shell.get(id)?;
         let near = window.mapped.then(|| window.rect());
-        let area = self.outputs.work_area(near);
+        let area = self.work_area_of(id, near);
         match window.mode {
             Mode::Floating => {
                 return Some(window.restore.map(|rect| self.fitted(window, rect)));
             }
             Mode::Maximized | Mode::SnappedLeft | Mode::SnappedRight => {}
             Mode::Fullscreen => {
-                let screen = self.outputs.rect_at(near.unwrap_or(area)).unwrap_or(area);
-                return Some(Some(screen));
+                let noted = self.noted_display(id).map(Screen::rect);
+                let screen = noted.or_else(|| self.outputs.rect_at(near.unwrap_or(area)));
+                return Some(Some(screen.unwrap_or(area)));
             }
         }
         let mut area = window.mode.share(area);
@@ -193,6 +194,7 @@ impl Compositor {
 
     /// Panels or displays changed: windows that fill something fill it anew, others stay in reach.
     pub(crate) fn work_area_changed(&mut self) {
+        self.note_displays();
         let ids: Vec<_> = self
             .shell
             .iter()
@@ -205,6 +207,7 @@ impl Compositor {
                 self.apply_mode(id, false);
             }
         }
+        self.shell.lying = None;
         self.tell_outputs();
         self.outputs.note_work_areas();
         self.outputs.queue_all();

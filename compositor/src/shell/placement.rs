@@ -92,7 +92,7 @@ impl Compositor {
         content: Rectangle<i32, Logical>,
     ) -> Rectangle<i32, Logical> {
         let frame = self.with_title(window, content);
-        let area = self.outputs.work_area(Some(frame));
+        let area = self.work_area_of(window.id, Some(frame));
         let title = frame.size.h - content.size.h;
         let (min, max) = window.limits();
         let length = |wanted: i32, room: i32, min: i32, max: i32| {
@@ -133,7 +133,7 @@ impl Compositor {
             return;
         };
         let frame = window.frame_rect(&self.look);
-        let area = self.outputs.work_area(Some(frame));
+        let area = self.work_area_of(id, Some(frame));
         let title = self.title_of(window);
         let x = frame.loc.x.clamp(
             (area.loc.x + REACH - frame.size.w).min(area.loc.x),
