@@ -18,6 +18,7 @@ mod outputs;
 mod sandbox;
 mod seat;
 mod selection;
+mod selection_devices;
 mod subsurface;
 mod surface;
 mod tablet;
@@ -34,6 +35,7 @@ pub use image_copy::ImageCopies;
 pub use output_power::OutputPowers;
 pub use outputs::OutputHeads;
 pub use sandbox::trusted;
+pub use selection_devices::GoneDevices;
 pub(crate) use surface::{has_buffer, root_of};
 pub(crate) use tablet::takes_tablets;
 pub use text_input_v1::TextInputs;
@@ -100,6 +102,7 @@ pub struct Protocols {
     pub(crate) xdg_shell: XdgShellState,
     pub(crate) layer_shell: WlrLayerShellState,
     pub(crate) data_device: DataDeviceState,
+    pub(crate) gone_devices: GoneDevices,
     pub(crate) primary_selection: PrimarySelectionState,
     pub(crate) wlr_data_control: wlr_data_control::DataControlState,
     pub(crate) ext_data_control: ext_data_control::DataControlState,
@@ -158,6 +161,7 @@ impl Protocols {
             xdg_shell: XdgShellState::new_with_capabilities::<C>(display, CAPABILITIES),
             layer_shell: WlrLayerShellState::new_with_filter::<C, _>(display, trusted),
             data_device: DataDeviceState::new::<C>(display),
+            gone_devices: GoneDevices::default(),
             wlr_data_control: wlr_data_control::DataControlState::new::<C, _>(
                 display,
                 Some(&primary_selection),

@@ -1,8 +1,6 @@
 //! Clipboard, primary selection, drag and drop. The compositor offers nothing of its own.
 
 use smithay::{
-    delegate_data_control, delegate_data_device, delegate_ext_data_control,
-    delegate_primary_selection,
     input::{Seat, pointer::CursorImageStatus},
     reexports::wayland_server::protocol::{wl_data_source::WlDataSource, wl_surface::WlSurface},
     wayland::selection::{
@@ -69,8 +67,3 @@ impl ext_data_control::DataControlHandler for Compositor {
         &self.protocols.ext_data_control
     }
 }
-
-delegate_data_device!(Compositor);
-delegate_primary_selection!(Compositor);
-delegate_data_control!(Compositor);
-delegate_ext_data_control!(Compositor);
