@@ -12,7 +12,7 @@ use ochre_hal::sync::SpinLock;
 /// How often a busy CPU samples what it does: Debian's Linux ticks as often.
 pub const TICK: u64 = 4_000_000;
 
-/// Time on CPUs. Only the CPU that runs the thread writes it.
+/// Time on CPUs, or a CPU's time without work. Only the CPU that runs the thread writes it.
 #[derive(Debug, Default)]
 pub struct RunTime {
     /// Odd while the two below are changed, so that others read them as a pair.
@@ -23,6 +23,15 @@ pub struct RunTime {
 }
 
 impl RunTime {
+    #[must_use]
+    pub const fn new() -> RunTime {
+        RunTime {
+            sequence: AtomicU32::new(0),
+            charged: AtomicU64::new(0),
+            since: AtomicU64::new(0),
+        }
+    }
+
     fn change(&self, charged: u64, since: u64) {
         let sequence = self.sequence.load(Ordering::Relaxed);
         self.sequence

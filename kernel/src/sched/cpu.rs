@@ -8,8 +8,9 @@
 //! The idle mask decides who is kicked. An idler sets its bit, then looks at all queues; a waker
 //! queues, then looks at the mask: one of them sees the other.
 
-use super::account::{TICK, Ticks};
+use super::account::{RunTime, TICK, Ticks};
 use super::entity::{DEAD, PREPARED, READY, RUNNING, SLEEPING};
+use super::loadavg;
 use super::queue::{RunQueue, SLICE};
 use super::timer::TimerQueue;
 use crate::lock_order;
@@ -48,8 +49,10 @@ pub struct Cpu {
     programmed: AtomicU64,
     need_reschedule: AtomicBool,
     idle: Once<Arc<Context>>,
-    idle_since: AtomicU64,
-    idle_nanos: AtomicU64,
+    /// How long it has halted.
+    halted: RunTime,
+    /// How often it went from one stack to another.
+    switches: AtomicU64,
 }
 
 static CPUS: [Cpu; MAX_CPUS] = [const { Cpu::new() }; MAX_CPUS];
@@ -115,8 +118,15 @@ pub fn split_time(id: usize, busy: u64) -> (u64, u64) {
 /// Nanoseconds that CPU `id` spent idle.
 #[must_use]
 pub fn idle_time(id: usize) -> u64 {
-    CPUS.get(id)
-        .map_or(0, |c| c.idle_nanos.load(Ordering::Relaxed))
+    CPUS.get(id).map_or(0, |c| c.halted.total())
+}
+
+/// How often all CPUs have switched.
+#[must_use]
+pub fn switches() -> u64 {
+    CPUS.iter()
+        .map(|c| c.switches.load(Ordering::Relaxed))
+        .sum()
 }
 
 impl Cpu {
@@ -135,8 +145,8 @@ impl Cpu {
             programmed: AtomicU64::new(NEVER),
             need_reschedule: AtomicBool::new(false),
             idle: Once::new(),
-            idle_since: AtomicU64::new(0),
-            idle_nanos: AtomicU64::new(0),
+            halted: RunTime::new(),
+            switches: AtomicU64::new(0),
         }
     }
 
@@ -166,6 +176,7 @@ impl Cpu {
         self.tick_at.store(at + ticks * TICK, Ordering::Relaxed);
         self.ticks.add(ticks, kernel);
         thread.tick(ticks, kernel);
+        loadavg::sample(now);
     }
 
     /// Nothing runs any more.
@@ -428,7 +439,11 @@ pub fn reload_space() {
 
 /// Runs on the new stack right after each switch: the previous thread is off this CPU now.
 fn finish_switch() {
-    let previous = this().previous.lock().take();
+    let cpu = this();
+    // Nobody else writes it.
+    let switches = cpu.switches.load(Ordering::Relaxed);
+    cpu.switches.store(switches + 1, Ordering::Relaxed);
+    let previous = cpu.previous.lock().take();
     if let Some(previous) = previous {
         previous.sched.on_cpu.store(false, Ordering::Release);
     }
@@ -499,10 +514,9 @@ pub fn idle_loop() -> ! {
         } else {
             let before = crate::time::monotonic();
             cpu.settle_timer(before);
-            cpu.idle_since.store(before, Ordering::Relaxed);
+            cpu.halted.start(before);
             ochre_hal::cpu::idle_wait();
-            let slept = crate::time::monotonic().saturating_sub(before);
-            cpu.idle_nanos.fetch_add(slept, Ordering::Relaxed);
+            cpu.halted.stop(crate::time::monotonic());
         }
         IDLE.fetch_and(!(1 << id), Ordering::SeqCst);
     }

@@ -5,6 +5,7 @@
 pub mod account;
 pub mod cpu;
 pub mod entity;
+pub mod loadavg;
 pub mod mutex;
 mod queue;
 pub mod timer;

@@ -9,7 +9,7 @@ use crate::errno::{Errno, Result};
 use crate::linux::general as raw;
 use crate::linux::prctl as pr;
 use crate::mm::uptr::{self, UserPtr};
-use crate::sched::cpu;
+use crate::sched::{cpu, loadavg};
 use crate::syscall::table::SyscallCtx;
 use bytemuck::{Pod, Zeroable};
 use core::sync::atomic::Ordering::Relaxed;
@@ -93,10 +93,11 @@ struct SysInfo {
 
 pub fn sysinfo(out: usize) -> Result<usize> {
     let stats = frame::stats();
-    let load = (cpu::load() as u64) << 16;
+    // One thread is 1 << 16 here (SI_LOAD_SHIFT).
+    let loads = loadavg::averages().map(|average| average * (1 << 16) / loadavg::ONE);
     UserPtr::<SysInfo>::new(out).write(&SysInfo {
         uptime: crate::time::monotonic() / crate::time::NANOS_PER_SECOND,
-        loads: [load; 3],
+        loads,
         total_ram: stats.total as u64 * 4096,
         free_ram: stats.free as u64 * 4096,
         procs: u16::try_from(tree::thread_count()).unwrap_or(u16::MAX),

@@ -3,7 +3,7 @@
 use super::text::Text;
 use super::tree::Tree;
 use crate::fs::calls::aio;
-use crate::sched;
+use crate::sched::{self, loadavg};
 use crate::task;
 use alloc::boxed::Box;
 use alloc::format;
@@ -28,7 +28,12 @@ pub fn fill(tree: &mut Tree) {
     tree.file("loadavg", || {
         let threads = task::tree::thread_count();
         let last = task::tree::last_pid();
-        format!("0.00 0.00 0.00 {}/{threads} {last}\n", sched::cpu::load()).into_bytes()
+        let [one, five, fifteen] = loadavg::averages().map(|average| {
+            let hundredths = (average * 100 + loadavg::ONE / 2) / loadavg::ONE;
+            format!("{}.{:02}", hundredths / 100, hundredths % 100)
+        });
+        let now = sched::cpu::load();
+        format!("{one} {five} {fifteen} {now}/{threads} {last}\n").into_bytes()
     });
     tree.fixed("version", "Linux version 6.1.0-ochre (ochre) #1 SMP\n");
     tree.fixed("cmdline", "\n");
@@ -41,13 +46,6 @@ pub fn fill(tree: &mut Tree) {
         "swaps",
         "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n",
     );
-    for resource in ["memory", "cpu", "io"] {
-        tree.fixed(
-            &format!("pressure/{resource}"),
-            "some avg10=0.00 avg60=0.00 avg300=0.00 total=0\n\
-             full avg10=0.00 avg60=0.00 avg300=0.00 total=0\n",
-        );
-    }
     tree.fixed("sys/kernel/ostype", "Linux\n");
     tree.fixed("sys/kernel/osrelease", "6.1.0-ochre\n");
     tree.fixed("sys/kernel/version", "#1 SMP\n");
@@ -227,11 +225,12 @@ fn stat() -> String {
     }
     let boot = crate::time::realtime().saturating_sub(up) / 1_000_000_000;
     format!(
-        "cpu  {} 0 {} {} 0 0 0 0 0 0\n{lines}intr 0\nctxt 0\nbtime {boot}\nprocesses {}\n\
+        "cpu  {} 0 {} {} 0 0 0 0 0 0\n{lines}intr 0\nctxt {}\nbtime {boot}\nprocesses {}\n\
          procs_running {}\nprocs_blocked 0\n",
         ticks(user_sum),
         ticks(system_sum),
         ticks(idle_sum),
+        sched::cpu::switches(),
         task::tree::last_pid(),
         sched::cpu::load().max(1),
     )
