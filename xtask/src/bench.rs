@@ -2,10 +2,11 @@
 //! machine. Runs alternate between the kernels, so that a busy host is unfair to both alike; the
 //! median of a row's runs counts.
 
+mod desktop;
 mod frames;
 
-use crate::desktop::{self, Desktop};
-use crate::guest::Guest;
+use crate::desktop::{Desktop, shows_desktop};
+use crate::guest::{Guest, Kernel};
 use crate::image::Recipe;
 use crate::qemu::Size;
 use crate::seat::Seat;
@@ -20,8 +21,8 @@ use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
-/// Measure Ochre, and another kernel to compare with. All rows are times: a ratio below 1 says that
-/// Ochre is faster.
+/// Measure Ochre, and another kernel to compare with. A ratio below 1 says that Ochre needs
+/// less: time, memory, turns.
 #[derive(clap::Args)]
 pub struct Arguments {
     /// What to compare with.
@@ -33,6 +34,9 @@ pub struct Arguments {
     /// Write the table as JSON too.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// A Debian system with weston and foot (docs/performance.md): measures the desktop's rows with it.
+    #[arg(long, value_name = "FOLDER")]
+    debian: Option<PathBuf>,
     /// Processors.
     #[arg(long, default_value_t = 2, value_name = "N")]
     smp: u8,
@@ -57,7 +61,21 @@ const DESKTOP: &str = "boot-to-desktop";
 const LOOK: Duration = Duration::from_millis(10);
 
 /// Values of each row, in the order of the runs.
-type Values = BTreeMap<String, Vec<f64>>;
+type Values = BTreeMap<(String, Unit), Vec<f64>>;
+
+/// What a row's values count. Of each the less the better.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+enum Unit {
+    /// Nanoseconds.
+    #[serde(rename = "ns")]
+    Nanoseconds,
+    /// 1024 bytes.
+    #[serde(rename = "KiB")]
+    Kibibytes,
+    /// How often something happened.
+    #[serde(rename = "times")]
+    Times,
+}
 
 #[derive(Serialize)]
 struct Table {
@@ -67,7 +85,7 @@ struct Table {
 #[derive(Serialize)]
 struct Line {
     name: String,
-    unit: &'static str,
+    unit: Unit,
     ochre: Option<f64>,
     linux: Option<f64>,
     ratio: Option<f64>,
@@ -91,10 +109,20 @@ pub fn command(arguments: &Arguments) -> Result<ExitCode> {
         }
         if arguments.wants(DESKTOP) {
             let nanos = first_picture(arguments.smp)?.as_nanos() as f64;
-            ochre.entry(DESKTOP.to_owned()).or_default().push(nanos);
+            ochre.entry(time_of(DESKTOP)).or_default().push(nanos);
         }
         if arguments.peer.is_some() && arguments.wants_guests() {
             measure("linux", arguments, &mut linux)?;
+        }
+        if let Some(debian) = arguments
+            .debian
+            .as_ref()
+            .filter(|_| arguments.wants_desktop())
+        {
+            desktop::measure(Kernel::Ochre, arguments.smp, debian, &mut ochre)?;
+            if arguments.peer.is_some() {
+                desktop::measure(Kernel::Linux, arguments.smp, debian, &mut linux)?;
+            }
         }
         frames::measure(Compositor::Ochre, &frames, &mut ochre)?;
         if arguments.peer.is_some() {
@@ -115,9 +143,21 @@ impl Arguments {
         self.names.is_empty() || self.names.iter().any(|name| row.starts_with(name))
     }
 
+    /// Whether a row of the desktop may be asked for.
+    fn wants_desktop(&self) -> bool {
+        let may = |name: &String| {
+            name.starts_with(desktop::PREFIX) || desktop::PREFIX.starts_with(name.as_str())
+        };
+        self.names.is_empty() || self.names.iter().any(may)
+    }
+
     /// Whether a row may be asked for that is measured in the guest.
     fn wants_guests(&self) -> bool {
-        let elsewhere = |name: &String| name.starts_with("frame-") || name.starts_with(DESKTOP);
+        let elsewhere = |name: &String| {
+            name.starts_with("frame-")
+                || name.starts_with(DESKTOP)
+                || name.starts_with(desktop::PREFIX)
+        };
         self.names.is_empty() || !self.names.iter().all(elsewhere)
     }
 }
@@ -133,9 +173,7 @@ fn first_picture(smp: u8) -> Result<Duration> {
     let start = Instant::now();
     let mut desktop = Desktop::start(machine)?;
     desktop.interval = LOOK;
-    let seen = desktop.until("the desktop", |now| {
-        desktop::shows_desktop(now).then_some(())
-    });
+    let seen = desktop.until("the desktop", |now| shows_desktop(now).then_some(()));
     let taken = start.elapsed();
     let console = desktop.end();
     seen.context(console)?;
@@ -172,18 +210,15 @@ fn measure(kernel: &str, arguments: &Arguments, values: &mut Values) -> Result<(
     }
     let printed = String::from_utf8_lossy(&output.stdout);
     for line in printed.lines() {
-        let (name, value) = row(line).with_context(|| format!("no row: {line:?}"))?;
-        values.entry(name).or_default().push(value);
+        let (name, unit, value) = row(line).with_context(|| format!("no row: {line:?}"))?;
+        values.entry((name, unit)).or_default().push(value);
     }
     let started = errors
         .lines()
         .find_map(|line| line.strip_prefix(super::exec::STARTED));
     if let Some(seconds) = started.filter(|_| arguments.wants(BOOT)) {
         let seconds: f64 = seconds.trim().parse().context("no number of seconds")?;
-        values
-            .entry(BOOT.to_owned())
-            .or_default()
-            .push(seconds * 1e9);
+        values.entry(time_of(BOOT)).or_default().push(seconds * 1e9);
     }
     if values.is_empty() {
         bail!("nothing could be measured on {kernel}");
@@ -191,10 +226,15 @@ fn measure(kernel: &str, arguments: &Arguments, values: &mut Values) -> Result<(
     Ok(())
 }
 
-/// A row: `NAME<tab>ns<tab>VALUE`.
-fn row(line: &str) -> Option<(String, f64)> {
+/// The key of a row of times.
+fn time_of(name: &str) -> (String, Unit) {
+    (name.to_owned(), Unit::Nanoseconds)
+}
+
+/// A row: `NAME<tab>UNIT<tab>VALUE`.
+fn row(line: &str) -> Option<(String, Unit, f64)> {
     let mut fields = line.split('\t');
-    let (name, "ns", value, None) = (
+    let (name, unit, value, None) = (
         fields.next()?,
         fields.next()?,
         fields.next()?,
@@ -202,21 +242,27 @@ fn row(line: &str) -> Option<(String, f64)> {
     ) else {
         return None;
     };
-    Some((name.to_owned(), value.parse().ok()?))
+    let unit = match unit {
+        "ns" => Unit::Nanoseconds,
+        "KiB" => Unit::Kibibytes,
+        "times" => Unit::Times,
+        _ => return None,
+    };
+    Some((name.to_owned(), unit, value.parse().ok()?))
 }
 
 impl Table {
     fn of(ochre: &Values, linux: &Values) -> Table {
-        let mut names: Vec<&String> = ochre.keys().chain(linux.keys()).collect();
-        names.sort();
-        names.dedup();
-        let rows = names.into_iter().map(|name| {
-            let value = |of: &Values| of.get(name).map(|values| median(values));
+        let mut keys: Vec<&(String, Unit)> = ochre.keys().chain(linux.keys()).collect();
+        keys.sort();
+        keys.dedup();
+        let rows = keys.into_iter().map(|key| {
+            let value = |of: &Values| of.get(key).map(|values| median(values));
             let (ochre, linux) = (value(ochre), value(linux));
             let ratio = ochre.zip(linux).map(|(ochre, linux)| ochre / linux);
             Line {
-                name: name.clone(),
-                unit: "ns",
+                name: key.0.clone(),
+                unit: key.1,
                 ochre,
                 linux,
                 ratio,
@@ -231,18 +277,20 @@ impl Table {
         let mut text = format!("{:24} {:>12} {:>12} {:>7}\n", "", "Ochre", "Linux", "ratio");
         for Line {
             name,
+            unit,
             ochre,
             linux,
             ratio,
-            ..
         } in &self.rows
         {
-            let time = |nanos: &Option<f64>| nanos.map_or_else(|| "–".to_owned(), human);
+            let shown = |value: &Option<f64>| {
+                value.map_or_else(|| "–".to_owned(), |value| unit.shown(value))
+            };
             let ratio = ratio.map_or_else(|| "–".to_owned(), |ratio| format!("{ratio:.2}"));
             text += &format!(
                 "{name:24} {:>12} {:>12} {ratio:>7}\n",
-                time(ochre),
-                time(linux)
+                shown(ochre),
+                shown(linux)
             );
         }
         text
@@ -260,8 +308,18 @@ fn median(values: &[f64]) -> f64 {
     }
 }
 
+impl Unit {
+    fn shown(self, value: f64) -> String {
+        match self {
+            Unit::Nanoseconds => time(value),
+            Unit::Kibibytes => format!("{:.1} MiB", value / 1024.0),
+            Unit::Times => format!("{value:.0}"),
+        }
+    }
+}
+
 /// A time in the unit that keeps it short.
-fn human(nanos: f64) -> String {
+fn time(nanos: f64) -> String {
     match nanos {
         ..1e3 => format!("{nanos:.0} ns"),
         ..1e6 => format!("{:.1} µs", nanos / 1e3),
@@ -282,10 +340,10 @@ mod tests {
             "call-null\tns\t300",
             "call-null\tns\t200",
         ] {
-            let (name, value) = row(line).unwrap();
-            ochre.entry(name).or_default().push(value);
+            let (name, unit, value) = row(line).unwrap();
+            ochre.entry((name, unit)).or_default().push(value);
         }
-        let linux = Values::from([("call-null".to_owned(), vec![400.0, 400.0])]);
+        let linux = Values::from([(time_of("call-null"), vec![400.0, 400.0])]);
         let table = Table::of(&ochre, &linux);
         assert_eq!(table.rows[0].ratio, Some(0.5));
         let shown = table.shown();

@@ -189,7 +189,15 @@ impl Desktop {
 
     /// Moves the pointer to a pixel of the screen.
     pub fn point(&mut self, x: usize, y: usize) -> Result<()> {
-        let (width, height) = self.size;
+        self.point_on(self.size, (x, y))
+    }
+
+    /// Moves the pointer to a pixel of a screen of this size, whether or not it has been looked at.
+    pub fn point_on(
+        &mut self,
+        (width, height): (usize, usize),
+        (x, y): (usize, usize),
+    ) -> Result<()> {
         ensure!(x < width && y < height, "the screen has no pixel {x}, {y}");
         let axis = |name: &str, at: usize, size: usize| {
             // The middle of the pixel, so that no rounding on the way can miss it.
@@ -206,7 +214,7 @@ impl Desktop {
     }
 
     /// Presses or lets go the pointer's left button.
-    fn button(&mut self, down: bool) -> Result<()> {
+    pub fn button(&mut self, down: bool) -> Result<()> {
         self.send(vec![
             json!({ "type": "btn", "data": { "down": down, "button": "left" } }),
         ])

@@ -82,6 +82,16 @@ impl std::str::FromStr for Addition {
     }
 }
 
+impl Addition {
+    /// A host file or folder, and its path in the guest.
+    pub fn new(host: impl Into<PathBuf>, guest: impl Into<PathBuf>) -> Addition {
+        Addition {
+            host: host.into(),
+            guest: guest.into(),
+        }
+    }
+}
+
 impl Recipe {
     /// Reads `images/NAME.toml`.
     pub fn load(name: &str) -> Result<Recipe> {

@@ -45,6 +45,19 @@ pub fn kernel() -> Result<PathBuf> {
     })
 }
 
+/// The folder with a kernel's modules.
+pub fn modules(kernel: &Path) -> Result<PathBuf> {
+    let name = kernel.file_name().unwrap_or_default().to_string_lossy();
+    let version = name
+        .strip_prefix("vmlinuz-")
+        .context("a kernel has a version")?;
+    let root = kernel.parent().and_then(Path::parent);
+    Ok(root
+        .context("a kernel lies in a folder `boot`")?
+        .join("lib/modules")
+        .join(version))
+}
+
 /// The package with the kernel, of what apt says that `linux-image-amd64` depends on.
 fn newest_package(depends: &str) -> Option<&str> {
     depends

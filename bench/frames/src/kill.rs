@@ -7,7 +7,7 @@
 
 use crate::pace::Pace;
 use crate::window::Draw;
-use crate::{Client, Plan};
+use crate::{Client, Plan, processes};
 use anyhow::{Context, Result, bail, ensure};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process};
@@ -125,7 +125,7 @@ fn flow(client: &mut Client, driver: &str, input: bool, old: &[i32]) -> Result<V
     let wanted = old.len().max(1);
     let pids = loop {
         turn(client)?;
-        let pids = processes(driver)?;
+        let pids = processes::named(driver)?;
         if pids.len() >= wanted && !pids.iter().any(|pid| old.contains(pid)) {
             break pids;
         }
@@ -167,38 +167,15 @@ fn turn(client: &mut Client) -> Result<()> {
     Ok(())
 }
 
-/// The living processes of this name.
-fn processes(name: &str) -> Result<Vec<i32>> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir("/proc")?.flatten() {
-        let Ok(pid) = entry.file_name().to_string_lossy().parse() else {
-            continue;
-        };
-        // It may have ended meanwhile.
-        let comm = fs::read_to_string(entry.path().join("comm")).unwrap_or_default();
-        let living = fs::read_link(entry.path().join("exe")).is_ok();
-        if comm.trim_end() == name && living {
-            found.push(pid);
-        }
-    }
-    Ok(found)
-}
-
 impl Process {
     fn of(name: &str) -> Result<Process> {
-        let pid = *processes(name)?
+        let pid = *processes::named(name)?
             .first()
             .with_context(|| format!("no {name}"))?;
-        // Pages: all, those that it has in memory, and those of them that are a file's.
-        let pages = fs::read_to_string(format!("/proc/{pid}/statm"))?;
-        let pages: Vec<u64> = pages.split_whitespace().flat_map(str::parse).collect();
-        let &[_, resident, shared, ..] = &pages[..] else {
-            bail!("no pages in statm of {pid}");
-        };
         Ok(Process {
             pid,
             descriptors: fs::read_dir(format!("/proc/{pid}/fd"))?.count(),
-            kib: resident.saturating_sub(shared) * 4,
+            kib: processes::private_kib(pid)?,
         })
     }
 }

@@ -4,27 +4,34 @@
 //! it draws so many frames, each once the compositor asks for it, and says `done`.
 //!
 //! `frames kill COUNT DRIVER...` kills drivers under such a window, again and again ([`kill`]).
+//! `frames desktop TERMINAL PROCESS...` measures by itself what a desktop costs ([`desktop`]).
 
+mod desktop;
 mod kill;
+mod measure;
 mod pace;
+mod processes;
 mod window;
 
 use anyhow::{Context, Result, bail};
 use pace::Pace;
 use std::io::BufRead;
 use std::process::ExitCode;
+use std::time::Duration;
 use wayland_client::globals::{GlobalListContents, registry_queue_init};
 use wayland_client::protocol::{
     wl_buffer, wl_callback, wl_compositor, wl_pointer, wl_registry, wl_seat, wl_shm, wl_shm_pool,
     wl_surface,
 };
 use wayland_client::{Connection, Dispatch, EventQueue, QueueHandle, WEnum};
+use wayland_protocols::wp::presentation_time::client::{wp_presentation, wp_presentation_feedback};
 use wayland_protocols::xdg::shell::client::{xdg_surface, xdg_toplevel, xdg_wm_base};
 use window::{Draw, Window};
 
 const HELP: &str = "\
 Usage: frames PLAN
        frames kill COUNT DRIVER...
+       frames desktop TERMINAL PROCESS...
 
 Plans: full    one window of 800x600, redrawn whole
        small   the same, of which 32x32 pixels change
@@ -33,7 +40,11 @@ Plans: full    one window of 800x600, redrawn whole
 Says `ready`; for each line COUNT draws so many frames and says `done`.
 
 With `kill`, kills each driver's processes so many times and tells the pauses of frames, or of the
-pointer if it is the driver of that, which somebody must keep moving over the window.";
+pointer if it is the driver of that, which somebody must keep moving over the window.
+
+With `desktop`, measures what drawing, moving, scrolling in that terminal, answering the pointer and
+doing nothing cost the machine, and what the compositor's PROCESSes hold; tells when it wants the
+pointer moved.";
 
 /// Most frames that are drawn for one line.
 const MOST: u32 = 100_000;
@@ -65,8 +76,13 @@ fn main() -> ExitCode {
         println!("{HELP}");
         return ExitCode::SUCCESS;
     }
+    let words = std::env::args().skip(2);
     let result = if argument == "kill" {
-        kill::command(std::env::args().skip(2))
+        kill::command(words)
+    } else if argument == "desktop" {
+        desktop::command(words)
+    } else if argument == "scroll" {
+        desktop::lines()
     } else if let Some(plan) = plan(&argument) {
         run(&plan)
     } else {
@@ -95,6 +111,14 @@ struct State {
     frames: Pace,
     /// The pointer's moves over a window.
     moves: Pace,
+    /// When the pointer moved last, by the compositor's stamp in milliseconds.
+    moved: Option<u32>,
+    /// The serial of a button's press.
+    pressed: Option<u32>,
+    /// Whether the pointer has come over a window.
+    entered: bool,
+    /// When a frame was seen, if it ever was, once the compositor has said so.
+    seen: Option<Option<Duration>>,
 }
 
 /// A plan's windows, on the compositor.
@@ -102,7 +126,10 @@ struct Client {
     connection: Connection,
     queue: EventQueue<State>,
     state: State,
+    seat: wl_seat::WlSeat,
+    presentation: wp_presentation::WpPresentation,
     windows: Vec<Window>,
+    toplevels: Vec<xdg_toplevel::XdgToplevel>,
     draw: Draw,
 }
 
@@ -115,13 +142,14 @@ impl Client {
         let compositor: wl_compositor::WlCompositor = globals.bind(&to, 4..=4, ())?;
         let shm: wl_shm::WlShm = globals.bind(&to, 1..=1, ())?;
         let shell: xdg_wm_base::XdgWmBase = globals.bind(&to, 1..=1, ())?;
-        let _: wl_seat::WlSeat = globals.bind(&to, 3..=3, ())?;
+        let seat: wl_seat::WlSeat = globals.bind(&to, 3..=3, ())?;
+        let presentation = globals.bind(&to, 1..=1, ())?;
 
         let mut state = State {
             configured: vec![false; plan.windows],
             ..State::default()
         };
-        let mut windows = Vec::new();
+        let (mut windows, mut toplevels) = (Vec::new(), Vec::new());
         for number in 0..plan.windows {
             let surface = compositor.create_surface(&to, ());
             let role = shell.get_xdg_surface(&surface, &to, number);
@@ -129,6 +157,7 @@ impl Client {
             toplevel.set_title(format!("frames {number}"));
             surface.commit();
             windows.push(Window::new(surface, &shm, &to, plan.size)?);
+            toplevels.push(toplevel);
         }
         while !state.configured.iter().all(|&configured| configured) {
             queue.blocking_dispatch(&mut state)?;
@@ -137,7 +166,10 @@ impl Client {
             connection,
             queue,
             state,
+            seat,
+            presentation,
             windows,
+            toplevels,
             draw: Draw::Whole,
         };
         // Both buffers of each window have all their pixels then.
@@ -161,11 +193,25 @@ impl Client {
     fn frame(&mut self) -> Result<()> {
         self.commit()?;
         while self.state.waiting > 0 {
-            self.queue.blocking_dispatch(&mut self.state)?;
-            if self.state.closed {
-                bail!("a window was closed");
-            }
+            self.wait()?;
         }
+        Ok(())
+    }
+
+    /// Waits until the compositor says something.
+    fn wait(&mut self) -> Result<()> {
+        self.queue.blocking_dispatch(&mut self.state)?;
+        if self.state.closed {
+            bail!("a window was closed");
+        }
+        Ok(())
+    }
+
+    /// Asks to be told when the first window's next frame is seen.
+    fn ask_when_seen(&mut self) -> Result<()> {
+        let window = self.windows.first().context("no window")?;
+        let to = self.queue.handle();
+        self.presentation.feedback(window.surface(), &to, ());
         Ok(())
     }
 }
@@ -293,13 +339,50 @@ impl Dispatch<wl_pointer::WlPointer, ()> for State {
         _: &Connection,
         _: &QueueHandle<State>,
     ) {
-        if let wl_pointer::Event::Motion { .. } = event {
-            state.moves.step();
+        match event {
+            wl_pointer::Event::Motion { time, .. } => {
+                state.moves.step();
+                state.moved = Some(time);
+            }
+            wl_pointer::Event::Enter { .. } => state.entered = true,
+            wl_pointer::Event::Button {
+                serial,
+                state: WEnum::Value(wl_pointer::ButtonState::Pressed),
+                ..
+            } => state.pressed = Some(serial),
+            _ => {}
+        }
+    }
+}
+
+impl Dispatch<wp_presentation_feedback::WpPresentationFeedback, ()> for State {
+    fn event(
+        state: &mut State,
+        _: &wp_presentation_feedback::WpPresentationFeedback,
+        event: wp_presentation_feedback::Event,
+        (): &(),
+        _: &Connection,
+        _: &QueueHandle<State>,
+    ) {
+        use wp_presentation_feedback::Event;
+        match event {
+            Event::Presented {
+                tv_sec_hi,
+                tv_sec_lo,
+                tv_nsec,
+                ..
+            } => {
+                let seconds = u64::from(tv_sec_hi) << 32 | u64::from(tv_sec_lo);
+                state.seen = Some(Some(Duration::new(seconds, tv_nsec)));
+            }
+            Event::Discarded => state.seen = Some(None),
+            _ => {}
         }
     }
 }
 
 wayland_client::delegate_noop!(State: wl_compositor::WlCompositor);
+wayland_client::delegate_noop!(State: ignore wp_presentation::WpPresentation);
 wayland_client::delegate_noop!(State: wl_shm_pool::WlShmPool);
 wayland_client::delegate_noop!(State: ignore wl_shm::WlShm);
 wayland_client::delegate_noop!(State: ignore wl_surface::WlSurface);

@@ -58,6 +58,11 @@ impl Window {
         })
     }
 
+    /// Its surface.
+    pub fn surface(&self) -> &wl_surface::WlSurface {
+        &self.surface
+    }
+
     /// Draws the next frame, and asks to be told when the one after it is wanted.
     pub fn draw(&mut self, draw: Draw, to: &QueueHandle<State>) -> Result<()> {
         let (width, height) = self.size;

@@ -61,7 +61,7 @@ pub fn measure(
 ) -> Result<()> {
     for (name, plan) in rows {
         let nanos = cost(compositor, plan).with_context(|| format!("cannot measure {name}"))?;
-        values.entry((*name).to_owned()).or_default().push(nanos);
+        values.entry(super::time_of(name)).or_default().push(nanos);
     }
     Ok(())
 }
