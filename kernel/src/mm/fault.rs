@@ -277,7 +277,7 @@ fn grow_stack(inner: &mut Inner, addr: usize) -> bool {
     let Some(mut mapping) = inner.maps.remove(&start) else {
         return false;
     };
-    inner.total += (start - page) / PAGE_SIZE;
+    inner.grow((start - page) / PAGE_SIZE);
     mapping.start = page;
     inner.maps.insert(page, mapping);
     true

@@ -13,3 +13,4 @@ mod remap;
 pub mod remote;
 pub mod space;
 pub mod uptr;
+pub mod usage;

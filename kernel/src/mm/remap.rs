@@ -116,7 +116,7 @@ fn extend(inner: &mut Inner, old: &Range<usize>, new_len: usize) -> Result<Optio
     };
     mapping.end = new_end;
     let (start, locked) = (mapping.start, mapping.flags.contains(Flags::LOCKED));
-    inner.total += (new_end - old.end) / PAGE_SIZE;
+    inner.grow((new_end - old.end) / PAGE_SIZE);
     inner.merge_around(start..new_end);
     Ok(Some(locked))
 }

@@ -65,6 +65,10 @@ pub struct Inner {
     hint: usize,
     /// Pages of all mappings together.
     pub total: usize,
+    /// The most that they ever were.
+    pub peak: usize,
+    /// The most pages in memory that anybody has counted.
+    pub resident_peak: usize,
 }
 
 /// Addresses that show an object, from its page number `page` on.
@@ -85,6 +89,8 @@ impl AddressSpace {
             base,
             hint: base,
             total: 0,
+            peak: 0,
+            resident_peak: 0,
         };
         Ok(Arc::new(AddressSpace {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
@@ -142,7 +148,7 @@ impl AddressSpace {
                 if mapping.flags.contains(Flags::NO_FORK) {
                     continue;
                 }
-                inner.total += mapping.size() / PAGE_SIZE;
+                inner.grow(mapping.size() / PAGE_SIZE);
                 inner.maps.insert(start, mapping.clone());
                 child.attach(mapping);
                 let private = matches!(mapping.backing, Backing::Anonymous)
@@ -349,12 +355,18 @@ impl Inner {
         (end >= MIN_ADDR && end - MIN_ADDR >= len).then(|| end - len)
     }
 
+    /// There are so many pages more.
+    pub(super) fn grow(&mut self, pages: usize) {
+        self.total += pages;
+        self.peak = self.peak.max(self.total);
+    }
+
     /// Enters a mapping whose place is free, joined with equal neighbours.
     pub fn insert(&mut self, mapping: Mapping) -> Result {
         if self.maps.len() >= MAX_MAPPINGS {
             return Err(Errno::ENOMEM);
         }
-        self.total += mapping.size() / PAGE_SIZE;
+        self.grow(mapping.size() / PAGE_SIZE);
         let start = mapping.start;
         self.maps.insert(start, mapping);
         self.merge_around(start..start + 1);

@@ -292,6 +292,18 @@ impl Frame {
         self.meta().owners.load(Ordering::Acquire) == 1
     }
 
+    /// How many own it now. Parts of a huge frame share one count: none of them knows its own, and
+    /// each counts as one.
+    #[must_use]
+    pub fn owners(&self) -> usize {
+        let pfn = self.addr().0 as usize / PAGE_SIZE;
+        match meta::of(pfn).state.load(Ordering::Relaxed) {
+            state::PART => 1,
+            state::HUGE if self.size() == PAGE_SIZE => 1,
+            _ => self.meta().owners.load(Ordering::Relaxed) as usize,
+        }
+    }
+
     /// A 4 KiB part of a huge frame (or the frame itself); it shares the whole's ownership, so
     /// the memory is freed when all parts are gone.
     #[must_use]

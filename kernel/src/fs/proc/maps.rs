@@ -3,8 +3,10 @@
 use crate::errno::{Errno, Result};
 use crate::fs::namespace::Path;
 use crate::mm::mapping::{Backing, Name};
+use crate::mm::usage::Usage;
 use crate::task::process::Process;
 use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write;
 use ochre_hal::PAGE_SIZE;
@@ -132,26 +134,79 @@ pub fn smaps(process: &Process) -> Result<Vec<u8>> {
     let mut out = Vec::new();
     for row in rows(process)? {
         line(&row, &root, &mut out);
-        let kib = (row.end - row.start) / 1024;
-        let mut text = alloc::string::String::new();
-        for (name, kib) in [
-            ("Size:", kib),
-            ("KernelPageSize:", PAGE_SIZE / 1024),
-            ("MMUPageSize:", PAGE_SIZE / 1024),
-            ("Rss:", 0),
-            ("Pss:", 0),
-            ("Shared_Clean:", 0),
-            ("Shared_Dirty:", 0),
-            ("Private_Clean:", 0),
-            ("Private_Dirty:", 0),
-            ("Referenced:", 0),
-            ("Anonymous:", 0),
-            ("Swap:", 0),
+        let mut text = String::new();
+        for (name, bytes) in [
+            ("Size", row.end - row.start),
+            ("KernelPageSize", PAGE_SIZE),
+            ("MMUPageSize", PAGE_SIZE),
         ] {
-            let _ = writeln!(text, "{name:<15} {kib:>8} kB");
+            amount(&mut text, name, bytes);
         }
+        usage_lines(&mut text, usage_of(process, row.start)?);
         out.extend_from_slice(text.as_bytes());
-        out.extend_from_slice(b"VmFlags: rd\n");
+        let flags = [
+            (Perms::READ, "rd "),
+            (Perms::WRITE, "wr "),
+            (Perms::EXEC, "ex "),
+        ];
+        out.extend_from_slice(b"VmFlags: ");
+        for (perm, flag) in flags {
+            if row.perms.contains(perm) {
+                out.extend_from_slice(flag.as_bytes());
+            }
+        }
+        if row.shared {
+            out.extend_from_slice(b"sh ");
+        }
+        out.push(b'\n');
     }
     Ok(out)
+}
+
+/// The sums of what [`smaps`] has.
+pub fn smaps_rollup(process: &Process) -> Result<Vec<u8>> {
+    let rows = rows(process)?;
+    let mut sum = Usage::default();
+    for row in &rows {
+        sum = sum + usage_of(process, row.start)?;
+    }
+    let start = rows.first().map_or(0, |row| row.start);
+    let end = rows.last().map_or(0, |row| row.end);
+    let mut text = format!("{start:08x}-{end:08x} ---p 00000000 00:00 0 ");
+    while text.len() < NAME_COLUMN {
+        text.push(' ');
+    }
+    text.push_str("[rollup]\n");
+    usage_lines(&mut text, sum);
+    Ok(text.into_bytes())
+}
+
+/// Of the mapping that begins there, if it still does: others may run in between.
+fn usage_of(process: &Process, start: usize) -> Result<Usage> {
+    let space = process.space().ok_or(Errno::ESRCH)?;
+    let inner = space.lock();
+    let mapping = inner.maps.get(&start);
+    Ok(mapping.map_or(Usage::default(), |mapping| inner.usage(mapping)))
+}
+
+fn usage_lines(text: &mut String, usage: Usage) {
+    for (name, bytes) in [
+        ("Rss", usage.resident),
+        ("Pss", usage.proportional),
+        ("Shared_Clean", usage.shared_clean),
+        ("Shared_Dirty", usage.shared_dirty),
+        ("Private_Clean", usage.private_clean),
+        ("Private_Dirty", usage.private_dirty),
+        ("Referenced", usage.referenced),
+        ("Anonymous", usage.anonymous),
+        // There is none.
+        ("Swap", 0),
+    ] {
+        amount(text, name, bytes);
+    }
+}
+
+fn amount(text: &mut String, name: &str, bytes: usize) {
+    let label = format!("{name}:");
+    let _ = writeln!(text, "{label:<15} {:>8} kB", bytes / 1024);
 }

@@ -148,6 +148,10 @@ const COMMON: &[(&str, Item)] = &[
     ("setgroups", Item::Public(|_| Ok(b"allow\n".to_vec()))),
     ("smaps", Item::Public(|s| maps::smaps(&s.process))),
     (
+        "smaps_rollup",
+        Item::Public(|s| maps::smaps_rollup(&s.process)),
+    ),
+    (
         "stat",
         Item::Public(|s| Ok(status::stat(&s.process, s.thread.as_ref()))),
     ),

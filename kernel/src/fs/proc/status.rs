@@ -1,7 +1,9 @@
 //! /proc/PID/stat, statm, status and limits.
 
 use crate::errno::Result;
+use crate::mm::mapping::{Flags, Mapping};
 use crate::mm::space::Layout;
+use crate::mm::usage::Resident;
 use crate::sched::entity;
 use crate::task::process::{Process, thread_usage};
 use crate::task::resources::TICK;
@@ -13,6 +15,8 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt::Write;
 use core::sync::atomic::Ordering;
+use ochre_hal::PAGE_SIZE;
+use ochre_hal::paging::Perms;
 
 /// One process, or one of its threads: (`comm`, state letter).
 fn name_and_state(process: &Process, thread: Option<&Thread>) -> (Vec<u8>, char) {
@@ -42,14 +46,50 @@ fn name_and_state(process: &Process, thread: Option<&Thread>) -> (Vec<u8>, char)
     (name[..len].to_vec(), state)
 }
 
-/// (all pages, resident pages, layout) of the address space.
-fn memory(process: &Process) -> (usize, usize, Layout) {
-    match process.space() {
-        Some(space) => {
-            let inner = space.lock();
-            (inner.total, inner.resident(), inner.layout)
+/// An address space, in pages.
+#[derive(Default)]
+struct Memory {
+    total: usize,
+    peak: usize,
+    resident: Resident,
+    resident_peak: usize,
+    /// Private and writable, but no stack.
+    data: usize,
+    stack: usize,
+    locked: usize,
+    layout: Layout,
+}
+
+impl Memory {
+    fn of(process: &Process) -> Memory {
+        let Some(space) = process.space() else {
+            return Memory::default();
+        };
+        let mut inner = space.lock();
+        let resident = inner.resident_by_kind();
+        inner.resident_peak = inner.resident_peak.max(resident.pages());
+        let pages = |wanted: &dyn Fn(&Mapping) -> bool| {
+            let wanted = inner.maps.values().filter(|mapping| wanted(mapping));
+            wanted.map(|mapping| mapping.size() / PAGE_SIZE).sum()
+        };
+        let is_stack = |mapping: &Mapping| mapping.flags.contains(Flags::GROWS_DOWN);
+        Memory {
+            total: inner.total,
+            peak: inner.peak,
+            resident,
+            resident_peak: inner.resident_peak,
+            data: pages(&|mapping| {
+                !mapping.shared && mapping.perms.contains(Perms::WRITE) && !is_stack(mapping)
+            }),
+            stack: pages(&is_stack),
+            locked: pages(&|mapping| mapping.flags.contains(Flags::LOCKED)),
+            layout: inner.layout,
         }
-        None => (0, 0, Layout::default()),
+    }
+
+    /// Pages of the program's code.
+    fn code(&self) -> usize {
+        (self.layout.code.1 - self.layout.code.0).div_ceil(PAGE_SIZE)
     }
 }
 
@@ -69,7 +109,8 @@ pub fn stat(process: &Arc<Process>, thread: Option<&Arc<Thread>>) -> Vec<u8> {
     let usage = process.total_usage();
     let children = *process.children_usage.lock();
     let own = thread.map_or(usage, |t| thread_usage(t));
-    let (total, resident, layout) = memory(process);
+    let memory = Memory::of(process);
+    let (total, resident, layout) = (memory.total, memory.resident.pages(), memory.layout);
     let threads = process.thread_count();
     let started = process.started / 10_000_000;
     let mut out = format!("{id} (").into_bytes();
@@ -105,15 +146,17 @@ pub fn stat(process: &Arc<Process>, thread: Option<&Arc<Thread>>) -> Vec<u8> {
 }
 
 pub fn statm(process: &Process) -> Vec<u8> {
-    let (total, resident, layout) = memory(process);
-    let text = (layout.code.1 - layout.code.0).div_ceil(4096);
-    format!("{total} {resident} 0 {text} 0 {resident} 0\n").into_bytes()
+    let memory = Memory::of(process);
+    let (total, resident) = (memory.total, memory.resident);
+    let shared = resident.file + resident.shared_memory;
+    let (code, data) = (memory.code(), memory.data + memory.stack);
+    format!("{total} {} {shared} {code} 0 {data} 0\n", resident.pages()).into_bytes()
 }
 
 pub fn status(process: &Arc<Process>, thread: Option<&Arc<Thread>>) -> Vec<u8> {
     let (name, state) = name_and_state(process, thread.map(|t| &**t));
     let credentials = process.credentials();
-    let (total, resident, _) = memory(process);
+    let memory = Memory::of(process);
     let id = thread.map_or(process.pid, |thread| thread.tid());
     let mut out = b"Name:\t".to_vec();
     out.extend_from_slice(&name);
@@ -149,15 +192,24 @@ pub fn status(process: &Arc<Process>, thread: Option<&Arc<Thread>>) -> Vec<u8> {
     for group in credentials.groups.iter() {
         let _ = write!(text, "{group} ");
     }
-    let kib = |pages: usize| pages * 4;
-    let _ = write!(
-        text,
-        "\nVmPeak:\t{0:>8} kB\nVmSize:\t{0:>8} kB\nVmHWM:\t{1:>8} kB\nVmRSS:\t{1:>8} kB\n\
-         Threads:\t{2}\n",
-        kib(total),
-        kib(resident),
-        process.thread_count(),
-    );
+    text.push('\n');
+    let resident = memory.resident;
+    for (name, pages) in [
+        ("VmPeak", memory.peak),
+        ("VmSize", memory.total),
+        ("VmLck", memory.locked),
+        ("VmHWM", memory.resident_peak),
+        ("VmRSS", resident.pages()),
+        ("RssAnon", resident.anonymous),
+        ("RssFile", resident.file),
+        ("RssShmem", resident.shared_memory),
+        ("VmData", memory.data),
+        ("VmStk", memory.stack),
+        ("VmExe", memory.code()),
+    ] {
+        let _ = writeln!(text, "{name}:\t{:>8} kB", pages * (PAGE_SIZE / 1024));
+    }
+    let _ = writeln!(text, "Threads:\t{}", process.thread_count());
     let (shared, ignored, caught) = {
         let signals = process.signals.lock();
         let (mut ignored, mut caught) = (0u64, 0u64);
