@@ -273,9 +273,8 @@ impl Dentry {
         }
     }
 
-    /// The live children whose node is `node`: an unlinked hard link's other names stay.
-    fn leave_parent(&mut self) -> Option<Arc<Dentry>> {
-        let me: *const Dentry = self;
+    /// Ends being a child; returns whose. `me`: where it lived, as it may have been moved out to die.
+    fn leave_parent(&mut self, me: *const Dentry) -> Option<Arc<Dentry>> {
         let place = self.place.get_mut();
         let parent = place.parent.take()?;
         let mut children = parent.children.lock();
@@ -294,9 +293,10 @@ impl Drop for Dentry {
     fn drop(&mut self) {
         // A loop, not the recursion that dropping the parent by field would be: a path may be
         // deeper than a kernel stack.
-        let mut parent = self.leave_parent();
+        let mut parent = self.leave_parent(self);
         while let Some(dentry) = parent {
-            parent = Arc::into_inner(dentry).and_then(|mut dentry| dentry.leave_parent());
+            let place = Arc::as_ptr(&dentry);
+            parent = Arc::into_inner(dentry).and_then(|mut dentry| dentry.leave_parent(place));
         }
     }
 }
