@@ -89,9 +89,7 @@ pub fn command(arguments: Arguments) -> Result<ExitCode> {
 
 /// What makes the compositor draw the pointer: what a card shows by itself is on no picture of QEMU's.
 fn drawn_pointer() -> Result<Addition> {
-    let folder = paths::target().join("archives");
-    fs::create_dir_all(&folder)?;
-    let file = folder.join("screenshot.toml");
+    let file = paths::target().join("screenshot.toml");
     fs::write(&file, "cursor = \"software\"\n")?;
     let addition = format!("{}:{COMPOSITOR_CONFIG}", file.display());
     addition.parse().map_err(anyhow::Error::msg)
