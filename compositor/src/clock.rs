@@ -89,6 +89,8 @@ pub enum Due {
     Night,
     /// A bell's blink is over.
     Bell,
+    /// Content that waits for its time is nearly due.
+    Content,
     /// Clients have heard of a display that is gone.
     Retired,
     /// Keys that were typed ahead wait no longer for the launcher.

@@ -154,7 +154,7 @@ impl Screen {
     }
 
     /// The first vblank after `now`, on the grid of those before.
-    fn next_vblank(&self, now: Duration) -> Duration {
+    pub(crate) fn next_vblank(&self, now: Duration) -> Duration {
         let refresh = self.refresh();
         let since = now.saturating_sub(self.last_vblank).as_nanos();
         let passed = since / refresh.as_nanos().max(1) + 1;

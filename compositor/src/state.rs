@@ -313,7 +313,9 @@ impl Compositor {
         self.follow_inhibitors();
         self.tidy_layers();
         self.refresh_pointer();
+        self.follow_timers();
         self.draw_due_outputs();
+        self.follow_fifos();
         self.answer_idle_waiters();
         // A client that cannot be written to is dropped by the backend itself.
         let _ = self.display.flush_clients();
@@ -341,7 +343,8 @@ impl Compositor {
                 Due::Bell => self.bell_rang(),
                 Due::Retired => self.forget_retired(),
                 Due::TypedAhead => self.release_typed_ahead(),
-                Due::Quiet => {} // `settle` answers who waited for it
+                // `settle` answers who waited for quiet, and lets content go on.
+                Due::Quiet | Due::Content => {}
             }
         }
     }

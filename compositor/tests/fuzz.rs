@@ -50,6 +50,8 @@ fn interfaces() -> Vec<&'static Interface> {
         wp::viewporter::client::wp_viewporter::WpViewporter::interface(),
         wp::presentation_time::client::wp_presentation::WpPresentation::interface(),
         wp::fractional_scale::v1::client::wp_fractional_scale_manager_v1::WpFractionalScaleManagerV1::interface(),
+        wp::fifo::v1::client::wp_fifo_manager_v1::WpFifoManagerV1::interface(),
+        wp::commit_timing::v1::client::wp_commit_timing_manager_v1::WpCommitTimingManagerV1::interface(),
         wp::alpha_modifier::v1::client::wp_alpha_modifier_v1::WpAlphaModifierV1::interface(),
         wp::content_type::v1::client::wp_content_type_manager_v1::WpContentTypeManagerV1::interface(),
         wp::single_pixel_buffer::v1::client::wp_single_pixel_buffer_manager_v1::WpSinglePixelBufferManagerV1::interface(),

@@ -45,6 +45,11 @@ use wayland_protocols::{
         },
     },
     wp::{
+        commit_timing::v1::client::{
+            wp_commit_timer_v1::WpCommitTimerV1,
+            wp_commit_timing_manager_v1::WpCommitTimingManagerV1,
+        },
+        fifo::v1::client::{wp_fifo_manager_v1::WpFifoManagerV1, wp_fifo_v1::WpFifoV1},
         idle_inhibit::zv1::client::{
             zwp_idle_inhibit_manager_v1::ZwpIdleInhibitManagerV1,
             zwp_idle_inhibitor_v1::ZwpIdleInhibitorV1,
@@ -127,6 +132,10 @@ hear_nothing_of!(
     WlDataSource,
     WlOutput,
     WlTouch,
+    WpCommitTimerV1,
+    WpCommitTimingManagerV1,
+    WpFifoManagerV1,
+    WpFifoV1,
     ZwlrGammaControlManagerV1,
     ZwlrGammaControlV1,
     ZwlrLayerShellV1,
@@ -262,6 +271,32 @@ fn frames_awaited(fixture: &mut Fixture, client: &mut Client) {
     let (buffer, _file) = client.buffer((200, 100), 0xff00_00ff);
     window.surface.attach(Some(&buffer), 0, 0);
     window.surface.commit();
+    client.roundtrip(fixture);
+}
+
+fn content_that_waits(fixture: &mut Fixture, client: &mut Client) {
+    let (fifos, timing) = (
+        client.bind::<WpFifoManagerV1>(1),
+        client.bind::<WpCommitTimingManagerV1>(1),
+    );
+    let window = shown(fixture, client);
+    let other = client
+        .bind::<WlCompositor>(6)
+        .create_surface(&client.handle, ());
+    for surface in [&window.surface, &other] {
+        let fifo = fifos.get_fifo(surface, &client.handle, ());
+        let timer = timing.get_timer(surface, &client.handle, ());
+        for _ in 0..5 {
+            let (buffer, _file) = client.buffer((200, 100), 0xff00_00ff);
+            surface.attach(Some(&buffer), 0, 0);
+            fifo.set_barrier();
+            fifo.wait_barrier();
+            timer.set_timestamp(1, 0, 0);
+            surface.commit();
+        }
+        client.roundtrip(fixture);
+    }
+    other.destroy();
     client.roundtrip(fixture);
 }
 
@@ -490,13 +525,14 @@ fn a_tone_and_a_wish_to_stay_awake(fixture: &mut Fixture, client: &mut Client) {
 }
 
 /// Every state that a client is killed in.
-const STATES: [(&str, Deed); 22] = [
+const STATES: [(&str, Deed); 23] = [
     ("silent", nothing),
     ("in the middle of a message", half_a_message),
     ("with a window without content", a_window_without_content),
     ("with a buffer not committed", a_buffer_not_committed),
     ("shown", |fixture, client| _ = shown(fixture, client)),
     ("waiting for frames", frames_awaited),
+    ("with content that waits", content_that_waits),
     ("with a size not answered", a_size_not_answered),
     ("dragged", dragged),
     ("resized", resized),

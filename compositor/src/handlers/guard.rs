@@ -104,6 +104,7 @@ impl Dispatch<WlSurface, SurfaceUserData> for Compositor {
             },
             Request::Commit => {
                 subsurface::take_places(surface);
+                state.commit_comes(surface);
                 request
             }
             other => other,

@@ -15,6 +15,7 @@ mod lock;
 mod output_config;
 mod output_power;
 mod outputs;
+mod pacing;
 mod sandbox;
 mod seat;
 mod selection;
@@ -34,6 +35,7 @@ pub use gamma::Gammas;
 pub use image_copy::ImageCopies;
 pub use output_power::OutputPowers;
 pub use outputs::OutputHeads;
+pub use pacing::Paced;
 pub use sandbox::trusted;
 pub use selection_devices::GoneDevices;
 pub(crate) use surface::{has_buffer, root_of};
@@ -49,9 +51,11 @@ use smithay::{
     },
     wayland::{
         alpha_modifier::AlphaModifierState,
+        commit_timing::CommitTimingManagerState,
         compositor::CompositorState,
         content_type::ContentTypeState,
         cursor_shape::CursorShapeManagerState,
+        fifo::FifoManagerState,
         foreign_toplevel_list::ForeignToplevelListState,
         fractional_scale::FractionalScaleManagerState,
         idle_inhibit::IdleInhibitManagerState,
@@ -121,6 +125,7 @@ pub struct Protocols {
     pub(crate) image_copies: ImageCopies,
     pub(crate) output_heads: OutputHeads,
     pub(crate) text_inputs: TextInputs,
+    pub(crate) paced: Paced,
     _globals: Globals,
 }
 
@@ -136,6 +141,8 @@ struct Globals {
     _single_pixel: SinglePixelBufferState,
     _alpha: AlphaModifierState,
     _content_type: ContentTypeState,
+    _fifo: FifoManagerState,
+    _commit_timing: CommitTimingManagerState,
     _constraints: PointerConstraintsState,
     _relative_pointer: RelativePointerManagerState,
     _text_input: TextInputManagerState,
@@ -188,6 +195,7 @@ impl Protocols {
             image_copies: ImageCopies::new(display),
             output_heads: OutputHeads::new(display),
             text_inputs: TextInputs::new(display),
+            paced: Paced::default(),
             _globals: Globals {
                 _xdg_decoration: XdgDecorationState::new::<C>(display),
                 _output: OutputManagerState::new_with_xdg_output::<C>(display),
@@ -198,6 +206,8 @@ impl Protocols {
                 _single_pixel: SinglePixelBufferState::new::<C>(display),
                 _alpha: AlphaModifierState::new::<C>(display),
                 _content_type: ContentTypeState::new::<C>(display),
+                _fifo: FifoManagerState::new::<C>(display),
+                _commit_timing: CommitTimingManagerState::new::<C>(display),
                 _constraints: PointerConstraintsState::new::<C>(display),
                 _relative_pointer: RelativePointerManagerState::new::<C>(display),
                 _text_input: TextInputManagerState::new::<C>(display),

@@ -42,6 +42,7 @@ impl CompositorHandler for Compositor {
     }
 
     fn commit(&mut self, surface: &WlSurface) {
+        self.commit_applied(surface);
         subsurface::put_in_place(surface); // as the buffer's handler looks where it is
         on_commit_buffer_handler::<Self>(surface);
         self.note_activity();

@@ -101,6 +101,9 @@ impl Compositor {
         let Some(screen) = self.outputs.get_mut(id) else {
             return Ok(());
         };
+        if presented != Presented::NotYet {
+            self.protocols.paced.frame_drawn();
+        }
         let again = moving || presented == Presented::NotYet;
         screen.pacing = Pacing::Waiting { again };
         let vblank = match presented {
