@@ -65,6 +65,13 @@ impl Picture {
         [self.pixels[at], self.pixels[at + 1], self.pixels[at + 2]]
     }
 
+    /// The bytes of some rows.
+    pub fn rows(&self, rows: std::ops::Range<usize>) -> &[u8] {
+        let row = self.width * 3;
+        let end = rows.end.min(self.height);
+        &self.pixels[rows.start.min(end) * row..end * row]
+    }
+
     /// Whether it shows more than a few plain areas and letters: at least so many colours, on a
     /// grid of 16 pixels.
     pub fn is_rich(&self, colours: usize) -> bool {

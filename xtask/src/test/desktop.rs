@@ -25,6 +25,12 @@ const OTHER_SIZE: (u16, u16) = (1400, 900);
 /// How many pixels a painted terminal has at least: a text of the same colour has fewer.
 const PAINTED: usize = 100_000;
 
+/// How high the panel is at least, whose clock goes on.
+const PANEL: usize = 64;
+/// What the pointer points with, from the corner of its picture.
+const ARROW: (u16, u16) = (4, 3);
+const TEXT_CURSOR: (u16, u16) = (16, 16);
+
 /// How often something is tried that lost keys can spoil.
 const ATTEMPTS: u32 = 12;
 
@@ -43,6 +49,8 @@ struct Case {
 enum Step {
     /// Opens a terminal by its key, and types into it.
     Terminal,
+    /// Moves the pointer, which the display adapter shows by itself.
+    Pointer,
     /// Drags its window by the title bar.
     Drag,
     /// Chooses a dark theme.
@@ -64,6 +72,7 @@ const CASES: [Case; 6] = [
         input: Input::Virtio,
         steps: &[
             Step::Terminal,
+            Step::Pointer,
             Step::Drag,
             Step::Theme,
             Step::Resolution,
@@ -223,6 +232,27 @@ impl Person {
                     (now.at(middle.0, middle.1) != before.at(middle.0, middle.1)).then_some(())
                 })?;
                 self.paint_at_last("")?;
+            }
+            Step::Pointer => {
+                let (_, area) = self.paint_at_last("")?;
+                let still = Duration::from_millis(500);
+                let settled = self.desktop.settle(still, std::time::Instant::now())?;
+                ensure!(settled, "the screen never became still");
+                let mut viewer = Viewer::connect(&self.socket)?;
+                let mut points = |person: &mut Person, (x, y), hotspot| -> Result<Picture> {
+                    person.desktop.point(x, y)?;
+                    while viewer.pointer()? != hotspot {}
+                    person.desktop.look()
+                };
+                let title = (area.x + area.width / 3, area.y - 20);
+                let content = (area.x + area.width / 2, area.y + area.height / 2);
+                points(self, content, TEXT_CURSOR)?;
+                let on_title = points(self, title, ARROW)?;
+                let on_content = points(self, content, TEXT_CURSOR)?;
+                // It is on no picture of what is drawn, and costs none.
+                let above = 0..on_title.height - PANEL;
+                let same = on_title.rows(above.clone()) == on_content.rows(above);
+                ensure!(same, "the pointer is drawn, or something with it");
             }
             Step::Drag => {
                 let (colour, area) = self.paint_at_last("")?;
