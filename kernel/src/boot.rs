@@ -80,6 +80,10 @@ impl KernelUpcalls for Kernel {
         ipc::tty::received(port);
     }
 
+    fn refuse_memory() -> bool {
+        cpu::refuses_memory()
+    }
+
     fn describe_current(out: &mut dyn fmt::Write) {
         if let Some((process, thread, name)) = cpu::describe_current() {
             let name = core::str::from_utf8(&name)

@@ -99,7 +99,7 @@ static PAGES: [AtomicUsize; SMALL_CLASSES] = [const { AtomicUsize::new(0) }; SMA
 pub struct ClassStats {
     /// Bytes of an object.
     pub size: usize,
-    /// Objects in use, or kept by a CPU for its next use.
+    /// Objects in use, or kept by another CPU for its next use.
     pub active: usize,
     /// Objects that there is memory for.
     pub total: usize,
@@ -110,7 +110,9 @@ pub fn stats() -> impl Iterator<Item = ClassStats> {
     (0..SMALL_CLASSES).map(|class| {
         let size = CLASSES[class];
         let total = PAGES[class].load(Ordering::Relaxed) * (PAGE_SIZE / size);
-        let free = COMMON.lock().0[class].len;
+        // SAFETY: the list is this CPU's own, and kernel code isn't interrupted.
+        let here = unsafe { (*CACHES.get(local::id()))[class].len };
+        let free = COMMON.lock().0[class].len + here;
         ClassStats {
             size,
             active: total.saturating_sub(free),

@@ -13,6 +13,7 @@ extern crate alloc;
 
 mod acpi;
 pub mod addr;
+pub mod admission;
 mod apic;
 pub mod boot;
 pub mod context;

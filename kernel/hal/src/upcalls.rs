@@ -23,6 +23,11 @@ pub trait KernelUpcalls {
     fn kick();
     /// Bytes wait at a serial port. Context as for [`Self::timer`].
     fn serial(port: usize);
+    /// Whether the allocation that is about to be made shall fail, though there is memory: only asked
+    /// with the boot option `fail-nth`, in any context and under any lock.
+    fn refuse_memory() -> bool {
+        false
+    }
     /// The kernel panics: writes what it knows of the current thread. Takes no locks.
     fn describe_current(out: &mut dyn fmt::Write);
 }
@@ -36,6 +41,7 @@ pub(crate) struct Upcalls {
     pub interrupt: fn(Vector),
     pub kick: fn(),
     pub serial: fn(usize),
+    pub refuse_memory: fn() -> bool,
     pub describe_current: fn(&mut dyn fmt::Write),
 }
 
@@ -50,6 +56,7 @@ pub(crate) fn register<K: KernelUpcalls>() {
         interrupt: K::interrupt,
         kick: K::kick,
         serial: K::serial,
+        refuse_memory: K::refuse_memory,
         describe_current: K::describe_current,
     });
 }

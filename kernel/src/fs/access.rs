@@ -4,6 +4,7 @@ use crate::errno::{Errno, Result};
 use crate::fs::node::{Attributes, Node, NodeKind};
 use crate::linux::general as raw;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use bitflags::bitflags;
 
 bitflags! {
@@ -17,11 +18,11 @@ bitflags! {
 }
 
 /// Whom a file operation is done for: a snapshot of the caller's file system credentials.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Identity {
     pub uid: u32,
     pub gid: u32,
-    pub groups: Arc<[u32]>,
+    pub groups: Arc<Vec<u32>>,
     /// CAP_DAC_OVERRIDE.
     pub overrides: bool,
     /// CAP_DAC_READ_SEARCH.
@@ -43,7 +44,7 @@ impl Identity {
         Identity {
             uid: 0,
             gid: 0,
-            groups: Arc::new([]),
+            groups: Arc::new(Vec::new()),
             overrides: true,
             reads_all: true,
             owns_all: true,

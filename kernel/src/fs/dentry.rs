@@ -20,6 +20,7 @@ use alloc::collections::BTreeMap;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use ochre_hal::admission::{self, Room};
 use ochre_hal::sync::SpinLock;
 
 /// One name's place in the tree.
@@ -152,6 +153,7 @@ impl Dentry {
         loop {
             let generation = self.generation.load(Ordering::Acquire);
             let node = self.node.inode().lookup(name)?;
+            admission::ask()?;
             if let Some(dentry) = self.intern(name, node, generation) {
                 if caches {
                     NAME_CACHE.keep(&dentry);
@@ -332,7 +334,7 @@ impl NameCache {
         if dentry.slot.load(Ordering::Relaxed) != 0 {
             return;
         }
-        if ring.slots.len() < NAME_CACHE_SLOTS && ring.slots.try_reserve(1).is_ok() {
+        if ring.slots.len() < NAME_CACHE_SLOTS && ring.slots.room(1).is_ok() {
             ring.slots.push(Some(dentry.clone()));
             dentry.slot.store(ring.slots.len(), Ordering::Relaxed);
             return;

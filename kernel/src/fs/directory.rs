@@ -11,6 +11,7 @@ use crate::fs::open::OpenFile;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::any::Any;
+use ochre_hal::admission::Room;
 
 /// The open file of a directory.
 pub struct Directory {
@@ -33,7 +34,7 @@ impl Directory {
     pub fn read_entries(&self, path: &Path, cursor: u64, room: usize) -> Result<(Vec<u8>, u64)> {
         let room = room.min(BUFFER_MAX);
         let mut out = Vec::new();
-        out.try_reserve_exact(room)?;
+        out.room_exact(room)?;
         let mut at = cursor;
         let mut full = false;
         if at == 0 {

@@ -13,6 +13,7 @@ use crate::lock_order;
 use crate::task::process::Process;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use ochre_hal::admission::Room;
 use ochre_hal::sync::SpinLock;
 
 struct Watch {
@@ -67,7 +68,7 @@ pub fn watch(process: &Arc<Process>, fd: i32, open: &Arc<OpenFile>, mask: u32) -
         known.mask |= mask;
         return Ok(());
     }
-    list.try_reserve(1)?;
+    list.room(1)?;
     list.push(Watch {
         table,
         open: open.id(),

@@ -8,6 +8,7 @@ use crate::fs::open::OpenFile;
 use crate::lock_order;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use ochre_hal::admission::Room;
 use ochre_hal::sync::SpinLock;
 
 /// Linux's default for fs.nr_open: no limit raises a table beyond it.
@@ -68,7 +69,7 @@ impl Slots {
     fn grow(&mut self, fd: usize) -> Result {
         if fd >= self.entries.len() {
             let more = fd + 1 - self.entries.len();
-            self.entries.try_reserve(more)?;
+            self.entries.room(more)?;
             self.entries.resize_with(fd + 1, || None);
         }
         Ok(())
@@ -108,7 +109,7 @@ impl FdTable {
         {
             let slots = self.slots.lock();
             let mut entries = Vec::new();
-            entries.try_reserve(slots.entries.len())?;
+            entries.room(slots.entries.len())?;
             entries.extend(slots.entries.iter().cloned());
             let first_free = slots.first_free;
             drop(slots);

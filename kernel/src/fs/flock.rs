@@ -13,6 +13,7 @@ use crate::sched::wait::WaitQueue;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, Ordering};
+use ochre_hal::admission::Room;
 use ochre_hal::sync::SpinLock;
 
 /// Whom a byte-range lock belongs to.
@@ -87,7 +88,7 @@ impl NodeLocks {
             if state.whole.iter().any(|lock| lock.1 || exclusive) {
                 return None;
             }
-            Some(state.whole.try_reserve(1).map_err(Errno::from).map(|()| {
+            Some(state.whole.room(1).map_err(Errno::from).map(|()| {
                 state.whole.push((open, exclusive));
             }))
         };
@@ -228,7 +229,7 @@ impl State {
     /// Cuts `new`'s range out of what its owner holds; then takes it when `lock`.
     fn replace(&mut self, new: &RangeLock, lock: bool) -> Result {
         // At most one lock is split in two, and one is added.
-        self.ranges.try_reserve(2)?;
+        self.ranges.room(2)?;
         if self.ranges.len() + 2 > RANGES_MAX {
             return Err(Errno::ENOLCK);
         }

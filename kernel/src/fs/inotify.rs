@@ -18,6 +18,7 @@ use alloc::vec::Vec;
 use bitflags::bitflags;
 use core::any::Any;
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use ochre_hal::admission::{self, Room};
 use ochre_hal::sync::SpinLock;
 
 bitflags! {
@@ -146,7 +147,7 @@ impl Inotify {
                 (last.watch, last.mask, last.cookie) == (event.watch, event.mask, event.cookie)
                     && last.name == event.name
             });
-            if repeated || state.events.try_reserve(1).is_err() {
+            if repeated || state.events.room(1).is_err() {
                 return;
             }
             let event = if state.events.len() == EVENTS_MAX - 1 {
@@ -224,6 +225,7 @@ impl InotifyFile {
             }
             return Ok(known.number);
         }
+        admission::ask()?;
         let watch = {
             let mut state = self.0.state.lock();
             if state.watches.len() >= WATCHES_MAX {
@@ -285,7 +287,7 @@ impl File for InotifyFile {
             let mut taken = Vec::new();
             let mut room = dst.remaining();
             while let Some(event) = state.events.front() {
-                if event.size() > room || taken.try_reserve(1).is_err() {
+                if event.size() > room || taken.room(1).is_err() {
                     break;
                 }
                 room -= event.size();
@@ -301,7 +303,7 @@ impl File for InotifyFile {
         let mut bytes = Vec::new();
         for event in events {
             bytes.clear();
-            bytes.try_reserve(event.size())?;
+            bytes.room(event.size())?;
             bytes.extend_from_slice(&event.watch.to_ne_bytes());
             bytes.extend_from_slice(&event.mask.to_ne_bytes());
             bytes.extend_from_slice(&event.cookie.to_ne_bytes());

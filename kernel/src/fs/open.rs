@@ -19,6 +19,7 @@ use crate::uio::{Dest, Source};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use ochre_hal::admission;
 use ochre_hal::sync::SpinLock;
 
 /// One open file description.
@@ -67,20 +68,19 @@ fn check_range(offset: u64, bytes: usize) -> Result {
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
 impl OpenFile {
-    #[must_use]
-    pub fn new(file: Arc<dyn File>, path: Option<Path>, flags: OpenFlags) -> Arc<OpenFile> {
+    pub fn new(file: Arc<dyn File>, path: Option<Path>, flags: OpenFlags) -> Result<Arc<OpenFile>> {
         OpenFile::with_use(file, path, flags, None)
     }
 
     /// A description that, if it may write a regular file, does so with `writing`.
-    #[must_use]
     pub fn with_use(
         file: Arc<dyn File>,
         path: Option<Path>,
         flags: OpenFlags,
         writing: Option<WriteUse>,
-    ) -> Arc<OpenFile> {
-        Arc::new(OpenFile {
+    ) -> Result<Arc<OpenFile>> {
+        admission::ask()?;
+        Ok(Arc::new(OpenFile {
             writing,
             file,
             path,
@@ -89,12 +89,11 @@ impl OpenFile {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             receiver: SpinLock::new(lock_order::CELL, None),
             watchers: SpinLock::new(lock_order::FILE, Vec::new()),
-        })
+        }))
     }
 
     /// A description of an object without a name (pipe, socket, eventfd).
-    #[must_use]
-    pub fn unnamed(file: Arc<dyn File>, flags: OpenFlags) -> Arc<OpenFile> {
+    pub fn unnamed(file: Arc<dyn File>, flags: OpenFlags) -> Result<Arc<OpenFile>> {
         OpenFile::new(file, None, flags)
     }
 

@@ -209,7 +209,7 @@ pub fn open_place(identity: &Identity, place: Path, flags: OpenFlags) -> Result<
     }
     if flags.contains(OpenFlags::PATH) {
         let file = Arc::new(PathOnly { node });
-        return Ok(OpenFile::new(file, Some(place), flags));
+        return OpenFile::new(file, Some(place), flags);
     }
     let truncates = flags.contains(OpenFlags::TRUNCATE);
     let changes = flags.writes() || truncates;
@@ -265,7 +265,7 @@ fn describe(place: Path, flags: OpenFlags, writing: Option<WriteUse>) -> Result<
         }
         _ => node.inode().open(node, flags)?,
     };
-    let open = OpenFile::with_use(file, Some(place), flags, writing);
+    let open = OpenFile::with_use(file, Some(place), flags, writing)?;
     if let Some(path) = open.path() {
         inotify::notify(path, Mask::OPEN);
     }

@@ -11,6 +11,7 @@ use crate::fs::namespace::Path;
 use crate::fs::node::NodeKind;
 use alloc::vec::Vec;
 use bitflags::bitflags;
+use ochre_hal::admission::Room;
 
 /// PATH_MAX without its NUL.
 pub const PATH_MAX: usize = 4095;
@@ -97,10 +98,10 @@ impl<'a> Walk<'a> {
             _ => start,
         };
         let mut text = Vec::new();
-        text.try_reserve_exact(path.len())?;
+        text.room_exact(path.len())?;
         text.extend_from_slice(path);
         let mut rest = Vec::new();
-        rest.try_reserve(4)?;
+        rest.room(4)?;
         rest.push((text, 0));
         Ok(Walk {
             view,
@@ -237,7 +238,7 @@ impl<'a> Walk<'a> {
             }
             self.at = self.root.clone();
         }
-        self.rest.try_reserve(1)?;
+        self.rest.room(1)?;
         self.rest.push((text, 0));
         Ok(())
     }

@@ -55,7 +55,7 @@ pub fn dispatch(ctx: &mut SyscallCtx<'_>, number: u32, a: Args) -> Answer {
 /// A new unnamed object at a new descriptor. All these calls name O_CLOEXEC and O_NONBLOCK alike.
 pub(super) fn install_new(ctx: &SyscallCtx<'_>, file: Arc<dyn File>, flags: u32) -> Result<usize> {
     let status = OpenFlags::from_bits_truncate(flags) & OpenFlags::NONBLOCK;
-    let open = OpenFile::unnamed(file, status | OpenFlags::READ_WRITE);
+    let open = OpenFile::unnamed(file, status | OpenFlags::READ_WRITE)?;
     install(ctx, open, flags & raw::O_CLOEXEC != 0)
 }
 

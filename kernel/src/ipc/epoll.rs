@@ -22,6 +22,7 @@ use alloc::vec::Vec;
 use bytemuck::{Pod, Zeroable};
 use core::any::Any;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use ochre_hal::admission;
 use ochre_hal::sync::SpinLock;
 
 /// Flags beside the events of a request.
@@ -282,6 +283,7 @@ impl EpollFile {
             inner.0.reaches(set, DEPTH_MAX)?;
         }
         let key = (fd, open.id());
+        admission::ask()?;
         let item = Arc::new(Item {
             set: Arc::downgrade(set),
             open: Arc::downgrade(open),

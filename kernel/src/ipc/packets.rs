@@ -9,6 +9,7 @@ use crate::uio::{Dest, Source};
 use alloc::collections::VecDeque;
 use core::ops::Range;
 use ochre_hal::PAGE_SIZE;
+use ochre_hal::admission::Room;
 
 pub struct Contents {
     ring: Ring,
@@ -54,7 +55,7 @@ impl Contents {
 
     /// Queues `len` bytes, for which there is room, as a packet: all or nothing.
     pub fn push_packet(&mut self, src: &mut Source<'_>, len: usize) -> Result {
-        self.packets.try_reserve(1)?;
+        self.packets.room(1)?;
         let before = self.ring.len();
         if let Err(error) = self.ring.push(src, len) {
             self.ring.retract(self.ring.len() - before);

@@ -394,8 +394,8 @@ pub fn create(flags: OpenFlags) -> Result<(Arc<OpenFile>, Arc<OpenFile>)> {
     // No hang-up is reported before a writer was there, which is at once.
     let writer = PipeEnd::new(pipe, false, true);
     Ok((
-        OpenFile::unnamed(Arc::new(reader), status),
-        OpenFile::unnamed(Arc::new(writer), status | OpenFlags::WRITE_ONLY),
+        OpenFile::unnamed(Arc::new(reader), status)?,
+        OpenFile::unnamed(Arc::new(writer), status | OpenFlags::WRITE_ONLY)?,
     ))
 }
 

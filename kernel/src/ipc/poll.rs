@@ -12,6 +12,7 @@ use crate::task::signal::calls::{no_handler, read_mask, set_temporary_mask};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytemuck::{Pod, Zeroable};
+use ochre_hal::admission::Room;
 
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -50,7 +51,7 @@ fn wait_on<T>(
         return Ok(None);
     }
     let mut queues: Vec<&WaitQueue> = Vec::new();
-    queues.try_reserve(files.len())?;
+    queues.room(files.len())?;
     for open in files {
         queues.extend(open.file().wait_queue());
         queues.extend(open.file().second_wait_queue());
@@ -76,10 +77,10 @@ pub fn poll(
     let mut fds = pointer.read_vec(count, count)?;
     let table = ctx.process.files();
     let mut files: Vec<Arc<OpenFile>> = Vec::new();
-    files.try_reserve(count)?;
+    files.room(count)?;
     // For each descriptor: its place in `files`, or what it is instead.
     let mut places: Vec<Option<usize>> = Vec::new();
-    places.try_reserve(count)?;
+    places.room(count)?;
     for poll in &mut fds {
         poll.revents = 0;
         let place = match poll.fd {
@@ -165,7 +166,7 @@ impl Sets {
         for (set, &addr) in wanted.iter_mut().zip(&addrs) {
             *set = if addr == 0 {
                 let mut empty = Vec::new();
-                empty.try_reserve_exact(words)?;
+                empty.room_exact(words)?;
                 empty.resize(words, 0);
                 empty
             } else {
@@ -203,8 +204,8 @@ fn select_until(
             wish |= u8::from(set[word] & bit != 0) << index;
         }
         if wish != 0 {
-            files.try_reserve(1)?;
-            watched.try_reserve(1)?;
+            files.room(1)?;
+            watched.room(1)?;
             files.push(table.get_io(fd as i32)?);
             watched.push((fd, wish));
         }

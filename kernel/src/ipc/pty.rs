@@ -30,6 +30,7 @@ use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::any::Any;
 use core::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use ochre_hal::admission::{self, Room};
 use ochre_hal::sync::{Once, SpinLock};
 
 pub const PTMX: DeviceNumber = DeviceNumber::new(5, 2);
@@ -63,7 +64,7 @@ impl Driver for Screen {
         if !self.master_gone.load(Ordering::Relaxed) {
             let mut queue = self.queue.lock();
             // Echo may come beyond the limit while nobody reads: then it is lost.
-            if queue.len() < 2 * SCREEN_MAX && queue.try_reserve(bytes.len()).is_ok() {
+            if queue.len() < 2 * SCREEN_MAX && queue.room(bytes.len()).is_ok() {
                 queue.extend(bytes);
             }
         }
@@ -155,6 +156,7 @@ struct Master {
 }
 
 fn open_master(node: &Arc<Node>) -> Result<Arc<dyn File>> {
+    admission::ask()?;
     let credentials = sched::current().process().credentials();
     let screen = Arc::new(Screen {
         queue: SpinLock::new(lock_order::TTY_SCREEN, VecDeque::new()),
@@ -221,7 +223,7 @@ impl Master {
         let file = self.pair.open_slave(&node, flags)?;
         let process = sched::current().process().clone();
         let path = slave_path(self.pair.index);
-        let open = OpenFile::new(file, path, flags);
+        let open = OpenFile::new(file, path, flags)?;
         let close_on_exec = flags.contains(OpenFlags::CLOEXEC);
         let limit = process.limit(Resource::Files);
         process

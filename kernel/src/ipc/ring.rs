@@ -7,6 +7,7 @@ use crate::errno::{Errno, Result};
 use crate::uio::{Dest, Source};
 use alloc::vec::Vec;
 use ochre_hal::PAGE_SIZE;
+use ochre_hal::admission::Room;
 use ochre_hal::frame::Frame;
 
 pub struct Ring {
@@ -24,7 +25,7 @@ impl Ring {
     pub fn new(capacity: usize) -> Result<Ring> {
         let mut pages = Vec::new();
         let count = capacity.div_ceil(PAGE_SIZE);
-        pages.try_reserve_exact(count)?;
+        pages.room_exact(count)?;
         pages.resize_with(count, || None);
         Ok(Ring {
             pages,

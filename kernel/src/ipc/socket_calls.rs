@@ -19,6 +19,7 @@ use crate::uio::{Dest, Source};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytemuck::{Pod, Zeroable};
+use ochre_hal::admission::Room;
 
 /// sizeof(struct sockaddr_storage).
 const ADDRESS_MAX: usize = 128;
@@ -126,7 +127,7 @@ fn socketpair(
     }
     let (a, b) = unix::pair(kind & KIND, protocol)?;
     let status = OpenFlags::from_bits_truncate(flags) & OpenFlags::NONBLOCK | OpenFlags::READ_WRITE;
-    let pair = (OpenFile::unnamed(a, status), OpenFile::unnamed(b, status));
+    let pair = (OpenFile::unnamed(a, status)?, OpenFile::unnamed(b, status)?);
     install_pair(ctx, pair, flags & nr::O_CLOEXEC != 0, out)
 }
 
@@ -297,7 +298,7 @@ fn read_rights(ctx: &SyscallCtx<'_>, body: &[u8], control: &mut Control) -> Resu
     if body.len() / 4 + control.files.len() > FILES_MAX {
         return Err(Errno::EINVAL);
     }
-    control.files.try_reserve(body.len() / 4)?;
+    control.files.room(body.len() / 4)?;
     let table = ctx.process.files();
     for fd in body.chunks_exact(4) {
         let fd = i32::from_ne_bytes([fd[0], fd[1], fd[2], fd[3]]);

@@ -139,6 +139,8 @@ pub fn add(ctx: &SyscallCtx<'_>, place: Place, mut mapping: Mapping) -> Result<u
     {
         return Err(Errno::ENOMEM);
     }
+    // What a mapping takes the place of is gone before that is there.
+    inner.room_for(1)?;
     let start = match place {
         Place::Anywhere(wish) => inner.find_free(len, wish).ok_or(Errno::ENOMEM)?,
         Place::Instead(addr) | Place::Only(addr) => {
@@ -156,7 +158,7 @@ pub fn add(ctx: &SyscallCtx<'_>, place: Place, mut mapping: Mapping) -> Result<u
     mapping.start = start;
     mapping.end = start + len;
     space.attach(&mapping);
-    inner.insert(mapping)?;
+    inner.put(mapping);
     Ok(start)
 }
 

@@ -21,6 +21,7 @@ use alloc::vec::Vec;
 use core::sync::atomic::{AtomicIsize, AtomicU64, Ordering};
 use ochre_hal::PAGE_SIZE;
 use ochre_hal::addr::PhysAddr;
+use ochre_hal::admission::Room;
 use ochre_hal::frame::Frame;
 use ochre_hal::paging::Cache;
 use ochre_hal::sync::SpinLock;
@@ -293,7 +294,7 @@ impl MemoryObject {
     fn load(&self, pager: &dyn Pager, first: u64, count: usize) -> Result {
         let mut frames = Vec::new();
         let filled = frames
-            .try_reserve(count)
+            .room(count)
             .map_err(Errno::from)
             .and_then(|()| {
                 for _ in 0..count {
@@ -521,7 +522,7 @@ impl MemoryObject {
             match runs.last_mut() {
                 Some((_, end)) if *end == index => *end += 1,
                 _ => {
-                    runs.try_reserve(1)?;
+                    runs.room(1)?;
                     runs.push((index, index + 1));
                 }
             }

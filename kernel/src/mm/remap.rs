@@ -126,17 +126,19 @@ fn extend(inner: &mut Inner, old: &Range<usize>, new_len: usize) -> Result<Optio
 fn relocate(inner: &mut Inner, from: Range<usize>, to: Range<usize>, stays: bool) -> Result<bool> {
     inner.split_at(from.start)?;
     inner.split_at(from.end)?;
+    // Nothing may fail once the pages are there.
+    inner.room_for(usize::from(stays))?;
     inner.table.move_range(from.start, to.start, from.len())?;
     let Some(mut mapping) = inner.maps.remove(&from.start) else {
         return Err(Errno::EFAULT);
     };
     inner.total -= mapping.size() / PAGE_SIZE;
     if stays {
-        inner.insert(mapping.clone())?;
+        inner.put(mapping.clone());
     }
     mapping.start = to.start;
     mapping.end = to.end;
     let locked = mapping.flags.contains(Flags::LOCKED);
-    inner.insert(mapping)?;
+    inner.put(mapping);
     Ok(locked)
 }

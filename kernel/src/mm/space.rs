@@ -15,6 +15,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use ochre_hal::admission;
 use ochre_hal::frame::Frame;
 use ochre_hal::paging::{PageTable, Perms};
 use ochre_hal::sync::{SpinGuard, SpinLock};
@@ -177,15 +178,20 @@ impl AddressSpace {
         inner.table.clear();
         inner.total = 0;
         drop(inner);
+        self.detach(&maps);
+        drop(maps);
+        let contexts = core::mem::take(&mut *self.aio.lock());
+        drop(contexts);
+        self.set_program(None);
+    }
+
+    /// The objects of these mappings forget it.
+    fn detach(&self, maps: &BTreeMap<usize, Mapping>) {
         for mapping in maps.values() {
             if let Backing::Object(object, _) = &mapping.backing {
                 object.object().detach(self);
             }
         }
-        drop(maps);
-        let contexts = core::mem::take(&mut *self.aio.lock());
-        drop(contexts);
-        self.set_program(None);
     }
 
     /// Says which file it runs.
@@ -278,6 +284,15 @@ impl AddressSpace {
     }
 }
 
+/// One that was never finished (a fork or execve that found no memory) still has mappings: objects
+/// would remember it for good.
+impl Drop for AddressSpace {
+    fn drop(&mut self) {
+        let maps = core::mem::take(&mut self.inner.get_mut().maps);
+        self.detach(&maps);
+    }
+}
+
 impl Inner {
     /// The mapping that holds `addr`.
     #[must_use]
@@ -361,16 +376,27 @@ impl Inner {
         self.peak = self.peak.max(self.total);
     }
 
-    /// Enters a mapping whose place is free, joined with equal neighbours.
-    pub fn insert(&mut self, mapping: Mapping) -> Result {
-        if self.maps.len() >= MAX_MAPPINGS {
+    /// Whether there can be `more` mappings.
+    pub fn room_for(&self, more: usize) -> Result {
+        if self.maps.len() + more > MAX_MAPPINGS {
             return Err(Errno::ENOMEM);
         }
+        Ok(admission::ask()?)
+    }
+
+    /// Enters a mapping whose place is free, joined with equal neighbours.
+    pub fn insert(&mut self, mapping: Mapping) -> Result {
+        self.room_for(1)?;
+        self.put(mapping);
+        Ok(())
+    }
+
+    /// As [`Inner::insert`], where there is room for it.
+    pub fn put(&mut self, mapping: Mapping) {
         self.grow(mapping.size() / PAGE_SIZE);
         let start = mapping.start;
         self.maps.insert(start, mapping);
         self.merge_around(start..start + 1);
-        Ok(())
     }
 
     /// Joins mappings in and next to the range that continue one another.
@@ -418,11 +444,9 @@ impl Inner {
         if mapping.start == addr {
             return Ok(());
         }
-        if self.maps.len() >= MAX_MAPPINGS {
-            return Err(Errno::ENOMEM);
-        }
         let (start, end) = (mapping.start, mapping.end);
         let upper = mapping.part(addr, end);
+        self.room_for(1)?;
         if let Some(lower) = self.maps.get_mut(&start) {
             lower.trim(start, addr);
         }

@@ -6,6 +6,7 @@ use crate::uio::UserRange;
 use alloc::vec::Vec;
 use bytemuck::{AnyBitPattern, NoUninit, Zeroable};
 use core::marker::PhantomData;
+use ochre_hal::admission::Room;
 use ochre_hal::{USER_END, uaccess};
 
 /// An address at which user space says there are one or more `T`.
@@ -78,7 +79,7 @@ impl<T: AnyBitPattern + NoUninit + Zeroable> UserPtr<T> {
             return Err(Errno::EINVAL);
         }
         let mut all = Vec::new();
-        all.try_reserve_exact(count)?;
+        all.room_exact(count)?;
         all.resize(count, T::zeroed());
         uaccess::copy_in(bytemuck::cast_slice_mut(&mut all), self.addr)?;
         Ok(all)
@@ -122,7 +123,7 @@ pub fn read_string(addr: usize, max: usize, too_long: Errno) -> Result<Vec<u8>> 
             return Err(too_long);
         }
         let from = out.len();
-        out.try_reserve(room)?;
+        out.room(room)?;
         out.resize(from + room, 0);
         let at = addr.checked_add(from).ok_or(Errno::EFAULT)?;
         let n = uaccess::copy_in_str(&mut out[from..], at)?;

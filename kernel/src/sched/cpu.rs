@@ -85,6 +85,14 @@ pub fn try_current() -> Option<Arc<Thread>> {
     this().current.lock().clone()
 }
 
+/// Whether the allocation that is about to be made is to fail. Under whatever lock, so if the
+/// current thread can't be told just now, it is not.
+#[must_use]
+pub fn refuses_memory() -> bool {
+    let current = this().current.try_lock();
+    current.is_some_and(|current| current.as_ref().is_some_and(|t| t.refuses_memory()))
+}
+
 /// Process, thread and name of what runs here, for a panic: takes no lock that may be held.
 #[must_use]
 pub fn describe_current() -> Option<(u32, u32, [u8; 16])> {

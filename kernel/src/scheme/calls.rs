@@ -20,7 +20,7 @@ use crate::syscall::table::{Answer, Args, SyscallCtx};
 use crate::task::credentials::Capabilities;
 use crate::task::limits::Resource;
 use alloc::sync::Arc;
-use alloc::vec;
+use alloc::vec::Vec;
 use ochre_abi::ioctl::{Command, MAX_COMMANDS};
 use ochre_abi::native::{
     DERIVE, DMA_ALLOC, DMA_CONTIGUOUS, DMA_FREE, DMA_SEGMENTS, Derive, DmaAlloc, FRAMEBUFFER_INFO,
@@ -28,6 +28,7 @@ use ochre_abi::native::{
     SCHEME_IOCTLS, SCHEME_MOUNT, SCHEME_TAKE_FD, SchemeParams, UEVENT,
 };
 use ochre_abi::scheme::SchemeFlags;
+use ochre_hal::admission::{self, Room};
 use ochre_hal::uaccess;
 
 /// A native call, or none if the number is not one of this room's.
@@ -57,7 +58,7 @@ fn open_file(ctx: &SyscallCtx<'_>, fd: usize) -> Result<Arc<OpenFile>> {
 
 /// Installs a new object as a descriptor, close-on-exec.
 fn install(ctx: &SyscallCtx<'_>, file: Arc<dyn File>) -> Result<usize> {
-    let open = OpenFile::unnamed(file, OpenFlags::READ_WRITE);
+    let open = OpenFile::unnamed(file, OpenFlags::READ_WRITE)?;
     install_open(ctx, open)
 }
 
@@ -126,7 +127,9 @@ fn scheme_ioctls(ctx: &SyscallCtx<'_>, fd: usize, table: usize, bytes: usize) ->
     if count > MAX_COMMANDS || !bytes.is_multiple_of(size_of::<Command>()) {
         return Err(Errno::EINVAL);
     }
-    let mut commands = vec![Command::new(0, &[]); count];
+    let mut commands = Vec::new();
+    commands.room_exact(count)?;
+    commands.resize(count, Command::new(0, &[]));
     uaccess::copy_in(bytemuck::cast_slice_mut(&mut commands), table)?;
     server.set_ioctls(commands)?;
     Ok(0)
@@ -200,7 +203,7 @@ fn uevent(ctx: &SyscallCtx<'_>, fd: usize, text: usize, len: usize) -> Result<us
     if len == 0 || len > UEVENT_MAX {
         return Err(Errno::EINVAL);
     }
-    let mut bytes = vec![0; len];
+    let mut bytes = admission::zeroes(len)?;
     uaccess::copy_in(&mut bytes, text)?;
     crate::scheme::uevent::broadcast(&bytes);
     Ok(0)

@@ -17,6 +17,7 @@ use alloc::vec::Vec;
 use core::any::Any;
 use ochre_abi::native::DmaSegment;
 use ochre_hal::addr::PAGE_SIZE;
+use ochre_hal::admission::Room;
 use ochre_hal::frame::{self, Frame};
 use ochre_hal::sync::SpinLock;
 
@@ -140,7 +141,7 @@ fn frames(pages: usize, contiguous: bool) -> Result<Vec<Frame>> {
         return Ok(frame::alloc_contiguous(pages, None)?);
     }
     let mut all = Vec::new();
-    all.try_reserve_exact(pages)?;
+    all.room_exact(pages)?;
     let mut run = 256;
     while all.len() < pages {
         let wanted = run.min(pages - all.len());

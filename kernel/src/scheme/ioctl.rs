@@ -9,7 +9,6 @@ use crate::scheme::life::Reply;
 use crate::scheme::ring::Ring;
 use crate::task::limits::Resource;
 use alloc::sync::Arc;
-use alloc::vec;
 use alloc::vec::Vec;
 use bytemuck::Zeroable;
 use ochre_abi::ioctl::{
@@ -17,6 +16,7 @@ use ochre_abi::ioctl::{
     MAX_COMMANDS, MAX_STRUCT, NONE, Number,
 };
 use ochre_abi::scheme::{Op, PAYLOAD, Request};
+use ochre_hal::admission;
 use ochre_hal::uaccess;
 
 /// An argument being moved.
@@ -101,7 +101,7 @@ pub fn perform(file: &SchemeFile, number: u32, argument: usize) -> Result<usize>
 impl Transfer {
     fn begin(command: Command, number: Number, address: usize) -> Result<Transfer> {
         let size = number.size().min(MAX_STRUCT);
-        let mut original = vec![0; size];
+        let mut original = admission::zeroes(size)?;
         if number.copies_in() {
             uaccess::copy_in(&mut original, address)?;
         }
@@ -214,7 +214,7 @@ impl Transfer {
     }
 
     fn copy_struct(&self, reply: &Reply) -> Result {
-        let mut bytes = vec![0; self.original.len()];
+        let mut bytes = admission::zeroes(self.original.len())?;
         reply
             .ring()
             .get(reply.slot(), size_of::<ArgHeader>(), &mut bytes)?;

@@ -11,13 +11,13 @@ use crate::scheme::file::SchemeFile;
 use crate::scheme::instance::Scheme;
 use crate::scheme::life::Reply;
 use alloc::sync::Arc;
-use alloc::vec;
 use alloc::vec::Vec;
 use bytemuck::Zeroable;
 use core::any::Any;
 use ochre_abi::scheme::{
     Attr, AttrMask, DirEntry as RawEntry, Op, PAYLOAD, Request, StatFs as RawStatFs,
 };
+use ochre_hal::admission;
 
 /// See the module's header.
 pub struct SchemeNode {
@@ -211,9 +211,7 @@ impl Inode for SchemeNode {
             if len == 0 {
                 return Ok(());
             }
-            let mut records = Vec::new();
-            records.try_reserve_exact(len)?;
-            records.resize(len, 0);
+            let mut records = admission::zeroes(len)?;
             reply.ring().get(reply.slot(), 0, &mut records)?;
             drop(reply);
             match emit_records(&records, emit)? {
@@ -228,7 +226,7 @@ impl Inode for SchemeNode {
         let len = usize::try_from(reply.result())
             .unwrap_or(usize::MAX)
             .min(4095);
-        let mut target = vec![0; len];
+        let mut target = admission::zeroes(len)?;
         reply.ring().get(reply.slot(), 0, &mut target)?;
         Ok(target)
     }

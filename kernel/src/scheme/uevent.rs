@@ -15,10 +15,10 @@ use crate::task::credentials::Capabilities;
 use crate::uio::Dest;
 use alloc::collections::VecDeque;
 use alloc::sync::{Arc, Weak};
-use alloc::vec;
 use alloc::vec::Vec;
 use core::any::Any;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use ochre_hal::admission;
 use ochre_hal::sync::SpinLock;
 
 /// `NETLINK_KOBJECT_UEVENT`.
@@ -216,7 +216,7 @@ impl Socket for UeventSocket {
         if length > EVENT_MAX {
             return Err(Errno::EMSGSIZE);
         }
-        let mut text = vec![0; length];
+        let mut text = admission::zeroes(length)?;
         message.data.take(&mut text)?;
         let pid = thread.process().pid;
         let port = self.claim(0)?;

@@ -18,6 +18,7 @@ use crate::syscall::table::SyscallCtx;
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
 use ochre_hal::USER_END;
+use ochre_hal::admission;
 
 /// What is asked for, whichever call asked.
 #[derive(Clone, Copy, Default)]
@@ -250,6 +251,7 @@ fn abandon(process: &Arc<Process>, is_thread: bool) {
 }
 
 fn new_process(ctx: &SyscallCtx<'_>, pid: Pid, request: &Request) -> Result<Arc<Process>> {
+    admission::ask()?;
     let has = |f: u32| request.flags & flag(f) != 0;
     let parent = ctx.process;
     let files = if has(raw::CLONE_FILES) {
@@ -343,7 +345,8 @@ fn is_ending(process: &Process) -> bool {
 
 fn give_pidfd(ctx: &SyscallCtx<'_>, process: &Arc<Process>, at: usize) -> Result {
     let limit = ctx.process.limit(Resource::Files);
-    let open = OpenFile::unnamed(Arc::new(PidFd::new(process.clone())), OpenFlags::READ_WRITE);
+    let pidfd = Arc::new(PidFd::new(process.clone()));
+    let open = OpenFile::unnamed(pidfd, OpenFlags::READ_WRITE)?;
     let files = ctx.process.files();
     let fd = files.insert(open, true, limit)?;
     if let Err(error) = UserPtr::<i32>::new(at).write(&fd) {

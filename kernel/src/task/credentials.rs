@@ -4,6 +4,7 @@
 //! snapshot is always consistent.
 
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use bitflags::bitflags;
 
 bitflags! {
@@ -88,7 +89,7 @@ impl Ids {
 pub struct Credentials {
     pub uid: Ids,
     pub gid: Ids,
-    pub groups: Arc<[u32]>,
+    pub groups: Arc<Vec<u32>>,
     pub permitted: Capabilities,
     pub effective: Capabilities,
     pub inheritable: Capabilities,
@@ -113,7 +114,7 @@ impl Credentials {
         Credentials {
             uid: Ids::all(0),
             gid: Ids::all(0),
-            groups: Arc::new([]),
+            groups: Arc::new(Vec::new()),
             permitted: Capabilities::all(),
             effective: Capabilities::all(),
             inheritable: Capabilities::empty(),

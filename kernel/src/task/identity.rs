@@ -152,7 +152,7 @@ pub fn set_groups(ctx: &SyscallCtx<'_>, count: usize, list: usize) -> Result<usi
     }
     let mut groups = UserPtr::<u32>::new(list).read_vec(count as u32 as usize, MAX_GROUPS)?;
     groups.sort_unstable();
-    new.groups = Arc::from(groups);
+    new.groups = Arc::new(groups);
     ctx.process.set_credentials(new);
     Ok(0)
 }

@@ -7,10 +7,12 @@ use super::signal::send::end_process;
 use super::thread::Thread;
 use super::{Pid, exit, tree};
 use crate::errno::Errno;
+use crate::sched::cpu;
 use crate::sched::wait::{Interrupt, wait_until};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
+use ochre_hal::frame;
 
 /// The adjustment of those that are never chosen.
 pub const SPARED: i32 = -1000;
@@ -57,9 +59,18 @@ pub fn score(process: &Process) -> i64 {
 }
 
 /// Makes room for a page that `thread` found no memory for: ends the process that weighs most, be it
-/// its own.
+/// its own. Where there is memory after all, as somebody gave it back or it was refused for the sake
+/// of a test, nobody has to go.
 pub fn give_way(thread: &Arc<Thread>) -> Outcome {
     let process = thread.process();
+    if frame::has_some_for_users() {
+        cpu::yield_now();
+        return if thread.is_interrupted(Interrupt::Kill) {
+            Outcome::Yourself
+        } else {
+            Outcome::Freed
+        };
+    }
     let outcome = make_room(process);
     if outcome == Outcome::Yourself {
         ochre_hal::log!("out of memory: process {} is ended", process.pid);

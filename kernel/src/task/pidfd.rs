@@ -81,7 +81,7 @@ pub fn open(ctx: &mut SyscallCtx<'_>, pid: usize, flags: u32) -> Result<usize> {
         }
     })?;
     let status = OpenFlags::from_bits_truncate(flags) | OpenFlags::READ_WRITE;
-    let open = OpenFile::unnamed(Arc::new(PidFd::new(process)), status);
+    let open = OpenFile::unnamed(Arc::new(PidFd::new(process)), status)?;
     let fd = ctx
         .process
         .files()

@@ -15,6 +15,7 @@ use crate::sched::wait::{Interrupt, Wake};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use ochre_hal::admission;
 use ochre_hal::context::Context;
 use ochre_hal::sync::SpinLock;
 use ochre_hal::user::UserContext;
@@ -83,6 +84,8 @@ pub struct Thread {
     /// A relative sleep that is to go on.
     restart: SpinLock<Option<Restart>>,
     pub trace: super::trace::Tracee,
+    /// Which of its next allocations is to fail (/proc/PID/fail-nth); 0: none.
+    pub fail_nth: AtomicU32,
     /// wait4's status, when it ends by itself (exit).
     pub exit_status: AtomicU32,
     /// It left the process's list of threads.
@@ -98,6 +101,7 @@ impl Thread {
         start: UserContext,
         blocked: SignalSet,
     ) -> Result<Arc<Thread>> {
+        admission::ask()?;
         let context = Context::new(super::run::entry, 0)?;
         let name = parent.map_or([0; NAME_LEN], |p| *p.name.lock());
         Ok(Arc::new(Thread {
@@ -129,6 +133,7 @@ impl Thread {
             seccomp: Seccomp::new(),
             restart: SpinLock::new(lock_order::CELL, None),
             trace: super::trace::Tracee::new(),
+            fail_nth: AtomicU32::new(0),
             exit_status: AtomicU32::new(0),
             exited: AtomicBool::new(false),
         }))
@@ -258,6 +263,15 @@ impl Thread {
 
     pub fn take_restart(&self) -> Option<Restart> {
         self.restart.lock().take()
+    }
+
+    /// Counts an allocation made for it; whether it is the one that is to fail.
+    #[must_use]
+    pub fn refuses_memory(&self) -> bool {
+        let left = self.fail_nth.load(Ordering::Relaxed);
+        self.fail_nth
+            .store(left.saturating_sub(1), Ordering::Relaxed);
+        left == 1
     }
 
     /// Whether a wait of the given kind has to end.

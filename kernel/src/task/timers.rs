@@ -20,6 +20,7 @@ use alloc::collections::BTreeMap;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, Ordering};
+use ochre_hal::admission::Room;
 use ochre_hal::sync::SpinLock;
 
 /// POSIX timers of one process, and timers by its CPU clocks.
@@ -425,7 +426,7 @@ pub fn enlist(timer: &Arc<SignalTimer>) -> Result {
     if list.len() >= MAX_TIMERS {
         return Err(Errno::EAGAIN);
     }
-    list.try_reserve(1)?;
+    list.room(1)?;
     list.push(Arc::downgrade(timer));
     Ok(())
 }

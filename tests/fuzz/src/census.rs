@@ -73,18 +73,13 @@ pub fn sweep_processes() -> Result<(), String> {
     }
 }
 
-/// Removes what a life can leave that outlasts it: mounts, names, System V IPC.
-pub fn sweep_objects(folder: &str) {
-    let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
-    let points = mounts.lines().filter_map(|line| line.split(' ').nth(1));
-    let mut points: Vec<&str> = points.filter(|point| point.starts_with(folder)).collect();
-    points.reverse();
-    for point in points {
-        if let Ok(point) = CString::new(point) {
-            sys!(SYS_umount2, point.as_ptr(), libc::MNT_DETACH);
-        }
-    }
-    let _ = fs::remove_dir_all(folder);
+/// Lets the kernel forget names that it remembers though nothing uses them.
+pub fn forget_names() {
+    let _ = fs::write("/proc/sys/vm/drop_caches", "2\n");
+}
+
+/// Removes all objects of System V IPC.
+pub fn remove_ipc() {
     for (table, call) in [
         ("shm", libc::SYS_shmctl),
         ("sem", libc::SYS_semctl),
@@ -102,6 +97,20 @@ pub fn sweep_objects(folder: &str) {
             }
         }
     }
-    // Names that are remembered though nothing uses them.
-    let _ = fs::write("/proc/sys/vm/drop_caches", "2\n");
+}
+
+/// Removes what a life can leave that outlasts it: mounts, names, System V IPC.
+pub fn sweep_objects(folder: &str) {
+    let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+    let points = mounts.lines().filter_map(|line| line.split(' ').nth(1));
+    let mut points: Vec<&str> = points.filter(|point| point.starts_with(folder)).collect();
+    points.reverse();
+    for point in points {
+        if let Ok(point) = CString::new(point) {
+            sys!(SYS_umount2, point.as_ptr(), libc::MNT_DETACH);
+        }
+    }
+    let _ = fs::remove_dir_all(folder);
+    remove_ipc();
+    forget_names();
 }

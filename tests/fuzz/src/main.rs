@@ -7,6 +7,9 @@
 //!
 //! `fuzz --bombs 1` throws each bomb instead; `fuzz --seed N --servers N` starts hostile servers.
 //!
+//! `fuzz --shortage N` has each allocation of a list of calls refused in turn, N times; the kernel
+//! needs the boot option `fail-nth`.
+//!
 //! It runs as root, in a guest that has nothing to lose.
 
 mod arena;
@@ -21,6 +24,7 @@ mod objects;
 mod random;
 mod record;
 mod servers;
+mod shortage;
 mod structures;
 mod supervisor;
 mod sys;
@@ -30,8 +34,7 @@ use std::process::ExitCode;
 use supervisor::Orders;
 use worker::Plan;
 
-const USAGE: &str =
-    "fuzz --seed N [--calls N] [--workers N] [--length N] [--life N | --servers N] | --bombs 1";
+const USAGE: &str = "fuzz --seed N [--calls N] [--workers N] [--length N] [--life N | --servers N] | --bombs 1 | --shortage N";
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
@@ -44,7 +47,8 @@ fn main() -> ExitCode {
         calls: 100_000,
         workers: 3,
     };
-    let (mut seeded, mut life, mut bombs, mut servers) = (false, None, false, None);
+    let (mut seeded, mut life, mut bombs) = (false, None, false);
+    let (mut servers, mut shortage) = (None, None);
     while let Some(name) = arguments.next() {
         let Some(value) = arguments.next().and_then(|value| value.parse::<u64>().ok()) else {
             eprintln!("{USAGE}");
@@ -57,6 +61,8 @@ fn main() -> ExitCode {
             "--length" => orders.plan.length = value,
             "--life" => life = Some(value),
             "--servers" => servers = Some(value),
+            "--shortage" => (shortage, seeded) = (Some(value), true),
+            "--past" => shortage::past(),
             "--bombs" => (bombs, seeded) = (value == 1, true),
             _ => seeded = false,
         }
@@ -72,6 +78,7 @@ fn main() -> ExitCode {
             supervisor::replay(orders.plan, life)
         }
         (None, Some(servers)) => servers::run(orders.plan.seed, servers),
+        (None, None) if shortage.is_some() => shortage::run(shortage.unwrap_or(0)),
         (None, None) if bombs => bombs::run(),
         (None, None) => supervisor::run(&orders),
     };

@@ -46,6 +46,34 @@ macro_rules! sys {
     }};
 }
 
+/// Clones a process or thread that does nothing but exit: it needs no stack. `flags` say what it
+/// shares, and `cleared` is what CLONE_CHILD_CLEARTID clears.
+pub fn clone_to_exit(flags: i32, cleared: usize) -> isize {
+    let result;
+    // SAFETY: the child touches no memory at all, nor the stack that it may share.
+    unsafe {
+        asm!(
+            "syscall",
+            "test rax, rax",
+            "jnz 2f",
+            "mov eax, 60",
+            "xor edi, edi",
+            "syscall",
+            "ud2",
+            "2:",
+            inout("rax") libc::SYS_clone as isize => result,
+            in("rdi") flags,
+            in("rsi") 0,
+            in("rdx") 0,
+            in("r10") cleared,
+            in("r8") 0,
+            out("rcx") _,
+            out("r11") _,
+        );
+    }
+    result
+}
+
 /// Returns from a signal whose frame is at `frame`.
 pub fn sigreturn(frame: usize) -> ! {
     // SAFETY: called by children that are there to die of it.

@@ -1,4 +1,4 @@
-//! User space tries to bring the kernel down, and fails: half-valid calls by fixed seeds, hostile servers, and bombs.
+//! User space tries to bring the kernel down, and fails: half-valid calls by fixed seeds, hostile servers, memory refused, and bombs.
 //! Each boots once; `docs/testing.md` says how to try for longer.
 
 use super::guest::exec;
@@ -14,6 +14,9 @@ const SEEDS: [(&str, &str, &str); 2] = [("1", "2", "40000"), ("2", "1", "20000")
 /// How many hostile servers are started.
 const SERVERS: &str = "16";
 
+/// How often each place is refused memory: more often than there may be objects left over.
+const ROUNDS: &str = "12";
+
 pub fn run(builder: &Builder, machines: Machines) -> Result<Tally> {
     builder.kernel()?;
     let packages = ["ochre-boot-command", "ochre-fuzz"].map(str::to_owned);
@@ -26,6 +29,13 @@ pub fn run(builder: &Builder, machines: Machines) -> Result<Tally> {
     }
     let words = ["fuzz", "--seed", "1", "--servers", SERVERS];
     tally.test("hostile servers", attempt(machines, "2", &words));
+    let words = ["fuzz", "--shortage", ROUNDS];
+    // Objects can be counted to one where nobody else keeps some.
+    let alone = Machines {
+        smp: None,
+        ..machines
+    };
+    tally.test("memory refused", attempt(alone, "1", &words));
     tally.test("bombs", attempt(machines, "2", &["fuzz", "--bombs", "1"]));
     Ok(tally)
 }
@@ -37,6 +47,9 @@ fn attempt(machines: Machines, processors: &str, words: &[&str]) -> Result<()> {
     let mut arguments = vec!["--image", "fuzz", "--timeout", LIMIT, "--smp", processors];
     if machines.uefi {
         arguments.push("--uefi");
+    }
+    if words.contains(&"--shortage") {
+        arguments.extend(["--append", "fail-nth"]);
     }
     arguments.push("--");
     arguments.extend(words);

@@ -127,11 +127,14 @@ pub(crate) enum PanicAction {
 static PANIC_ACTION: AtomicU8 = AtomicU8::new(PanicAction::Halt as u8);
 static DEBUG_EXIT: AtomicBool = AtomicBool::new(false);
 
-/// Reads the hal's own options: `panic=halt|reboot|exit`, `debug_exit`.
+/// Reads the hal's own options: `panic=halt|reboot|exit`, `debug_exit`, `fail-nth`.
 fn take_options() {
     let cmdline = cmdline();
     let debug_exit = option(cmdline, "debug_exit").is_some();
     DEBUG_EXIT.store(debug_exit, Ordering::Relaxed);
+    if option(cmdline, "fail-nth").is_some() {
+        crate::admission::allow_faults();
+    }
     let action = match option(cmdline, "panic") {
         Some("reboot") => PanicAction::Reboot,
         Some("exit") => PanicAction::Exit,

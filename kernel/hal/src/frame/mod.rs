@@ -9,17 +9,18 @@ mod buddy;
 pub mod meta;
 
 use crate::addr::{HUGE_SIZE, PAGE_SIZE, PhysAddr};
+use crate::admission::Room;
 use crate::cpu::MAX_CPUS;
 use crate::memory::{Regions, direct};
 use crate::percpu::PerCpu;
 use crate::sync::SpinLock;
-use crate::{mem, rank};
+use crate::{admission, mem, rank};
 use alloc::vec::Vec;
 use buddy::{Buddy, MAX_ORDER};
 use core::cell::UnsafeCell;
 use core::mem::ManuallyDrop;
 use core::num::NonZeroU64;
-use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use meta::{Meta, state};
 
 /// No memory is left.
@@ -46,6 +47,32 @@ pub struct FrameStats {
 static BUDDY: SpinLock<Buddy> = SpinLock::new(rank::FRAMES, Buddy::new());
 /// Frames that only the kernel's own structures may use.
 static RESERVE: AtomicUsize = AtomicUsize::new(0);
+
+/// Less than half of the reserve is left.
+static SHORT: AtomicBool = AtomicBool::new(false);
+
+/// Works on the free blocks, and notes whether they are few then.
+fn with_buddy<R>(work: impl FnOnce(&mut Buddy) -> R) -> R {
+    let mut buddy = BUDDY.lock();
+    let result = work(&mut buddy);
+    let short = buddy.free_frames() < RESERVE.load(Ordering::Relaxed) / 2;
+    SHORT.store(short, Ordering::Relaxed);
+    result
+}
+
+/// Whether so little is left that nothing new may be begun. What the CPUs keep for themselves
+/// counts as taken.
+#[inline]
+#[must_use]
+pub fn is_short() -> bool {
+    SHORT.load(Ordering::Relaxed)
+}
+
+/// Whether user pages can be had.
+#[must_use]
+pub fn has_some_for_users() -> bool {
+    BUDDY.lock().free_frames() >= RESERVE.load(Ordering::Relaxed)
+}
 
 const CACHE: usize = 64;
 
@@ -137,33 +164,38 @@ fn take(who: For) -> Result<usize, OutOfMemory> {
 
 #[cold]
 fn refill(cache: &Cache, who: For) -> Result<usize, OutOfMemory> {
-    let mut buddy = BUDDY.lock();
-    if who == For::User && buddy.free_frames() < RESERVE.load(Ordering::Relaxed) {
-        return Err(OutOfMemory);
-    }
-    while cache.len() < CACHE / 2 {
-        let Some(pfn) = buddy.alloc(0) else { break };
-        cache.push(pfn);
-    }
-    cache.pop().ok_or(OutOfMemory)
+    with_buddy(|buddy| {
+        if who == For::User && buddy.free_frames() < RESERVE.load(Ordering::Relaxed) {
+            return Err(OutOfMemory);
+        }
+        while cache.len() < CACHE / 2 {
+            let Some(pfn) = buddy.alloc(0) else { break };
+            cache.push(pfn);
+        }
+        cache.pop().ok_or(OutOfMemory)
+    })
 }
 
 #[inline]
 fn give_back(pfn: usize) {
     let cache = CACHES.this();
     if cache.len() == CACHE {
-        let mut buddy = BUDDY.lock();
-        while cache.len() > CACHE / 2
-            && let Some(pfn) = cache.pop()
-        {
-            buddy.free(pfn, 0);
-        }
+        with_buddy(|buddy| {
+            while cache.len() > CACHE / 2
+                && let Some(pfn) = cache.pop()
+            {
+                buddy.free(pfn, 0);
+            }
+        });
     }
     cache.push(pfn);
 }
 
 /// A zeroed frame for a page table or a kernel stack; its address.
 pub(crate) fn alloc_table() -> Result<u64, OutOfMemory> {
+    if admission::refused() {
+        return Err(OutOfMemory);
+    }
     let phys = (take(For::Kernel)? * PAGE_SIZE) as u64;
     // SAFETY: the frame was free and is now the caller's.
     unsafe { mem::zero(direct(phys), PAGE_SIZE) };
@@ -181,7 +213,7 @@ pub(crate) fn alloc_block(order: usize) -> Option<u64> {
     let pfn = if order == 0 {
         take(For::Kernel).ok()?
     } else if order <= MAX_ORDER {
-        BUDDY.lock().alloc(order)?
+        with_buddy(|buddy| buddy.alloc(order))?
     } else {
         return None;
     };
@@ -195,7 +227,7 @@ pub(crate) unsafe fn free_block(phys: u64, order: usize) {
     if order == 0 {
         give_back(pfn);
     } else {
-        BUDDY.lock().free(pfn, order);
+        with_buddy(|buddy| buddy.free(pfn, order));
     }
 }
 
@@ -222,6 +254,9 @@ impl Frame {
     /// A 4 KiB frame with whatever it held before: the caller overwrites all of it before user
     /// space can see it.
     pub fn alloc() -> Result<Frame, OutOfMemory> {
+        if admission::refused() {
+            return Err(OutOfMemory);
+        }
         take(For::User).map(Frame::new_small)
     }
 
@@ -234,13 +269,15 @@ impl Frame {
 
     /// A 2 MiB frame. Callers fall back to small ones.
     pub fn alloc_huge_zeroed() -> Result<Frame, OutOfMemory> {
-        let pfn = {
-            let mut buddy = BUDDY.lock();
+        if admission::refused() {
+            return Err(OutOfMemory);
+        }
+        let pfn = with_buddy(|buddy| {
             if buddy.free_frames() < RESERVE.load(Ordering::Relaxed) + HUGE_PARTS {
                 return Err(OutOfMemory);
             }
-            buddy.alloc(HUGE_ORDER).ok_or(OutOfMemory)?
-        };
+            buddy.alloc(HUGE_ORDER).ok_or(OutOfMemory)
+        })?;
         for part in pfn + 1..pfn + HUGE_PARTS {
             meta::of(part).state.store(state::PART, Ordering::Relaxed);
         }
@@ -413,7 +450,7 @@ impl Frame {
                 for part in head..head + HUGE_PARTS {
                     meta::of(part).state.store(state::PLAIN, Ordering::Relaxed);
                 }
-                BUDDY.lock().free(head, HUGE_ORDER);
+                with_buddy(|buddy| buddy.free(head, HUGE_ORDER));
             }
             _ => give_back(pfn),
         }
@@ -433,9 +470,8 @@ pub fn alloc_contiguous(pages: usize, below: Option<PhysAddr>) -> Result<Vec<Fra
         return Err(OutOfMemory);
     }
     let mut frames = Vec::new();
-    frames.try_reserve_exact(pages).map_err(|_| OutOfMemory)?;
-    let first = {
-        let mut buddy = BUDDY.lock();
+    frames.room_exact(pages)?;
+    let first = with_buddy(|buddy| {
         if buddy.free_frames() < RESERVE.load(Ordering::Relaxed) + (1 << order) {
             return Err(OutOfMemory);
         }
@@ -444,8 +480,8 @@ pub fn alloc_contiguous(pages: usize, below: Option<PhysAddr>) -> Result<Vec<Fra
         for surplus in first + pages..first + (1 << order) {
             buddy.free(surplus, 0);
         }
-        first
-    };
+        Ok(first)
+    })?;
     for pfn in first..first + pages {
         let frame = Frame::new_small(pfn);
         frame.zero(0, PAGE_SIZE);

@@ -15,6 +15,7 @@ pub(crate) use tlb::Root;
 pub use tlb::deactivate;
 
 use crate::addr::{HUGE_SIZE, PAGE_SIZE, PhysAddr, USER_END};
+use crate::admission::Room;
 use crate::frame::{self, Frame, OutOfMemory};
 use crate::memory;
 use alloc::boxed::Box;
@@ -160,6 +161,10 @@ impl PageTable {
         } else {
             self.tables.put_spare(frame::alloc_table()?);
         }
+        if let Err(error) = self.tables.make_huge_slot(va) {
+            self.tables.drop_spares(1);
+            return Err(error);
+        }
         self.tables.make_huge_slot(va)
     }
 
@@ -254,8 +259,14 @@ impl PageTable {
         check(&range);
         self.tables.split_ends(&range);
         let mut gather = Gather::new(&self.root);
-        self.tables
-            .visit(range, |va, slot| gather.add(va, slot.swap(Pte::EMPTY)));
+        let mut huge = 0;
+        self.tables.visit(range, |va, slot| {
+            let pte = slot.swap(Pte::EMPTY);
+            huge += usize::from(pte.is_huge());
+            gather.add(va, pte);
+        });
+        drop(gather);
+        self.tables.drop_spares(huge);
     }
 
     /// Takes out the range's pages of RAM whose frames `choose` picks.
@@ -267,11 +278,16 @@ impl PageTable {
         check(&range);
         self.tables.split_ends(&range);
         let mut gather = Gather::new(&self.root);
+        let mut huge = 0;
         self.tables.visit(range, |va, slot| {
             if borrowed(slot.load()).is_some_and(|frame| choose(va, &frame)) {
-                gather.add(va, slot.swap(Pte::EMPTY));
+                let pte = slot.swap(Pte::EMPTY);
+                huge += usize::from(pte.is_huge());
+                gather.add(va, pte);
             }
         });
+        drop(gather);
+        self.tables.drop_spares(huge);
     }
 
     /// Takes everything out. All CPUs leave the space first, so that no TLB needs to be told of
@@ -345,7 +361,7 @@ impl PageTable {
         let mut pages = alloc::vec::Vec::new();
         let mut failed = false;
         self.tables.visit(range.clone(), |va, slot| {
-            failed |= pages.try_reserve(1).is_err();
+            failed |= pages.room(1).is_err();
             if !failed {
                 pages.push((va, slot.load().is_huge()));
             }
@@ -366,6 +382,7 @@ impl PageTable {
                 if let Some(table) = self.tables.take_empty_table(target) {
                     self.root.flush(target..target + HUGE_SIZE);
                     self.tables.put_spare(table);
+                    self.tables.drop_spares(1);
                 }
                 self.tables.make_huge_slot(target)?;
             } else {

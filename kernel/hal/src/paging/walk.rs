@@ -215,6 +215,15 @@ impl Tables {
         self.spares = table;
     }
 
+    /// Frees `count` tables that were put aside for huge pages which are gone.
+    pub fn drop_spares(&mut self, count: usize) {
+        for _ in 0..count {
+            let spare = self.take_spare();
+            // SAFETY: a spare is in no tree.
+            unsafe { frame::free_table(spare) };
+        }
+    }
+
     fn take_spare(&mut self) -> u64 {
         let table = self.spares;
         assert_ne!(table, 0, "each huge page has put a table aside");

@@ -28,6 +28,7 @@ use alloc::sync::Arc;
 use bytemuck::{Pod, Zeroable};
 use core::sync::atomic::{AtomicUsize, Ordering};
 use ochre_hal::PAGE_SIZE;
+use ochre_hal::admission::Room;
 use ochre_hal::paging::Perms;
 use ochre_hal::sync::SpinLock;
 
@@ -111,7 +112,7 @@ impl Context {
             events: SpinLock::new(lock_order::CELL, VecDeque::new()),
             queue: WaitQueue::new(),
         };
-        context.events.get_mut().try_reserve_exact(room)?;
+        context.events.get_mut().room_exact(room)?;
         Ok(Arc::new(context))
     }
 

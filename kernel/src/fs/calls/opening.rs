@@ -130,6 +130,6 @@ fn memfd_create(ctx: &SyscallCtx<'_>, name: usize, flags: u32) -> Result<usize> 
     let open = OpenFile::unnamed(
         Arc::new(file),
         OpenFlags::READ_WRITE | OpenFlags::LARGE_FILE,
-    );
+    )?;
     install(ctx, open, flags & raw::MFD_CLOEXEC != 0)
 }

@@ -12,6 +12,7 @@ use crate::mm::uptr::UserPtr;
 use crate::syscall::table::{Answer, Args, SyscallCtx};
 use crate::uio::{Dest, Source};
 use alloc::vec::Vec;
+use ochre_hal::admission;
 
 const BUFFER: usize = 64 << 10;
 const TRANSFER_MAX: usize = 0x7fff_f000;
@@ -88,11 +89,7 @@ impl Side<'_> {
 }
 
 fn buffer(count: usize) -> Result<Vec<u8>> {
-    let mut buffer = Vec::new();
-    let len = count.min(BUFFER);
-    buffer.try_reserve_exact(len)?;
-    buffer.resize(len, 0);
-    Ok(buffer)
+    Ok(admission::zeroes(count.min(BUFFER))?)
 }
 
 /// Moves up to `count` bytes; stops at the end of the input, or when a further round would sleep

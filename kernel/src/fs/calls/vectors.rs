@@ -5,6 +5,7 @@ use crate::mm::uptr::{UserPtr, user_range};
 use crate::uio::{Dest, Source, UserRange};
 use alloc::vec::Vec;
 use bytemuck::{Pod, Zeroable};
+use ochre_hal::admission::Room;
 
 /// Linux moves at most this much in one call.
 const RW_MAX: usize = 0x7fff_f000;
@@ -44,7 +45,7 @@ pub fn vector_of(addr: usize, count: usize) -> Result<Vec<UserRange>> {
     }
     let vectors = UserPtr::<IoVec>::new(addr).read_vec(count, VECTORS_MAX)?;
     let mut ranges = Vec::new();
-    ranges.try_reserve_exact(count)?;
+    ranges.room_exact(count)?;
     let mut total = 0usize;
     for IoVec { base, len } in vectors {
         if isize::try_from(len).is_err() {

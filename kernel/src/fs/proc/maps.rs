@@ -10,6 +10,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write;
 use ochre_hal::PAGE_SIZE;
+use ochre_hal::admission::Room;
 use ochre_hal::paging::Perms;
 
 struct Row {
@@ -48,7 +49,7 @@ fn rows(process: &Process) -> Result<Vec<Row>> {
     let space = process.space().ok_or(Errno::ESRCH)?;
     let mut rows = Vec::new();
     let inner = space.lock();
-    rows.try_reserve(inner.maps.len())?;
+    rows.room(inner.maps.len())?;
     for mapping in inner.maps.values() {
         let offset = match &mapping.backing {
             Backing::Anonymous => 0,

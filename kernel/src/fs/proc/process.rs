@@ -16,6 +16,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::any::Any;
 use core::sync::atomic::Ordering;
+use ochre_hal::admission;
 
 /// The inode number of item `index` of a process.
 pub fn ino(pid: u32, index: u64) -> u64 {
@@ -57,13 +58,17 @@ impl Subject {
         (credentials.uid.effective, credentials.gid.effective)
     }
 
+    /// The thread, or the first of the process.
+    fn one_thread(&self) -> Result<Arc<Thread>> {
+        let first = || self.process.threads().first().cloned();
+        self.thread.clone().or_else(first).ok_or(Errno::ESRCH)
+    }
+
     /// Bytes of the process's own memory.
     fn memory(&self, (start, end): (usize, usize)) -> Result<Vec<u8>> {
         let space = self.process.space().ok_or(Errno::ESRCH)?;
-        let mut bytes = Vec::new();
         let len = end.saturating_sub(start).min(1 << 20);
-        bytes.try_reserve_exact(len)?;
-        bytes.resize(len, 0);
+        let mut bytes = admission::zeroes(len)?;
         let read = crate::mm::remote::read(&space, start, &mut bytes)?;
         bytes.truncate(read);
         Ok(bytes)
@@ -109,6 +114,7 @@ const COMMON: &[(&str, Item)] = &[
         "exe",
         Item::Place(|s| s.process.program().path.ok_or(Errno::ENOENT)),
     ),
+    ("fail-nth", Item::Writable(fail_nth, set_fail_nth)),
     ("fd", Item::Fds(Shows::Links)),
     ("fdinfo", Item::Fds(Shows::Infos)),
     (
@@ -180,12 +186,23 @@ fn comm(subject: &Subject) -> Result<Vec<u8>> {
 }
 
 fn set_comm(subject: &Subject, bytes: &[u8]) -> Result {
-    let thread = subject
-        .thread
-        .clone()
-        .or_else(|| subject.process.threads().first().cloned());
     let name = bytes.strip_suffix(b"\n").unwrap_or(bytes);
-    thread.ok_or(Errno::ESRCH)?.set_name(name);
+    subject.one_thread()?.set_name(name);
+    Ok(())
+}
+
+fn fail_nth(subject: &Subject) -> Result<Vec<u8>> {
+    let left = subject.one_thread()?.fail_nth.load(Ordering::Relaxed);
+    Ok(format!("{left}\n").into_bytes())
+}
+
+fn set_fail_nth(subject: &Subject, bytes: &[u8]) -> Result {
+    let text = core::str::from_utf8(bytes).map_err(|_| Errno::EINVAL)?;
+    let count = text.trim_end().parse().map_err(|_| Errno::EINVAL)?;
+    subject
+        .one_thread()?
+        .fail_nth
+        .store(count, Ordering::Relaxed);
     Ok(())
 }
 
@@ -248,9 +265,10 @@ pub fn of_directory(node: &Node) -> Option<Arc<Process>> {
 }
 
 impl Folder {
-    /// Threads have no threads.
-    fn has(&self, item: Item) -> bool {
-        self.subject.thread.is_none() || !matches!(item, Item::Tasks)
+    /// Threads have no threads, and only a kernel that was told so fails on purpose.
+    fn has(&self, (name, item): (&str, Item)) -> bool {
+        (self.subject.thread.is_none() || !matches!(item, Item::Tasks))
+            && (name != "fail-nth" || admission::has_faults())
     }
 
     fn make(&self, at: usize) -> Arc<Node> {
@@ -339,7 +357,7 @@ impl Inode for Folder {
             .iter()
             .position(|(known, _)| known.as_bytes() == name);
         match found {
-            Some(at) if self.has(self.items[at].1) => Ok(self.make(at)),
+            Some(at) if self.has(self.items[at]) => Ok(self.make(at)),
             _ => Err(Errno::ENOENT),
         }
     }
@@ -353,7 +371,7 @@ impl Inode for Folder {
                 name: name.as_bytes(),
                 next: at as u64 + 4,
             };
-            if self.has(*item) && !emit(entry) {
+            if self.has((name, *item)) && !emit(entry) {
                 break;
             }
         }

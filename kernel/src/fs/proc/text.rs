@@ -10,6 +10,7 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::any::Any;
+use ochre_hal::admission;
 
 pub type Make = dyn Fn() -> Result<Vec<u8>> + Send + Sync;
 pub type Take = dyn Fn(&[u8]) -> Result + Send + Sync;
@@ -109,9 +110,7 @@ impl File for TextFile {
         if len > WRITE_MAX {
             return Err(Errno::EINVAL);
         }
-        let mut bytes = Vec::new();
-        bytes.try_reserve_exact(len)?;
-        bytes.resize(len, 0);
+        let mut bytes = admission::zeroes(len)?;
         src.take(&mut bytes)?;
         take(&bytes)?;
         Ok(len)

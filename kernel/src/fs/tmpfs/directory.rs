@@ -6,6 +6,7 @@ use crate::fs::node::Node;
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
+use ochre_hal::admission;
 
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
@@ -45,6 +46,13 @@ impl Entries {
         if self.get(name).is_some() {
             return Err(Errno::EEXIST);
         }
+        admission::ask()?;
+        self.put(name, node);
+        Ok(())
+    }
+
+    /// As [`Entries::insert`], where all that could hinder it was looked at.
+    pub fn put(&mut self, name: &[u8], node: Arc<Node>) {
         self.map.insert(
             Key {
                 position: hash::position(name),
@@ -52,7 +60,6 @@ impl Entries {
             },
             node,
         );
-        Ok(())
     }
 
     /// Takes `name` away if it means `node`. The caller drops the node outside of its lock.

@@ -21,6 +21,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::any::Any;
 use core::sync::atomic::{AtomicBool, Ordering};
+use ochre_hal::admission;
 use ochre_hal::sync::{SpinGuard, SpinLock};
 
 struct Meta {
@@ -56,6 +57,7 @@ pub struct TmpInode {
 
 impl TmpInode {
     pub(super) fn new(fs: Arc<Tmpfs>, new: &NewNode<'_>) -> Result<TmpInode> {
+        admission::ask()?;
         fs.inodes.charge(1)?;
         let now = Timestamp::now();
         let body = match new.what {
@@ -357,6 +359,8 @@ impl Inode for TmpInode {
         if !Arc::ptr_eq(&to.fs, &self.fs) {
             return Err(Errno::EXDEV);
         }
+        // Nothing may fail once the first name is gone.
+        admission::ask()?;
         let same = core::ptr::eq(to, self);
         let mut dropped = [None, None];
         {
@@ -406,7 +410,7 @@ impl Inode for TmpInode {
                 there
                     .as_deref_mut()
                     .unwrap_or(&mut here)
-                    .insert(to_name, moved)?;
+                    .put(to_name, moved);
             }
         }
         let is_dir = |node: &Arc<Node>| i32::from(node.is_dir());

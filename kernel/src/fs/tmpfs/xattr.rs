@@ -4,6 +4,7 @@ use crate::errno::{Errno, Result};
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
+use ochre_hal::admission;
 
 /// All names and values of one inode together.
 const TOTAL_MAX: usize = 128 << 10;
@@ -46,7 +47,8 @@ impl Xattrs {
         if total > TOTAL_MAX {
             return Err(Errno::ENOSPC);
         }
-        self.map.insert(Box::from(name), Box::from(value));
+        let value = admission::copy(value)?.into_boxed_slice();
+        self.map.insert(Box::from(name), value);
         self.total = total;
         Ok(())
     }

@@ -8,6 +8,7 @@ use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytemuck::{Pod, Zeroable};
+use ochre_hal::admission;
 use ochre_hal::sync::SpinLock;
 
 pub const IPC_PRIVATE: i32 = 0;
@@ -188,6 +189,7 @@ impl<T> Table<T> {
         if key != IPC_PRIVATE && inner.keys.contains_key(&key) {
             return Ok(None);
         }
+        admission::ask()?;
         // On from the last one, so that a number is not soon used again.
         let limit = self.limit as u32;
         let start = inner.last;

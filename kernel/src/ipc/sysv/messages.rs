@@ -17,6 +17,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytemuck::{Pod, Zeroable};
 use core::sync::atomic::{AtomicUsize, Ordering};
+use ochre_hal::admission::{self, Room};
 use ochre_hal::sync::SpinLock;
 
 const MSG_NOERROR: u32 = 0o10000;
@@ -82,10 +83,7 @@ impl Message {
     }
 
     fn copy(&self) -> Result<Message> {
-        let mut text = Vec::new();
-        text.try_reserve_exact(self.text.len())?;
-        text.extend_from_slice(&self.text);
-        Message::new(self.kind, text)
+        Message::new(self.kind, admission::copy(&self.text)?)
     }
 }
 
@@ -163,7 +161,7 @@ pub fn send(ctx: &SyscallCtx<'_>, id: i32, addr: usize, size: usize, flags: u32)
         if state.bytes + size > state.limit || state.messages.len() >= state.limit {
             return None;
         }
-        if let Err(error) = state.messages.try_reserve(1) {
+        if let Err(error) = state.messages.room(1) {
             return Some(Err(error.into()));
         }
         state.messages.extend(message.take());

@@ -19,6 +19,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytemuck::{Pod, Zeroable};
 use core::sync::atomic::{AtomicUsize, Ordering};
+use ochre_hal::admission::Room;
 use ochre_hal::sync::{Once, SpinLock};
 
 const GETPID: u32 = 11;
@@ -236,7 +237,7 @@ pub fn get(ctx: &SyscallCtx<'_>, key: i32, count: i32, flags: u32) -> Result<usi
             return Err(Errno::EINVAL);
         }
         let mut semaphores = Vec::new();
-        semaphores.try_reserve_exact(count)?;
+        semaphores.room_exact(count)?;
         semaphores.resize(count, Semaphore::default());
         if TOTAL.fetch_add(count, Ordering::Relaxed) + count > TOTAL_MAX {
             TOTAL.fetch_sub(count, Ordering::Relaxed);
@@ -307,7 +308,7 @@ pub fn operate(
         }
         if operations.iter().any(Operation::undoes) && !state.undo.contains_key(&process) {
             let mut undo = Vec::new();
-            undo.try_reserve_exact(set.count)?;
+            undo.room_exact(set.count)?;
             undo.resize(set.count, 0);
             state.undo.insert(process, undo);
             ctx.process.undoes_semaphores.store(true, Ordering::Relaxed);
@@ -331,7 +332,7 @@ pub fn operate(
                     outcome: Once::new(),
                     queue: WaitQueue::new(),
                 });
-                state.waiting.try_reserve(1)?;
+                state.waiting.room(1)?;
                 state.waiting.push_back(waiter.clone());
                 waiter
             }
@@ -530,7 +531,7 @@ fn all_values(ctx: &SyscallCtx<'_>, id: i32, change: bool, arg: usize) -> Result
     owner.check(&ctx.process.credentials(), wish)?;
     let mut values: Vec<u16> = Vec::new();
     if !change {
-        values.try_reserve_exact(set.count)?;
+        values.room_exact(set.count)?;
         let state = set.state.lock();
         values.extend(state.semaphores.iter().map(|s| s.value as u16));
         drop(state);

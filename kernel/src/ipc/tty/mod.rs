@@ -26,6 +26,7 @@ use crate::uio::{Dest, Source};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use line::{Effects, INPUT_MAX, Line};
+use ochre_hal::admission;
 use ochre_hal::sync::SpinLock;
 use termios::{Termios, WindowSize};
 
@@ -309,9 +310,7 @@ impl Tty {
             if !self.wait_readable(want, generation, nonblock)? || self.is_dead(generation) {
                 return Ok(0);
             }
-            let mut bytes = Vec::new();
-            bytes.try_reserve_exact(want)?;
-            bytes.resize(want, 0);
+            let mut bytes = admission::zeroes(want)?;
             let (read, served) = {
                 let mut state = self.state.lock();
                 let served = state.line.is_readable(1);

@@ -11,6 +11,7 @@ use crate::fs::path::Resolve;
 use crate::sched;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
+use ochre_hal::admission::Room;
 
 /// SOMAXCONN.
 const BACKLOG_MAX: usize = 4096;
@@ -174,7 +175,7 @@ impl UnixSocket {
                     return Err(Errno::ECONNREFUSED);
                 }
                 if pending.len() <= *backlog {
-                    pending.try_reserve(1)?;
+                    pending.room(1)?;
                     // The server's half is complete before anybody can accept it; ours follows,
                     // and data sent meanwhile waits in our inbox.
                     Some((name, credentials))

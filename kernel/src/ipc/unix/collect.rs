@@ -14,6 +14,7 @@ use alloc::collections::BTreeMap;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use ochre_hal::admission::Room;
 use ochre_hal::sync::SpinLock;
 
 /// A socket that is in flight, and how often.
@@ -150,7 +151,7 @@ fn find() -> Option<Vec<Arc<OpenFile>>> {
 fn candidates() -> Option<Vec<(Arc<OpenFile>, usize)>> {
     let flights = FLIGHTS.lock();
     let mut found = Vec::new();
-    found.try_reserve_exact(flights.len()).ok()?;
+    found.room_exact(flights.len()).ok()?;
     for flight in flights.values() {
         if flight.open.strong_count() == flight.count
             && let Some(open) = flight.open.upgrade()

@@ -10,6 +10,7 @@ use crate::task::limits::Resource;
 use crate::uio::Dest;
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
+use ochre_hal::admission::Room;
 
 /// Who an unknown sender is: the overflow user.
 const NOBODY: PeerCredentials = PeerCredentials {
@@ -174,7 +175,7 @@ impl UnixSocket {
                 if queue.records.len() >= PACKETS_MAX {
                     return Ok(false);
                 }
-                queue.records.try_reserve(1)?;
+                queue.records.room(1)?;
                 let ring = queue.ring(capacity)?;
                 if ring.free() < len {
                     return Ok(false);

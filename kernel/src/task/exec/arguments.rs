@@ -4,6 +4,7 @@ use crate::errno::{Errno, Result};
 use crate::mm::uptr::{self, UserPtr};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use ochre_hal::admission::Room;
 
 /// One string with its NUL (MAX_ARG_STRLEN).
 const MAX_STRING: usize = 128 << 10;
@@ -28,7 +29,7 @@ pub fn read_strings(addr: usize, budget: &mut usize) -> Result<Strings> {
         let string = uptr::read_string(at, MAX_STRING - 1, Errno::E2BIG)?;
         let cost = string.len() + 1 + size_of::<usize>();
         *budget = budget.checked_sub(cost).ok_or(Errno::E2BIG)?;
-        all.try_reserve(1)?;
+        all.room(1)?;
         all.push_back(string);
     }
     Err(Errno::E2BIG)

@@ -5,6 +5,7 @@ use crate::mm::object::MemoryObject;
 use crate::uio::Dest;
 use alloc::vec::Vec;
 use bytemuck::{Pod, Zeroable};
+use ochre_hal::admission::{self, Room};
 use ochre_hal::{PAGE_SIZE, USER_END};
 
 #[repr(C)]
@@ -105,7 +106,7 @@ impl Elf {
             return Err(Errno::ENOEXEC);
         }
         let mut headers = Vec::new();
-        headers.try_reserve_exact(header.phnum as usize)?;
+        headers.room_exact(header.phnum as usize)?;
         headers.resize(header.phnum as usize, ProgramHeader::zeroed());
         read_exact(object, header.phoff, bytemuck::cast_slice_mut(&mut headers))?;
 
@@ -193,7 +194,7 @@ fn read_interpreter(object: &MemoryObject, ph: &ProgramHeader) -> Result<Vec<u8>
     if !(2..=4096).contains(&ph.filesz) {
         return Err(Errno::ENOEXEC);
     }
-    let mut name = alloc::vec![0; ph.filesz as usize];
+    let mut name = admission::zeroes(ph.filesz as usize)?;
     read_exact(object, ph.offset, &mut name)?;
     if name.pop() != Some(0) {
         return Err(Errno::ENOEXEC);

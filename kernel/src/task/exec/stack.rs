@@ -7,6 +7,7 @@ use crate::errno::{Errno, Result};
 use crate::linux::auxvec as aux;
 use crate::task::credentials::Credentials;
 use alloc::vec::Vec;
+use ochre_hal::admission::Room;
 use ochre_hal::{PAGE_SIZE, cpu, uaccess, user};
 
 /// The bytes at the stack's top.
@@ -27,7 +28,7 @@ impl Strings {
     fn lay(&mut self, bytes: &[u8], terminate: bool) -> Result<usize> {
         let len = bytes.len() + usize::from(terminate);
         let mut piece = Vec::new();
-        piece.try_reserve_exact(len)?;
+        piece.room_exact(len)?;
         piece.extend_from_slice(bytes);
         if terminate {
             piece.push(0);
@@ -47,7 +48,7 @@ pub fn build(loaded: &Loaded, request: &Request, credentials: &Credentials) -> R
     let name = strings.lay(&request.name, true)?;
     let mut lay_all = |list: &super::Strings| -> Result<(Vec<usize>, usize, usize)> {
         let mut addrs = Vec::new();
-        addrs.try_reserve_exact(list.len())?;
+        addrs.room_exact(list.len())?;
         let end = strings.top - strings.used;
         // Laid last to first, so that they lie in order.
         for string in list.iter().rev() {
@@ -96,7 +97,7 @@ pub fn build(loaded: &Loaded, request: &Request, credentials: &Credentials) -> R
         (aux::AT_NULL, 0),
     ];
     let mut words = Vec::new();
-    words.try_reserve_exact(args.len() + env.len() + auxv.len() * 2 + 3)?;
+    words.room_exact(args.len() + env.len() + auxv.len() * 2 + 3)?;
     words.push(args.len());
     words.extend_from_slice(&args);
     words.push(0);
@@ -114,7 +115,7 @@ pub fn build(loaded: &Loaded, request: &Request, credentials: &Credentials) -> R
     let pointer = (low - words.len() * size_of::<usize>()) & !15;
     let mut bytes = Vec::new();
     let total = loaded.stack_top.checked_sub(pointer).ok_or(Errno::E2BIG)?;
-    bytes.try_reserve_exact(total)?;
+    bytes.room_exact(total)?;
     bytes.extend_from_slice(bytemuck::cast_slice(&words));
     bytes.resize(low - pointer, 0);
     for piece in strings.pieces.iter().rev() {

@@ -8,6 +8,7 @@ use crate::errno::{Errno, Result};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use bytemuck::{Pod, Zeroable};
+use ochre_hal::admission::Room;
 
 /// Instructions of one program.
 pub const MAX_LEN: usize = 4096;
@@ -203,7 +204,7 @@ impl Program {
             return Err(Errno::EINVAL);
         }
         let mut program = Vec::new();
-        program.try_reserve_exact(raw.len())?;
+        program.room_exact(raw.len())?;
         for (at, &instruction) in raw.iter().enumerate() {
             program.push(decode(instruction, raw.len() - at - 1)?);
         }
@@ -284,7 +285,7 @@ fn compute(kind: Arithmetic, a: u32, b: u32) -> Option<u32> {
 /// On each way to a load, the word was stored before: one bit a word, joined where ways meet.
 fn check_words(program: &[Instruction]) -> Result {
     let mut ways = Vec::new();
-    ways.try_reserve_exact(program.len())?;
+    ways.room_exact(program.len())?;
     ways.resize(program.len(), u16::MAX);
     let mut stored = 0_u16;
     for (at, instruction) in program.iter().enumerate() {

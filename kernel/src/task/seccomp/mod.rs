@@ -19,6 +19,7 @@ use crate::lock_order;
 use alloc::sync::Arc;
 use bpf::{Data, Program};
 use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use ochre_hal::admission;
 use ochre_hal::sync::SpinLock;
 use ochre_hal::user::UserContext;
 
@@ -71,6 +72,7 @@ impl Filter {
         if path > MAX_PATH {
             return Err(Errno::ENOMEM);
         }
+        admission::ask()?;
         let count = older.as_ref().map_or(0, |older| older.count) + 1;
         Ok(Arc::new(Filter {
             program,

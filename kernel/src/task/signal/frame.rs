@@ -13,6 +13,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytemuck::{Pod, Zeroable};
 use ochre_hal::USER_END;
+use ochre_hal::admission::{self, Room};
 use ochre_hal::uaccess;
 use ochre_hal::user::{UserContext, fpu_size, xfeatures};
 
@@ -144,7 +145,7 @@ pub fn push(
     }
 
     let mut fpu: Vec<u8> = Vec::new();
-    fpu.try_reserve_exact(fpu_len + magic)?;
+    fpu.room_exact(fpu_len + magic)?;
     fpu.extend_from_slice(user.fpu_bytes());
     if has_xsave {
         let mut put = |at: usize, bytes: &[u8]| {
@@ -275,9 +276,7 @@ pub fn pop(thread: &Arc<Thread>, user: &mut UserContext) -> Result {
 /// Takes the FPU image back. Without valid software bytes it is a plain FXSAVE area.
 fn restore_fpu(user: &mut UserContext, at: usize) -> Result {
     let len = fpu_size();
-    let mut bytes: Vec<u8> = Vec::new();
-    bytes.try_reserve_exact(len)?;
-    bytes.resize(len, 0);
+    let mut bytes = admission::zeroes(len)?;
     uaccess::copy_in(&mut bytes[..512], at)?;
     let word = |at: usize| {
         let mut w = [0; 4];

@@ -4,6 +4,7 @@
 use super::info::Payload;
 use super::{SIGRTMIN, SigInfo, Signal, SignalSet};
 use alloc::collections::VecDeque;
+use ochre_hal::admission::Room;
 
 /// Queued instances of one process, beyond which a real-time signal is refused (EAGAIN).
 pub const MAX_QUEUED: usize = 4096;
@@ -40,7 +41,7 @@ impl Pending {
         } else if signal < SIGRTMIN && self.set.has(signal) {
             return Ok(());
         }
-        if self.queue.len() >= MAX_QUEUED || self.queue.try_reserve(1).is_err() {
+        if self.queue.len() >= MAX_QUEUED || self.queue.room(1).is_err() {
             // A standard signal is still marked; only what came with it is lost.
             if signal < SIGRTMIN {
                 self.set = self.set.with(signal);

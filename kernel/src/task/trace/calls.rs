@@ -21,6 +21,7 @@ use crate::uio::{Dest, Source};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use ochre_hal::PAGE_SIZE;
+use ochre_hal::admission::Room;
 
 /// The sets of registers of PTRACE_GETREGSET.
 const NT_PRSTATUS: usize = 1;
@@ -268,7 +269,7 @@ fn set_of(stop: &Stop, kind: usize) -> Result<Vec<u8>> {
         _ => return Err(Errno::EINVAL),
     };
     let mut out = Vec::new();
-    out.try_reserve_exact(bytes.len())?;
+    out.room_exact(bytes.len())?;
     out.extend_from_slice(bytes);
     Ok(out)
 }

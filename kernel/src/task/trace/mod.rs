@@ -23,6 +23,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bitflags::bitflags;
 use core::sync::atomic::{AtomicU32, Ordering};
+use ochre_hal::admission::Room;
 use ochre_hal::sync::SpinLock;
 use registers::Registers;
 
@@ -312,7 +313,7 @@ impl Default for Tracer {
 fn attach(thread: &Arc<Thread>, tracer: &Process, seized: bool, options: Options) -> bool {
     let mut watched = tracer.tracer.watched.lock();
     let mut state = thread.trace.state.lock();
-    if state.tracer != 0 || watched.threads.try_reserve(1).is_err() {
+    if state.tracer != 0 || watched.threads.room(1).is_err() {
         return false;
     }
     state.tracer = tracer.pid;

@@ -4,6 +4,7 @@ use crate::errno::{Errno, Result};
 use alloc::vec::Vec;
 use bytemuck::{Pod, Zeroable};
 use ochre_hal::USER_END;
+use ochre_hal::admission::Room;
 use ochre_hal::user::{UserContext, UserRegs, xfeatures};
 
 /// The trap flag: one instruction, then a debug exception.
@@ -35,7 +36,7 @@ pub struct Registers {
 impl Registers {
     pub fn take(user: &mut UserContext) -> Registers {
         let mut fpu = Vec::new();
-        if fpu.try_reserve_exact(user.fpu_bytes().len()).is_ok() {
+        if fpu.room_exact(user.fpu_bytes().len()).is_ok() {
             fpu.extend_from_slice(user.fpu_bytes());
         }
         if fpu.len() >= SOFTWARE_AT + 8 {
