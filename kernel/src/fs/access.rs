@@ -1,6 +1,7 @@
 //! Who may do what with a node: POSIX permission bits and the capabilities that override them.
 
 use crate::errno::{Errno, Result};
+use crate::fs::landlock::Domain;
 use crate::fs::node::{Attributes, Node, NodeKind};
 use crate::linux::general as raw;
 use alloc::sync::Arc;
@@ -35,6 +36,8 @@ pub struct Identity {
     pub keeps_set_id: bool,
     /// CAP_MKNOD.
     pub makes_devices: bool,
+    /// What the caller's thread gave up.
+    pub domain: Option<Arc<Domain>>,
 }
 
 impl Identity {
@@ -51,6 +54,7 @@ impl Identity {
             chowns: true,
             keeps_set_id: true,
             makes_devices: true,
+            domain: None,
         }
     }
 

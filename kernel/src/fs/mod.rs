@@ -16,6 +16,7 @@ pub mod dnotify;
 pub mod fd_table;
 pub mod flock;
 pub mod inotify;
+pub mod landlock;
 pub mod memory_devices;
 pub mod names;
 pub mod namespace;

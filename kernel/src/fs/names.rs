@@ -4,6 +4,7 @@ use crate::errno::{Errno, Result};
 use crate::fs::access::{Access, Identity};
 use crate::fs::context::FsView;
 use crate::fs::inotify::{self, Mask};
+use crate::fs::landlock::{self, Move, Rights};
 use crate::fs::namespace::Path;
 use crate::fs::node::{NewKind, NewNode, NodeKind, RenameFlags};
 use crate::fs::path::{Last, Parent, Resolve, Walk};
@@ -70,6 +71,7 @@ pub fn make(
     if trailing_slash && !kind.is_dir() {
         return Err(Errno::ENOENT);
     }
+    identity.check_confined(&dir, landlock::making(kind))?;
     check_create(identity, &dir)?;
     let (mode, uid, gid) = identity.for_new(dir.node(), kind, mode)?;
     let names = dir.dentry.lock_names();
@@ -120,6 +122,20 @@ pub fn link(view: &FsView, identity: &Identity, target: &Path, name: &Name<'_>) 
     if !Arc::ptr_eq(&dir.mount, &target.mount) {
         return Err(Errno::EXDEV);
     }
+    if let Some(domain) = &identity.domain {
+        let parent = target.dentry.parent();
+        domain.check_move(&Move {
+            from_dir: &Path {
+                mount: target.mount.clone(),
+                dentry: parent.unwrap_or_else(|| target.dentry.clone()),
+            },
+            old: target,
+            to_dir: &dir,
+            new: None,
+            removes: false,
+            exchanges: false,
+        })?;
+    }
     check_create(identity, &dir)?;
     if target.node().is_dir() {
         return Err(Errno::EPERM);
@@ -157,6 +173,7 @@ pub fn unlink(view: &FsView, identity: &Identity, name: &Name<'_>) -> Result {
         });
     }
     dir.mount.check_writable()?;
+    identity.check_confined(&dir, landlock::removing(node.kind()))?;
     identity.check_delete(dir.node(), node)?;
     if node.is_dir() {
         return Err(Errno::EISDIR);
@@ -190,6 +207,7 @@ pub fn rmdir(view: &FsView, identity: &Identity, name: &Name<'_>) -> Result {
     let names = dir.dentry.lock_names();
     let place = child_of(view, identity, &dir, &last)?;
     dir.mount.check_writable()?;
+    identity.check_confined(&dir, Rights::REMOVE_DIR)?;
     identity.check_delete(dir.node(), place.node())?;
     if !place.node().is_dir() {
         return Err(Errno::ENOTDIR);
@@ -266,6 +284,16 @@ pub fn rename(
         } else {
             Errno::ENOTEMPTY
         });
+    }
+    if let Some(domain) = &identity.domain {
+        domain.check_move(&Move {
+            from_dir: &from.dir,
+            old: &old,
+            to_dir: &to.dir,
+            new: new.as_ref(),
+            removes: true,
+            exchanges: exchange,
+        })?;
     }
     if let Some(new) = &new
         && new.node() == old.node()

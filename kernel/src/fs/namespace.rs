@@ -92,6 +92,21 @@ impl Path {
         Arc::ptr_eq(&self.dentry, self.mount.root())
     }
 
+    /// The root of its mount.
+    #[must_use]
+    pub fn mount_root(&self) -> Path {
+        Path {
+            mount: self.mount.clone(),
+            dentry: self.mount.root().clone(),
+        }
+    }
+
+    /// Whether it is of an object that has no name in any directory.
+    #[must_use]
+    pub fn is_nameless(&self) -> bool {
+        Arc::ptr_eq(&self.mount, &unnamed_mount())
+    }
+
     /// A path of an object that has no name in any directory: a pipe, a memfd.
     #[must_use]
     pub fn unnamed(node: Arc<Node>, name: &[u8]) -> Path {

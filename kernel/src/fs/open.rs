@@ -18,7 +18,7 @@ use crate::sched::mutex::Mutex;
 use crate::uio::{Dest, Source};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use ochre_hal::admission;
 use ochre_hal::sync::SpinLock;
 
@@ -36,6 +36,7 @@ pub struct OpenFile {
     receiver: SpinLock<Option<Arc<Receiver>>>,
     /// The items of epoll sets that watch this description.
     watchers: SpinLock<Vec<Arc<Item>>>,
+    truncatable: AtomicBool,
 }
 
 /// What fcntl(F_SETFL) may change.
@@ -89,12 +90,27 @@ impl OpenFile {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             receiver: SpinLock::new(lock_order::CELL, None),
             watchers: SpinLock::new(lock_order::FILE, Vec::new()),
+            truncatable: AtomicBool::new(true),
         }))
     }
 
     /// A description of an object without a name (pipe, socket, eventfd).
     pub fn unnamed(file: Arc<dyn File>, flags: OpenFlags) -> Result<Arc<OpenFile>> {
         OpenFile::new(file, None, flags)
+    }
+
+    /// Who opened it had given up the right to truncate (Landlock).
+    pub(super) fn forbid_truncation(&self) {
+        self.truncatable.store(false, Ordering::Relaxed);
+    }
+
+    /// EACCES where who opened it had given up the right to.
+    pub fn check_truncation(&self) -> Result {
+        if self.truncatable.load(Ordering::Relaxed) {
+            Ok(())
+        } else {
+            Err(Errno::EACCES)
+        }
     }
 
     #[must_use]

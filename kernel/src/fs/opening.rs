@@ -8,6 +8,7 @@ use crate::fs::context::FsView;
 use crate::fs::dentry::Dentry;
 use crate::fs::directory::Directory;
 use crate::fs::inotify::{self, Mask};
+use crate::fs::landlock::Rights;
 use crate::fs::namespace::{MountFlags, Path};
 use crate::fs::node::{AttributeChange, NewKind, NewNode, Node, NodeKind, OpenFlags};
 use crate::fs::open::OpenFile;
@@ -120,8 +121,9 @@ fn open_or_create(
             }
             Err(Errno::ENOENT) => match create(identity, &parent.dir, &name, how) {
                 Ok(place) => {
+                    let truncates = identity.check_open(&place, flags)?;
                     let writing = write_use(&place, flags)?;
-                    return describe(place, flags, writing);
+                    return describe(place, flags, writing, truncates);
                 }
                 // Somebody was faster: look again.
                 Err(Errno::EEXIST) if !flags.contains(OpenFlags::EXCLUSIVE) => {
@@ -137,6 +139,7 @@ fn open_or_create(
 
 fn create(identity: &Identity, dir: &Path, name: &[u8], how: &How) -> Result<Path> {
     dir.mount.check_writable()?;
+    identity.check_confined(dir, Rights::MAKE_REG)?;
     identity.check_node(dir.node(), Access::WRITE | Access::EXEC)?;
     if dir.dentry.is_removed() {
         return Err(Errno::ENOENT);
@@ -176,6 +179,8 @@ fn open_unnamed(
         uid,
         gid,
     };
+    let rights = how.flags - OpenFlags::DIRECTORY;
+    let truncates = identity.check_open(&dir, rights)?;
     let node = dir.node().inode().create_unnamed(&new)?;
     let name = alloc::format!("#{}", node.attributes()?.ino);
     let place = Path {
@@ -188,7 +193,7 @@ fn open_unnamed(
     }
     let flags = how.flags - OpenFlags::DIRECTORY;
     let writing = write_use(&place, flags)?;
-    describe(place, flags, writing)
+    describe(place, flags, writing, truncates)
 }
 
 /// What keeps the file from being executed while it is open for writing.
@@ -242,6 +247,10 @@ pub fn open_place(identity: &Identity, place: Path, flags: OpenFlags) -> Result<
     {
         return Err(Errno::EPERM);
     }
+    let truncatable = identity.check_open(&place, flags)?;
+    if truncates && !truncatable && kind == NodeKind::Regular {
+        return Err(Errno::EACCES);
+    }
     let writing = write_use(&place, flags)?;
     if truncates && kind == NodeKind::Regular {
         node.inode().set_attributes(&AttributeChange {
@@ -250,11 +259,21 @@ pub fn open_place(identity: &Identity, place: Path, flags: OpenFlags) -> Result<
         })?;
         inotify::notify(&place, Mask::MODIFY);
     }
-    describe(place, flags, writing.filter(|_| flags.writes()))
+    describe(
+        place,
+        flags,
+        writing.filter(|_| flags.writes()),
+        truncatable,
+    )
 }
 
-/// The description itself; permissions are settled.
-fn describe(place: Path, flags: OpenFlags, writing: Option<WriteUse>) -> Result<Arc<OpenFile>> {
+/// The description itself; permissions are settled, and whether it may be `truncatable`.
+fn describe(
+    place: Path,
+    flags: OpenFlags,
+    writing: Option<WriteUse>,
+    truncatable: bool,
+) -> Result<Arc<OpenFile>> {
     let node = place.node();
     let file: Arc<dyn File> = match node.kind() {
         NodeKind::Directory => Arc::new(Directory::new(node.clone())),
@@ -266,6 +285,9 @@ fn describe(place: Path, flags: OpenFlags, writing: Option<WriteUse>) -> Result<
         _ => node.inode().open(node, flags)?,
     };
     let open = OpenFile::with_use(file, Some(place), flags, writing)?;
+    if !truncatable {
+        open.forbid_truncation();
+    }
     if let Some(path) = open.path() {
         inotify::notify(path, Mask::OPEN);
     }

@@ -44,7 +44,7 @@ pub fn dispatch(thread: &Arc<Thread>, user: &mut UserContext) -> Result<usize> {
 }
 
 /// The dispatchers, those of the most frequent calls first.
-static ROOMS: [Dispatcher; 19] = [
+static ROOMS: [Dispatcher; 20] = [
     task::calls::dispatch,
     fs::calls::io::dispatch,
     ipc::calls::dispatch,
@@ -64,6 +64,7 @@ static ROOMS: [Dispatcher; 19] = [
     fs::calls::aio::dispatch,
     ipc::sysv::dispatch,
     task::trace::calls::dispatch,
+    fs::landlock::calls::dispatch,
 ];
 
 /// Which of the rooms answered for a number last: it is asked first the next time, so a call costs

@@ -7,6 +7,7 @@ use super::signal::pending::Pending;
 use super::signal::{Attention, SignalSet};
 use crate::errno::Result;
 use crate::file::Events;
+use crate::fs::landlock::Confinement;
 use crate::lock_order;
 use crate::sched::cpu;
 use crate::sched::entity::{self, Entity};
@@ -81,6 +82,8 @@ pub struct Thread {
     pub timer_slack: AtomicU64,
     /// What it may call.
     pub seccomp: Seccomp,
+    /// What it may do to files.
+    pub landlock: Confinement,
     /// A relative sleep that is to go on.
     restart: SpinLock<Option<Restart>>,
     pub trace: super::trace::Tracee,
@@ -131,6 +134,7 @@ impl Thread {
             parent_death_signal: AtomicU32::new(0),
             timer_slack: AtomicU64::new(50_000),
             seccomp: Seccomp::new(),
+            landlock: Confinement::new(parent.and_then(|p| p.landlock.domain())),
             restart: SpinLock::new(lock_order::CELL, None),
             trace: super::trace::Tracee::new(),
             fail_nth: AtomicU32::new(0),

@@ -12,6 +12,7 @@ mod events;
 mod files;
 mod filesystems;
 mod futexes;
+mod landlock;
 mod links;
 mod locks;
 mod memory;
@@ -33,7 +34,7 @@ use std::process::ExitCode;
 
 type Family = (&'static str, fn());
 
-const FAMILIES: [Family; 24] = [
+const FAMILIES: [Family; 25] = [
     ("aio", aio::run),
     ("busy", busy::run),
     ("clocks", clocks::run),
@@ -43,6 +44,7 @@ const FAMILIES: [Family; 24] = [
     ("files", files::run),
     ("filesystems", filesystems::run),
     ("futexes", futexes::run),
+    ("landlock", landlock::run),
     ("links", links::run),
     ("locks", locks::run),
     ("memory", memory::run),

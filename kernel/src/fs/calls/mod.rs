@@ -26,12 +26,22 @@ use crate::mm::uptr;
 use crate::syscall::table::SyscallCtx;
 use crate::task::credentials::{Capabilities, Credentials};
 use crate::task::limits::Resource;
+use crate::task::thread::Thread;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 pub use vectors::{dest_of, source_of, vector_of};
 
 impl Identity {
+    /// What `thread` may do to files.
+    #[must_use]
+    pub fn of_thread(thread: &Thread) -> Identity {
+        Identity {
+            domain: thread.landlock.domain(),
+            ..Identity::of(&thread.process().credentials())
+        }
+    }
+
     /// What `credentials` may do to files.
     #[must_use]
     pub fn of(credentials: &Credentials) -> Identity {
@@ -45,6 +55,7 @@ impl Identity {
             chowns: credentials.can(Capabilities::CHOWN),
             keeps_set_id: credentials.can(Capabilities::FSETID),
             makes_devices: credentials.can(Capabilities::MKNOD),
+            domain: None,
         }
     }
 }
@@ -59,7 +70,7 @@ impl Caller {
     #[must_use]
     pub fn of(ctx: &SyscallCtx<'_>) -> Caller {
         Caller {
-            identity: Identity::of(&ctx.process.credentials()),
+            identity: Identity::of_thread(ctx.thread),
             view: ctx.process.fs().view(),
         }
     }

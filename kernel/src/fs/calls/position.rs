@@ -7,6 +7,7 @@ use crate::fs::access::Access;
 use crate::fs::busy::WriteUse;
 use crate::fs::directory::{self, Directory};
 use crate::fs::inotify::{self, Mask};
+use crate::fs::landlock::Rights;
 use crate::fs::node::{AttributeChange, NodeKind};
 use crate::fs::path::Resolve;
 use crate::fs::unnamed;
@@ -110,6 +111,7 @@ fn truncate(ctx: &SyscallCtx<'_>, path: usize, size: i64) -> Result<usize> {
     }
     place.mount.check_writable()?;
     caller.identity.check_node(place.node(), Access::WRITE)?;
+    caller.identity.check_confined(&place, Rights::TRUNCATE)?;
     limit_length(ctx, size)?;
     let _writing = WriteUse::of(&unnamed::underlying(place.node()))?;
     let change = AttributeChange {
@@ -127,6 +129,7 @@ fn ftruncate(ctx: &SyscallCtx<'_>, fd: usize, size: i64) -> Result<usize> {
     if !open.writable() {
         return Err(Errno::EINVAL);
     }
+    open.check_truncation()?;
     limit_length(ctx, size)?;
     open.file().truncate(size)?;
     if let Some(path) = open.path() {

@@ -53,10 +53,10 @@ impl UnixSocket {
     }
 
     fn bind_path(self: &Arc<Self>, path: &[u8]) -> Result {
-        let process = sched::current().process().clone();
-        let fs = process.fs();
+        let thread = sched::current();
+        let fs = thread.process().fs();
         let view = fs.view();
-        let identity = Identity::of(&process.credentials());
+        let identity = Identity::of_thread(&thread);
         let name = names::Name {
             start: view.cwd.clone(),
             path,

@@ -6,6 +6,7 @@ use crate::fs::access::{Access, Identity};
 use crate::fs::busy::ExecUse;
 use crate::fs::calls::{Caller, read_path};
 use crate::fs::context::FsView;
+use crate::fs::landlock::Rights;
 use crate::fs::namespace::{MountFlags, Path};
 use crate::fs::node::{NodeKind, OpenFlags};
 use crate::fs::opening::{open_place, place_of};
@@ -27,6 +28,7 @@ fn open(identity: &Identity, place: Path) -> Result<Executable> {
         return Err(Errno::EACCES);
     }
     identity.check_node(place.node(), Access::EXEC)?;
+    identity.check_confined(&place, Rights::READ_FILE | Rights::EXECUTE)?;
     let attributes = place.node().attributes()?;
     if attributes.mode & 0o111 == 0 || place.mount.flags().contains(MountFlags::NO_EXEC) {
         return Err(Errno::EACCES);

@@ -5,6 +5,7 @@ use super::{Kind, Mode, Options, State, Stop, attach};
 use crate::errno::{Errno, Result};
 use crate::file::Events;
 use crate::fs::calls::vector_of;
+use crate::fs::landlock::Confinement;
 use crate::linux::general as raw;
 use crate::linux::ptrace as pt;
 use crate::mm::remote;
@@ -46,10 +47,18 @@ pub fn dispatch(ctx: &mut SyscallCtx<'_>, number: u32, args: Args) -> Answer {
     })
 }
 
-/// EPERM unless `process` may look into `target`, and change it.
-pub fn check_access(process: &Process, target: &Process) -> Result {
+/// EPERM unless `thread` may look into `target`, and change it.
+pub fn check_access(thread: &Thread, target: &Process) -> Result {
+    let process = thread.process();
     if process.pid == target.pid {
         return Ok(());
+    }
+    let theirs = target.threads();
+    if !theirs
+        .iter()
+        .all(|theirs| thread.landlock.covers(&theirs.landlock))
+    {
+        return Err(Errno::EPERM);
     }
     let (mine, theirs) = (process.credentials(), target.credentials());
     if mine.can(Capabilities::SYS_PTRACE) {
@@ -70,9 +79,18 @@ pub fn check_access(process: &Process, target: &Process) -> Result {
     }
 }
 
+/// Whether no thread of `process` is confined in a way in which `other` is not.
+fn covers(process: &Process, other: &Confinement) -> bool {
+    let threads = process.threads();
+    threads.iter().all(|thread| thread.landlock.covers(other))
+}
+
 fn ptrace(ctx: &SyscallCtx<'_>, request: u32, tid: i32, addr: usize, data: usize) -> Result<usize> {
     if request == pt::PTRACE_TRACEME {
         let parent = tree::parent_process(ctx.process.pid).ok_or(Errno::EPERM)?;
+        if !covers(&parent, &ctx.thread.landlock) {
+            return Err(Errno::EPERM);
+        }
         let done = attach(ctx.thread, &parent, false, Options::empty());
         return if done { Ok(0) } else { Err(Errno::EPERM) };
     }
@@ -136,7 +154,7 @@ fn begin(
     if target.pid == ctx.process.pid {
         return Err(Errno::EPERM);
     }
-    check_access(ctx.process, target)?;
+    check_access(ctx.thread, target)?;
     if target.is_zombie() || !attach(thread, ctx.process, seized, options) {
         return Err(Errno::EPERM);
     }
@@ -459,7 +477,7 @@ fn transfer(
         Some(process) => process,
         None => tree::thread(pid).ok_or(Errno::ESRCH)?.process().clone(),
     };
-    check_access(ctx.process, &target)?;
+    check_access(ctx.thread, &target)?;
     let space = target.space().ok_or(Errno::ESRCH)?;
     let (mut dest, mut source) = (Dest::user(ranges.clone()), Source::user(ranges));
     let mut done = 0;
