@@ -5,6 +5,7 @@
 pub mod calls;
 pub mod epoll;
 pub mod eventfd;
+pub mod mqueue;
 mod packets;
 pub mod pipe;
 pub mod poll;

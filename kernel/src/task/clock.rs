@@ -237,11 +237,11 @@ pub fn alarm(ctx: &SyscallCtx<'_>, seconds: usize) -> Result<usize> {
 /// `struct sigevent`, its fixed part.
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
-struct SigEvent {
-    value: u64,
-    signal: i32,
-    notify: u32,
-    tid: u32,
+pub struct SigEvent {
+    pub value: u64,
+    pub signal: i32,
+    pub notify: u32,
+    pub tid: u32,
     _rest: [u32; 11],
 }
 

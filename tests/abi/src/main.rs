@@ -16,6 +16,7 @@ mod landlock;
 mod links;
 mod locks;
 mod memory;
+mod mqueue;
 mod pipes;
 mod polling;
 mod processes;
@@ -34,7 +35,7 @@ use std::process::ExitCode;
 
 type Family = (&'static str, fn());
 
-const FAMILIES: [Family; 25] = [
+const FAMILIES: [Family; 26] = [
     ("aio", aio::run),
     ("busy", busy::run),
     ("clocks", clocks::run),
@@ -48,6 +49,7 @@ const FAMILIES: [Family; 25] = [
     ("links", links::run),
     ("locks", locks::run),
     ("memory", memory::run),
+    ("mqueue", mqueue::run),
     ("pipes", pipes::run),
     ("polling", polling::run),
     ("processes", processes::run),
