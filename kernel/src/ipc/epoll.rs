@@ -320,6 +320,14 @@ impl EpollFile {
             .ok_or(Errno::ENOENT)
     }
 
+    /// The number of the description that the `nth` entry for descriptor `fd` watches.
+    #[must_use]
+    pub fn target(&self, fd: i32, nth: usize) -> Option<u64> {
+        let items = self.0.items.lock();
+        let of_fd = items.range((fd, 0)..=(fd, u64::MAX));
+        of_fd.map(|(&(_, id), _)| id).nth(nth)
+    }
+
     /// EPOLL_CTL_MOD.
     pub fn modify(&self, fd: i32, open: &OpenFile, event: EpollEvent) -> Result {
         let item = self.find(fd, open)?;

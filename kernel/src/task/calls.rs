@@ -5,7 +5,7 @@ use super::identity::{self, Kind};
 use super::seccomp::calls as seccomp;
 use super::signal::calls as signals;
 use super::{
-    clock, clone, exit, futex, misc, pidfd, resources, scheduling, signal, timex, tree, wait,
+    clock, clone, exit, futex, kcmp, misc, pidfd, resources, scheduling, signal, timex, tree, wait,
 };
 use crate::errno::{Errno, Result};
 use crate::linux::general as nr;
@@ -46,6 +46,7 @@ pub fn dispatch(ctx: &mut SyscallCtx<'_>, number: u32, args: Args) -> Answer {
         }
         nr::__NR_set_robust_list => set_robust_list(ctx, a, b),
         nr::__NR_get_robust_list => get_robust_list(ctx, a, b, c),
+        nr::__NR_kcmp => kcmp::kcmp(ctx, args),
         nr::__NR_pidfd_open => pidfd::open(ctx, a, b as u32),
         nr::__NR_pidfd_send_signal => pidfd::send_signal(ctx, a as i32, b, c, d),
         nr::__NR_pidfd_getfd => pidfd::get_fd(ctx, a as i32, b as i32, c),

@@ -10,6 +10,7 @@ pub mod exec;
 pub mod exit;
 pub mod futex;
 mod identity;
+mod kcmp;
 pub mod limits;
 pub mod misc;
 pub mod oom;

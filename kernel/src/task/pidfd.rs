@@ -133,11 +133,7 @@ pub fn get_fd(ctx: &mut SyscallCtx<'_>, pidfd: i32, fd: i32, flags: usize) -> Re
     if process.is_zombie() {
         return Err(Errno::ESRCH);
     }
-    let (mine, theirs) = (ctx.process.credentials(), process.credentials());
-    let same = mine.uid.real == theirs.uid.real && mine.uid.real == theirs.uid.saved;
-    if !same && !mine.can(super::credentials::Capabilities::SYS_PTRACE) {
-        return Err(Errno::EPERM);
-    }
+    super::trace::calls::check_access(ctx.thread, &process)?;
     let open = process.files().get(fd)?;
     let fd = ctx
         .process

@@ -12,6 +12,7 @@ mod events;
 mod files;
 mod filesystems;
 mod futexes;
+mod inspection;
 mod landlock;
 mod links;
 mod locks;
@@ -35,7 +36,7 @@ use std::process::ExitCode;
 
 type Family = (&'static str, fn());
 
-const FAMILIES: [Family; 26] = [
+const FAMILIES: [Family; 27] = [
     ("aio", aio::run),
     ("busy", busy::run),
     ("clocks", clocks::run),
@@ -45,6 +46,7 @@ const FAMILIES: [Family; 26] = [
     ("files", files::run),
     ("filesystems", filesystems::run),
     ("futexes", futexes::run),
+    ("inspection", inspection::run),
     ("landlock", landlock::run),
     ("links", links::run),
     ("locks", locks::run),

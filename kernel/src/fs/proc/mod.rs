@@ -5,6 +5,7 @@
 
 mod fd;
 mod maps;
+mod memory;
 mod mounts;
 pub mod process;
 mod status;

@@ -1,6 +1,7 @@
 //! /proc/PID: the files about one process, and /proc/PID/task/TID about one of its threads.
 
 use super::fd::{Descriptors, Shows};
+use super::memory::Memory;
 use super::text::{Make, Take, Text};
 use super::{attributes, maps, mounts, number, status};
 use crate::errno::{Errno, Result};
@@ -40,6 +41,7 @@ enum Item {
     /// A link that names a namespace.
     Namespace,
     Fds(Shows),
+    Memory,
     Tasks,
     /// A directory of further items.
     Folder(&'static [(&'static str, Item)]),
@@ -134,6 +136,7 @@ const COMMON: &[(&str, Item)] = &[
     ("limits", Item::Public(|s| status::limits(&s.process))),
     ("loginuid", Item::Public(|_| Ok(b"4294967295".to_vec()))),
     ("maps", Item::Public(|s| maps::maps(&s.process))),
+    ("mem", Item::Memory),
     (
         "mountinfo",
         Item::Public(|s| Ok(mounts::mountinfo(&s.process.fs().view()))),
@@ -321,6 +324,14 @@ impl Folder {
                 let process = subject.process;
                 Node::new(NodeKind::Directory, Descriptors { process, shows })
             }
+            Item::Memory => Node::new(
+                NodeKind::Regular,
+                Memory {
+                    process: subject.process,
+                    ino,
+                    owner,
+                },
+            ),
             Item::Tasks => Node::new(NodeKind::Directory, Tasks(subject.process)),
             Item::Folder(items) => {
                 let ino = self.ino + 300 + at as u64 * 16;
@@ -338,7 +349,9 @@ impl Folder {
 
     fn kind(item: Item) -> NodeKind {
         match item {
-            Item::Public(_) | Item::Private(_) | Item::Writable(..) => NodeKind::Regular,
+            Item::Public(_) | Item::Private(_) | Item::Writable(..) | Item::Memory => {
+                NodeKind::Regular
+            }
             Item::Place(_) | Item::Namespace => NodeKind::Symlink,
             Item::Fds(_) | Item::Tasks | Item::Folder(_) => NodeKind::Directory,
         }
