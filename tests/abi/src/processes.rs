@@ -337,15 +337,16 @@ fn executing() {
                         sys!(SYS_pause);
                     }
                 };
-                let (ready, is_ready) = std::sync::mpsc::channel::<()>();
+                // None starts before all are there: a process that is being replaced gets no threads.
+                let all = std::sync::Arc::new(std::sync::Barrier::new(4));
                 for _ in 0..3 {
-                    let ready = ready.clone();
+                    let all = all.clone();
                     std::thread::spawn(move || {
-                        let _ = ready.send(());
+                        all.wait();
                         execute()
                     });
                 }
-                let _ = is_ready.recv();
+                all.wait();
                 execute()
             })
         );
