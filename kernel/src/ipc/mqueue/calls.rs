@@ -83,15 +83,22 @@ fn open(ctx: &SyscallCtx<'_>, name: usize, flags: u32, mode: u32, limits: usize)
         _ => return Err(Errno::EINVAL),
     };
     let identity = Identity::of_thread(ctx.thread);
-    let known = NAMES.lock().get(&name).cloned();
-    let queue = match known {
-        Some(_) if creates && flags & raw::O_EXCL != 0 => return Err(Errno::EEXIST),
-        Some(queue) => {
-            identity.check(&queue.attributes(), access)?;
-            queue
+    let queue = loop {
+        let known = NAMES.lock().get(&name).cloned();
+        match known {
+            Some(_) if creates && flags & raw::O_EXCL != 0 => return Err(Errno::EEXIST),
+            Some(queue) => {
+                identity.check(&queue.attributes(), access)?;
+                break queue;
+            }
+            None if creates => {
+                // Else somebody was faster: look again.
+                if let Some(queue) = make(ctx, &name, &identity, mode, limits)? {
+                    break queue;
+                }
+            }
+            None => return Err(Errno::ENOENT),
         }
-        None if creates => make(ctx, name, &identity, mode, limits)?,
-        None => return Err(Errno::ENOENT),
     };
     let status = OpenFlags::from_bits_truncate(flags & (raw::O_ACCMODE | raw::O_NONBLOCK));
     install(
@@ -101,13 +108,14 @@ fn open(ctx: &SyscallCtx<'_>, name: usize, flags: u32, mode: u32, limits: usize)
     )
 }
 
+/// A new queue; none if there is one of that name by now.
 fn make(
     ctx: &SyscallCtx<'_>,
-    name: Box<[u8]>,
+    name: &[u8],
     identity: &Identity,
     mode: u32,
     limits: Option<Limits>,
-) -> Result<Arc<Queue>> {
+) -> Result<Option<Arc<Queue>>> {
     let privileged = ctx.process.credentials().can(Capabilities::SYS_RESOURCE);
     let positive = |value: i64| usize::try_from(value).ok().filter(|&value| value > 0);
     let (messages, bytes) = match limits {
@@ -141,8 +149,12 @@ fn make(
     if names.len() >= QUEUES_MAX && !privileged {
         return Err(Errno::ENOSPC);
     }
-    // Somebody may have been faster: theirs is as new.
-    Ok(names.entry(name).or_insert(queue).clone())
+    if names.contains_key(name) {
+        // This one takes its share back once the names are let go.
+        return Ok(None);
+    }
+    names.insert(Box::from(name), queue.clone());
+    Ok(Some(queue))
 }
 
 fn unlink(ctx: &SyscallCtx<'_>, name: usize) -> Result<usize> {
