@@ -112,7 +112,8 @@ pub fn poll(
         }
         (ready > 0).then_some(ready)
     };
-    let ready = wait_on(&files, deadline, look)?.unwrap_or(0);
+    let waited = wait_on(&files, deadline, look);
+    // Also where a signal came first: programs look at what they find here without asking why.
     for (index, poll) in fds.iter().enumerate() {
         pointer
             .element(index)
@@ -120,7 +121,7 @@ pub fn poll(
             .byte_add(6)
             .write(&poll.revents)?;
     }
-    Ok(ready)
+    Ok(waited?.unwrap_or(0))
 }
 
 /// Gives the rest of the time back, as Linux does after ppoll and pselect6.

@@ -437,12 +437,13 @@ fn restarts() {
     let mut polled = [pollfd {
         fd: ends[0],
         events: POLLIN,
-        revents: 0,
+        revents: POLLIN,
     }];
     show!(
         "poll",
         alarmed(|| sys!(SYS_poll, polled.as_mut_ptr(), 1, 20_000))
     );
+    show!("what it found", polled[0].revents);
     show!("pause", alarmed(|| sys!(SYS_pause)));
     let word = 0_u32;
     show!(
