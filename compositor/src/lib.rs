@@ -15,7 +15,7 @@
 //! The core never knows which backend runs; all of them give it input events and take frames.
 //! A client is never trusted: what it can get wrong ends in a protocol error of its own.
 
-#![deny(unsafe_code)] // its one exception is `render::shm`, which reads clients' memory
+#![deny(unsafe_code)] // its exceptions are `render::shm` and `render::mapping`, which read clients' memory
 
 mod arrangement;
 pub mod backend;

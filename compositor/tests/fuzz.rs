@@ -50,6 +50,7 @@ fn interfaces() -> Vec<&'static Interface> {
         wp::viewporter::client::wp_viewporter::WpViewporter::interface(),
         wp::presentation_time::client::wp_presentation::WpPresentation::interface(),
         wp::fractional_scale::v1::client::wp_fractional_scale_manager_v1::WpFractionalScaleManagerV1::interface(),
+        wp::linux_dmabuf::zv1::client::zwp_linux_dmabuf_v1::ZwpLinuxDmabufV1::interface(),
         wp::fifo::v1::client::wp_fifo_manager_v1::WpFifoManagerV1::interface(),
         wp::commit_timing::v1::client::wp_commit_timing_manager_v1::WpCommitTimingManagerV1::interface(),
         wp::alpha_modifier::v1::client::wp_alpha_modifier_v1::WpAlphaModifierV1::interface(),

@@ -6,6 +6,7 @@
 mod activation;
 mod capture;
 mod decoration;
+mod dmabuf;
 mod foreign;
 mod gamma;
 mod guard;
@@ -55,6 +56,7 @@ use smithay::{
         compositor::CompositorState,
         content_type::ContentTypeState,
         cursor_shape::CursorShapeManagerState,
+        dmabuf::DmabufState,
         fifo::FifoManagerState,
         foreign_toplevel_list::ForeignToplevelListState,
         fractional_scale::FractionalScaleManagerState,
@@ -126,6 +128,7 @@ pub struct Protocols {
     pub(crate) output_heads: OutputHeads,
     pub(crate) text_inputs: TextInputs,
     pub(crate) paced: Paced,
+    pub(crate) dmabuf: DmabufState,
     _globals: Globals,
 }
 
@@ -196,6 +199,7 @@ impl Protocols {
             output_heads: OutputHeads::new(display),
             text_inputs: TextInputs::new(display),
             paced: Paced::default(),
+            dmabuf: dmabuf::create(display),
             _globals: Globals {
                 _xdg_decoration: XdgDecorationState::new::<C>(display),
                 _output: OutputManagerState::new_with_xdg_output::<C>(display),

@@ -106,7 +106,9 @@ pub fn has_buffer(surface: &WlSurface) -> bool {
 }
 
 impl BufferHandler for Compositor {
-    fn buffer_destroyed(&mut self, _buffer: &WlBuffer) {}
+    fn buffer_destroyed(&mut self, buffer: &WlBuffer) {
+        self.painter.renderer.dma_buffers.forget(buffer);
+    }
 }
 
 impl ShmHandler for Compositor {

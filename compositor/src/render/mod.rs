@@ -7,8 +7,10 @@
 
 mod cursor;
 mod damage;
+mod dma;
 mod element;
 mod look;
+mod mapping;
 mod overlay;
 mod picture;
 mod pointer;
@@ -32,6 +34,7 @@ use smithay::{
 };
 
 pub use damage::Tracker;
+pub use dma::DMA_FORMATS;
 pub use look::Look;
 pub(crate) use overlay::window_picture;
 pub use picture::Picture;

@@ -21,6 +21,7 @@ use ochre_raster::{Bitmap, Canvas, Color, FixedRect, Image, Transform as Turn};
 
 use super::{
     RenderError, SHM_FORMATS, Target,
+    dma::{DmaBuffers, DmaView},
     shm::{self, Imported, ShmView},
     target::{Extent, rect},
 };
@@ -32,6 +33,8 @@ pub enum SoftTexture {
     Bitmap(Rc<Bitmap>, bool),
     /// A client's buffer, read in place.
     Shm(ShmView),
+    /// A client's dma-buf likewise.
+    Dma(DmaView),
 }
 
 impl SoftTexture {
@@ -39,6 +42,7 @@ impl SoftTexture {
         match self {
             SoftTexture::Bitmap(_, opaque) => *opaque,
             SoftTexture::Shm(view) => view.is_opaque(),
+            SoftTexture::Dma(view) => view.is_opaque(),
         }
     }
 
@@ -47,6 +51,7 @@ impl SoftTexture {
             SoftTexture::Bitmap(bitmap, true) => Ok(read(bitmap.opaque_image())),
             SoftTexture::Bitmap(bitmap, false) => Ok(read(bitmap.image())),
             SoftTexture::Shm(view) => view.with(read),
+            SoftTexture::Dma(view) => view.with(read),
         }
     }
 }
@@ -64,6 +69,7 @@ impl Texture for SoftTexture {
         match self {
             SoftTexture::Bitmap(bitmap, _) => (bitmap.width(), bitmap.height()).into(),
             SoftTexture::Shm(view) => view.extent().signed().into(),
+            SoftTexture::Dma(view) => view.extent().signed().into(),
         }
     }
 
@@ -76,10 +82,11 @@ impl Texture for SoftTexture {
     }
 }
 
-/// The renderer: it holds nothing but its name.
+/// The renderer: it holds nothing but its name and what is mapped.
 #[derive(Debug)]
 pub struct SoftRenderer {
     context: ContextId<SoftTexture>,
+    pub(crate) dma_buffers: DmaBuffers,
 }
 
 impl SoftRenderer {
@@ -87,6 +94,7 @@ impl SoftRenderer {
     pub fn new() -> Self {
         Self {
             context: ContextId::new(),
+            dma_buffers: DmaBuffers::default(),
         }
     }
 }
@@ -223,11 +231,20 @@ impl ImportDma for SoftRenderer {
         _dmabuf: &Dmabuf,
         _damage: Option<&[Rectangle<i32, BufferCoord>]>,
     ) -> Result<SoftTexture, RenderError> {
-        Err(RenderError::BadBuffer) // the dmabuf global is not offered
+        Err(RenderError::BadBuffer) // only clients have some
     }
 }
 
-impl ImportDmaWl for SoftRenderer {}
+impl ImportDmaWl for SoftRenderer {
+    fn import_dma_buffer(
+        &mut self,
+        buffer: &WlBuffer,
+        _surface: Option<&SurfaceData>,
+        _damage: &[Rectangle<i32, BufferCoord>],
+    ) -> Result<SoftTexture, RenderError> {
+        self.dma_buffers.view(buffer).map(SoftTexture::Dma)
+    }
+}
 
 impl Frame for SoftFrame<'_, '_> {
     type Error = RenderError;

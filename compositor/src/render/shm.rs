@@ -1,4 +1,4 @@
-//! Clients' shared memory, the one place that touches it.
+//! Clients' shared memory, the one place that touches it (but for [`super::mapping`], which dma-bufs are read by).
 //!
 //! A client can write to its buffer while it is read, and can truncate the file behind it. The first
 //! can only change colours: nothing here or in the kernels branches or indexes by a pixel's value.
@@ -33,19 +33,22 @@ pub struct ShmView {
 }
 
 /// A buffer's rows, once its numbers have been believed.
-struct Rows {
-    extent: Extent,
+#[derive(Debug)]
+pub(super) struct Rows {
+    pub(super) extent: Extent,
     /// The alpha byte is garbage.
-    opaque: bool,
+    pub(super) opaque: bool,
     /// Red and blue are swapped (ABGR).
     swapped: bool,
-    offset: usize,
+    pub(super) offset: usize,
     stride: usize,
+    /// Where the last row ends.
+    pub(super) end: usize,
 }
 
 impl Rows {
     /// Checks a buffer's numbers against its pool's length.
-    fn check(data: &BufferData, pool: usize) -> Option<Self> {
+    pub(super) fn check(data: &BufferData, pool: usize) -> Option<Self> {
         let (swapped, opaque) = match data.format {
             Format::Argb8888 => (false, false),
             Format::Xrgb8888 => (false, true),
@@ -65,11 +68,23 @@ impl Rows {
             swapped,
             offset,
             stride,
+            end,
         })
     }
 
+    /// The picture whose first pixel is the first of these.
+    pub(super) fn image<'a>(&self, pixels: &'a [u32]) -> Option<Image<'a>> {
+        let image = if self.opaque {
+            Image::xrgb
+        } else {
+            Image::argb
+        };
+        let (width, height) = (self.extent.width(), self.extent.height());
+        image(pixels, width, height, self.stride / 4)
+    }
+
     /// Whether the rows can be read as ARGB pixels where they are.
-    fn readable(&self) -> bool {
+    pub(super) fn readable(&self) -> bool {
         !self.swapped && self.offset.is_multiple_of(4) && self.stride.is_multiple_of(4)
     }
 }
@@ -135,21 +150,14 @@ impl ShmView {
     pub fn with<T>(&self, read: impl FnOnce(Image<'_>) -> T) -> Result<T, RenderError> {
         with_buffer_contents(&self.buffer, |pool, length, data| {
             let rows = Rows::check(&data, length).filter(Rows::readable)?;
-            let (width, height) = (rows.extent.width(), rows.extent.height());
-            let stride = rows.stride / 4;
-            let count = stride * (height as usize - 1) + width as usize;
+            let count = (rows.end - rows.offset) / 4;
             // SAFETY: the pool is mapped page-aligned and `offset` is a multiple of 4, so the
             // pointer is aligned; `Rows::check` proved that `count` pixels end within the pool,
             // which stays mapped while this closure runs. The client may write meanwhile: readers
             // take each value once and decide nothing by it.
             let pixels =
                 unsafe { std::slice::from_raw_parts(pool.add(rows.offset).cast::<u32>(), count) };
-            let image = if rows.opaque {
-                Image::xrgb
-            } else {
-                Image::argb
-            };
-            image(pixels, width, height, stride).map(read)
+            rows.image(pixels).map(read)
         })
         .ok()
         .flatten()
