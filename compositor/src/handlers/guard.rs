@@ -4,10 +4,6 @@
 //! an error for it, that is posted.
 
 use smithay::{
-    reexports::wayland_protocols::wp::text_input::zv3::server::{
-        zwp_text_input_manager_v3::ZwpTextInputManagerV3,
-        zwp_text_input_v3::{self as text_input, ZwpTextInputV3},
-    },
     reexports::wayland_protocols::xdg::shell::server::{
         xdg_popup::XdgPopup,
         xdg_positioner::{self, XdgPositioner},
@@ -41,7 +37,6 @@ use smithay::{
             XdgShellSurfaceUserData, XdgSurfaceUserData, XdgWmBaseUserData,
         },
         shm::{ShmBufferUserData, ShmPoolUserData, ShmState},
-        text_input::{TextInputManagerState, TextInputUserData},
     },
 };
 
@@ -105,6 +100,10 @@ impl Dispatch<WlSurface, SurfaceUserData> for Compositor {
             Request::Commit => {
                 subsurface::take_places(surface);
                 state.commit_comes(surface);
+                request
+            }
+            Request::Destroy => {
+                state.protocols.fields.surface_goes(surface);
                 request
             }
             other => other,
@@ -386,45 +385,3 @@ delegate_global_dispatch!(Compositor: [WlSubcompositor: ()] => CompositorState);
 delegate_dispatch!(Compositor: [WlCompositor: ()] => CompositorState);
 delegate_dispatch!(Compositor: [WlCallback: ()] => CompositorState);
 delegate_dispatch!(Compositor: [WlSubcompositor: ()] => CompositorState);
-
-impl Dispatch<ZwpTextInputV3, TextInputUserData> for Compositor {
-    fn request(
-        state: &mut Self,
-        client: &Client,
-        input: &ZwpTextInputV3,
-        request: text_input::Request,
-        data: &TextInputUserData,
-        display: &DisplayHandle,
-        init: &mut DataInit<'_, Self>,
-    ) {
-        use text_input::{ChangeCause, ContentHint, ContentPurpose, Request};
-        // What newer versions may know is nothing special here.
-        let request = match request {
-            Request::SetTextChangeCause {
-                cause: WEnum::Unknown(_),
-            } => Request::SetTextChangeCause {
-                cause: WEnum::Value(ChangeCause::Other),
-            },
-            Request::SetContentType { hint, purpose } => Request::SetContentType {
-                hint: WEnum::Value(hint.into_result().unwrap_or(ContentHint::None)),
-                purpose: WEnum::Value(purpose.into_result().unwrap_or(ContentPurpose::Normal)),
-            },
-            other => other,
-        };
-        <TextInputManagerState as Dispatch<_, _, Self>>::request(
-            state, client, input, request, data, display, init,
-        );
-    }
-
-    fn destroyed(
-        state: &mut Self,
-        client: ClientId,
-        input: &ZwpTextInputV3,
-        data: &TextInputUserData,
-    ) {
-        <TextInputManagerState as Dispatch<_, _, Self>>::destroyed(state, client, input, data);
-    }
-}
-
-delegate_global_dispatch!(Compositor: [ZwpTextInputManagerV3: ()] => TextInputManagerState);
-delegate_dispatch!(Compositor: [ZwpTextInputManagerV3: ()] => TextInputManagerState);

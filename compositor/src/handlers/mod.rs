@@ -11,6 +11,7 @@ mod foreign;
 mod gamma;
 mod guard;
 mod image_copy;
+mod input_method;
 mod layers;
 mod lock;
 mod output_config;
@@ -24,6 +25,7 @@ mod selection_devices;
 mod subsurface;
 mod surface;
 mod tablet;
+mod text_input;
 mod text_input_v1;
 mod toplevel;
 mod virtual_keyboard;
@@ -34,6 +36,7 @@ pub use capture::{CaptureRequest, Captures};
 pub use foreign::WindowHandles;
 pub use gamma::Gammas;
 pub use image_copy::ImageCopies;
+pub use input_method::InputMethod;
 pub use output_power::OutputPowers;
 pub use outputs::OutputHeads;
 pub use pacing::Paced;
@@ -41,6 +44,7 @@ pub use sandbox::trusted;
 pub use selection_devices::GoneDevices;
 pub(crate) use surface::{has_buffer, root_of};
 pub(crate) use tablet::takes_tablets;
+pub use text_input::Fields;
 pub use text_input_v1::TextInputs;
 pub use workspaces::WorkspaceHandles;
 
@@ -83,7 +87,6 @@ use smithay::{
         shm::ShmState,
         single_pixel_buffer::SinglePixelBufferState,
         tablet_manager::TabletManagerState,
-        text_input::TextInputManagerState,
         viewporter::ViewporterState,
         virtual_keyboard::VirtualKeyboardManagerState,
         xdg_activation::XdgActivationState,
@@ -127,6 +130,8 @@ pub struct Protocols {
     pub(crate) image_copies: ImageCopies,
     pub(crate) output_heads: OutputHeads,
     pub(crate) text_inputs: TextInputs,
+    pub(crate) fields: Fields,
+    pub(crate) input_method: InputMethod,
     pub(crate) paced: Paced,
     pub(crate) dmabuf: DmabufState,
     _globals: Globals,
@@ -148,7 +153,6 @@ struct Globals {
     _commit_timing: CommitTimingManagerState,
     _constraints: PointerConstraintsState,
     _relative_pointer: RelativePointerManagerState,
-    _text_input: TextInputManagerState,
     _input_method: InputMethodManagerState,
     _virtual_keyboard: VirtualKeyboardManagerState,
     _idle_inhibit: IdleInhibitManagerState,
@@ -198,6 +202,8 @@ impl Protocols {
             image_copies: ImageCopies::new(display),
             output_heads: OutputHeads::new(display),
             text_inputs: TextInputs::new(display),
+            fields: Fields::new(display),
+            input_method: InputMethod::default(),
             paced: Paced::default(),
             dmabuf: dmabuf::create(display),
             _globals: Globals {
@@ -214,7 +220,6 @@ impl Protocols {
                 _commit_timing: CommitTimingManagerState::new::<C>(display),
                 _constraints: PointerConstraintsState::new::<C>(display),
                 _relative_pointer: RelativePointerManagerState::new::<C>(display),
-                _text_input: TextInputManagerState::new::<C>(display),
                 _input_method: InputMethodManagerState::new::<C, _>(display, trusted),
                 _virtual_keyboard: VirtualKeyboardManagerState::new::<C, _>(display, trusted),
                 _idle_inhibit: IdleInhibitManagerState::new::<C>(display),

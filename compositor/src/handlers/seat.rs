@@ -1,13 +1,11 @@
-//! Seats: focus as clients see it, cursors, constraints, input methods.
+//! Seats: focus as clients see it, cursors, constraints.
 
 use std::sync::atomic::Ordering;
 
 use smithay::{
     delegate_cursor_shape, delegate_idle_inhibit, delegate_idle_notify,
-    delegate_input_method_manager, delegate_keyboard_shortcuts_inhibit,
-    delegate_pointer_constraints, delegate_pointer_gestures, delegate_relative_pointer,
-    delegate_xdg_system_bell,
-    desktop::{PopupKind, PopupManager},
+    delegate_keyboard_shortcuts_inhibit, delegate_pointer_constraints, delegate_pointer_gestures,
+    delegate_relative_pointer, delegate_xdg_system_bell,
     input::{
         Seat, SeatHandler, SeatState,
         pointer::{CursorImageStatus, PointerHandle},
@@ -24,11 +22,10 @@ use smithay::{
             wl_touch::WlTouch,
         },
     },
-    utils::{Logical, Point, Rectangle},
+    utils::{Logical, Point},
     wayland::{
         idle_inhibit::IdleInhibitHandler,
         idle_notify::{IdleNotifierHandler, IdleNotifierState},
-        input_method::{InputMethodHandler, PopupSurface},
         keyboard_shortcuts_inhibit::{
             KeyboardShortcutsInhibitHandler, KeyboardShortcutsInhibitState,
             KeyboardShortcutsInhibitor,
@@ -53,6 +50,8 @@ impl SeatHandler for Compositor {
 
     fn focus_changed(&mut self, seat: &Seat<Self>, focused: Option<&WlSurface>) {
         self.protocols.text_inputs.focus_changed(focused);
+        self.protocols.fields.focus_changed(focused);
+        self.hide_input_popup();
         self.pointer_moved_under(); // a constraint of what is under it may begin or end
         let client = focused.and_then(|surface| self.display.get_client(surface.id()).ok());
         set_data_device_focus(&self.display, seat, client.clone());
@@ -115,28 +114,6 @@ impl PointerConstraintsHandler for Compositor {
     }
 }
 
-impl InputMethodHandler for Compositor {
-    fn new_popup(&mut self, surface: PopupSurface) {
-        // It fails only for a surface that is dead already.
-        let _ = self.popups.track_popup(PopupKind::from(surface));
-    }
-
-    fn dismiss_popup(&mut self, surface: PopupSurface) {
-        if let Some(parent) = surface.get_parent().map(|parent| parent.surface.clone()) {
-            let _ = PopupManager::dismiss_popup(&parent, &PopupKind::from(surface));
-        }
-    }
-
-    fn popup_repositioned(&mut self, _surface: PopupSurface) {}
-
-    fn parent_geometry(&self, parent: &WlSurface) -> Rectangle<i32, Logical> {
-        self.shell
-            .by_surface(parent)
-            .map(|window| window.window.geometry())
-            .unwrap_or_default()
-    }
-}
-
 impl IdleInhibitHandler for Compositor {
     fn inhibit(&mut self, surface: WlSurface) {
         self.keep_awake(surface);
@@ -182,6 +159,5 @@ delegate_xdg_system_bell!(Compositor);
 delegate_cursor_shape!(Compositor);
 delegate_pointer_constraints!(Compositor);
 delegate_relative_pointer!(Compositor);
-delegate_input_method_manager!(Compositor);
 delegate_idle_inhibit!(Compositor);
 delegate_idle_notify!(Compositor);
