@@ -9,9 +9,12 @@ use std::{
 
 use fixture::{FRAME, Fixture};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
-use wayland_client::protocol::{
-    wl_compositor::WlCompositor,
-    wl_shm::{self, WlShm},
+use wayland_client::{
+    Proxy,
+    protocol::{
+        wl_compositor::WlCompositor,
+        wl_shm::{self, WlShm},
+    },
 };
 use wayland_protocols::xdg::shell::client::xdg_wm_base::XdgWmBase;
 
@@ -233,4 +236,65 @@ fn a_flood_of_descriptors_does_not_exhaust_ours() {
     }
     assert_unharmed(&mut fixture, &mut client, &window);
     assert!(open() < before + 8, "they are closed with the connection");
+}
+
+/// However much is asked for, what waits for an answer is little.
+const LITTLE: u32 = 40;
+
+#[test]
+fn who_never_answers_is_told_no_more() {
+    let (mut fixture, mut client, window) = honest();
+    let mut bad = fixture.client();
+    let deaf = bad.shown(&mut fixture, "deaf", (200, 100), true);
+    bad.state.configures = 0;
+    for _ in 0..300 {
+        deaf.toplevel.set_maximized();
+        deaf.toplevel.unset_maximized();
+        deaf.toplevel.set_maximized();
+        bad.roundtrip(&mut fixture);
+    }
+    assert!(bad.state.configures < LITTLE, "{}", bad.state.configures);
+    let full = bad.told(&deaf).size;
+    deaf.toplevel.unset_maximized();
+    bad.roundtrip(&mut fixture);
+    let before = bad.state.configures;
+    // Who answers hears the rest, as one.
+    deaf.xdg.ack_configure(bad.told(&deaf).serial);
+    bad.roundtrip(&mut fixture);
+    assert_eq!(bad.state.configures, before + 1);
+    assert_eq!(bad.told(&deaf).size, (200, 100));
+    assert_ne!(full, (200, 100));
+    bad.show(&mut fixture, &deaf, (200, 100), 0xff00_00ff);
+    deaf.toplevel.set_maximized();
+    bad.roundtrip(&mut fixture);
+    assert_eq!(bad.told(&deaf).size, full, "and is told at once again");
+    assert_unharmed(&mut fixture, &mut client, &window);
+}
+
+#[test]
+fn a_popup_is_placed_as_often_as_it_answers() {
+    let (mut fixture, _client, _window) = honest();
+    let mut bad = fixture.client();
+    let parent = bad.shown(&mut fixture, "parent", (200, 100), true);
+    let menu = bad.popup(Some(&parent.xdg), (0, 0));
+    bad.show_popup(&mut fixture, &menu);
+    bad.state.configures = 0;
+    bad.state.notes.clear();
+    let base = bad.bind::<XdgWmBase>(6);
+    for token in 0..300 {
+        let positioner = base.create_positioner(&bad.handle, ());
+        positioner.set_size(50, 50);
+        positioner.set_anchor_rect(0, 0, 1, 1);
+        positioner.set_offset(token % 100, 0);
+        menu.popup.reposition(&positioner, token.unsigned_abs());
+        positioner.destroy();
+        bad.roundtrip(&mut fixture);
+    }
+    assert!(bad.state.configures < LITTLE, "{}", bad.state.configures);
+    bad.state.notes.clear();
+    let serial = bad.state.toplevels[&menu.popup.id().protocol_id()].serial;
+    menu.xdg.ack_configure(serial);
+    bad.roundtrip(&mut fixture);
+    let last = "Repositioned { token: 299 }".to_owned();
+    assert_eq!(bad.state.notes[0], last);
 }

@@ -18,7 +18,7 @@ use smithay::{
     },
 };
 
-use crate::state::Compositor;
+use crate::{shell::configure_changed, state::Compositor};
 
 impl XdgDecorationHandler for Compositor {
     fn new_decoration(&mut self, toplevel: ToplevelSurface) {
@@ -39,7 +39,7 @@ impl Compositor {
         toplevel.with_pending_state(|state| state.decoration_mode = Some(mode));
         self.decorate(toplevel.wl_surface(), mode == Mode::ServerSide);
         if toplevel.is_initial_configure_sent() {
-            toplevel.send_pending_configure();
+            configure_changed(toplevel);
         }
     }
 }

@@ -22,7 +22,10 @@ use smithay::{
 };
 
 use super::has_buffer;
-use crate::{shell::Edges, state::Compositor};
+use crate::{
+    shell::{Edges, configure, place_popup},
+    state::Compositor,
+};
 
 impl XdgShellHandler for Compositor {
     fn xdg_shell_state(&mut self) -> &mut XdgShellState {
@@ -67,7 +70,7 @@ impl XdgShellHandler for Compositor {
             state.positioner = positioner;
         });
         self.keep_popup_on_screen(&surface);
-        surface.send_repositioned(token);
+        place_popup(&surface, Some(token));
     }
 
     fn grab(&mut self, surface: PopupSurface, _seat: WlSeat, serial: Serial) {
@@ -106,7 +109,7 @@ impl XdgShellHandler for Compositor {
     fn maximize_request(&mut self, surface: ToplevelSurface) {
         match self.shell.id_of(surface.wl_surface()) {
             Some(id) => self.maximize(id),
-            None => _ = surface.send_configure(),
+            None => _ = configure(&surface),
         }
     }
 
@@ -119,7 +122,7 @@ impl XdgShellHandler for Compositor {
     fn fullscreen_request(&mut self, surface: ToplevelSurface, _output: Option<WlOutput>) {
         match self.shell.id_of(surface.wl_surface()) {
             Some(id) => self.fullscreen(id),
-            None => _ = surface.send_configure(),
+            None => _ = configure(&surface),
         }
     }
 
@@ -135,7 +138,9 @@ impl XdgShellHandler for Compositor {
         }
     }
 
-    fn ack_configure(&mut self, _surface: WlSurface, _configure: Configure) {}
+    fn ack_configure(&mut self, surface: WlSurface, _configure: Configure) {
+        self.configure_answered(&surface);
+    }
 
     fn title_changed(&mut self, surface: ToplevelSurface) {
         self.window_renamed(surface.wl_surface());
@@ -215,8 +220,7 @@ impl Compositor {
                 && popup.with_pending_state(|state| state.positioner.reactive)
             {
                 self.keep_popup_on_screen(&popup);
-                // It fails only for popups that are not reactive.
-                let _ = popup.send_configure();
+                place_popup(&popup, None);
             }
         }
     }
@@ -264,8 +268,7 @@ impl Compositor {
             return;
         }
         if !popup.is_initial_configure_sent() {
-            // Its error says that the popup is not reactive: then the client keeps what it has.
-            let _ = popup.send_configure();
+            place_popup(&popup, None);
         }
         if has_buffer(surface) && self.options.early_buffers {
             with_states(surface, |states| {

@@ -15,7 +15,7 @@ use smithay::{
     utils::{Logical, Point, Rectangle, Serial, Size},
 };
 
-use super::{ManagedWindow, Mode, Snap, WindowId, window::Resizing};
+use super::{ManagedWindow, Mode, Snap, WindowId, configure, configure_changed, window::Resizing};
 use crate::state::Compositor;
 
 /// The smallest content that a window can be dragged to when its client names no minimum.
@@ -211,7 +211,7 @@ impl Compositor {
                     state.states.set(State::Resizing);
                     state.size = Some(size);
                 });
-                toplevel.send_pending_configure();
+                configure_changed(toplevel);
             }
         }
         self.outputs.queue_all();
@@ -241,7 +241,7 @@ impl Compositor {
             && let Some(toplevel) = window.window.toplevel().cloned()
         {
             toplevel.with_pending_state(|state| state.states.unset(State::Resizing));
-            let serial = toplevel.send_configure();
+            let serial = configure(&toplevel);
             if let Some(resizing) = &mut window.resizing {
                 resizing.last = Some(serial);
             }

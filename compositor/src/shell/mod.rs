@@ -6,6 +6,7 @@
 
 mod awake;
 mod bell;
+mod configure;
 mod frame;
 mod grab;
 mod hit;
@@ -33,6 +34,7 @@ use smithay::{
     },
 };
 
+pub(crate) use configure::{configure, configure_changed, place_popup};
 pub use frame::{FrameButton, FrameLayout};
 pub use grab::Edges;
 pub use hit::Hit;
@@ -263,7 +265,7 @@ impl Compositor {
             state.bounds = Some((area.size.w, (area.size.h - title).max(1)).into());
         });
         if window.mode == Mode::Floating {
-            toplevel.send_configure();
+            configure(toplevel);
         } else {
             // It asked for a mode before its first commit.
             self.apply_mode(id, true);
@@ -367,7 +369,7 @@ impl Compositor {
                 if let Some(toplevel) = window.window.toplevel()
                     && toplevel.is_initial_configure_sent()
                 {
-                    toplevel.send_pending_configure();
+                    configure_changed(toplevel);
                 }
             }
         }

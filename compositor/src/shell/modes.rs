@@ -8,7 +8,7 @@ use smithay::{
     utils::{Logical, Rectangle},
 };
 
-use super::{Going, Mode, WindowId};
+use super::{Going, Mode, WindowId, configure, configure_changed};
 use crate::{output::Screen, state::Compositor};
 
 impl Compositor {
@@ -66,7 +66,7 @@ impl Compositor {
         if let Some(toplevel) = window.window.toplevel()
             && toplevel.is_initial_configure_sent()
         {
-            toplevel.send_configure();
+            configure(toplevel);
         }
         true
     }
@@ -154,9 +154,9 @@ impl Compositor {
             state.size = rect.map(|rect| rect.size);
         });
         let serial = if must_answer {
-            Some(toplevel.send_configure())
+            Some(configure(&toplevel))
         } else {
-            toplevel.send_pending_configure()
+            configure_changed(&toplevel)
         };
         match (rect, serial, window.arrival) {
             (Some(rect), Some(serial), _) => window.arrival = Some((serial, rect.loc)),

@@ -2,7 +2,7 @@
 
 use smithay::utils::{Logical, Point, Rectangle, Size};
 
-use super::{ManagedWindow, Mode, WindowId};
+use super::{ManagedWindow, Mode, WindowId, configure};
 use crate::state::Compositor;
 
 /// How far a window that must cover another stands from it, so that both can be seen.
@@ -78,7 +78,7 @@ impl Compositor {
         match toplevel {
             Some(toplevel) => {
                 toplevel.with_pending_state(|state| state.size = Some(now.size));
-                window.arrival = Some((toplevel.send_configure(), now.loc));
+                window.arrival = Some((configure(&toplevel), now.loc));
             }
             None => window.move_to(now.loc),
         }
