@@ -4,7 +4,7 @@ mod fixture;
 
 use std::time::Duration;
 
-use fixture::{Client, ClientSide, Fixture, TestWindow};
+use fixture::{Client, ClientSide, FRAME, Fixture, TestWindow};
 use ochre_compositor::{
     config::{Config, OutputChoice},
     input::Action,
@@ -253,6 +253,35 @@ fn who_comes_back_stands_where_it_stood() {
     let mut now = placed(&fixture);
     now.sort_by_key(|(_, x, _)| *x);
     assert_eq!((now, fixture.windows()[0].content), before);
+}
+
+#[test]
+fn a_shadow_stays_on_its_window_s_displays() {
+    let mut fixture = Fixture::new();
+    let mut client = fixture.client();
+    plug(&mut fixture, "DP-1");
+    client.shown(&mut fixture, "one", (300, 200), true);
+    fixture.point(0, 0);
+    let edge = |fixture: &mut Fixture| {
+        fixture.advance(FRAME);
+        fixture.pixel(799, 300)
+    };
+    let wall = edge(&mut fixture);
+    let drag = |fixture: &mut Fixture, to: i32| {
+        let [x, y, ..] = fixture.windows()[0].frame;
+        fixture.advance(Duration::from_secs(1)); // or the press would be a double click
+        fixture.point_at(x + 60, y + 10);
+        fixture.press(true);
+        fixture.point_at(to + 60, 210);
+        fixture.press(false);
+        fixture.point_at(0, 0);
+        assert_eq!(fixture.windows()[0].frame[..2], [to, 200]);
+    };
+    drag(&mut fixture, 801);
+    assert_eq!(edge(&mut fixture), wall, "it is all on the other");
+    // Its shadow falls on the one that it is on beside.
+    drag(&mut fixture, 480);
+    assert_ne!(edge(&mut fixture), wall);
 }
 
 #[test]

@@ -65,6 +65,8 @@ pub(super) struct View {
     pub(super) shift: Point<i32, Physical>,
     /// How much is seen of it.
     alpha: f32,
+    /// Whether windows' shadows fall on it.
+    shadows: bool,
 }
 
 impl View {
@@ -75,6 +77,7 @@ impl View {
             corner: screen.rect().loc,
             shift: Point::default(),
             alpha: 1.0,
+            shadows: true,
         }
     }
 
@@ -261,7 +264,9 @@ impl Compositor {
             let Some(window) = self.shell.get(id) else {
                 continue;
             };
-            let view = view.posed(self.shell.motions.pose(id, at));
+            let mut view = view.posed(self.shell.motions.pose(id, at));
+            // What is on the display beside throws no shadow over the edge.
+            view.shadows = window.frame_rect(&self.look).overlaps(rect);
             if let Some(surface) = window.surface() {
                 let position = window.position;
                 self.push_popups(elements, &surface, position, &view);
@@ -398,7 +403,7 @@ impl Compositor {
             SceneElement::from(bar)
         }));
 
-        if window.mode != Mode::Maximized {
+        if view.shadows && window.mode != Mode::Maximized {
             let bar = look.bar(window.active);
             let layers = bar.shadow.map(|layer| {
                 let drop = (f64::from(layer.offset) * view.scale).round() as i32;
