@@ -13,7 +13,7 @@ mod surfaces;
 mod turn;
 
 pub use plug::DisplayInfo;
-pub(crate) use turn::TURNS;
+pub use turn::TURNS;
 
 use std::time::Duration;
 

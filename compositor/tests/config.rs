@@ -7,9 +7,7 @@ use std::{fs, path::PathBuf};
 use fixture::{Client, FRAME, Fixture};
 use ochre_compositor::input::{Action, InputEvent};
 use std::time::Duration;
-use wayland_client::protocol::{wl_keyboard::WlKeyboard, wl_pointer::WlPointer, wl_seat::WlSeat};
-
-note_events!(WlPointer);
+use wayland_client::protocol::{wl_keyboard::WlKeyboard, wl_seat::WlSeat};
 
 const KEY_1: u32 = 2;
 const KEY_Q: u32 = 16;
@@ -153,7 +151,11 @@ fn pointed(fixture: &mut Fixture) -> (Client, fixture::TestWindow) {
 }
 
 fn noted(client: &Client, what: &str) -> bool {
-    client.state.notes.iter().any(|note| note.starts_with(what))
+    client
+        .state
+        .pointer
+        .iter()
+        .any(|note| note.starts_with(what))
 }
 
 fn button(fixture: &mut Fixture, button: u32, pressed: bool) {
@@ -173,7 +175,7 @@ fn super_and_a_button_move_a_window_by_its_content() {
     });
     client.roundtrip(&mut fixture);
     assert_eq!(fixture.windows()[0].content[..2], [x + 30, y + 50]);
-    assert!(!noted(&client, "Button"), "{:?}", client.state.notes);
+    assert!(!noted(&client, "Button"), "{:?}", client.state.pointer);
     button(&mut fixture, 0x110, true);
     button(&mut fixture, 0x110, false);
     client.roundtrip(&mut fixture);

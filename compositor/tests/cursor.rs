@@ -14,11 +14,11 @@ use ochre_compositor::{
 };
 use ochre_raster::Bitmap;
 use wayland_client::{
-    Connection, Dispatch, QueueHandle, delegate_noop,
+    delegate_noop,
     protocol::{
         wl_compositor::WlCompositor,
         wl_output::WlOutput,
-        wl_pointer::{self, WlPointer},
+        wl_pointer::WlPointer,
         wl_seat::WlSeat,
         wl_shm::{self, WlShm},
         wl_surface::WlSurface,
@@ -32,21 +32,6 @@ use wayland_protocols_wlr::screencopy::v1::client::{
 note_events!(ZwlrScreencopyFrameV1);
 delegate_noop!(ClientSide: ignore WlOutput);
 delegate_noop!(ClientSide: ignore ZwlrScreencopyManagerV1);
-
-impl Dispatch<WlPointer, ()> for ClientSide {
-    fn event(
-        state: &mut Self,
-        _: &WlPointer,
-        event: wl_pointer::Event,
-        (): &(),
-        _: &Connection,
-        _: &QueueHandle<Self>,
-    ) {
-        if let wl_pointer::Event::Enter { serial, .. } = event {
-            state.serial = serial;
-        }
-    }
-}
 
 fn headless(fixture: &mut Fixture) -> &mut Headless {
     match &mut fixture.compositor.backend {

@@ -17,7 +17,7 @@ use wayland_client::{
         wl_data_offer::WlDataOffer,
         wl_data_source::WlDataSource,
         wl_output::WlOutput,
-        wl_pointer::{self, WlPointer},
+        wl_pointer,
         wl_seat::WlSeat,
         wl_shm::{self, WlShm},
         wl_touch::WlTouch,
@@ -64,13 +64,7 @@ use wayland_protocols::{
             zwp_primary_selection_offer_v1::ZwpPrimarySelectionOfferV1,
             zwp_primary_selection_source_v1::ZwpPrimarySelectionSourceV1,
         },
-        tablet::zv2::client::{
-            zwp_tablet_manager_v2::ZwpTabletManagerV2,
-            zwp_tablet_pad_v2::ZwpTabletPadV2,
-            zwp_tablet_seat_v2::{self, ZwpTabletSeatV2},
-            zwp_tablet_tool_v2::ZwpTabletToolV2,
-            zwp_tablet_v2::ZwpTabletV2,
-        },
+        tablet::zv2::client::zwp_tablet_manager_v2::ZwpTabletManagerV2,
         text_input::zv3::client::{
             zwp_text_input_manager_v3::ZwpTextInputManagerV3, zwp_text_input_v3::ZwpTextInputV3,
         },
@@ -92,7 +86,7 @@ use wayland_protocols_wlr::{
     },
     layer_shell::v1::client::{
         zwlr_layer_shell_v1::{Layer, ZwlrLayerShellV1},
-        zwlr_layer_surface_v1::{self, Anchor, KeyboardInteractivity, ZwlrLayerSurfaceV1},
+        zwlr_layer_surface_v1::{Anchor, KeyboardInteractivity},
     },
     screencopy::v1::client::{
         zwlr_screencopy_frame_v1::ZwlrScreencopyFrameV1,
@@ -138,7 +132,6 @@ hear_nothing_of!(
     WpFifoV1,
     ZwlrGammaControlManagerV1,
     ZwlrGammaControlV1,
-    ZwlrLayerShellV1,
     ZwlrScreencopyFrameV1,
     ZwlrScreencopyManagerV1,
     ZwlrVirtualPointerManagerV1,
@@ -150,28 +143,9 @@ hear_nothing_of!(
     ZwpInputMethodV2,
     ZwpLockedPointerV1,
     ZwpPointerConstraintsV1,
-    ZwpTabletManagerV2,
-    ZwpTabletPadV2,
-    ZwpTabletToolV2,
-    ZwpTabletV2,
     ZwpTextInputManagerV3,
     ZwpTextInputV3,
 );
-
-impl Dispatch<WlPointer, ()> for ClientSide {
-    fn event(
-        state: &mut Self,
-        _: &WlPointer,
-        event: wl_pointer::Event,
-        (): &(),
-        _: &Connection,
-        _: &QueueHandle<Self>,
-    ) {
-        if let wl_pointer::Event::Button { serial, .. } = event {
-            state.serial = serial;
-        }
-    }
-}
 
 /// Makes the offers that devices of selections tell of, and hears no more of them.
 macro_rules! take_offers {
@@ -201,39 +175,6 @@ take_offers!(
     ZwpPrimarySelectionDeviceV1: zwp_primary_selection_device_v1::EVT_DATA_OFFER_OPCODE
         => ZwpPrimarySelectionOfferV1,
 );
-
-impl Dispatch<ZwpTabletSeatV2, ()> for ClientSide {
-    fn event(
-        _: &mut Self,
-        _: &ZwpTabletSeatV2,
-        _: zwp_tablet_seat_v2::Event,
-        (): &(),
-        _: &Connection,
-        _: &QueueHandle<Self>,
-    ) {
-    }
-
-    event_created_child!(ClientSide, ZwpTabletSeatV2, [
-        zwp_tablet_seat_v2::EVT_TABLET_ADDED_OPCODE => (ZwpTabletV2, ()),
-        zwp_tablet_seat_v2::EVT_TOOL_ADDED_OPCODE => (ZwpTabletToolV2, ()),
-        zwp_tablet_seat_v2::EVT_PAD_ADDED_OPCODE => (ZwpTabletPadV2, ()),
-    ]);
-}
-
-impl Dispatch<ZwlrLayerSurfaceV1, ()> for ClientSide {
-    fn event(
-        _: &mut Self,
-        layer: &ZwlrLayerSurfaceV1,
-        event: zwlr_layer_surface_v1::Event,
-        (): &(),
-        _: &Connection,
-        _: &QueueHandle<Self>,
-    ) {
-        if let zwlr_layer_surface_v1::Event::Configure { serial, .. } = event {
-            layer.ack_configure(serial);
-        }
-    }
-}
 
 /// Brings a client into a state.
 type Deed = fn(&mut Fixture, &mut Client);

@@ -4,7 +4,7 @@ mod fixture;
 
 use fixture::{Client, ClientSide, FRAME, Fixture};
 use wayland_client::{
-    Connection, Dispatch, QueueHandle, delegate_noop,
+    delegate_noop,
     protocol::{
         wl_compositor::WlCompositor, wl_seat::WlSeat, wl_subcompositor::WlSubcompositor,
         wl_subsurface::WlSubsurface, wl_surface::WlSurface,
@@ -12,33 +12,11 @@ use wayland_client::{
 };
 use wayland_protocols_wlr::layer_shell::v1::client::{
     zwlr_layer_shell_v1::{Layer, ZwlrLayerShellV1},
-    zwlr_layer_surface_v1::{self, Anchor, ZwlrLayerSurfaceV1},
+    zwlr_layer_surface_v1::{Anchor, ZwlrLayerSurfaceV1},
 };
 
-delegate_noop!(ClientSide: ignore ZwlrLayerShellV1);
 delegate_noop!(ClientSide: ignore WlSubcompositor);
 delegate_noop!(ClientSide: ignore WlSubsurface);
-
-impl Dispatch<ZwlrLayerSurfaceV1, ()> for ClientSide {
-    fn event(
-        state: &mut Self,
-        layer: &ZwlrLayerSurfaceV1,
-        event: zwlr_layer_surface_v1::Event,
-        (): &(),
-        _: &Connection,
-        _: &QueueHandle<Self>,
-    ) {
-        if let zwlr_layer_surface_v1::Event::Configure {
-            serial,
-            width,
-            height,
-        } = event
-        {
-            state.notes.push(format!("{width}x{height}"));
-            layer.ack_configure(serial);
-        }
-    }
-}
 
 /// A panel of 60 by 20 pixels in the upper left corner.
 fn panel(
@@ -115,7 +93,7 @@ fn a_panel_that_takes_its_buffer_away_makes_room_and_may_come_back() {
     client.state.notes.clear();
     surface.commit();
     client.roundtrip(&mut fixture);
-    assert_eq!(client.state.notes, ["60x20"]);
+    assert_eq!(client.state.notes, ["layer 60x20"]);
     assert_eq!(free(&fixture), (20, 580));
 }
 

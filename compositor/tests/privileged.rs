@@ -15,7 +15,7 @@ use wayland_client::{
     Connection, Dispatch, QueueHandle, delegate_noop, event_created_child,
     protocol::{
         wl_output::{Transform, WlOutput},
-        wl_pointer::{self, WlPointer},
+        wl_pointer,
         wl_seat::WlSeat,
     },
 };
@@ -55,7 +55,6 @@ use wayland_protocols_wlr::{
 };
 
 note_events!(
-    WlPointer,
     ZwlrGammaControlV1,
     ZwlrOutputConfigurationV1,
     ZwlrOutputModeV1,
@@ -121,6 +120,12 @@ fn notes(client: &mut Client, fixture: &mut Fixture) -> Vec<String> {
     std::mem::take(&mut client.state.notes)
 }
 
+/// What its pointer heard.
+fn heard(client: &mut Client, fixture: &mut Fixture) -> String {
+    client.roundtrip(fixture);
+    std::mem::take(&mut client.state.pointer).join("\n")
+}
+
 #[test]
 fn a_virtual_pointer_s_input_is_a_hand_s() {
     let mut fixture = Fixture::new();
@@ -130,37 +135,37 @@ fn a_virtual_pointer_s_input_is_a_hand_s() {
     let pointer = client
         .bind::<ZwlrVirtualPointerManagerV1>(2)
         .create_virtual_pointer(None, &client.handle, ());
-    notes(&mut client, &mut fixture);
+    heard(&mut client, &mut fixture);
     pointer.motion_absolute(0, 300, 200, 800, 600);
     pointer.button(0, 0x111, wl_pointer::ButtonState::Pressed);
     pointer.axis(0, wl_pointer::Axis::VerticalScroll, 7.0);
     pointer.frame();
-    let heard = notes(&mut client, &mut fixture).join("\n");
+    let words = heard(&mut client, &mut fixture);
     assert!(
-        heard.contains("Motion { time: 1017, surface_x: 100.0, surface_y: 50.0 }"),
-        "{heard}"
+        words.contains("Motion { time: 1017, surface_x: 100.0, surface_y: 50.0 }"),
+        "{words}"
     );
     assert!(
-        heard.contains("button: 273, state: Value(Pressed)"),
-        "{heard}"
+        words.contains("button: 273, state: Value(Pressed)"),
+        "{words}"
     );
-    assert!(heard.contains("value: 7.0"), "{heard}");
+    assert!(words.contains("value: 7.0"), "{words}");
     // What is scrolled is told on as it was said.
     pointer.axis_discrete(0, wl_pointer::Axis::VerticalScroll, 5.0, 4);
     pointer.axis_source(wl_pointer::AxisSource::Continuous);
     pointer.frame();
-    let heard = notes(&mut client, &mut fixture).join("\n");
+    let words = heard(&mut client, &mut fixture);
     for part in [
         "axis_source: Value(Continuous)",
         "value120: 480",
         "value: 5.0",
     ] {
-        assert!(heard.contains(part), "{part}: {heard}");
+        assert!(words.contains(part), "{part}: {words}");
     }
     pointer.destroy();
-    let heard = notes(&mut client, &mut fixture).join("\n");
+    let words = heard(&mut client, &mut fixture);
     assert!(
-        heard.contains("button: 273, state: Value(Released)"),
+        words.contains("button: 273, state: Value(Released)"),
         "its hold ends with it"
     );
 }

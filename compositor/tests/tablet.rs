@@ -2,122 +2,12 @@
 
 mod fixture;
 
-use fixture::{Client, ClientSide, FRAME, Fixture, SIZE, TestWindow};
+use fixture::{Client, FRAME, Fixture, SIZE, TestWindow};
 use ochre_compositor::input::{InputEvent, PenReport, TabletId, TabletInfo, Tool};
-use wayland_client::{
-    Connection, Dispatch, QueueHandle, delegate_noop, event_created_child,
-    protocol::{
-        wl_pointer::{self, WlPointer},
-        wl_seat::WlSeat,
-    },
-};
+use wayland_client::protocol::wl_seat::WlSeat;
 use wayland_protocols::wp::tablet::zv2::client::{
-    zwp_tablet_manager_v2::ZwpTabletManagerV2,
-    zwp_tablet_pad_v2::ZwpTabletPadV2,
-    zwp_tablet_seat_v2::{self as tablet_seat, ZwpTabletSeatV2},
-    zwp_tablet_tool_v2::{self as tool, ZwpTabletToolV2},
-    zwp_tablet_v2::{self as tablet, ZwpTabletV2},
+    zwp_tablet_manager_v2::ZwpTabletManagerV2, zwp_tablet_seat_v2::ZwpTabletSeatV2,
 };
-
-delegate_noop!(ClientSide: ignore ZwpTabletManagerV2);
-delegate_noop!(ClientSide: ignore ZwpTabletPadV2);
-
-impl Dispatch<ZwpTabletSeatV2, ()> for ClientSide {
-    fn event(
-        _: &mut Self,
-        _: &ZwpTabletSeatV2,
-        _: tablet_seat::Event,
-        (): &(),
-        _: &Connection,
-        _: &QueueHandle<Self>,
-    ) {
-    }
-
-    event_created_child!(ClientSide, ZwpTabletSeatV2, [
-        tablet_seat::EVT_TABLET_ADDED_OPCODE => (ZwpTabletV2, ()),
-        tablet_seat::EVT_TOOL_ADDED_OPCODE => (ZwpTabletToolV2, ()),
-        tablet_seat::EVT_PAD_ADDED_OPCODE => (ZwpTabletPadV2, ()),
-    ]);
-}
-
-impl Dispatch<ZwpTabletV2, ()> for ClientSide {
-    fn event(
-        state: &mut Self,
-        tablet: &ZwpTabletV2,
-        event: tablet::Event,
-        (): &(),
-        _: &Connection,
-        _: &QueueHandle<Self>,
-    ) {
-        state.notes.push(match event {
-            tablet::Event::Name { name } => format!("tablet {name}"),
-            tablet::Event::Id { vid, pid } => format!("made by {vid:#x} as {pid:#x}"),
-            tablet::Event::Removed => {
-                tablet.destroy();
-                "tablet removed".into()
-            }
-            _ => return,
-        });
-    }
-}
-
-impl Dispatch<ZwpTabletToolV2, ()> for ClientSide {
-    fn event(
-        state: &mut Self,
-        tool: &ZwpTabletToolV2,
-        event: tool::Event,
-        (): &(),
-        _: &Connection,
-        _: &QueueHandle<Self>,
-    ) {
-        state.notes.push(match event {
-            tool::Event::Type { tool_type } => format!("a {:?}", tool_type.into_result().unwrap()),
-            tool::Event::Capability { capability } => {
-                format!("knows {:?}", capability.into_result().unwrap())
-            }
-            tool::Event::ProximityIn { .. } => "near".into(),
-            tool::Event::ProximityOut => "away".into(),
-            tool::Event::Down { serial } => {
-                state.serial = serial;
-                "down".into()
-            }
-            tool::Event::Up => "up".into(),
-            tool::Event::Motion { x, y } => format!("at {x} {y}"),
-            tool::Event::Pressure { pressure } => format!("pressure {pressure}"),
-            tool::Event::Distance { distance } => format!("distance {distance}"),
-            tool::Event::Tilt { tilt_x, tilt_y } => format!("tilt {tilt_x} {tilt_y}"),
-            tool::Event::Button { button, state, .. } => {
-                format!("{button:#x} {:?}", state.into_result().unwrap())
-            }
-            tool::Event::Frame { .. } => "frame".into(),
-            tool::Event::Removed => {
-                tool.destroy();
-                "tool removed".into()
-            }
-            _ => return,
-        });
-    }
-}
-
-impl Dispatch<WlPointer, ()> for ClientSide {
-    fn event(
-        state: &mut Self,
-        _: &WlPointer,
-        event: wl_pointer::Event,
-        (): &(),
-        _: &Connection,
-        _: &QueueHandle<Self>,
-    ) {
-        state.notes.push(match event {
-            wl_pointer::Event::Enter { .. } => "pointer enters".into(),
-            wl_pointer::Event::Leave { .. } => "pointer leaves".into(),
-            wl_pointer::Event::Button { button, state, .. } => {
-                format!("pointer {button:#x} {:?}", state.into_result().unwrap())
-            }
-            _ => return,
-        });
-    }
-}
 
 /// A desk: a tablet, and a client with a framed window of 200 by 100.
 struct Desk {

@@ -7,7 +7,7 @@ use std::{fs::File, os::fd::AsFd, os::unix::fs::FileExt};
 use fixture::{Client, ClientSide, FRAME, Fixture, SIZE, TestWindow};
 use ochre_compositor::{
     input::Action,
-    output::{DisplayInfo, OutputId},
+    output::{DisplayInfo, OutputId, TURNS},
 };
 use rustix::fs::{MemfdFlags, memfd_create};
 use smithay::utils::Transform;
@@ -27,7 +27,7 @@ use wayland_protocols::xdg::xdg_output::zv1::client::{
 use wayland_protocols_wlr::{
     layer_shell::v1::client::{
         zwlr_layer_shell_v1::{Layer, ZwlrLayerShellV1},
-        zwlr_layer_surface_v1::{self, Anchor, ZwlrLayerSurfaceV1},
+        zwlr_layer_surface_v1::Anchor,
     },
     screencopy::v1::client::{
         zwlr_screencopy_frame_v1::{self as copy, ZwlrScreencopyFrameV1},
@@ -36,7 +36,6 @@ use wayland_protocols_wlr::{
 };
 
 delegate_noop!(ClientSide: ignore ZxdgOutputManagerV1);
-delegate_noop!(ClientSide: ignore ZwlrLayerShellV1);
 delegate_noop!(ClientSide: ignore ZwlrScreencopyManagerV1);
 
 impl Dispatch<WlOutput, ()> for ClientSide {
@@ -76,27 +75,6 @@ impl Dispatch<ZxdgOutputV1, ()> for ClientSide {
     }
 }
 
-impl Dispatch<ZwlrLayerSurfaceV1, ()> for ClientSide {
-    fn event(
-        state: &mut Self,
-        layer: &ZwlrLayerSurfaceV1,
-        event: zwlr_layer_surface_v1::Event,
-        (): &(),
-        _: &Connection,
-        _: &QueueHandle<Self>,
-    ) {
-        if let zwlr_layer_surface_v1::Event::Configure {
-            serial,
-            width,
-            height,
-        } = event
-        {
-            layer.ack_configure(serial);
-            state.notes.push(format!("layer {width}x{height}"));
-        }
-    }
-}
-
 impl Dispatch<ZwlrScreencopyFrameV1, ()> for ClientSide {
     fn event(
         state: &mut Self,
@@ -116,17 +94,6 @@ impl Dispatch<ZwlrScreencopyFrameV1, ()> for ClientSide {
         }
     }
 }
-
-const ALL: [Transform; 8] = [
-    Transform::Normal,
-    Transform::_90,
-    Transform::_180,
-    Transform::_270,
-    Transform::Flipped,
-    Transform::Flipped90,
-    Transform::Flipped180,
-    Transform::Flipped270,
-];
 
 fn primary(fixture: &Fixture) -> OutputId {
     fixture.compositor.outputs.primary().unwrap().id
@@ -150,7 +117,10 @@ fn told(fixture: &mut Fixture, client: &mut Client) -> Vec<String> {
 /// Where a pixel of what is seen upright is in the display's buffer, by the protocol's words: flipped
 /// around the vertical axis if so, then turned counter-clockwise by quarters.
 fn held_at(transform: Transform, (mut x, mut y): (i32, i32)) -> (i32, i32) {
-    let place = ALL.iter().position(|other| *other == transform).unwrap();
+    let place = TURNS
+        .iter()
+        .position(|(_, other)| *other == transform)
+        .unwrap();
     let (flipped, quarters) = (place >= 4, place % 4);
     let buffer = (SIZE.0 as i32, SIZE.1 as i32);
     let (mut width, mut height) = match quarters % 2 {
@@ -213,7 +183,7 @@ const COLOURS: [u32; 4] = [0x10_0000, 0x00_2000, 0x00_0030, 0x40_4040];
 
 #[test]
 fn what_is_upright_is_held_turned() {
-    for transform in ALL {
+    for (_, transform) in TURNS {
         let mut fixture = Fixture::new();
         turn(&mut fixture, transform);
         let mut client = fixture.client();
@@ -304,7 +274,7 @@ fn clients_are_told_and_windows_follow() {
 
 #[test]
 fn programs_are_given_a_copy_as_the_display_holds_it() {
-    for transform in ALL {
+    for (_, transform) in TURNS {
         let mut fixture = Fixture::new();
         turn(&mut fixture, transform);
         let mut client = fixture.client();
@@ -351,7 +321,10 @@ fn programs_are_given_a_copy_as_the_display_holds_it() {
 }
 
 fn fixture_size(transform: Transform) -> (i32, i32) {
-    let place = ALL.iter().position(|other| *other == transform).unwrap();
+    let place = TURNS
+        .iter()
+        .position(|(_, other)| *other == transform)
+        .unwrap();
     match place % 2 {
         0 => (SIZE.0 as i32, SIZE.1 as i32),
         _ => (SIZE.1 as i32, SIZE.0 as i32),

@@ -7,7 +7,7 @@ use super::Screen;
 use crate::{input::InputEvent, state::Compositor};
 
 /// The turns by name.
-pub(crate) const TURNS: [(&str, Transform); 8] = [
+pub const TURNS: [(&str, Transform); 8] = [
     ("normal", Transform::Normal),
     ("90", Transform::_90),
     ("180", Transform::_180),

@@ -293,7 +293,7 @@ impl Frame for SoftFrame<'_, '_> {
         // A buffer that went bad is its client's end, not the frame's.
         let _ = texture.with(|image| {
             let upright;
-            let (image, src) = match turn_of(src_transform) {
+            let (image, src) = match upright_turn(src_transform) {
                 Turn::Normal => (image, src),
                 turn => {
                     let size = (f64::from(image.width()), f64::from(image.height())).into();
@@ -354,7 +354,7 @@ fn premultiplied(color: Color32F) -> Color {
 }
 
 /// The turn that shows a buffer upright which its client has turned so.
-fn turn_of(transform: Transform) -> Turn {
+fn upright_turn(transform: Transform) -> Turn {
     match transform {
         Transform::Normal => Turn::Normal,
         Transform::_90 => Turn::Rotate90,

@@ -30,7 +30,7 @@ pub struct Turned {
 
 /// The turn from what is upright to what a display's buffer holds, as `wl_output.transform` says it:
 /// counter-clockwise, after a flip.
-fn turn_of(transform: Transform) -> Turn {
+fn buffer_turn(transform: Transform) -> Turn {
     match transform {
         Transform::Normal => Turn::Normal,
         Transform::_90 => Turn::Rotate90,
@@ -62,12 +62,12 @@ pub fn in_buffer(
     if part.is_empty() {
         return part;
     }
-    physical(part_of(turn_of(transform), rect(part), size))
+    physical(part_of(buffer_turn(transform), rect(part), size))
 }
 
 /// A picture as a display's buffer holds it.
 pub fn turned(picture: &Bitmap, transform: Transform) -> Option<Bitmap> {
-    let turn = turn_of(transform);
+    let turn = buffer_turn(transform);
     let (width, height) = turn.size(picture.width(), picture.height());
     let mut turned = Extent::from_signed(width, height)?.bitmap();
     let mut canvas = turned.canvas();
@@ -78,7 +78,7 @@ pub fn turned(picture: &Bitmap, transform: Transform) -> Option<Bitmap> {
 impl Turned {
     /// For a display turned so, whose buffers have this size.
     pub fn new(transform: Transform, buffer: (i32, i32)) -> Option<Self> {
-        let turn = turn_of(transform);
+        let turn = buffer_turn(transform);
         let (width, height) = turn.size(buffer.0, buffer.1);
         Some(Self {
             turn,
@@ -91,7 +91,7 @@ impl Turned {
     /// Whether it is for such a display.
     pub fn fits(&self, transform: Transform, buffer: (i32, i32)) -> bool {
         let upright = (self.upright.width(), self.upright.height());
-        self.turn == turn_of(transform) && self.turn.size(buffer.0, buffer.1) == upright
+        self.turn == buffer_turn(transform) && self.turn.size(buffer.0, buffer.1) == upright
     }
 
     /// Lets `paint` draw what changed, and turns that into the target, which holds the frame of so many
@@ -137,6 +137,7 @@ impl Turned {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::output::TURNS;
 
     /// 1 2 3 / 4 5 6, as each display that is turned holds it.
     #[test]
@@ -164,27 +165,16 @@ mod tests {
         assert_eq!(held(Transform::Flipped270), [6, 3, 5, 2, 4, 1]);
     }
 
-    const ALL: [Transform; 8] = [
-        Transform::Normal,
-        Transform::_90,
-        Transform::_180,
-        Transform::_270,
-        Transform::Flipped,
-        Transform::Flipped90,
-        Transform::Flipped180,
-        Transform::Flipped270,
-    ];
-
     #[test]
     fn a_part_is_where_its_pixels_are() {
         let size = (7, 5);
         let part = Rect::new(1, 2, 3, 2);
-        for transform in ALL {
+        for (_, transform) in TURNS {
             let mut picture = Bitmap::new(7, 5).unwrap();
             picture.canvas().replace(part, ochre_raster::Color(1));
             let turned = turned(&picture, transform).unwrap();
             let place = rect(in_buffer(transform, physical(part), size));
-            let (width, _) = turn_of(transform).size(7, 5);
+            let (width, _) = buffer_turn(transform).size(7, 5);
             for (at, pixel) in turned.pixels().iter().enumerate() {
                 let (x, y) = (at as i32 % width, at as i32 / width);
                 assert_eq!(
