@@ -23,9 +23,7 @@ use smithay::{
                 },
             },
             image_copy_capture::v1::server::{
-                ext_image_copy_capture_cursor_session_v1::{
-                    self as cursor_session, ExtImageCopyCaptureCursorSessionV1,
-                },
+                ext_image_copy_capture_cursor_session_v1::ExtImageCopyCaptureCursorSessionV1,
                 ext_image_copy_capture_frame_v1::{
                     self as frame, ExtImageCopyCaptureFrameV1, FailureReason,
                 },
@@ -46,7 +44,7 @@ use smithay::{
     wayland::foreign_toplevel_list::ForeignToplevelHandle,
 };
 
-use super::sandbox::trusted_globals;
+use super::{pointer_copy::PointerSession, sandbox::trusted_globals};
 use crate::{output::OutputId, shell::WindowId, state::Compositor};
 
 /// What is captured.
@@ -60,11 +58,22 @@ pub enum Source {
     Gone,
 }
 
-/// A session: what of, with the pointer or not, and what it has seen.
+/// What of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// All but the pointer.
+    Content,
+    /// The pointer too.
+    ContentWithPointer,
+    /// The pointer alone.
+    Pointer,
+}
+
+/// A session: what of, and what it has seen.
 #[derive(Debug)]
 pub struct CopySession {
     source: Source,
-    cursor: bool,
+    part: Part,
     /// The size that its client was last told.
     size: Mutex<Option<(i32, i32)>>,
     /// How often its source had changed when it last captured it, and one more.
@@ -86,6 +95,10 @@ pub struct CopyFrame {
 pub struct ImageCopies {
     waiting: Vec<ExtImageCopyCaptureFrameV1>,
     sessions: Vec<ExtImageCopyCaptureSessionV1>,
+    /// Those that are told of the pointer alone.
+    pub(super) pointers: Vec<ExtImageCopyCaptureCursorSessionV1>,
+    /// How often the pointer looked different to one of them.
+    pub(super) looks: u64,
 }
 
 impl ImageCopies {
@@ -102,7 +115,9 @@ impl ImageCopies {
     pub(crate) fn show_pointer_on(&self, output: OutputId) -> bool {
         let frames = self.waiting.iter().filter_map(|it| it.data::<CopyFrame>());
         let sessions = frames.filter_map(|frame| frame.session.data::<CopySession>());
-        let captured = |it: &CopySession| it.cursor && it.source == Source::Output(output);
+        let captured = |it: &CopySession| {
+            it.part == Part::ContentWithPointer && it.source == Source::Output(output)
+        };
         sessions.into_iter().any(captured)
     }
 }
@@ -120,12 +135,16 @@ impl Compositor {
     }
 
     /// A source's size in pixels and how often it has changed, and one more.
-    fn source_state(&self, source: Source, cursor: bool) -> Option<((i32, i32), u64)> {
+    fn source_state(&mut self, source: Source, part: Part) -> Option<((i32, i32), u64)> {
         match source {
+            _ if part == Part::Pointer => self.pointer_state(source),
             Source::Output(id) => {
                 let screen = self.outputs.get(id)?;
                 let size = screen.size();
-                Some(((size.w, size.h), screen.changes(cursor) + 1))
+                Some((
+                    (size.w, size.h),
+                    screen.changes(part == Part::ContentWithPointer) + 1,
+                ))
             }
             Source::Window(id) => {
                 let window = self.shell.get(id).filter(|window| window.mapped)?;
@@ -139,9 +158,22 @@ impl Compositor {
         }
     }
 
-    fn source_picture(&mut self, source: Source, cursor: bool) -> Option<Bitmap> {
+    /// Whether a source is there, if only for later.
+    fn source_exists(&self, source: Source) -> bool {
         match source {
-            Source::Output(id) => self.draw_apart(id, cursor).ok(),
+            Source::Output(id) => self.outputs.get(id).is_some(),
+            Source::Window(id) => self.shell.get(id).is_some_and(|window| window.mapped),
+            Source::Gone => false,
+        }
+    }
+
+    fn source_picture(&mut self, source: Source, part: Part) -> Option<Bitmap> {
+        match source {
+            _ if part == Part::Pointer => self.pointer_copy(source),
+            Source::Output(id) => {
+                let pointer = part == Part::ContentWithPointer;
+                self.draw_apart(id, pointer).ok()
+            }
             Source::Window(_) if self.is_locked() => None,
             Source::Window(id) => {
                 let scale = self.outputs.preferred_scale();
@@ -157,8 +189,11 @@ impl Compositor {
         let Some(data) = session.data::<CopySession>() else {
             return;
         };
-        let state = self.source_state(data.source, data.cursor);
+        let state = self.source_state(data.source, data.part);
         let Some((size, _)) = state.filter(|((width, height), _)| *width > 0 && *height > 0) else {
+            if data.part == Part::Pointer && self.source_exists(data.source) {
+                return; // it is elsewhere now
+            }
             session.stopped();
             self.protocols
                 .image_copies
@@ -171,8 +206,8 @@ impl Compositor {
             return;
         }
         session.buffer_size(size.0.unsigned_abs(), size.1.unsigned_abs());
-        session.shm_format(match data.source {
-            Source::Window(_) => wl_shm::Format::Argb8888,
+        session.shm_format(match (data.source, data.part) {
+            (Source::Window(_), _) | (_, Part::Pointer) => wl_shm::Format::Argb8888,
             _ => wl_shm::Format::Xrgb8888,
         });
         session.done();
@@ -186,7 +221,11 @@ impl Compositor {
         let Some(session) = data.session.data::<CopySession>() else {
             return;
         };
-        let Some((size, frames)) = self.source_state(session.source, session.cursor) else {
+        let Some((size, frames)) = self.source_state(session.source, session.part) else {
+            if session.part == Part::Pointer && self.source_exists(session.source) {
+                self.protocols.image_copies.waiting.push(object.clone());
+                return;
+            }
             object.failed(FailureReason::Stopped);
             return;
         };
@@ -199,7 +238,7 @@ impl Compositor {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
-        let Some(picture) = self.source_picture(session.source, session.cursor) else {
+        let Some(picture) = self.source_picture(session.source, session.part) else {
             object.failed(FailureReason::Unknown);
             return;
         };
@@ -218,16 +257,16 @@ impl Compositor {
         object.ready();
     }
 
-    fn new_copy_session(
+    pub(super) fn new_copy_session(
         &mut self,
         id: New<ExtImageCopyCaptureSessionV1>,
         source: Source,
-        cursor: bool,
+        part: Part,
         init: &mut DataInit<'_, Self>,
     ) {
         let data = CopySession {
             source,
-            cursor,
+            part,
             size: Mutex::default(),
             seen: AtomicU64::new(0),
             framed: AtomicBool::new(false),
@@ -325,33 +364,22 @@ impl Dispatch<ExtImageCopyCaptureManagerV1, ()> for Compositor {
                     object.post_error(manager::Error::InvalidOption, "there is no such option");
                     return;
                 };
-                let cursor = options.contains(Options::PaintCursors);
-                state.new_copy_session(session, source_of(&source), cursor, init);
+                let part = if options.contains(Options::PaintCursors) {
+                    Part::ContentWithPointer
+                } else {
+                    Part::Content
+                };
+                state.new_copy_session(session, source_of(&source), part, init);
             }
-            // The pointer's picture is part of frames or not; a stream of its own there is not.
-            manager::Request::CreatePointerCursorSession { session, .. } => {
-                init.init(session, AtomicBool::new(false));
+            // There is one pointer.
+            manager::Request::CreatePointerCursorSession {
+                session, source, ..
+            } => {
+                let session = init.init(session, PointerSession::new(source_of(&source)));
+                state.protocols.image_copies.pointers.push(session);
+                state.tell_pointer_sessions();
             }
             _ => {}
-        }
-    }
-}
-
-impl Dispatch<ExtImageCopyCaptureCursorSessionV1, AtomicBool> for Compositor {
-    fn request(
-        state: &mut Self,
-        _client: &Client,
-        object: &ExtImageCopyCaptureCursorSessionV1,
-        request: cursor_session::Request,
-        asked: &AtomicBool,
-        _display: &DisplayHandle,
-        init: &mut DataInit<'_, Self>,
-    ) {
-        if let cursor_session::Request::GetCaptureSession { session } = request {
-            if asked.swap(true, Ordering::Relaxed) {
-                object.post_error(cursor_session::Error::DuplicateSession, "it has a session");
-            }
-            state.new_copy_session(session, Source::Gone, false, init);
         }
     }
 }

@@ -18,6 +18,7 @@ mod output_config;
 mod output_power;
 mod outputs;
 mod pacing;
+mod pointer_copy;
 mod sandbox;
 mod seat;
 mod selection;

@@ -37,6 +37,11 @@ impl Sight {
         self.parts.is_empty()
     }
 
+    /// How large it is.
+    pub(crate) fn size(&self) -> (i32, i32) {
+        self.size
+    }
+
     /// Whether a picture of this size holds it.
     pub(crate) fn fits(&self, extent: Extent) -> bool {
         let (width, height) = extent.signed();
