@@ -3,7 +3,7 @@
 use super::cpu_clock::CpuClock;
 use super::credentials::Capabilities;
 use super::thread::{Restart, Thread};
-use super::timers::{MAX_TIMERS, Notify, SignalTimer, Source};
+use super::timers::{Notify, SignalTimer, Source};
 use super::{signal, timers};
 use crate::errno::{Errno, Result};
 use crate::linux::general as raw;
@@ -259,48 +259,44 @@ pub fn timer_create(ctx: &SyscallCtx<'_>, clock: usize, event: usize, out: usize
         .map(UserPtr::read)
         .transpose()?;
     let threads = ctx.process.threads();
-    let mut timers = ctx.process.timers.posix.lock();
-    if timers.len() >= MAX_TIMERS {
-        return Err(Errno::EAGAIN);
-    }
-    let id = (0..)
-        .find(|id| !timers.contains_key(id))
-        .ok_or(Errno::EAGAIN)?;
-    let (notify, value) = match event {
-        None => (Notify::Process(signal::SIGALRM), id as u64),
-        Some(event) => {
-            let number = || {
-                let valid = signal::is_valid(event.signal as usize);
-                if valid {
-                    Ok(event.signal as u32)
-                } else {
-                    Err(Errno::EINVAL)
-                }
-            };
-            let notify = match event.notify {
-                raw::SIGEV_NONE => Notify::Nothing,
-                raw::SIGEV_SIGNAL => Notify::Process(number()?),
-                raw::SIGEV_THREAD_ID => {
-                    let thread = threads
-                        .iter()
-                        .find(|t| t.tid() == event.tid)
-                        .ok_or(Errno::EINVAL)?;
-                    Notify::Thread(Arc::downgrade(thread), number()?)
-                }
-                _ => return Err(Errno::EINVAL),
-            };
-            (notify, event.value)
-        }
+    let make = |id: i32| {
+        let (notify, value) = match event {
+            None => (Notify::Process(signal::SIGALRM), id as u64),
+            Some(event) => (notify_of(&event, &threads)?, event.value),
+        };
+        let identity = Some((id, value));
+        Ok(SignalTimer::new(
+            ctx.process,
+            notify,
+            identity,
+            clock,
+            source,
+        ))
     };
-    let timer = SignalTimer::new(ctx.process, notify, Some((id, value)), clock, source);
-    timers.insert(id, timer.clone());
-    drop(timers);
+    let (id, timer) = ctx.process.timers.posix.lock().add(make)?;
     let told = timers::enlist(&timer).and_then(|()| UserPtr::<i32>::new(out).write(&id));
     if let Err(error) = told {
-        ctx.process.timers.posix.lock().remove(&id);
+        ctx.process.timers.posix.lock().remove(id);
         return Err(error);
     }
     Ok(0)
+}
+
+/// What a `struct sigevent` asks for. `threads` are those of the caller's process.
+fn notify_of(event: &SigEvent, threads: &[Arc<Thread>]) -> Result<Notify> {
+    let number = || {
+        let valid = signal::is_valid(event.signal as usize);
+        valid.then_some(event.signal as u32).ok_or(Errno::EINVAL)
+    };
+    Ok(match event.notify {
+        raw::SIGEV_NONE => Notify::Nothing,
+        raw::SIGEV_SIGNAL => Notify::Process(number()?),
+        raw::SIGEV_THREAD_ID => {
+            let thread = threads.iter().find(|t| t.tid() == event.tid);
+            Notify::Thread(Arc::downgrade(thread.ok_or(Errno::EINVAL)?), number()?)
+        }
+        _ => return Err(Errno::EINVAL),
+    })
 }
 
 fn timer_of(ctx: &SyscallCtx<'_>, id: usize) -> Result<Arc<SignalTimer>> {
@@ -308,7 +304,7 @@ fn timer_of(ctx: &SyscallCtx<'_>, id: usize) -> Result<Arc<SignalTimer>> {
         .timers
         .posix
         .lock()
-        .get(&(id as i32))
+        .get(id as i32)
         .cloned()
         .ok_or(Errno::EINVAL)
 }
@@ -359,7 +355,7 @@ pub fn timer_getoverrun(ctx: &SyscallCtx<'_>, id: usize) -> Result<usize> {
 }
 
 pub fn timer_delete(ctx: &SyscallCtx<'_>, id: usize) -> Result<usize> {
-    let removed = ctx.process.timers.posix.lock().remove(&(id as i32));
+    let removed = ctx.process.timers.posix.lock().remove(id as i32);
     removed.ok_or(Errno::EINVAL)?.set(0, 0);
     Ok(0)
 }

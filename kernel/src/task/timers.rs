@@ -276,12 +276,16 @@ impl SignalTimer {
         self.arm(&mut state);
     }
 
-    /// Its signal was taken: goes on. Returns the overrun that the signal tells.
-    fn taken(self: &Arc<Self>, setting: Option<u64>) -> i32 {
+    /// Its signal was taken: goes on. Returns the overrun that the signal tells; None when it was
+    /// sent by an earlier setting than the one in force.
+    fn taken(self: &Arc<Self>, setting: Option<u64>) -> Option<i32> {
         let now = self.now();
         let mut state = self.state.lock();
-        if !state.waiting || setting.is_some_and(|setting| setting != state.setting) {
-            return 0;
+        if setting.is_some_and(|setting| setting != state.setting) {
+            return None;
+        }
+        if !state.waiting {
+            return Some(0);
         }
         state.waiting = false;
         let periods = state.forward(now);
@@ -289,7 +293,7 @@ impl SignalTimer {
         state.last_overrun = i32::try_from(overrun).unwrap_or(i32::MAX);
         state.overrun = -1;
         self.arm(&mut state);
-        state.last_overrun
+        Some(state.last_overrun)
     }
 }
 
@@ -299,8 +303,11 @@ impl Expire for SignalTimer {
     }
 }
 
-/// A signal was taken by a thread of `process`: the timer that it is of goes on. No lock is held.
-pub fn signal_taken(process: &Process, info: &mut SigInfo) {
+/// A signal was taken by a thread of `process`: the timer that it is of goes on. False when that
+/// timer was deleted or set anew since: the signal is to be dropped, as Linux does since 6.13. No
+/// lock is held.
+#[must_use]
+pub fn signal_taken(process: &Process, info: &mut SigInfo) -> bool {
     if let Payload::Timer {
         id,
         overrun,
@@ -308,15 +315,55 @@ pub fn signal_taken(process: &Process, info: &mut SigInfo) {
         ..
     } = &mut info.payload
     {
-        let timer = process.timers.posix.lock().get(id).cloned();
-        if let Some(timer) = timer {
-            *overrun = timer.taken(Some(*setting));
-        }
+        let timer = process.timers.posix.lock().get(*id).cloned();
+        let Some(told) = timer.and_then(|timer| timer.taken(Some(*setting))) else {
+            return false;
+        };
+        *overrun = told;
     } else if info.signal == SIGALRM {
         let timer = process.timers.real.lock().clone();
         if let Some(timer) = timer {
             timer.taken(None);
         }
+    }
+    true
+}
+
+/// The timers of timer_create, by their ids.
+pub struct PosixTimers {
+    timers: BTreeMap<i32, Arc<SignalTimer>>,
+    /// The id to look at first: a new timer has none that was in use lately, so that a signal of
+    /// a deleted one is not taken for its own.
+    next: i32,
+}
+
+impl PosixTimers {
+    /// Adds what `make` makes of its id. `EAGAIN` when there are too many.
+    pub fn add(
+        &mut self,
+        make: impl FnOnce(i32) -> Result<Arc<SignalTimer>>,
+    ) -> Result<(i32, Arc<SignalTimer>)> {
+        if self.timers.len() >= MAX_TIMERS {
+            return Err(Errno::EAGAIN);
+        }
+        let after = |id: i32| id.checked_add(1).unwrap_or(0);
+        let mut id = self.next;
+        while self.timers.contains_key(&id) {
+            id = after(id);
+        }
+        let timer = make(id)?;
+        self.next = after(id);
+        self.timers.insert(id, timer.clone());
+        Ok((id, timer))
+    }
+
+    #[must_use]
+    pub fn get(&self, id: i32) -> Option<&Arc<SignalTimer>> {
+        self.timers.get(&id)
+    }
+
+    pub fn remove(&mut self, id: i32) -> Option<Arc<SignalTimer>> {
+        self.timers.remove(&id)
     }
 }
 
@@ -328,7 +375,7 @@ pub struct ProcessTimers {
     pub real: Slot,
     user: Slot,
     profiling: Slot,
-    pub posix: SpinLock<BTreeMap<i32, Arc<SignalTimer>>>,
+    pub posix: SpinLock<PosixTimers>,
     /// All that go by a CPU clock of this process or its threads, whoever owns them.
     by_cpu_time: SpinLock<Vec<Weak<SignalTimer>>>,
     /// One of those is armed, or CPU time is limited.
@@ -343,7 +390,13 @@ impl ProcessTimers {
             real: slot(),
             user: slot(),
             profiling: slot(),
-            posix: SpinLock::new(lock_order::PROCESS, BTreeMap::new()),
+            posix: SpinLock::new(
+                lock_order::PROCESS,
+                PosixTimers {
+                    timers: BTreeMap::new(),
+                    next: 0,
+                },
+            ),
             by_cpu_time: SpinLock::new(lock_order::PROCESS, Vec::new()),
             watches_cpu_time: AtomicBool::new(limits.soft(Resource::Cpu) != INFINITY),
         }
@@ -392,7 +445,7 @@ impl ProcessTimers {
 
     /// Ends all but the interval timers, which survive execve.
     pub fn clear_posix(&self) {
-        let timers = core::mem::take(&mut *self.posix.lock());
+        let timers = core::mem::take(&mut self.posix.lock().timers);
         for timer in timers.values() {
             timer.set(0, 0);
         }

@@ -490,6 +490,91 @@ fn by_cpu_time() {
     );
 }
 
+/// Whether this is a Linux before 6.13.
+fn is_old_linux() -> bool {
+    let mut names = [0_u8; 6 * 65];
+    sys!(SYS_uname, names.as_mut_ptr());
+    let release = String::from_utf8_lossy(&names[130..195]);
+    let mut numbers = release.split(['.', '-']).map(str::parse::<u32>);
+    let mut next = || numbers.next().and_then(Result::ok).unwrap_or(0);
+    !release.contains("ochre") && (next(), next()) < (6, 13)
+}
+
+/// Signals that wait when their timer is set anew or deleted: Linux drops them since 6.13.
+fn forgotten_signals(event: &mut [u32; 16]) {
+    let pending = || {
+        let mut set = 0_u64;
+        sys!(SYS_rt_sigpending, &raw mut set, 8);
+        set & 1 << 34 != 0
+    };
+    let take = || {
+        let mut info = [0_i32; 32];
+        let (mask, zero) = (1_u64 << 34, [0_i64; 2]);
+        let signal = sys!(
+            SYS_rt_sigtimedwait,
+            &raw const mask,
+            info.as_mut_ptr(),
+            zero.as_ptr(),
+            8
+        );
+        format!("{signal} value {}", info[6])
+    };
+    let old = is_old_linux();
+    let forget = || {
+        if old {
+            take();
+        }
+    };
+    // Of the caller's timer.
+    forget();
+    let mut timers = [-1_i32; 2];
+    for (value, timer) in (70..).zip(&mut timers) {
+        event[0] = value;
+        sys!(
+            SYS_timer_create,
+            CLOCK_MONOTONIC,
+            event.as_ptr(),
+            &raw mut *timer
+        );
+    }
+    show!("numbers go up", timers[1] - timers[0]);
+    let set = |timer: i32, setting: [i64; 4]| {
+        sys!(SYS_timer_settime, timer, 0, setting.as_ptr(), 0);
+    };
+    set(timers[0], [0, 0, 0, 1]);
+    show!("one waits", spin_until(pending));
+    set(timers[0], [0, 0, 1000, 0]);
+    forget();
+    show!("set anew", take());
+    show!("none waits", pending());
+    set(timers[0], [0, 0, 0, 1]);
+    spin_until(pending);
+    sys!(SYS_timer_delete, timers[0]);
+    forget();
+    event[0] = 72;
+    sys!(
+        SYS_timer_create,
+        CLOCK_MONOTONIC,
+        event.as_ptr(),
+        &raw mut timers[0]
+    );
+    show!("no number twice", timers[0] - timers[1]);
+    show!("deleted", take());
+    set(timers[0], [0, 0, 0, 1]);
+    spin_until(pending);
+    sys!(SYS_timer_delete, timers[0]);
+    forget();
+    set(timers[1], [0, 0, 0, 1]);
+    let mut first = String::new();
+    spin_until(|| {
+        first = take();
+        !first.starts_with("EAGAIN")
+    });
+    show!("deleted before another's", first);
+    show!("nothing after it", take());
+    sys!(SYS_timer_delete, timers[1]);
+}
+
 /// Periods far shorter than what serving one takes.
 fn short_periods(take: &impl Fn() -> String) {
     let mut event = [0_u32; 16];
@@ -512,7 +597,6 @@ fn short_periods(take: &impl Fn() -> String) {
     show!("it came once", take());
     show!("no overrun", sys!(SYS_timer_getoverrun, timer));
     let mut left = [9_i64; 4];
-    // What was taken may be the last signal of the periods before.
     show!(
         "nothing is left",
         spin_until(|| {
@@ -521,6 +605,7 @@ fn short_periods(take: &impl Fn() -> String) {
         })
     );
     sys!(SYS_timer_delete, timer);
+    forgotten_signals(&mut event);
     let setting = [0_i64, 1, 0, 1];
     sys!(SYS_setitimer, ITIMER_REAL, setting.as_ptr(), 0);
     show!("every microsecond", take());

@@ -168,9 +168,12 @@ fn settle(thread: &Thread, user: &mut UserContext, restart: &mut Restart, handle
 
 /// The next signal to act on. None clears the attention bit.
 fn next(thread: &Arc<Thread>) -> Option<SigInfo> {
-    let mut info = take(thread)?;
-    timers::signal_taken(thread.process(), &mut info);
-    Some(info)
+    loop {
+        let mut info = take(thread)?;
+        if timers::signal_taken(thread.process(), &mut info) {
+            return Some(info);
+        }
+    }
 }
 
 fn take(thread: &Thread) -> Option<SigInfo> {

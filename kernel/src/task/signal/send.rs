@@ -306,9 +306,12 @@ pub fn pending_for(thread: &Arc<Thread>) -> SignalSet {
 /// Takes the first pending signal of `set`: its own before the process's. For sigtimedwait and
 /// signalfd.
 pub fn dequeue(thread: &Arc<Thread>, set: SignalSet) -> Option<SigInfo> {
-    let mut info = take(thread, set)?;
-    timers::signal_taken(thread.process(), &mut info);
-    Some(info)
+    loop {
+        let mut info = take(thread, set)?;
+        if timers::signal_taken(thread.process(), &mut info) {
+            return Some(info);
+        }
+    }
 }
 
 fn take(thread: &Thread, set: SignalSet) -> Option<SigInfo> {
