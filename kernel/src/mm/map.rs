@@ -96,9 +96,9 @@ fn file(
     if shared && !open.writable() {
         max -= Perms::WRITE;
     }
-    if writer && !writes && object.add_writer().is_ok() {
+    if writer && !writes && object.viewers.add_writer().is_ok() {
         // Only asked whether one may be; the reference below counts.
-        object.remove_writer();
+        object.viewers.remove_writer();
     } else if writer && !writes {
         writer = false;
         max -= Perms::WRITE;

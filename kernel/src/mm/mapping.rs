@@ -43,7 +43,7 @@ impl ObjectRef {
     /// `writer`: the mapping is shared and is, or may become, writable.
     pub fn new(object: Arc<MemoryObject>, writer: bool) -> Result<ObjectRef> {
         if writer {
-            object.add_writer()?;
+            object.viewers.add_writer()?;
         }
         Ok(ObjectRef {
             object,
@@ -68,7 +68,7 @@ impl ObjectRef {
 impl Clone for ObjectRef {
     fn clone(&self) -> ObjectRef {
         // A writer exists, so the object is not sealed, and another is not refused.
-        let writer = self.writer && self.object.add_writer().is_ok();
+        let writer = self.writer && self.object.viewers.add_writer().is_ok();
         ObjectRef {
             object: self.object.clone(),
             writer,
@@ -80,7 +80,7 @@ impl Clone for ObjectRef {
 impl Drop for ObjectRef {
     fn drop(&mut self) {
         if self.writer {
-            self.object.remove_writer();
+            self.object.viewers.remove_writer();
         }
     }
 }

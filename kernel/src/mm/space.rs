@@ -68,8 +68,6 @@ pub struct Inner {
     pub total: usize,
     /// The most that they ever were.
     pub peak: usize,
-    /// The most pages in memory that anybody has counted.
-    pub resident_peak: usize,
 }
 
 /// Addresses that show an object, from its page number `page` on.
@@ -91,7 +89,6 @@ impl AddressSpace {
             hint: base,
             total: 0,
             peak: 0,
-            resident_peak: 0,
         };
         Ok(Arc::new(AddressSpace {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
@@ -189,7 +186,7 @@ impl AddressSpace {
     fn detach(&self, maps: &BTreeMap<usize, Mapping>) {
         for mapping in maps.values() {
             if let Backing::Object(object, _) = &mapping.backing {
-                object.object().detach(self);
+                object.object().viewers.detach(self);
             }
         }
     }
@@ -246,8 +243,11 @@ impl AddressSpace {
     }
 
     pub(super) fn attach(self: &Arc<Self>, mapping: &Mapping) {
-        if let Backing::Object(object, _) = &mapping.backing {
-            object.object().attach(self);
+        if let Backing::Object(object, _) = &mapping.backing
+            // Device memory is never dropped.
+            && !object.object().is_device()
+        {
+            object.object().viewers.attach(self);
         }
     }
 
@@ -505,14 +505,5 @@ impl Inner {
         }
         self.merge_around(range);
         result
-    }
-
-    /// Pages in memory, in the page table's eyes. Walks it.
-    #[must_use]
-    pub fn resident(&self) -> usize {
-        let mut pages = 0;
-        self.table
-            .for_each(0..USER_END, |_, entry| pages += entry.size / PAGE_SIZE);
-        pages
     }
 }

@@ -32,13 +32,6 @@ pub struct Resident {
     pub shared_memory: usize,
 }
 
-impl Resident {
-    #[must_use]
-    pub fn pages(self) -> usize {
-        self.anonymous + self.file + self.shared_memory
-    }
-}
-
 impl Inner {
     /// What of this mapping, which must be one of this space's, is in memory. Walks it.
     #[must_use]
@@ -68,7 +61,7 @@ impl Inner {
         usage
     }
 
-    /// Pages in memory. Walks all mappings.
+    /// Pages in memory, as many as the page table counts together. Walks all mappings.
     #[must_use]
     pub fn resident_by_kind(&self) -> Resident {
         let mut resident = Resident::default();

@@ -56,11 +56,6 @@ fn end(process: &Arc<Process>) {
     process.timers.clear();
     crate::ipc::sysv::leave(process);
     process.tracer.release_all();
-    if let Some(space) = process.space() {
-        let peak = space.lock().resident() as u64;
-        let mut usage = process.usage.lock();
-        usage.max_resident = usage.max_resident.max(peak);
-    }
     if let Some(space) = process.replace_space(None) {
         space.leave();
     }

@@ -40,7 +40,7 @@ fn weigh(pages: u64, adjust: i32, total: u64) -> Option<i64> {
 
 fn weight_of(process: &Process, total: u64) -> Option<i64> {
     let space = process.space()?;
-    let pages = space.lock().resident() as u64;
+    let pages = space.lock().table.resident() as u64;
     weigh(pages, process.oom_adjust.load(Ordering::Relaxed), total)
 }
 
@@ -125,7 +125,7 @@ fn end(victim: &Arc<Process>, candidates: &[Arc<Process>], caller: &Process) {
         return;
     };
     if victim.signals.lock().exiting.is_none() {
-        let pages = space.lock().resident();
+        let pages = space.lock().table.resident();
         ochre_hal::log!(
             "out of memory: process {} ends process {} ({pages} pages)",
             caller.pid,

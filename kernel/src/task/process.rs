@@ -206,13 +206,19 @@ impl Process {
         self.space.lock().clone()
     }
 
-    /// Puts another address space (execve) or none (exit) in place; returns the old one, which the
-    /// caller drops with no lock held.
+    /// Puts another address space (execve) or none (exit) in place, and notes the most memory that
+    /// the old one held. Returns the old one, which the caller drops with no lock held.
     pub(super) fn replace_space(
         &self,
         new: Option<Arc<AddressSpace>>,
     ) -> Option<Arc<AddressSpace>> {
-        core::mem::replace(&mut *self.space.lock(), new)
+        let old = core::mem::replace(&mut *self.space.lock(), new);
+        if let Some(old) = &old {
+            let peak = old.lock().table.resident_peak() as u64;
+            let mut usage = self.usage.lock();
+            usage.max_resident = usage.max_resident.max(peak);
+        }
+        old
     }
 
     /// The descriptor table.

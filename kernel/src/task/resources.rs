@@ -52,7 +52,9 @@ pub fn getrusage(ctx: &SyscallCtx<'_>, who: usize, out: usize) -> Result<usize> 
         0 => {
             let mut usage = ctx.process.total_usage();
             if let Some(space) = ctx.process.space() {
-                usage.max_resident = usage.max_resident.max(space.lock().resident() as u64);
+                usage.max_resident = usage
+                    .max_resident
+                    .max(space.lock().table.resident_peak() as u64);
             }
             usage
         }

@@ -542,6 +542,23 @@ fn limits() {
         sys!(SYS_getrusage, RUSAGE_CHILDREN, usage.as_mut_ptr())
     );
     show!("usage of whom", sys!(SYS_getrusage, 5, usage.as_mut_ptr()));
+    sys!(SYS_getrusage, RUSAGE_SELF, usage.as_mut_ptr());
+    // More than ever before.
+    let kib = usage[4] as usize + (8 << 10);
+    let block = vec![1_u8; kib << 10];
+    std::hint::black_box(&block);
+    drop(block);
+    sys!(SYS_getrusage, RUSAGE_SELF, usage.as_mut_ptr());
+    show!("the most memory held is remembered", usage[4] >= kib as i64);
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let of = |name| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        line.and_then(|line| line.split_whitespace().next()?.parse::<usize>().ok())
+    };
+    show!(
+        "in its status, too",
+        of("VmHWM:") >= Some(kib) && of("VmRSS:") < Some(kib)
+    );
 }
 
 fn controls() {

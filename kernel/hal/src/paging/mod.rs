@@ -95,6 +95,28 @@ pub struct PageTable {
     tables: Tables,
     /// From the first to the last page that a fork under way has made read-only.
     protected: Option<Range<usize>>,
+    resident: Resident,
+}
+
+/// Pages of RAM that a space maps, device memory aside.
+#[derive(Clone, Copy, Default)]
+struct Resident {
+    pages: usize,
+    /// The most that there were.
+    peak: usize,
+}
+
+impl Resident {
+    fn add(&mut self, pages: usize) {
+        self.pages += pages;
+        self.peak = self.peak.max(self.pages);
+    }
+
+    fn remove(&mut self, pte: Pte) {
+        if pte.is_owned() {
+            self.pages -= pte.size() / PAGE_SIZE;
+        }
+    }
 }
 
 // SAFETY: tables are plain memory that this value owns; CPUs that walk them are told of changes.
@@ -124,6 +146,7 @@ impl PageTable {
             root,
             tables,
             protected: None,
+            resident: Resident::default(),
         })
     }
 
@@ -149,6 +172,7 @@ impl PageTable {
             huge,
             true,
         ));
+        self.resident.add(size / PAGE_SIZE);
         Ok(())
     }
 
@@ -194,6 +218,18 @@ impl PageTable {
         Ok(())
     }
 
+    /// Pages of RAM mapped, device memory aside.
+    #[must_use]
+    pub fn resident(&self) -> usize {
+        self.resident.pages
+    }
+
+    /// The most pages of RAM that were mapped at a time.
+    #[must_use]
+    pub fn resident_peak(&self) -> usize {
+        self.resident.peak
+    }
+
     #[must_use]
     pub fn get(&self, va: usize) -> Option<Entry> {
         if va >= USER_END {
@@ -211,6 +247,8 @@ impl PageTable {
         let slot = self.tables.make_slot(va)?;
         let new = Pte::user(frame.into_raw(), perms, Cache::WriteBack, false, true);
         let old = slot.swap(new);
+        self.resident.remove(old);
+        self.resident.add(1);
         let mut gather = Gather::new(&self.root);
         gather.add(va, old);
         Ok(())
@@ -260,9 +298,11 @@ impl PageTable {
         self.tables.split_ends(&range);
         let mut gather = Gather::new(&self.root);
         let mut huge = 0;
+        let resident = &mut self.resident;
         self.tables.visit(range, |va, slot| {
             let pte = slot.swap(Pte::EMPTY);
             huge += usize::from(pte.is_huge());
+            resident.remove(pte);
             gather.add(va, pte);
         });
         drop(gather);
@@ -279,10 +319,12 @@ impl PageTable {
         self.tables.split_ends(&range);
         let mut gather = Gather::new(&self.root);
         let mut huge = 0;
+        let resident = &mut self.resident;
         self.tables.visit(range, |va, slot| {
             if borrowed(slot.load()).is_some_and(|frame| choose(va, &frame)) {
                 let pte = slot.swap(Pte::EMPTY);
                 huge += usize::from(pte.is_huge());
+                resident.remove(pte);
                 gather.add(va, pte);
             }
         });
@@ -296,6 +338,7 @@ impl PageTable {
         self.root.evict();
         // SAFETY: no CPU walks these tables any more.
         unsafe { self.tables.clear(release) };
+        self.resident.pages = 0;
     }
 
     /// Shares the range's entries with `child`, at the same addresses; with `write_protect`, both
@@ -339,6 +382,9 @@ impl PageTable {
                 core::mem::forget(Frame::clone(&frame));
             }
             target.store(pte.clean());
+            if pte.is_owned() {
+                child.resident.add(pte.size() / PAGE_SIZE);
+            }
         });
         result
     }

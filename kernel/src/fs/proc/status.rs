@@ -51,7 +51,7 @@ fn name_and_state(process: &Process, thread: Option<&Thread>) -> (Vec<u8>, char)
 struct Memory {
     total: usize,
     peak: usize,
-    resident: Resident,
+    resident: usize,
     resident_peak: usize,
     /// Private and writable, but no stack.
     data: usize,
@@ -65,9 +65,7 @@ impl Memory {
         let Some(space) = process.space() else {
             return Memory::default();
         };
-        let mut inner = space.lock();
-        let resident = inner.resident_by_kind();
-        inner.resident_peak = inner.resident_peak.max(resident.pages());
+        let inner = space.lock();
         let pages = |wanted: &dyn Fn(&Mapping) -> bool| {
             let wanted = inner.maps.values().filter(|mapping| wanted(mapping));
             wanted.map(|mapping| mapping.size() / PAGE_SIZE).sum()
@@ -76,8 +74,8 @@ impl Memory {
         Memory {
             total: inner.total,
             peak: inner.peak,
-            resident,
-            resident_peak: inner.resident_peak,
+            resident: inner.table.resident(),
+            resident_peak: inner.table.resident_peak(),
             data: pages(&|mapping| {
                 !mapping.shared && mapping.perms.contains(Perms::WRITE) && !is_stack(mapping)
             }),
@@ -91,6 +89,13 @@ impl Memory {
     fn code(&self) -> usize {
         (self.layout.code.1 - self.layout.code.0).div_ceil(PAGE_SIZE)
     }
+}
+
+/// What a process's pages in memory are of. Walks them all.
+fn resident_kinds(process: &Process) -> Resident {
+    process
+        .space()
+        .map_or_else(Resident::default, |space| space.lock().resident_by_kind())
 }
 
 pub fn stat(process: &Arc<Process>, thread: Option<&Arc<Thread>>) -> Vec<u8> {
@@ -110,7 +115,7 @@ pub fn stat(process: &Arc<Process>, thread: Option<&Arc<Thread>>) -> Vec<u8> {
     let children = *process.children_usage.lock();
     let own = thread.map_or(usage, |t| thread_usage(t));
     let memory = Memory::of(process);
-    let (total, resident, layout) = (memory.total, memory.resident.pages(), memory.layout);
+    let (total, resident, layout) = (memory.total, memory.resident, memory.layout);
     let threads = process.thread_count();
     let started = process.started / 10_000_000;
     let mut out = format!("{id} (").into_bytes();
@@ -148,9 +153,10 @@ pub fn stat(process: &Arc<Process>, thread: Option<&Arc<Thread>>) -> Vec<u8> {
 pub fn statm(process: &Process) -> Vec<u8> {
     let memory = Memory::of(process);
     let (total, resident) = (memory.total, memory.resident);
-    let shared = resident.file + resident.shared_memory;
+    let kinds = resident_kinds(process);
+    let shared = kinds.file + kinds.shared_memory;
     let (code, data) = (memory.code(), memory.data + memory.stack);
-    format!("{total} {} {shared} {code} 0 {data} 0\n", resident.pages()).into_bytes()
+    format!("{total} {resident} {shared} {code} 0 {data} 0\n").into_bytes()
 }
 
 pub fn status(process: &Arc<Process>, thread: Option<&Arc<Thread>>) -> Vec<u8> {
@@ -193,16 +199,16 @@ pub fn status(process: &Arc<Process>, thread: Option<&Arc<Thread>>) -> Vec<u8> {
         let _ = write!(text, "{group} ");
     }
     text.push('\n');
-    let resident = memory.resident;
+    let kinds = resident_kinds(process);
     for (name, pages) in [
         ("VmPeak", memory.peak),
         ("VmSize", memory.total),
         ("VmLck", memory.locked),
         ("VmHWM", memory.resident_peak),
-        ("VmRSS", resident.pages()),
-        ("RssAnon", resident.anonymous),
-        ("RssFile", resident.file),
-        ("RssShmem", resident.shared_memory),
+        ("VmRSS", memory.resident),
+        ("RssAnon", kinds.anonymous),
+        ("RssFile", kinds.file),
+        ("RssShmem", kinds.shared_memory),
         ("VmData", memory.data),
         ("VmStk", memory.stack),
         ("VmExe", memory.code()),

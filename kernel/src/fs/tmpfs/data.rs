@@ -95,7 +95,7 @@ impl FileData {
             return Err(Errno::EPERM);
         }
         if seals.contains(Seals::WRITE) && !self.seals().contains(Seals::WRITE) {
-            self.object.seal_writers()?;
+            self.object.viewers.seal()?;
         }
         self.seals.fetch_or(seals.bits(), Ordering::SeqCst);
         Ok(())
