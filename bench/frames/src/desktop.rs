@@ -10,8 +10,7 @@
 //! `wants moves`, for moves over the middle of the screen until the next row is printed.
 
 use crate::measure::{Measured, measured, row};
-use crate::window::Draw;
-use crate::{Client, Plan, processes};
+use crate::{Client, Plan, SMALL, processes};
 use anyhow::{Context, Result, bail, ensure};
 use std::fs;
 use std::process::{Command, Stdio};
@@ -33,12 +32,6 @@ const SCROLLED: &str = "/tmp/scrolled";
 const LINES: usize = 10;
 /// The time of a frame.
 const FRAME: Duration = Duration::from_micros(16_667);
-/// One window, of which a part changes.
-const ONE: Plan = Plan {
-    windows: 1,
-    size: (800, 600),
-    draw: Draw::Part,
-};
 
 /// `frames desktop TERMINAL PROCESS...`.
 pub fn command(mut words: impl Iterator<Item = String>) -> Result<()> {
@@ -46,7 +39,7 @@ pub fn command(mut words: impl Iterator<Item = String>) -> Result<()> {
     let shell: Vec<String> = words.collect();
     idle(&shell)?;
     for name in ["full", "small", "twenty"] {
-        draw(name, &crate::plan(name).context("no such plan")?)?;
+        draw(name, crate::plan(name).context("no such plan")?)?;
         thread::sleep(SETTLE);
     }
     drag()?;
@@ -90,7 +83,7 @@ fn each(name: &str, spent: Measured) {
 
 /// A window that follows the pointer.
 fn drag() -> Result<()> {
-    let mut client = Client::start(&ONE)?;
+    let mut client = Client::start(&SMALL)?;
     println!("wants drag {COUNT}");
     let serial = loop {
         client.wait()?;
@@ -119,8 +112,7 @@ fn drag() -> Result<()> {
 
 /// From the pointer's move, as the kernel has stamped it, until what a client draws for it is seen.
 fn answer() -> Result<()> {
-    let mut client = Client::start(&ONE)?;
-    client.draw = ONE.draw;
+    let mut client = Client::start(&SMALL)?;
     println!("wants moves");
     let mut delays = Vec::new();
     while delays.len() < SAMPLES {

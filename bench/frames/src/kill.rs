@@ -6,8 +6,7 @@
 //! and the kernel's objects. Both processes must be those of the beginning, with as many descriptors.
 
 use crate::pace::Pace;
-use crate::window::Draw;
-use crate::{Client, Plan, processes};
+use crate::{Client, SMALL, processes};
 use anyhow::{Context, Result, bail, ensure};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process};
@@ -22,11 +21,6 @@ const SETTLE: Duration = Duration::from_millis(1200);
 const PATIENCE: Duration = Duration::from_secs(60);
 /// These are done before anything is counted: what is made once isn't a loss.
 const WARM: u32 = 2;
-const PLAN: Plan = Plan {
-    windows: 1,
-    size: (800, 600),
-    draw: Draw::Part,
-};
 
 /// What is held outside of the driver.
 struct Held {
@@ -46,7 +40,7 @@ struct Process {
 /// `frames kill COUNT DRIVER...`.
 pub fn command(mut words: impl Iterator<Item = String>) -> Result<()> {
     let count: u32 = words.next().context("how often?")?.parse()?;
-    let mut client = Client::start(&PLAN)?;
+    let mut client = Client::start(&SMALL)?;
     client.commit()?;
     println!("ready");
     for driver in words {

@@ -56,18 +56,30 @@ struct Plan {
     draw: Draw,
 }
 
-fn plan(name: &str) -> Option<Plan> {
-    let (windows, size, draw) = match name {
-        "full" => (1, (800, 600), Draw::Whole),
-        "small" => (1, (800, 600), Draw::Part),
-        "twenty" => (20, (300, 200), Draw::Part),
-        _ => return None,
-    };
-    Some(Plan {
-        windows,
-        size,
-        draw,
-    })
+const FULL: Plan = Plan {
+    windows: 1,
+    size: (800, 600),
+    draw: Draw::Whole,
+};
+
+const SMALL: Plan = Plan {
+    draw: Draw::Part,
+    ..FULL
+};
+
+const TWENTY: Plan = Plan {
+    windows: 20,
+    size: (300, 200),
+    draw: Draw::Part,
+};
+
+fn plan(name: &str) -> Option<&'static Plan> {
+    match name {
+        "full" => Some(&FULL),
+        "small" => Some(&SMALL),
+        "twenty" => Some(&TWENTY),
+        _ => None,
+    }
 }
 
 fn main() -> ExitCode {
@@ -84,7 +96,7 @@ fn main() -> ExitCode {
     } else if argument == "scroll" {
         desktop::lines()
     } else if let Some(plan) = plan(&argument) {
-        run(&plan)
+        run(plan)
     } else {
         eprintln!("frames: no plan {argument:?}\n\n{HELP}");
         return ExitCode::FAILURE;
