@@ -54,6 +54,7 @@ pub trait Room {
 
 macro_rules! rooms {
     ($($collection:ident)*) => {$(
+        #[expect(clippy::disallowed_methods, reason = "this is what the others are to use")]
         impl<T> Room for $collection<T> {
             fn room(&mut self, more: usize) -> Result<(), OutOfMemory> {
                 // What there is room for already asks for no memory.

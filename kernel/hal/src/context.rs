@@ -38,6 +38,10 @@ impl Stack {
 }
 
 impl Drop for Stack {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "nobody is there to take a refusal"
+    )]
     fn drop(&mut self) {
         let mut free = FREE_STACKS.lock();
         // Without room in the list the stack is lost until reboot, which beats failing here.
