@@ -1,16 +1,19 @@
-//! Which font files there are, and when they are read.
+//! Which font files there are, and when they are read. They are mapped, so that all programs share
+//! their pages, and what nobody looks at is never brought into memory.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use parley::FontContext;
-use parley::fontique::{Blob, Collection, CollectionOptions, FallbackKey, Script};
+use parley::fontique::{Collection, CollectionOptions, FallbackKey, FamilyId, Script, SourceCache};
 
 /// Font files found but not read yet.
 pub(crate) struct Fonts {
     pub context: FontContext,
     unread: Vec<PathBuf>,
+    /// Families that are asked for letters which others don't have.
+    asked: HashSet<FamilyId>,
 }
 
 /// Faces that every app needs; the rest waits.
@@ -47,9 +50,11 @@ impl Fonts {
         let mut fonts = Fonts {
             context: FontContext {
                 collection,
-                source_cache: Default::default(),
+                // A face that a glyph cache holds keeps its identity in a shared one.
+                source_cache: SourceCache::new_shared(),
             },
             unread: Vec::new(),
+            asked: HashSet::new(),
         };
         for path in found {
             let name = path
@@ -77,18 +82,20 @@ impl Fonts {
     }
 
     fn read(&mut self, path: &Path) {
+        let collection = &mut self.context.collection;
         // A font that can't be read is one less to choose from.
-        let Ok(bytes) = fs::read(path) else { return };
-        let added = self
-            .context
-            .collection
-            .register_fonts(Blob::new(Arc::new(bytes)), None);
-        for (family, _) in added {
+        collection.load_fonts_from_paths([path]);
+        let names: Vec<String> = collection.family_names().map(str::to_owned).collect();
+        for name in names {
+            let Some(family) = collection.family_id(&name) else {
+                continue;
+            };
+            if !self.asked.insert(family) {
+                continue;
+            }
             for script in SCRIPTS.iter().copied() {
                 let key = FallbackKey::new(Script::from_bytes(*script), None);
-                self.context
-                    .collection
-                    .append_fallbacks(key, [family].into_iter());
+                collection.append_fallbacks(key, [family].into_iter());
             }
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use ochre_raster::{Bitmap, Canvas, Color, Mask, Rect};
+use parley::FontData;
 use swash::FontRef;
 use swash::scale::image::Content;
 use swash::scale::{Render, ScaleContext, Source, StrikeWith};
@@ -39,6 +40,9 @@ enum Image {
 pub(crate) struct GlyphCache {
     context: ScaleContext,
     images: HashMap<Key, Image>,
+    /// The faces of those images, by their blob: as long as they are held, a face that parley has
+    /// forgotten meanwhile comes back as the same blob.
+    faces: HashMap<u64, FontData>,
 }
 
 /// Glyphs kept; at text sizes about 200 bytes each.
@@ -55,6 +59,7 @@ impl GlyphCache {
         GlyphCache {
             context: ScaleContext::new(),
             images: HashMap::new(),
+            faces: HashMap::new(),
         }
     }
 
@@ -102,7 +107,11 @@ impl GlyphCache {
         };
         if self.images.len() >= KEPT && !self.images.contains_key(&key) {
             self.images.clear();
+            self.faces.clear();
         }
+        self.faces
+            .entry(key.blob)
+            .or_insert_with(|| run.font.clone());
         let context = &mut self.context;
         self.images
             .entry(key)
