@@ -5,7 +5,7 @@ use anyhow::Result;
 use std::fs::{self, File};
 use std::hint::black_box;
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub const ROWS: &[Row] = &[
     Row {
@@ -14,11 +14,11 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         name: "file-open-close",
-        measure: || with_file(|path| drop(File::open(path))),
+        measure: || with_file(|path| again(|| drop(File::open(path)))),
     },
     Row {
         name: "file-stat",
-        measure: || with_file(|path| drop(black_box(fs::metadata(path)))),
+        measure: || with_file(|path| again(|| drop(black_box(fs::metadata(path))))),
     },
     Row {
         name: "file-read-4KiB",
@@ -49,18 +49,22 @@ fn create_delete() -> Result<f64> {
     })
 }
 
-/// Does something with the path of a file that is there.
-fn with_file(work: impl Fn(&PathBuf)) -> Result<f64> {
+/// Measures something with the path of a file that is there.
+pub fn with_file(measure: impl Fn(&Path) -> Result<f64>) -> Result<f64> {
     let path = place("there");
     File::create(&path)?;
-    let result = each(|count| {
-        for _ in 0..count {
-            work(&path);
-        }
-        Ok(())
-    });
+    let result = measure(&path);
     fs::remove_file(path)?;
     result
+}
+
+fn again(work: impl Fn()) -> Result<f64> {
+    each(|count| {
+        for _ in 0..count {
+            work();
+        }
+        Ok(())
+    })
 }
 
 fn read() -> Result<f64> {

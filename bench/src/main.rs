@@ -8,6 +8,7 @@ mod files;
 mod ipc;
 mod measure;
 mod memory;
+mod parallel;
 mod process;
 
 use anyhow::Result;
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
         process::ROWS,
         memory::ROWS,
         files::ROWS,
+        parallel::ROWS,
     ];
     for row in areas.into_iter().flatten() {
         if !wanted.is_empty()

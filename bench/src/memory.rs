@@ -26,7 +26,7 @@ const PIECE: usize = 64 * PAGE;
 const LARGE: usize = 16 << 20;
 
 /// Touches `count` pages of small mappings.
-fn pages(count: u64) -> Result<()> {
+pub fn pages(count: u64) -> Result<()> {
     let pieces = count.div_ceil((PIECE / PAGE) as u64);
     for piece in 0..pieces {
         let pages = (count - piece * (PIECE / PAGE) as u64).min((PIECE / PAGE) as u64) as usize;
