@@ -20,15 +20,15 @@ pub fn paint(theme: &Theme, width: u32, height: u32) -> Option<Bitmap> {
     if width > LARGEST || height > LARGEST {
         return None;
     }
-    let mut bitmap = Bitmap::new(width, height)?;
-    if bitmap.bounds().is_empty() {
-        return Some(bitmap);
+    if width == 0 || height == 0 {
+        return Bitmap::new(width, height);
     }
     match theme.wallpaper.as_str() {
         "dunes" => return dunes(theme, width as usize, height as usize),
         "plain" => {}
         file => {
             if let Some(picture) = read_png(Path::new(file)) {
+                let mut bitmap = Bitmap::new(width, height)?;
                 cover(&mut bitmap, picture);
                 return Some(bitmap);
             }
