@@ -22,7 +22,14 @@ pub struct Heap {
     /// Pages with blocks that other threads freed.
     notified: AtomicPtr<Page>,
     next_idle: *mut Heap,
+    /// Free slots that have memory, of all segments.
+    pub kept: usize,
+    /// The second in which such slots' memory was given back last.
+    purged: i64,
 }
+
+/// So many free slots may keep their memory.
+const KEPT: usize = 16;
 
 /// Heaps of ended threads. A heap is never freed, so remote frees may come at any time.
 struct Idle(*mut Heap);
@@ -108,6 +115,8 @@ impl Heap {
             spare: ptr::null_mut(),
             notified: AtomicPtr::new(ptr::null_mut()),
             next_idle: ptr::null_mut(),
+            kept: 0,
+            purged: 0,
         }
     }
 
@@ -267,8 +276,32 @@ impl Heap {
             if self.spare.is_null() {
                 self.spare = segment;
             } else {
+                self.kept -= Segment::kept(segment);
                 Segment::destroy(segment);
             }
+        }
+        if self.kept > KEPT {
+            self.purge();
+        }
+    }
+
+    /// Gives the memory of free slots back, once in a second: what is taken and given in turns soon
+    /// keeps it.
+    #[cold]
+    unsafe fn purge(&mut self) {
+        let now = crate::time::clock::now(libc::CLOCK_MONOTONIC_COARSE).tv_sec;
+        if now == self.purged {
+            return;
+        }
+        self.purged = now;
+        self.kept = 0;
+        let mut segment = self.segments;
+        while !segment.is_null() {
+            self.kept += Segment::purge(segment);
+            segment = (*segment).next;
+        }
+        if !self.spare.is_null() {
+            self.kept += Segment::purge(self.spare);
         }
     }
 

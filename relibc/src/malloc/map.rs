@@ -57,6 +57,14 @@ pub unsafe fn unmap(at: *mut u8, size: usize) {
     }
 }
 
+/// Gives the range's memory back: it reads as zero from now on. Whether the kernel did so.
+///
+/// # Safety
+/// Nobody uses what the range holds any more.
+pub unsafe fn discard(at: *mut u8, size: usize) -> bool {
+    sys!(SYS_madvise, at, size, libc::MADV_DONTNEED) == 0
+}
+
 /// Maps `size` bytes that begin as a segment does. `ahead` is how far before a multiple of `align` that is: 0 where a
 /// segment's own alignment is enough, else a segment.
 pub fn aligned(size: usize, align: usize, ahead: usize) -> *mut u8 {

@@ -102,7 +102,8 @@ impl Segment {
             return ptr::null_mut();
         };
         let run = bits(first, count);
-        let clean = (*segment).dirty & run == 0;
+        let dirty = (*segment).dirty & run;
+        (*heap).kept -= dirty.count_ones() as usize;
         (*segment).free &= !run;
         (*segment).dirty |= run;
         let pages = (&raw mut (*segment).pages).cast::<Page>();
@@ -117,7 +118,7 @@ impl Segment {
         (*page).used = 0;
         (*page).heap = heap;
         (*page).slots = count as u8;
-        (*page).clean = clean;
+        (*page).clean = dirty == 0;
         (*page).full = false;
         (*page).next = ptr::null_mut();
         (*page).previous = ptr::null_mut();
@@ -141,7 +142,30 @@ impl Segment {
     /// Gives a page's slots back.
     pub unsafe fn give(segment: *mut Segment, page: *mut Page) {
         let first = Self::slot(segment, page);
-        (*segment).free |= bits(first, (*page).slots as usize);
+        let count = (*page).slots as usize;
+        (*segment).free |= bits(first, count);
+        (*(*page).heap).kept += count;
+    }
+
+    /// How many free slots have memory.
+    pub unsafe fn kept(segment: *mut Segment) -> usize {
+        ((*segment).free & (*segment).dirty).count_ones() as usize
+    }
+
+    /// Gives the memory of free slots back to the kernel; returns how many still have some.
+    pub unsafe fn purge(segment: *mut Segment) -> usize {
+        let mut rest = (*segment).free & (*segment).dirty;
+        while rest != 0 {
+            let first = rest.trailing_zeros() as usize;
+            let count = (rest >> first).trailing_ones() as usize;
+            let run = bits(first, count);
+            // Where the kernel refuses, the slots are as they were.
+            if map::discard(segment.cast::<u8>().add(first * SLOT), count * SLOT) {
+                (*segment).dirty &= !run;
+            }
+            rest &= !run;
+        }
+        Self::kept(segment)
     }
 
     unsafe fn slot(segment: *mut Segment, page: *mut Page) -> usize {
@@ -152,8 +176,10 @@ impl Segment {
     pub unsafe fn resize_span(segment: *mut Segment, page: *mut Page, size: usize) -> bool {
         let (old, new) = ((*page).slots as usize, size.div_ceil(SLOT).max(2));
         let first = Self::slot(segment, page);
+        let heap = (*page).heap;
         if new <= old {
             (*segment).free |= bits(first + new, old - new);
+            (*heap).kept += old - new;
         } else {
             if first + new > (*segment).mapped {
                 return false;
@@ -162,6 +188,7 @@ impl Segment {
             if (*segment).free & more != more {
                 return false;
             }
+            (*heap).kept -= ((*segment).dirty & more).count_ones() as usize;
             (*segment).free &= !more;
             (*segment).dirty |= more;
             let pages = (&raw mut (*segment).pages).cast::<Page>();

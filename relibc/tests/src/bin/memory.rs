@@ -3,6 +3,7 @@
 use std::alloc::{Layout, alloc, alloc_zeroed, dealloc, realloc};
 use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
 /// A generator with a known sequence.
 struct Sequence(u64);
@@ -54,6 +55,24 @@ fn churn(seed: u64, rounds: usize) -> usize {
         }
     }
     total
+}
+
+/// Whether memory of blocks that are gone goes back to the kernel.
+fn gives_back() -> bool {
+    let resident = || -> usize {
+        let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+        statm.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
+    };
+    let before = resident();
+    let blocks: Vec<Vec<u8>> = (0..64).map(|mark| vec![mark; 200_000]).collect();
+    assert!(resident() >= before + (8 << 20));
+    drop(blocks);
+    // Not at once: memory that is taken again and again shall stay.
+    (0..100).any(|_| {
+        drop(vec![1_u8; 200_000]);
+        thread::sleep(Duration::from_millis(100));
+        resident() < before + (4 << 20)
+    })
 }
 
 fn main() {
@@ -123,6 +142,7 @@ fn main() {
         let mut dirty = vec![1u8; 700_000];
         dirty[5] = 2;
     }
+    println!("given back {}", gives_back());
     // SAFETY: an impossible size is only asked for.
     unsafe {
         let huge = alloc(Layout::from_size_align(isize::MAX as usize - 4096, 16).unwrap());
