@@ -52,9 +52,14 @@ fn a_field_is_entered_and_left_with_its_window() {
     );
     field.activate(&seat, &window.surface);
     assert_eq!(told(&mut fixture, &mut client), ["Enter"]);
+    field.activate(&seat, &window.surface);
+    assert!(
+        told(&mut fixture, &mut client).is_empty(),
+        "it is entered already"
+    );
     let second = manager.create_text_input(&client.handle, ());
     second.activate(&seat, &window.surface);
-    assert_eq!(told(&mut fixture, &mut client), ["Enter", "Leave"]);
+    assert_eq!(told(&mut fixture, &mut client), ["Leave", "Enter"]);
     client.shown(&mut fixture, "three", (200, 100), false);
     assert_eq!(told(&mut fixture, &mut client), ["Leave"]);
     second.deactivate(&seat);

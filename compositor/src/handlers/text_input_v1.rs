@@ -81,11 +81,16 @@ impl Dispatch<ZwpTextInputV1, ()> for Compositor {
         match request {
             // A field of a window that is not typed into stays as it is.
             text_input::Request::Activate { surface, .. } if focused.as_ref() == Some(&surface) => {
-                field.enter(&surface);
-                let before = active.replace((field.clone(), surface));
-                if let Some((before, _)) = before.filter(|(before, _)| before != field) {
+                let wanted = (field.clone(), surface);
+                // One that is clicked again has been told; programs count what they are told.
+                if active.as_ref() == Some(&wanted) {
+                    return;
+                }
+                if let Some((before, _)) = active.take() {
                     before.leave();
                 }
+                field.enter(&wanted.1);
+                *active = Some(wanted);
             }
             text_input::Request::Deactivate { .. }
                 if active.take_if(|(active, _)| active == field).is_some() =>
