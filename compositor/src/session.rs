@@ -11,7 +11,10 @@ use std::{
 };
 
 use rustix::process::{Pid, PidfdFlags, getuid, pidfd_open};
-use smithay::reexports::calloop::{Interest, Mode, PostAction, generic::Generic};
+use smithay::reexports::{
+    calloop::{Interest, Mode, PostAction, generic::Generic},
+    wayland_server::{Resource, protocol::wl_surface::WlSurface},
+};
 
 use crate::{Error, clock::Due, state::Compositor};
 
@@ -128,6 +131,16 @@ impl Compositor {
                 self.panel_ended();
             }
         }
+    }
+
+    /// Whether a surface is the session's own panel's.
+    pub(crate) fn is_panel_s(&self, surface: &WlSurface) -> bool {
+        let Some(panel) = self.session.panel_id else {
+            return false;
+        };
+        let client = surface.client();
+        let of = client.and_then(|client| client.get_credentials(&self.display).ok());
+        of.is_some_and(|of| u32::try_from(of.pid) == Ok(panel))
     }
 
     fn panel_ended(&mut self) {

@@ -2,6 +2,12 @@
 
 mod fixture;
 
+use std::{
+    fs,
+    io::{ErrorKind, Read, Write},
+    os::unix::net::UnixStream,
+};
+
 use fixture::{Client, ClientSide, FRAME, Fixture};
 use wayland_client::{
     delegate_noop,
@@ -132,4 +138,26 @@ fn a_layer_may_ask_for_more_than_there_is() {
     client.roundtrip(&mut fixture);
     fixture.advance(FRAME);
     assert!(client.error.is_none());
+}
+
+#[test]
+fn who_waits_for_a_window_is_content_with_a_launcher() {
+    let mut fixture = Fixture::new();
+    let folder = std::env::temp_dir().join(format!("ochre-layers-{}", std::process::id()));
+    fs::create_dir(&folder).unwrap();
+    let socket = fixture.compositor.open_control(&folder).unwrap();
+    let mut waiter = UnixStream::connect(socket).unwrap();
+    fs::remove_dir_all(folder).unwrap();
+    let request = b"{\"cmd\":\"idle-wait\",\"quiet\":0,\"windows\":1}\n";
+    waiter.write_all(request).unwrap();
+    waiter.set_nonblocking(true).unwrap();
+    let mut answer = [0; 64];
+
+    // Connecting, and a roundtrip of a client, are turns enough to take it.
+    let mut client = fixture.client();
+    let nothing = waiter.read(&mut answer).unwrap_err();
+    assert_eq!(nothing.kind(), ErrorKind::WouldBlock);
+    panel(&mut fixture, &mut client, Layer::Top);
+    let length = waiter.read(&mut answer).unwrap();
+    assert_eq!(answer[..length], *b"{\"ok\":true}\n");
 }

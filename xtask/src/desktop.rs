@@ -14,7 +14,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, Receiver, TryRecvError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, TryRecvError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -24,6 +24,17 @@ const INTERVAL: Duration = Duration::from_millis(100);
 pub const PATIENCE: Duration = Duration::from_secs(120);
 /// The largest value of an absolute pointer's axis in QEMU.
 const AXIS: usize = 0x7fff;
+
+/// What came of waiting for a window.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Awaited {
+    /// There is one, or a bar, or a lock: something of a program's.
+    Window,
+    /// The command ended before.
+    Ending(Ending),
+    /// Neither came in time.
+    Nothing,
+}
 
 /// A running desktop.
 pub struct Desktop {
@@ -92,6 +103,23 @@ impl Desktop {
         self.reports.recv_timeout(PATIENCE).is_ok()
     }
 
+    /// Waits until a program shows something, or the command has ended, or the time is up.
+    pub fn wait_for_window(&self, limit: Duration) -> Result<Awaited> {
+        let end = Instant::now() + limit;
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            match self.reports.recv_timeout(left) {
+                Ok(line) => match Report::parse(&line)? {
+                    Report::Shown => return Ok(Awaited::Window),
+                    Report::Ended(ending, _) => return Ok(Awaited::Ending(ending)),
+                    Report::Started | Report::Taken(_) => {}
+                },
+                Err(RecvTimeoutError::Timeout) => return Ok(Awaited::Nothing),
+                Err(RecvTimeoutError::Disconnected) => bail!("the machine has ended"),
+            }
+        }
+    }
+
     /// What the command has said since the last time, line by line.
     pub fn said(&self) -> impl Iterator<Item = String> {
         self.said.try_iter()
@@ -102,7 +130,7 @@ impl Desktop {
         match self.reports.try_recv() {
             Ok(line) => match Report::parse(&line)? {
                 Report::Ended(ending, _) => Ok(Some(ending)),
-                Report::Started | Report::Taken(_) => Ok(None),
+                Report::Started | Report::Taken(_) | Report::Shown => Ok(None),
             },
             Err(TryRecvError::Empty) => Ok(None),
             Err(TryRecvError::Disconnected) => bail!("the machine has ended"),

@@ -89,6 +89,7 @@ pub fn command(arguments: Arguments) -> Result<ExitCode> {
         environment: arguments.env,
         wait: Vec::new(),
         input: input::is_given(),
+        shown: false,
     };
     let built = guest.build(&recipe, Some(&request))?;
     let timeout = arguments.timeout.map(Duration::from_secs);
@@ -234,6 +235,7 @@ fn follow(
                 Report::Ended(ending, announced) => ended = Some((ending, announced)),
                 Report::Started => on(Progress::Started),
                 Report::Taken(total) => on(Progress::Taken(total)),
+                Report::Shown => {}
             },
             Event::Gone => return Ok(Outcome::Gone),
         }

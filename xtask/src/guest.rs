@@ -60,6 +60,8 @@ pub struct Request {
     pub wait: Vec<&'static str>,
     /// Whether the command is sent input (else it finds none).
     pub input: bool,
+    /// Whether to report when there is a window.
+    pub shown: bool,
 }
 
 /// The session's runtime folder.
@@ -73,6 +75,13 @@ const ENVIRONMENT: [&str; 7] = [
     "LANG=C.UTF-8",
     "TERM=dumb",
     "XDG_RUNTIME_DIR=/run/user/0",
+];
+
+/// What the compositor tells the programs of its session, too.
+const SESSION: [&str; 3] = [
+    "WAYLAND_DISPLAY=wayland-0",
+    "XDG_SESSION_TYPE=wayland",
+    "XDG_CURRENT_DESKTOP=Ochre",
 ];
 
 /// A guest that is built and can be booted.
@@ -172,8 +181,14 @@ impl Request {
             record("env", variable.as_bytes());
         }
         if session {
-            record("env", b"WAYLAND_DISPLAY=wayland-0");
+            for variable in SESSION {
+                record("env", variable.as_bytes());
+            }
             record("wait", format!("{RUNTIME}/wayland-0").as_bytes());
+        }
+        if session && self.shown {
+            let socket = format!("{RUNTIME}/ochre-compositor.sock");
+            record("shown", socket.as_bytes());
         }
         for variable in &self.environment {
             record("env", variable.as_bytes());
@@ -255,11 +270,15 @@ mod tests {
             environment: vec!["X=1".to_owned()],
             wait: Vec::new(),
             input: true,
+            shown: true,
         };
         assert!(
             request
                 .records(false)
                 .ends_with(b"\0env=X=1\0input=\0arg=sh\0arg=-c\0arg=a b\0")
         );
+        let shown = b"\0shown=/run/user/0/ochre-compositor.sock\0";
+        let records = request.records(true);
+        assert!(records.windows(shown.len()).any(|at| at == shown));
     }
 }

@@ -11,6 +11,8 @@ pub enum Report {
     Started,
     /// Of the command's input, so many bytes have been taken in all.
     Taken(u64),
+    /// A program has something on the screen.
+    Shown,
     /// The command has ended, and this many bytes went to standard output and standard error.
     Ended(Ending, [u64; 2]),
 }
@@ -35,11 +37,12 @@ pub fn each_line(from: UnixStream, mut hear: impl FnMut(String) -> bool) {
 }
 
 impl Report {
-    /// Reads `started`, `taken TOTAL` or `ended exit|signal NUMBER OUT_BYTES ERR_BYTES`.
+    /// Reads `started`, `taken TOTAL`, `shown` or `ended exit|signal NUMBER OUT_BYTES ERR_BYTES`.
     pub fn parse(line: &str) -> Result<Report> {
         let words: Vec<&str> = line.split_whitespace().collect();
         let (how, rest) = match words[..] {
             ["started"] => return Ok(Report::Started),
+            ["shown"] => return Ok(Report::Shown),
             ["taken", total] => {
                 let total = total.parse();
                 return Ok(Report::Taken(total.with_context(|| {
@@ -76,6 +79,7 @@ mod tests {
         let read = |line| Report::parse(line).unwrap();
         assert_eq!(read("started"), Report::Started);
         assert_eq!(read("taken 70"), Report::Taken(70));
+        assert_eq!(read("shown"), Report::Shown);
         assert_eq!(
             read("ended exit 3 10 0"),
             Report::Ended(Ending::Exit(3), [10, 0])

@@ -1,15 +1,17 @@
-//! `./x screenshot`: boots the desktop, starts a command in it, waits until the screen is still,
-//! and writes the picture.
+//! `./x screenshot`: boots the desktop, starts a command in it, waits for its window and then until
+//! the screen is still, and writes the picture.
 //!
 //! Still means that nothing has changed for a while, after the session said that it is up and the
-//! screen shows a desktop.
+//! screen shows a desktop. A command takes its time to start, so a desktop without its window counts
+//! only where the command has ended, or shows nothing for long.
 
-use crate::desktop::Desktop;
+use crate::desktop::{Awaited, Desktop, PATIENCE};
 use crate::guest::{Guest, Request};
 use crate::image::{Addition, Recipe};
 use crate::paths;
 use crate::process;
 use crate::qemu;
+use crate::reports::Ending;
 use crate::seat::Seat;
 use crate::setup::{self, Purpose};
 use anyhow::{Context, Result};
@@ -26,7 +28,8 @@ const STILL: Duration = Duration::from_secs(3);
 /// Of a screen for which no other size is asked.
 const SIZE: (u32, u32) = (1280, 800);
 
-/// Boot the desktop, start a command in it, wait until the screen is still, and write a PNG.
+/// Boot the desktop, start a command in it, wait for its window and until the screen is still, and
+/// write a PNG.
 #[derive(clap::Args)]
 pub struct Arguments {
     /// The picture's file.
@@ -60,6 +63,7 @@ pub fn command(arguments: Arguments) -> Result<ExitCode> {
         environment: Vec::new(),
         wait: Vec::new(),
         input: false,
+        shown: true,
     };
     let built = guest.build(&recipe, Some(&request))?;
     let seat = Seat {
@@ -100,6 +104,9 @@ fn take(desktop: &mut Desktop, arguments: &Arguments) -> Result<bool> {
     let up = process::step("waiting for the session", || Ok(desktop.wait_for_session()))?;
     if up {
         let least = Instant::now() + Duration::from_secs(arguments.wait);
+        if !arguments.words.is_empty() {
+            wait_for_window(desktop, arguments.wait)?;
+        }
         let settled = process::step("waiting until the screen is still", || {
             desktop.settle(STILL, least)
         })?;
@@ -109,4 +116,30 @@ fn take(desktop: &mut Desktop, arguments: &Arguments) -> Result<bool> {
     }
     desktop.save(&arguments.file)?;
     Ok(up)
+}
+
+/// Waits until the command shows something; says why where it doesn't.
+fn wait_for_window(desktop: &Desktop, wait: u64) -> Result<()> {
+    let limit = PATIENCE.max(Duration::from_secs(wait));
+    let awaited = process::step("waiting for the command's window", || {
+        desktop.wait_for_window(limit)
+    })?;
+    let why = match awaited {
+        Awaited::Window => return Ok(()),
+        Awaited::Ending(Ending::Exit(status)) => {
+            format!("the command ended with status {status} before it showed a window")
+        }
+        Awaited::Ending(Ending::Signal(signal)) => {
+            format!("signal {signal} ended the command before it showed a window")
+        }
+        Awaited::Nothing => format!(
+            "the command has shown no window in {} s (--wait S waits longer)",
+            limit.as_secs()
+        ),
+    };
+    for line in desktop.said() {
+        process::say(line);
+    }
+    process::say(format_args!("x: {why}; the picture is of what is there"));
+    Ok(())
 }

@@ -40,7 +40,7 @@ impl Compositor {
             self.control.last_activity = now;
         }
         let since = now.saturating_sub(self.control.last_activity);
-        let windows = self.shell.iter().filter(|window| window.mapped).count();
+        let windows = self.shown_by_programs();
         let waiting = std::mem::take(&mut self.control.idle);
         let mut next: Option<Duration> = None;
         for waiter in waiting {
@@ -68,6 +68,14 @@ impl Compositor {
             Some(at) => self.deadlines.set(at, Due::Quiet),
             None => self.deadlines.cancel(Due::Quiet),
         }
+    }
+
+    /// How many windows, bars, launchers and locks are on screen, but for the session's own panel.
+    fn shown_by_programs(&self) -> usize {
+        let windows = self.shell.iter().filter(|window| window.mapped).count();
+        let layers = self.outputs.iter().flat_map(|screen| screen.layers.shown());
+        let others = layers.filter(|layer| !self.is_panel_s(layer.wl_surface()));
+        windows + others.count() + self.shown_locks()
     }
 
     /// Sends an event to the connections that asked for them; tells whether there were any.

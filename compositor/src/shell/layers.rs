@@ -69,6 +69,12 @@ impl Layers {
         self.placed.iter().map(|placed| &placed.layer)
     }
 
+    /// Those that have something to show.
+    pub fn shown(&self) -> impl Iterator<Item = &LayerSurface> {
+        let shown = self.placed.iter().filter(|placed| placed.shown);
+        shown.map(|placed| &placed.layer)
+    }
+
     /// Those on one layer and where they begin on the display, the front first.
     pub fn on(&self, which: Layer) -> impl Iterator<Item = (&LayerSurface, Point<i32, Logical>)> {
         let there = self.placed.iter().rev();

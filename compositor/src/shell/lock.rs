@@ -14,7 +14,7 @@ use smithay::{
     wayland::session_lock::{LockSurface, SessionLocker},
 };
 
-use crate::{output::OutputId, state::Compositor};
+use crate::{handlers::has_buffer, output::OutputId, state::Compositor};
 
 /// The lock that holds.
 #[derive(Debug)]
@@ -197,6 +197,14 @@ impl Compositor {
         }
     }
 
+    /// How many outputs show what a locker has drawn.
+    pub(crate) fn shown_locks(&self) -> usize {
+        self.shell.lock.as_ref().map_or(0, |lock| {
+            let shown = lock.surfaces();
+            shown.filter(|surface| has_buffer(surface)).count()
+        })
+    }
+
     /// Who has the keyboard while the session is locked: the surface under the pointer, or any.
     pub(crate) fn lock_focus(&self) -> Option<WlSurface> {
         let lock = self.shell.lock.as_ref()?;
@@ -204,7 +212,7 @@ impl Compositor {
         let here = self.outputs.at(at).map(|screen| screen.id);
         here.and_then(|output| lock.surface_on(output))
             .or_else(|| lock.surfaces().next())
-            .filter(|surface| crate::handlers::has_buffer(surface))
+            .filter(|surface| has_buffer(surface))
             .cloned()
     }
 

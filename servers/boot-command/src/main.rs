@@ -17,6 +17,7 @@ mod input;
 mod relay;
 mod report;
 mod request;
+mod shown;
 
 use crate::report::{Ending, Report};
 use crate::request::Request;
@@ -53,7 +54,22 @@ fn work() -> Result<()> {
         appear::wait_for(path)?;
     }
     report.started()?;
+    let telling = match request.shown {
+        Some(socket) => {
+            let port = report.port()?;
+            Some(std::thread::spawn(move || {
+                if let Err(error) = shown::tell(&socket, port) {
+                    eprintln!("boot-command: cannot tell when there is a window: {error:#}");
+                }
+            }))
+        }
+        None => None,
+    };
     if request.arguments.is_empty() {
+        if let Some(telling) = telling {
+            // It has said what went wrong; a panic has, too.
+            let _ = telling.join();
+        }
         return Ok(());
     }
     let (out, out_writer) = pipe().context("cannot make a pipe")?;

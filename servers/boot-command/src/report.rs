@@ -1,5 +1,5 @@
 //! The lines that tell the host what happens, on the fourth serial port:
-//! `started`, `taken TOTAL` for input (see [`crate::input`]), then
+//! `started`, `taken TOTAL` for input (see [`crate::input`]), `shown` (see [`crate::shown`]), then
 //! `ended exit|signal NUMBER OUT_BYTES ERR_BYTES`. The counts let the host read
 //! both output ports to their ends, though nothing orders one port's bytes after another's.
 

@@ -2,7 +2,8 @@
 //!
 //! Records of `KEY=VALUE`, each ended by a NUL, as paths and arguments may hold anything else:
 //! `arg` (once for each), `env` (a `NAME=VALUE`), `wait` (a path that must exist first), `input`
-//! (the host sends the command's input, see [`crate::input`]; the value is empty).
+//! (the host sends the command's input, see [`crate::input`]; the value is empty), `shown` (the host wants
+//! to know when there is a window; the session's control socket, see [`crate::shown`]).
 
 use anyhow::{Context, Result, bail};
 use std::ffi::OsString;
@@ -24,6 +25,8 @@ pub struct Request {
     pub wait: Vec<PathBuf>,
     /// Whether the host sends input.
     pub input: bool,
+    /// The control socket that tells when there is a window, if the host wants to know.
+    pub shown: Option<PathBuf>,
 }
 
 impl Request {
@@ -54,6 +57,7 @@ impl Request {
                 }
                 b"wait" => request.wait.push(text(value).into()),
                 b"input" => request.input = true,
+                b"shown" => request.shown = Some(text(value).into()),
                 _ => bail!("unknown record {}", String::from_utf8_lossy(key)),
             }
         }
@@ -77,7 +81,7 @@ mod tests {
     #[test]
     fn records_are_kept_in_order_and_may_hold_any_byte() {
         let request = Request::parse(
-            b"env=A=b=c\0arg=sh\0arg=-c\0arg=echo \xff\n\0arg=\0wait=/run/x\0input=\0",
+            b"env=A=b=c\0arg=sh\0arg=-c\0arg=echo \xff\n\0arg=\0wait=/run/x\0input=\0shown=/run/y\0",
         )
         .unwrap();
         assert_eq!(request.arguments[..2], ["sh", "-c"]);
@@ -86,6 +90,7 @@ mod tests {
         assert_eq!(request.environment, [("A".into(), "b=c".into())]);
         assert_eq!(request.wait, [PathBuf::from("/run/x")]);
         assert!(request.input);
+        assert_eq!(request.shown, Some(PathBuf::from("/run/y")));
     }
 
     #[test]

@@ -82,6 +82,7 @@ pub fn measure(kernel: Kernel, smp: u8, debian: &Path, values: &mut Values) -> R
         environment: Vec::new(),
         wait: Vec::new(),
         input: false,
+        shown: false,
     };
     let built = guest.build(&recipe, Some(&request))?;
     let (mut machine, _disk) = guest.machine(&built)?;

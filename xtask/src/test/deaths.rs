@@ -91,6 +91,7 @@ impl Case {
             environment: Vec::new(),
             wait: Vec::new(),
             input: false,
+            shown: false,
         };
         let built = guest.build(&recipe, Some(&request))?;
         let (mut machine, _disk) = guest.machine(&built)?;

@@ -5,7 +5,7 @@
 
 use super::{Machines, Tally, deaths};
 use crate::build::Builder;
-use crate::desktop::{Desktop, PATIENCE};
+use crate::desktop::{Awaited, Desktop, PATIENCE};
 use crate::guest::{Guest, Request};
 use crate::image::Recipe;
 use crate::paths;
@@ -158,6 +158,7 @@ impl Case {
             environment: Vec::new(),
             wait: Vec::new(),
             input: false,
+            shown: true,
         };
         let built = guest.build(&Recipe::load("desktop")?, Some(&request))?;
         let (mut machine, _disk) = guest.machine(&built)?;
@@ -226,11 +227,22 @@ impl Person {
         match step {
             Step::Terminal => {
                 let before = self.desktop.look()?;
+                // The panel, which is there, is no program's window.
+                let awaited = self.desktop.wait_for_window(Duration::ZERO)?;
+                ensure!(
+                    awaited == Awaited::Nothing,
+                    "{awaited:?} before there is one"
+                );
                 self.desktop.press(&["meta_l", "ret"])?;
                 self.desktop.until("a window", |now| {
                     let middle = (now.width / 2, now.height / 2);
                     (now.at(middle.0, middle.1) != before.at(middle.0, middle.1)).then_some(())
                 })?;
+                let awaited = self.desktop.wait_for_window(PATIENCE)?;
+                ensure!(
+                    awaited == Awaited::Window,
+                    "{awaited:?}, though there is one"
+                );
                 self.paint_at_last("")?;
             }
             Step::Pointer => {
