@@ -58,7 +58,10 @@ impl Machine {
             None => Command::new(qemu),
         };
         let accelerator = if has_kvm() { "kvm" } else { "tcg,thread=multi" };
-        let cpu = if has_kvm() { "host" } else { "max" };
+        // QEMU 7.2 translates AVX2's gathers wrongly where ymm4 is the index (its issue 2474): it
+        // takes the offsets from elsewhere. Programs that draw by Mesa's llvmpipe crashed by it, or
+        // had wrong lines in their pictures.
+        let cpu = if has_kvm() { "host" } else { "max,avx2=off" };
         command.args(["-machine", "q35", "-accel", accelerator, "-cpu", cpu]);
         command.args(["-smp", &smp.to_string(), "-m", &format!("{memory_mib}M")]);
         command.args(["-nodefaults", "-no-user-config", "-no-reboot"]);
