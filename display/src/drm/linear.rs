@@ -4,7 +4,7 @@
 use crate::drm::backend::{Backend, Buffer, Commit, Output, Rect};
 use ochre_driver::capability::DeviceMemory;
 use ochre_driver::{Errno, Result};
-use rustix::fs::{MemfdFlags, memfd_create};
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use std::cell::{Cell, RefCell};
 use std::os::fd::AsFd;
 
@@ -96,8 +96,14 @@ impl<S: Screen> Backend for Linear<S> {
 
     async fn create_buffer(&self, pitch: u32, height: u32) -> Result<Buffer<DeviceMemory>> {
         let size = u64::from(pitch) * u64::from(height);
-        let memory = memfd_create("dumb-buffer", MemfdFlags::CLOEXEC)?;
+        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+        let memory = memfd_create("dumb-buffer", flags)?;
         rustix::fs::ftruncate(&memory, size.next_multiple_of(4096))?;
+        // Whoever is given it (PRIME) may rely on it: nobody who has it can take it from the others.
+        fcntl_add_seals(
+            &memory,
+            SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL,
+        )?;
         let driver = DeviceMemory::map(memory.as_fd(), 0, size.next_multiple_of(4096) as usize)?;
         Ok(Buffer {
             memory,
