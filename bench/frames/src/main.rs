@@ -4,8 +4,10 @@
 //! it draws so many frames, each once the compositor asks for it, and says `done`.
 //!
 //! `frames kill COUNT DRIVER...` kills drivers under such a window, again and again ([`kill`]).
+//! `frames card COLOUR` shows the display adapter's memory as a window ([`card`]).
 //! `frames desktop TERMINAL PROCESS...` measures by itself what a desktop costs ([`desktop`]).
 
+mod card;
 mod desktop;
 mod kill;
 mod measure;
@@ -32,6 +34,7 @@ const HELP: &str = "\
 Usage: frames PLAN
        frames kill COUNT DRIVER...
        frames desktop TERMINAL PROCESS...
+       frames card COLOUR
 
 Plans: full    one window of 800x600, redrawn whole
        small   the same, of which 32x32 pixels change
@@ -44,7 +47,9 @@ pointer if it is the driver of that, which somebody must keep moving over the wi
 
 With `desktop`, measures what drawing, moving, scrolling in that terminal, answering the pointer and
 doing nothing cost the machine, and what the compositor's PROCESSes hold; tells when it wants the
-pointer moved.";
+pointer moved.
+
+With `card`, shows a window of that colour (RRGGBB) whose pixels are the display adapter's memory.";
 
 /// Most frames that are drawn for one line.
 const MOST: u32 = 100_000;
@@ -91,6 +96,8 @@ fn main() -> ExitCode {
     let words = std::env::args().skip(2);
     let result = if argument == "kill" {
         kill::command(words)
+    } else if argument == "card" {
+        card::command(words)
     } else if argument == "desktop" {
         desktop::command(words)
     } else if argument == "scroll" {

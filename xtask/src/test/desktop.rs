@@ -25,6 +25,8 @@ const OTHER_SIZE: (u16, u16) = (1400, 900);
 /// How many pixels a painted terminal has at least: a text of the same colour has fewer.
 const PAINTED: usize = 100_000;
 
+/// The size of a window of the adapter's memory.
+const SHARED: (usize, usize) = (320, 240);
 /// How high the panel is at least, whose clock goes on.
 const PANEL: usize = 64;
 /// What the pointer points with, from the corner of its picture.
@@ -57,6 +59,8 @@ enum Step {
     Theme,
     /// Makes the screen larger.
     Resolution,
+    /// Opens and closes a window whose pixels are the display adapter's memory.
+    Shared,
     /// Kills a driver, by its process's name, and goes on typing.
     Kill(&'static str),
     /// Pulls the USB keyboard out, plugs it in again, and goes on typing.
@@ -76,6 +80,7 @@ const CASES: [Case; 6] = [
             Step::Drag,
             Step::Theme,
             Step::Resolution,
+            Step::Shared,
             Step::Kill("virtio-input"),
             Step::Kill("virtio-gpu"),
             Step::Drag,
@@ -103,7 +108,13 @@ const CASES: [Case; 6] = [
         uefi: false,
         gpu: Gpu::Bochs,
         input: Input::Virtio,
-        steps: &[Step::Terminal, Step::Drag, Step::Kill("bochs"), Step::Drag],
+        steps: &[
+            Step::Terminal,
+            Step::Shared,
+            Step::Drag,
+            Step::Kill("bochs"),
+            Step::Drag,
+        ],
     },
     Case {
         name: "a screen that the firmware has set up",
@@ -160,7 +171,9 @@ impl Case {
             input: false,
             shown: true,
         };
-        let built = guest.build(&Recipe::load("desktop")?, Some(&request))?;
+        let mut recipe = Recipe::load("desktop")?;
+        recipe.packages.push("ochre-frames".into());
+        let built = guest.build(&recipe, Some(&request))?;
         let (mut machine, _disk) = guest.machine(&built)?;
         machine.desktop(Seat {
             size: Some(SIZE),
@@ -308,6 +321,23 @@ impl Person {
                 let corner = now.at(now.width - 5, 5);
                 ensure!(corner != [0, 0, 0], "the screen's new part is empty");
             }
+            Step::Shared => {
+                // The same at each attempt: it may only be late.
+                let colour = self.colour();
+                let [red, green, blue] = colour;
+                let line = format!("/ochre/bin/frames card {red:02x}{green:02x}{blue:02x}\n");
+                self.at_last(|person| {
+                    person.desktop.type_text(&line)?;
+                    person.desktop.until("the card's window", |now| {
+                        let (area, count) = now.find(colour)?;
+                        // The pointer may be drawn over it.
+                        let whole = (area.width, area.height) == SHARED;
+                        (whole && count > area.width * area.height / 10 * 9).then_some(())
+                    })
+                })?;
+                self.desktop.press(&["meta_l", "q"])?;
+                self.paint_at_last("")?;
+            }
             Step::Replug => {
                 self.desktop.unplug("keyboard")?;
                 self.desktop.plug(USB_KEYBOARD)?;
@@ -325,28 +355,38 @@ impl Person {
         Ok(())
     }
 
-    /// Paints, and does it again if keys were lost, as they are while nobody serves the keyboard, or
-    /// where BusyBox reads them together with the terminal's answer to where its cursor is.
+    /// Paints, and does it again if keys were lost.
     fn paint_at_last(&mut self, condition: &str) -> Result<(Colour, Area)> {
+        self.at_last(|person| person.paint(condition))
+    }
+
+    /// Does something by typing, and does it again if keys were lost, as they are while nobody serves the
+    /// keyboard, or where BusyBox reads them together with the terminal's answer to where its cursor is.
+    fn at_last<T>(&mut self, mut deed: impl FnMut(&mut Self) -> Result<T>) -> Result<T> {
         let mut tried = 0;
         loop {
             self.desktop.patience = PATIENCE / ATTEMPTS;
-            let painted = self.paint(condition);
+            let done = deed(self);
             self.desktop.patience = PATIENCE;
             tried += 1;
-            if painted.is_ok() || tried == ATTEMPTS {
-                return painted;
+            if done.is_ok() || tried == ATTEMPTS {
+                return done;
             }
             // What is left of a line on which keys were lost goes, open quotes included.
             self.desktop.press(&["ctrl", "c"])?;
         }
     }
 
+    /// A colour not used before.
+    fn colour(&mut self) -> Colour {
+        self.paints += 1;
+        [40 + self.paints, 90, 160 - self.paints]
+    }
+
     /// Types what paints the terminal in a colour not used before, behind a `condition` for the shell,
     /// and looks where that is.
     fn paint(&mut self, condition: &str) -> Result<(Colour, Area)> {
-        self.paints += 1;
-        let colour = [40 + self.paints, 90, 160 - self.paints];
+        let colour = self.colour();
         let [red, green, blue] = colour;
         self.desktop.type_text(&format!(
             "{condition}printf '\\033[48;2;{red};{green};{blue}m\\033[2J\\033[H'\n"
