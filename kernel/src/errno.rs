@@ -46,6 +46,9 @@ impl Errno {
     /// As [`Errno::RESTART`], for calls that restart only when no handler ran (Linux's
     /// ERESTARTNOHAND): poll, select, epoll_wait, pause, sigsuspend, nanosleep.
     pub const RESTART_NO_HANDLER: Errno = Errno(514);
+    /// As [`Errno::RESTART`], for calls that restart whatever ran (Linux's ERESTARTNOINTR): those
+    /// that wait to be given a lock.
+    pub const RESTART_ALWAYS: Errno = Errno(513);
 
     /// An error number a server sent; anything outside Linux's range becomes EIO.
     #[must_use]

@@ -62,6 +62,8 @@ pub struct CpuLocal {
     pub flush_late: AtomicBool,
     pub online: AtomicBool,
 
+    /// Faults on user memory end the access: it is made under a spinlock.
+    pub no_paging: Cell<bool>,
     /// Ranks of the spinlocks held, for the check of their order.
     pub held_ranks: Cell<[u64; 4]>,
     /// When `KernelUpcalls::timer` is to be called; `u64::MAX`: never.
@@ -102,6 +104,7 @@ impl CpuLocal {
             idling: AtomicBool::new(false),
             flush_late: AtomicBool::new(false),
             online: AtomicBool::new(false),
+            no_paging: Cell::new(false),
             held_ranks: Cell::new([0; 4]),
             deadline: Cell::new(u64::MAX),
             jitter: Cell::new(0),

@@ -1,6 +1,7 @@
 //! User memory, touched with fault recovery. A fault asks the kernel to bring the page in
 //! (`KernelUpcalls::page_fault`, which may sleep) and retries, or ends the copy with [`Fault`].
-//! Addresses are checked against the user half here. Callers hold no spinlock.
+//! Addresses are checked against the user half here. Callers hold no
+//! spinlock, but in [`without_paging`].
 //!
 //! The instructions that may fault are listed in `.extable` with the place where to go on when the
 //! access fails for good. All routines return 0 in rax, or 1 from there. SMAP is opened by `stac`
@@ -9,6 +10,7 @@
 use crate::addr::USER_END;
 use crate::cpu::{self, Features};
 use crate::frame::Frame;
+use crate::local;
 use crate::upcalls::upcalls;
 use crate::user::UserRegs;
 use core::arch::{asm, naked_asm};
@@ -47,10 +49,23 @@ pub(crate) fn handle_fault(regs: &mut UserRegs, address: usize, write: bool) -> 
     let Some(landing) = landing(regs.rip) else {
         return false;
     };
-    if address >= USER_END || !(upcalls().page_fault)(address, write) {
+    let brought_in = address < USER_END
+        && !local::this().no_paging.get()
+        && (upcalls().page_fault)(address, write);
+    if !brought_in {
         regs.rip = landing;
     }
     true
+}
+
+/// Makes accesses that may happen under a spinlock: what is not in memory, or can't be written as it
+/// is, is a [`Fault`] at once.
+pub fn without_paging<R>(access: impl FnOnce() -> R) -> R {
+    let local = local::this();
+    let before = local.no_paging.replace(true);
+    let result = access();
+    local.no_paging.set(before);
+    result
 }
 
 /// Ends the access that another exception hit, if it was one.

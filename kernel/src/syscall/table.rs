@@ -44,7 +44,7 @@ pub fn dispatch(thread: &Arc<Thread>, user: &mut UserContext) -> Result<usize> {
 }
 
 /// The dispatchers, those of the most frequent calls first.
-static ROOMS: [Dispatcher; 21] = [
+static ROOMS: [Dispatcher; 22] = [
     task::calls::dispatch,
     fs::calls::io::dispatch,
     ipc::calls::dispatch,
@@ -66,6 +66,7 @@ static ROOMS: [Dispatcher; 21] = [
     task::trace::calls::dispatch,
     fs::landlock::calls::dispatch,
     ipc::mqueue::calls::dispatch,
+    task::futex::dispatch,
 ];
 
 /// Which of the rooms answered for a number last: it is asked first the next time, so a call costs

@@ -23,7 +23,7 @@ pub fn exited(code: usize) -> u32 {
 /// ends the process.
 pub(super) fn thread(thread: &Arc<Thread>) {
     let process = thread.process().clone();
-    futex::exit_robust_list(thread);
+    futex::release_all(thread);
     let clear = thread.clear_tid.swap(0, Ordering::Relaxed);
     if clear != 0 && (process.thread_count() > 1 || is_shared(&process)) {
         futex::clear_and_wake(&process, clear);

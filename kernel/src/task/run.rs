@@ -105,6 +105,7 @@ fn answer(thread: &Arc<Thread>, user: &mut UserContext) -> Restart {
             Restart::No
         }
         Err(Errno::RESTART) => Restart::IfAllowed,
+        Err(Errno::RESTART_ALWAYS) => Restart::Always,
         Err(Errno::RESTART_NO_HANDLER) => Restart::IfNoHandler,
         Err(error) => {
             user.regs.rax = error.to_ret();

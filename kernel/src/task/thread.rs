@@ -1,6 +1,7 @@
 //! A thread of a process.
 
 use super::Pid;
+use super::futex::Owned;
 use super::process::Process;
 use super::seccomp::Seccomp;
 use super::signal::pending::Pending;
@@ -71,6 +72,8 @@ pub struct Thread {
     pub clear_tid: AtomicUsize,
     /// set_robust_list's head.
     pub robust_list: AtomicUsize,
+    /// What others wait for of the locks that it owns.
+    pub owned: Owned,
     /// Written with the tid when the thread first runs (CLONE_CHILD_SETTID).
     pub set_tid: AtomicUsize,
     /// Page faults served without and with waiting for a pager.
@@ -128,6 +131,7 @@ impl Thread {
             name: SpinLock::new(lock_order::CELL, name),
             clear_tid: AtomicUsize::new(0),
             robust_list: AtomicUsize::new(0),
+            owned: Owned::new(),
             set_tid: AtomicUsize::new(0),
             minor_faults: AtomicU64::new(0),
             major_faults: AtomicU64::new(0),

@@ -11,6 +11,7 @@ mod directories;
 mod events;
 mod files;
 mod filesystems;
+mod futex_owners;
 mod futexes;
 mod inspection;
 mod landlock;
@@ -36,7 +37,7 @@ use std::process::ExitCode;
 
 type Family = (&'static str, fn());
 
-const FAMILIES: [Family; 27] = [
+const FAMILIES: [Family; 28] = [
     ("aio", aio::run),
     ("busy", busy::run),
     ("clocks", clocks::run),
@@ -45,6 +46,7 @@ const FAMILIES: [Family; 27] = [
     ("events", events::run),
     ("files", files::run),
     ("filesystems", filesystems::run),
+    ("futex_owners", futex_owners::run),
     ("futexes", futexes::run),
     ("inspection", inspection::run),
     ("landlock", landlock::run),

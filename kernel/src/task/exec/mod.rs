@@ -83,7 +83,8 @@ pub fn execute(
     end_other_threads(thread)?;
 
     // No return from here on.
-    futex::exit_robust_list(thread);
+    futex::release_all(thread);
+    thread.owned.begin_anew();
     let clear = thread.clear_tid.swap(0, Ordering::Relaxed);
     if clear != 0 {
         futex::clear_and_wake(&process, clear);

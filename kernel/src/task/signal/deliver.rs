@@ -28,6 +28,7 @@ pub enum Restart {
     IfAllowed,
     /// Again only when no handler ran.
     IfNoHandler,
+    Always,
 }
 
 /// What an instruction causes: SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV, SIGSYS.
@@ -146,7 +147,7 @@ fn is_immune(thread: &Thread, info: &SigInfo) -> bool {
 fn settle(thread: &Thread, user: &mut UserContext, restart: &mut Restart, handler: Option<bool>) {
     let again = match (*restart, handler) {
         (Restart::No, _) => return,
-        (_, None) | (Restart::IfAllowed, Some(true)) => true,
+        (_, None) | (Restart::IfAllowed, Some(true)) | (Restart::Always, _) => true,
         _ => false,
     };
     *restart = Restart::No;

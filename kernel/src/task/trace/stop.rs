@@ -16,6 +16,7 @@ use ochre_hal::user::UserContext;
 
 /// What a system call that will be run again shows as its result.
 const RESTARTS: isize = -512;
+const RESTARTS_ALWAYS: isize = -513;
 const RESTARTS_NO_HANDLER: isize = -514;
 
 /// How a stop ended.
@@ -155,6 +156,7 @@ pub fn after_call(thread: &Arc<Thread>, user: &mut UserContext, restart: Restart
     match restart {
         Restart::No => {}
         Restart::IfAllowed => user.regs.rax = RESTARTS.cast_unsigned(),
+        Restart::Always => user.regs.rax = RESTARTS_ALWAYS.cast_unsigned(),
         Restart::IfNoHandler => user.regs.rax = RESTARTS_NO_HANDLER.cast_unsigned(),
     }
     at_call(thread, user, Kind::CallExit);
