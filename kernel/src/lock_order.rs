@@ -26,6 +26,8 @@ pub const SOCKET: Rank = 34;
 pub const SOCKET_PEER: Rank = 35;
 /// Pipes, ttys, eventfds: leaf stream objects.
 pub const PIPE: Rank = 40;
+/// What a supervisor is asked of system calls.
+pub const SUPERVISION: Rank = 41;
 /// A terminal, and the screen it writes to while its lock is held.
 pub const TTY: Rank = 42;
 pub const TTY_SCREEN: Rank = 43;

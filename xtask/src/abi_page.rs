@@ -20,10 +20,15 @@ const PARTLY: &str = "tests/abi/partly.txt";
 const TESTS: &str = "tests/abi/src";
 
 /// What objects answer: whose, in which sources, and by functions of which name.
-const IOCTLS: [(&str, &str, &str); 5] = [
+const IOCTLS: [(&str, &str, &str); 6] = [
     ("Any descriptor", "kernel/src/fs/calls/ioctl.rs", "ioctl"),
     ("Terminals", "kernel/src/ipc/tty", "ioctl"),
     ("A terminal's master", "kernel/src/ipc/pty.rs", "ioctl"),
+    (
+        "A seccomp filter's supervisor",
+        "kernel/src/task/seccomp/notify.rs",
+        "ioctl",
+    ),
     ("Display cards (DRM)", "display/src/drm/card.rs", "dispatch"),
     (
         "Input devices (evdev)",

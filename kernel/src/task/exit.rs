@@ -30,6 +30,7 @@ pub(super) fn thread(thread: &Arc<Thread>) {
     }
     let used = thread_usage(thread);
     process.usage.lock().add(&used);
+    thread.seccomp.release();
     thread.exited.store(true, Ordering::SeqCst);
     super::trace::ended(thread, status_of(thread));
     tree::remove_thread(thread.tid());

@@ -96,8 +96,10 @@ fn system_call(thread: &Arc<Thread>, user: &mut UserContext) -> Restart {
 }
 
 fn answer(thread: &Arc<Thread>, user: &mut UserContext) -> Restart {
-    if !thread.seccomp.is_off() && !seccomp::allows(thread, user) {
-        return Restart::No;
+    if !thread.seccomp.is_off()
+        && let Err(restart) = seccomp::check(thread, user)
+    {
+        return restart;
     }
     match syscall::dispatch(thread, user) {
         Ok(value) => {

@@ -27,6 +27,7 @@ mod seccomp;
 mod sigio;
 mod signals;
 mod sockets;
+mod supervision;
 mod sys;
 mod sysv;
 mod terminals;
@@ -37,7 +38,7 @@ use std::process::ExitCode;
 
 type Family = (&'static str, fn());
 
-const FAMILIES: [Family; 28] = [
+const FAMILIES: [Family; 29] = [
     ("aio", aio::run),
     ("busy", busy::run),
     ("clocks", clocks::run),
@@ -62,6 +63,7 @@ const FAMILIES: [Family; 28] = [
     ("sigio", sigio::run),
     ("signals", signals::run),
     ("sockets", sockets::run),
+    ("supervision", supervision::run),
     ("sysv", sysv::run),
     ("terminals", terminals::run),
     ("tracing", tracing::run),

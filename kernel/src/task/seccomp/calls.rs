@@ -1,12 +1,14 @@
 //! seccomp(2), and what of prctl(2) is older than it.
 
 use super::bpf::{MAX_LEN, Program, RawInstruction};
+use super::notify::{self, Listener, Questions};
 use super::{Filter, Mode, action};
 use crate::errno::{Errno, Result};
 use crate::lock_order;
 use crate::mm::uptr::UserPtr;
 use crate::syscall::table::SyscallCtx;
 use crate::task::credentials::Capabilities;
+use crate::task::limits::Resource;
 use crate::task::thread::Thread;
 use alloc::sync::Arc;
 use bytemuck::{Pod, Zeroable};
@@ -15,13 +17,17 @@ use ochre_hal::sync::SpinLock;
 const SET_MODE_STRICT: u32 = 0;
 const SET_MODE_FILTER: u32 = 1;
 const GET_ACTION_AVAIL: u32 = 2;
+const GET_NOTIF_SIZES: u32 = 3;
 
 /// Flags of SET_MODE_FILTER: all threads of the process; log what is not allowed; leave
-/// speculation as it is; a failed TSYNC is ESRCH.
+/// speculation as it is; have a supervisor; a failed TSYNC is ESRCH; once the supervisor knows of a
+/// call, only death ends it.
 const TSYNC: usize = 1;
 const LOG: usize = 2;
 const SPEC_ALLOW: usize = 4;
+const NEW_LISTENER: usize = 8;
 const TSYNC_ESRCH: usize = 16;
+const WAIT_KILLABLE_RECV: usize = 32;
 
 /// Held while threads of one process come to have the same filters, and while one is born with its
 /// parent's: none is overlooked in between.
@@ -49,6 +55,10 @@ pub fn seccomp(ctx: &SyscallCtx<'_>, operation: usize, flags: usize, args: usize
                 Err(Errno::EOPNOTSUPP)
             }
         }
+        GET_NOTIF_SIZES if flags == 0 => {
+            UserPtr::new(args).write(&notify::SIZES)?;
+            Ok(0)
+        }
         _ => Err(Errno::EINVAL),
     }
 }
@@ -71,7 +81,12 @@ fn strict(ctx: &SyscallCtx<'_>) -> Result<usize> {
 }
 
 fn filter(ctx: &SyscallCtx<'_>, flags: usize, args: usize) -> Result<usize> {
-    if flags & !(TSYNC | LOG | SPEC_ALLOW | TSYNC_ESRCH) != 0 {
+    const KNOWN: usize = TSYNC | LOG | SPEC_ALLOW | NEW_LISTENER | TSYNC_ESRCH | WAIT_KILLABLE_RECV;
+    let listens = flags & NEW_LISTENER != 0;
+    // A failed TSYNC would tell a thread's number where a descriptor's is awaited.
+    let ambiguous = listens && flags & TSYNC != 0 && flags & TSYNC_ESRCH == 0;
+    let waits_for_nobody = flags & WAIT_KILLABLE_RECV != 0 && !listens;
+    if flags & !KNOWN != 0 || ambiguous || waits_for_nobody {
         return Err(Errno::EINVAL);
     }
     let raw = UserPtr::<RawProgram>::new(args).read()?;
@@ -88,7 +103,34 @@ fn filter(ctx: &SyscallCtx<'_>, flags: usize, args: usize) -> Result<usize> {
     if ctx.thread.seccomp.mode() == Mode::Strict {
         return Err(Errno::EINVAL);
     }
+    if !listens {
+        return attach(ctx, program, flags, None);
+    }
+    let questions = Questions::new(flags & WAIT_KILLABLE_RECV != 0)?;
+    let files = ctx.process.files();
+    let limit = ctx.process.limit(Resource::Files);
+    let fd = files.insert(Listener::open(questions.clone())?, true, limit)?;
+    match attach(ctx, program, flags, Some(questions)) {
+        Ok(_) => Ok(fd as usize),
+        Err(error) => {
+            // Another thread may have closed it already.
+            let _ = files.close(fd);
+            Err(error)
+        }
+    }
+}
+
+/// Adds the filter to what holds the thread, or all threads of its process.
+fn attach(
+    ctx: &SyscallCtx<'_>,
+    program: Program,
+    flags: usize,
+    questions: Option<Arc<Questions>>,
+) -> Result<usize> {
     let together = TOGETHER.lock();
+    if questions.is_some() && ctx.thread.seccomp.is_supervised() {
+        return Err(Errno::EBUSY);
+    }
     let older = ctx.thread.seccomp.filter();
     let others = if flags & TSYNC == 0 {
         alloc::vec::Vec::new()
@@ -107,7 +149,7 @@ fn filter(ctx: &SyscallCtx<'_>, flags: usize, args: usize) -> Result<usize> {
             Ok(other.tid() as usize)
         };
     }
-    let new = Filter::new(program, older)?;
+    let new = Filter::new(program, older, questions)?;
     for thread in others.iter().chain([ctx.thread]) {
         thread.seccomp.set(Mode::Filter, Some(new.clone()));
     }

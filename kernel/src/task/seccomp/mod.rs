@@ -8,10 +8,12 @@
 
 mod bpf;
 pub mod calls;
+mod notify;
 
 use super::exit;
+use super::signal::deliver::{self, Restart};
 use super::signal::info::Payload;
-use super::signal::{self, Attention, SIGKILL, SIGSYS, SigInfo, deliver};
+use super::signal::{self, Attention, SIGKILL, SIGSYS, SigInfo};
 use super::thread::Thread;
 use crate::errno::{Errno, Result};
 use crate::linux::general as nr;
@@ -19,6 +21,7 @@ use crate::lock_order;
 use alloc::sync::Arc;
 use bpf::{Data, Program};
 use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use notify::{Answer, Questions};
 use ochre_hal::admission;
 use ochre_hal::sync::SpinLock;
 use ochre_hal::user::UserContext;
@@ -42,9 +45,18 @@ mod action {
     pub const TRACE: u32 = 0x7ff0_0000;
     pub const LOG: u32 = 0x7ffc_0000;
     pub const ALLOW: u32 = 0x7fff_0000;
-    /// A supervisor's decision, which can't be asked for: there is none.
+    /// What the filter's supervisor says.
     pub const NOTIFY: u32 = 0x7fc0_0000;
-    pub const KNOWN: [u32; 7] = [KILL_PROCESS, KILL_THREAD, TRAP, ERRNO, TRACE, LOG, ALLOW];
+    pub const KNOWN: [u32; 8] = [
+        KILL_PROCESS,
+        KILL_THREAD,
+        TRAP,
+        ERRNO,
+        NOTIFY,
+        TRACE,
+        LOG,
+        ALLOW,
+    ];
     pub const MASK: u32 = 0xffff_0000;
 }
 
@@ -60,13 +72,19 @@ struct Filter {
     program: Program,
     /// Those that were there before.
     older: Option<Arc<Filter>>,
+    /// Where it asks, if it has a supervisor.
+    questions: Option<Arc<Questions>>,
     /// Filters and instructions from here on.
     count: u32,
     path: usize,
 }
 
 impl Filter {
-    fn new(program: Program, older: Option<Arc<Filter>>) -> Result<Arc<Filter>> {
+    fn new(
+        program: Program,
+        older: Option<Arc<Filter>>,
+        questions: Option<Arc<Questions>>,
+    ) -> Result<Arc<Filter>> {
         let rest = older.as_ref().map_or(0, |older| older.path + PER_FILTER);
         let path = program.len() + rest;
         if path > MAX_PATH {
@@ -77,30 +95,42 @@ impl Filter {
         Ok(Arc::new(Filter {
             program,
             older,
+            questions,
             count,
             path,
         }))
     }
 
-    /// The strictest answer of all, the newest's among equals.
-    fn run(&self, data: &Data) -> u32 {
+    /// The strictest answer of all, the newest's among equals, and whose it is.
+    fn run(&self, data: &Data) -> (u32, &Filter) {
         let rank = |answer: u32| (answer & action::MASK).cast_signed();
-        let mut strictest = action::ALLOW;
+        let mut strictest = (action::ALLOW, self);
         let mut next = Some(self);
         while let Some(filter) = next {
             let answer = filter.program.run(data);
-            if rank(answer) < rank(strictest) {
-                strictest = answer;
+            if rank(answer) < rank(strictest.0) {
+                strictest = (answer, filter);
             }
             next = filter.older.as_deref();
         }
         strictest
+    }
+
+    /// What its supervisor says.
+    fn ask(&self, thread: &Arc<Thread>, data: &Data) -> Answer {
+        match &self.questions {
+            Some(questions) => questions.ask(thread, data),
+            None => Answer::Returns(Errno::ENOSYS.to_ret()),
+        }
     }
 }
 
 /// A chain may be longer than a kernel stack is deep.
 impl Drop for Filter {
     fn drop(&mut self) {
+        if let Some(questions) = &self.questions {
+            questions.end();
+        }
         let mut next = self.older.take();
         while let Some(mut filter) = next.and_then(Arc::into_inner) {
             next = filter.older.take();
@@ -153,6 +183,25 @@ impl Seccomp {
         self.mode.store(mode as u8, Ordering::Release);
     }
 
+    /// The thread has ended: what held it may hold nobody else.
+    pub fn release(&self) {
+        let last = self.filter.lock().take();
+        drop(last);
+    }
+
+    /// Whether one of its filters has a supervisor.
+    fn is_supervised(&self) -> bool {
+        let newest = self.filter();
+        let mut next = newest.as_deref();
+        while let Some(filter) = next {
+            if filter.questions.is_some() {
+                return true;
+            }
+            next = filter.older.as_deref();
+        }
+        false
+    }
+
     /// Takes over what holds `other`: the thread is its child.
     pub fn inherit(&self, other: &Seccomp) {
         if !other.is_off() {
@@ -167,28 +216,30 @@ impl Default for Seccomp {
     }
 }
 
-/// Asks what holds `thread` about the call in its registers. False when the call is not made: the
-/// result register is settled then, or the thread will not come back to see it.
+/// Asks what holds `thread` about the call in its registers. An error when the call is not made: the
+/// result register is settled then, or the thread will not come back to see it; or it is to be made
+/// again.
 #[cold]
-pub fn allows(thread: &Arc<Thread>, user: &mut UserContext) -> bool {
+pub fn check(thread: &Arc<Thread>, user: &mut UserContext) -> Result<(), Restart> {
     let regs = &user.regs;
     let number = regs.orig_rax as u32;
     let filter = match thread.seccomp.mode() {
-        Mode::Off => return true,
+        Mode::Off => return Ok(()),
         Mode::Strict => {
             let allowed = matches!(
                 number,
                 nr::__NR_read | nr::__NR_write | nr::__NR_exit | nr::__NR_rt_sigreturn
             );
-            if !allowed {
-                end_thread(thread, SIGKILL);
+            if allowed {
+                return Ok(());
             }
-            return allowed;
+            end_thread(thread, SIGKILL);
+            return Err(Restart::No);
         }
         Mode::Filter => thread.seccomp.filter(),
     };
     let Some(filter) = filter else {
-        return true;
+        return Ok(());
     };
     let mut data: Data = [0; 16];
     data[0] = number;
@@ -200,17 +251,22 @@ pub fn allows(thread: &Arc<Thread>, user: &mut UserContext) -> bool {
         data[2 + index * 2] = value as u32;
         data[3 + index * 2] = (value >> 32) as u32;
     }
-    let answer = filter.run(&data);
+    let (answer, whose) = filter.run(&data);
     let told = answer & !action::MASK;
     match answer & action::MASK {
-        action::ALLOW => return true,
+        action::ALLOW => return Ok(()),
         action::LOG => {
             log(thread, number, "let through");
-            return true;
+            return Ok(());
         }
         action::ERRNO => user.regs.rax = 0usize.wrapping_sub(told.min(MAX_ERRNO) as usize),
-        // Nobody traces or supervises.
-        action::TRACE | action::NOTIFY => user.regs.rax = Errno::ENOSYS.to_ret(),
+        action::NOTIFY => match whose.ask(thread, &data) {
+            Answer::Made => return Ok(()),
+            Answer::Returns(value) => user.regs.rax = value,
+            Answer::Interrupted => return Err(Restart::IfAllowed),
+        },
+        // Nobody traces.
+        action::TRACE => user.regs.rax = Errno::ENOSYS.to_ret(),
         action::TRAP => {
             user.regs.rax = user.regs.orig_rax;
             deliver::force(thread, info(user, told));
@@ -225,7 +281,7 @@ pub fn allows(thread: &Arc<Thread>, user: &mut UserContext) -> bool {
             deliver::force_end(thread, info(user, told));
         }
     }
-    false
+    Err(Restart::No)
 }
 
 /// SIGSYS's information about the call in the registers.
@@ -283,19 +339,18 @@ mod tests {
 
     fn chain(answers: &[u32]) -> Arc<Filter> {
         let add = |older, &answer: &u32| {
-            Some(Filter::new(answering(answer, 1), older).expect("short enough"))
+            Some(Filter::new(answering(answer, 1), older, None).expect("short enough"))
         };
         answers.iter().fold(None, add).expect("some")
     }
 
     #[test]
     fn the_strictest_answer_counts() {
-        use action::{ALLOW, ERRNO, KILL_PROCESS, KILL_THREAD, LOG, TRACE, TRAP};
-        let order = [KILL_PROCESS, KILL_THREAD, TRAP, ERRNO, TRACE, LOG, ALLOW];
+        let order = action::KNOWN;
         for (at, &strict) in order.iter().enumerate() {
             for &other in &order[at..] {
-                assert_eq!(chain(&[strict, other]).run(&[0; 16]), strict);
-                assert_eq!(chain(&[other, strict]).run(&[0; 16]), strict);
+                assert_eq!(chain(&[strict, other]).run(&[0; 16]).0, strict);
+                assert_eq!(chain(&[other, strict]).run(&[0; 16]).0, strict);
             }
         }
     }
@@ -303,14 +358,14 @@ mod tests {
     #[test]
     fn the_newest_answers_for_its_equals() {
         let filter = chain(&[action::ERRNO | 1, action::ERRNO | 2]);
-        assert_eq!(filter.run(&[0; 16]), action::ERRNO | 2);
+        assert_eq!(filter.run(&[0; 16]).0, action::ERRNO | 2);
     }
 
     #[test]
     fn a_thread_can_have_only_so_many() {
         let mut filter = None;
         let refused = loop {
-            match Filter::new(answering(0, 1), filter.clone()) {
+            match Filter::new(answering(0, 1), filter.clone(), None) {
                 Ok(more) => filter = Some(more),
                 Err(error) => break error,
             }
