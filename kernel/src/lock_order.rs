@@ -56,6 +56,8 @@ pub const FUTEX_SECOND: Rank = 73;
 /// The tables of System V IPC, and one of its objects; a mapping that goes takes them.
 pub const SYSV_TABLE: Rank = 76;
 pub const SYSV_OBJECT: Rank = 77;
+/// The list of all unix sockets.
+pub const SOCKET_LIST: Rank = 78;
 /// Wait queues. Waking happens outside their lock.
 pub const WAIT_QUEUE: Rank = 80;
 /// Ready lists of epoll sets: wakers add to them.

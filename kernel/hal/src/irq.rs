@@ -4,7 +4,8 @@
 //! A level-triggered pin is masked when it fires, before the end of interrupt, as its driver
 //! answers later, in user space; the driver's acknowledgement unmasks it.
 
-use crate::cpu::{self, CpuId};
+use crate::cpu::{self, CpuId, MAX_CPUS};
+use crate::percpu::PerCpu;
 use crate::sync::{Once, SpinLock};
 use crate::traps::vector;
 use crate::{acpi, rank, smp};
@@ -61,6 +62,39 @@ impl IoApic {
 /// Serializes the index and data registers' use.
 static LOCK: SpinLock<[u64; 4]> = SpinLock::new(rank::IRQ, [0; 4]);
 static IO_APICS: Once<Vec<IoApic>> = Once::new();
+
+/// How often each CPU was interrupted by each vector.
+static COUNTS: PerCpu<[AtomicU32; 256]> =
+    PerCpu::new([const { [const { AtomicU32::new(0) }; 256] }; MAX_CPUS]);
+
+/// This CPU was interrupted.
+pub(crate) fn count(vector: Vector) {
+    let count = &COUNTS.this()[usize::from(vector.0)];
+    count.store(
+        count.load(Ordering::Relaxed).wrapping_add(1),
+        Ordering::Relaxed,
+    );
+}
+
+/// How often `vector` has interrupted `cpu`.
+#[must_use]
+pub fn times(vector: Vector, cpu: CpuId) -> u32 {
+    COUNTS.on(cpu)[usize::from(vector.0)].load(Ordering::Relaxed)
+}
+
+/// What the kernel's own vectors are for, by Linux's names.
+pub const OWN: [(&str, Vector, &str); 5] = [
+    ("SER", Vector(vector::SERIAL), "Serial console"),
+    ("LOC", Vector(vector::TIMER), "Local timer interrupts"),
+    ("SPU", Vector(vector::SPURIOUS), "Spurious interrupts"),
+    ("RES", Vector(vector::KICK), "Rescheduling interrupts"),
+    ("TLB", Vector(vector::SHOOTDOWN), "TLB shootdowns"),
+];
+
+/// All vectors that interrupts can have.
+pub fn vectors() -> impl Iterator<Item = Vector> {
+    (vector::FIRST_INTERRUPT..=u8::MAX).map(Vector)
+}
 
 const NO_PIN: u32 = u32::MAX;
 /// The level-triggered pin that raises each vector.

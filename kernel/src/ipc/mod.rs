@@ -6,6 +6,7 @@ pub mod calls;
 pub mod epoll;
 pub mod eventfd;
 pub mod mqueue;
+pub mod netlink;
 mod packets;
 pub mod pipe;
 pub mod poll;

@@ -7,12 +7,12 @@ use crate::fs::calls::{dest_of, file_of, install, source_of, vector_of};
 use crate::fs::node::OpenFlags;
 use crate::fs::open::OpenFile;
 use crate::ipc::calls::{install_new, install_pair};
+use crate::ipc::netlink::NetlinkSocket;
 use crate::ipc::socket::{Control, Incoming, MessageFlags, Outgoing, PeerCredentials, Socket};
 use crate::ipc::{poll, unix};
 use crate::linux::general as nr;
 use crate::linux::net as raw;
 use crate::mm::uptr::UserPtr;
-use crate::scheme::uevent::{self, UeventSocket};
 use crate::syscall::table::{Answer, Args, SyscallCtx};
 use crate::task::credentials::Capabilities;
 use crate::uio::{Dest, Source};
@@ -99,11 +99,7 @@ fn socket(ctx: &SyscallCtx<'_>, domain: u32, kind: u32, protocol: u32) -> Result
     let flags = flags_of(kind)?;
     let file = match domain {
         raw::AF_UNIX => unix::create(kind & KIND, protocol)?,
-        raw::AF_NETLINK => match (kind & KIND, protocol) {
-            (raw::SOCK_RAW | raw::SOCK_DGRAM, uevent::PROTOCOL) => UeventSocket::new(kind & KIND),
-            (raw::SOCK_RAW | raw::SOCK_DGRAM, _) => return Err(Errno::EPROTONOSUPPORT),
-            _ => return Err(Errno::ESOCKTNOSUPPORT),
-        },
+        raw::AF_NETLINK => NetlinkSocket::new(kind & KIND, protocol)?,
         // The network's families are a server's, which is not there.
         _ => return Err(Errno::EAFNOSUPPORT),
     };

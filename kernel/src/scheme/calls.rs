@@ -205,6 +205,6 @@ fn uevent(ctx: &SyscallCtx<'_>, fd: usize, text: usize, len: usize) -> Result<us
     }
     let mut bytes = admission::zeroes(len)?;
     uaccess::copy_in(&mut bytes, text)?;
-    crate::scheme::uevent::broadcast(&bytes);
+    crate::ipc::netlink::uevent::broadcast(&bytes);
     Ok(0)
 }

@@ -6,6 +6,9 @@ use crate::file::{Events, File, Io};
 use crate::lock_order;
 use crate::sched::wait::{Interrupt, WaitQueue, wait_until};
 use crate::uio::{Dest, Source};
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::String;
 use alloc::sync::{Arc, Weak};
 use core::any::Any;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -33,6 +36,17 @@ pub fn raise(vector: Vector) {
         interrupt.count.fetch_add(1, Ordering::AcqRel);
         interrupt.arrived.wake_all(Events::READABLE);
     }
+}
+
+/// How a vector's device raises it; none for a vector that no device has.
+#[must_use]
+pub fn describe(vector: Vector) -> Option<String> {
+    let owner = OWNERS[usize::from(vector.0)].lock().upgrade()?;
+    Some(match owner.line {
+        Some((gsi, true)) => format!("IO-APIC  {gsi}-fasteoi"),
+        Some((gsi, false)) => format!("IO-APIC  {gsi}-edge"),
+        None => "PCI-MSI  edge".to_owned(),
+    })
 }
 
 impl InterruptFile {

@@ -4,7 +4,7 @@
 //! [`ring`]; [`instance`] is the scheme itself, which outlives servers; [`node`] and [`file`] are
 //! what clients hold; [`ioctl`] moves arguments; [`server`] is the server's descriptor and
 //! [`control`] the supervisor's; [`machine`] and what follows it are the capabilities that drivers
-//! are handed; [`calls`] are the native system calls; [`uevent`] tells listeners of devices that change.
+//! are handed; [`calls`] are the native system calls.
 //!
 //! A client's call: take a slot, put the request and its small data into the ring, wake the server,
 //! sleep; the server's next [`SCHEME_ENTER`](ochre_abi::native::SCHEME_ENTER) delivers the answer.
@@ -26,6 +26,5 @@ pub mod physical;
 pub mod ports;
 pub mod ring;
 pub mod server;
-pub mod uevent;
 
 pub use calls::dispatch;

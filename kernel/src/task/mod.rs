@@ -26,6 +26,7 @@ pub mod thread;
 pub mod timers;
 mod timex;
 pub mod trace;
+mod transfers;
 pub mod tree;
 mod wait;
 

@@ -8,6 +8,7 @@ use super::signal::action::Actions;
 use super::signal::pending::Pending;
 use super::thread::Thread;
 use super::timers::ProcessTimers;
+use super::transfers::Transferred;
 use crate::errno::{Errno, Result};
 use crate::fs::context::FsContext;
 use crate::fs::fd_table::FdTable;
@@ -56,6 +57,7 @@ pub struct Usage {
     pub switches: u64,
     pub preemptions: u64,
     pub max_resident: u64,
+    pub transferred: Transferred,
 }
 
 impl Usage {
@@ -73,6 +75,7 @@ impl Usage {
         self.switches += other.switches;
         self.preemptions += other.preemptions;
         self.max_resident = self.max_resident.max(other.max_resident);
+        self.transferred += other.transferred;
     }
 }
 
@@ -405,5 +408,6 @@ pub fn thread_usage(thread: &Thread) -> Usage {
         switches: sched.switches.load(Ordering::Relaxed),
         preemptions: sched.preemptions.load(Ordering::Relaxed),
         max_resident: 0,
+        transferred: thread.transfers.get(),
     }
 }

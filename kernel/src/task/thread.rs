@@ -6,6 +6,7 @@ use super::process::Process;
 use super::seccomp::Seccomp;
 use super::signal::pending::Pending;
 use super::signal::{Attention, SignalSet};
+use super::transfers::Transfers;
 use crate::errno::Result;
 use crate::file::Events;
 use crate::fs::landlock::Confinement;
@@ -79,6 +80,7 @@ pub struct Thread {
     /// Page faults served without and with waiting for a pager.
     pub minor_faults: AtomicU64,
     pub major_faults: AtomicU64,
+    pub transfers: Transfers,
     /// prctl(PR_SET_PDEATHSIG).
     pub parent_death_signal: AtomicU32,
     /// prctl(PR_SET_TIMERSLACK), in nanoseconds.
@@ -135,6 +137,7 @@ impl Thread {
             set_tid: AtomicUsize::new(0),
             minor_faults: AtomicU64::new(0),
             major_faults: AtomicU64::new(0),
+            transfers: Transfers::default(),
             parent_death_signal: AtomicU32::new(0),
             timer_slack: AtomicU64::new(50_000),
             seccomp: Seccomp::new(),

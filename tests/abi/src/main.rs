@@ -6,6 +6,7 @@ mod aio;
 mod busy;
 mod child;
 mod clocks;
+mod counts;
 mod credentials;
 mod directories;
 mod events;
@@ -38,10 +39,11 @@ use std::process::ExitCode;
 
 type Family = (&'static str, fn());
 
-const FAMILIES: [Family; 29] = [
+const FAMILIES: [Family; 30] = [
     ("aio", aio::run),
     ("busy", busy::run),
     ("clocks", clocks::run),
+    ("counts", counts::run),
     ("credentials", credentials::run),
     ("directories", directories::run),
     ("events", events::run),

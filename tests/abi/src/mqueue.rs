@@ -70,6 +70,7 @@ pub fn run() {
     refused();
     waiting();
     notices();
+    cookies();
     sys!(SYS_mq_unlink, NAME);
 }
 
@@ -366,4 +367,45 @@ fn notices() {
     show!("closing any descriptor takes it back", ask(made, by_signal));
     sys!(SYS_mq_notify, made, 0);
     sys!(SYS_close, made);
+}
+
+/// What C libraries make SIGEV_THREAD of: the kernel sends what it was given to a netlink socket.
+fn cookies() {
+    let made = queue(5, 20);
+    let socket = sys!(SYS_socket, libc::AF_NETLINK, libc::SOCK_RAW, 0);
+    show!("a socket to be told by", socket.outcome());
+    let cookie: [u8; 32] = std::array::from_fn(|at| at as u8);
+    let ask = |socket: Ret, cookie: usize| {
+        let mut event = event(socket.value(), 2);
+        event[0] = cookie as u64;
+        sys!(SYS_mq_notify, made, event.as_ptr())
+    };
+    let at = cookie.as_ptr().addr();
+    let told = || {
+        let mut text = [0_u8; 64];
+        let flags = libc::MSG_DONTWAIT;
+        let got = sys!(SYS_recvfrom, socket, text.as_mut_ptr(), 64, flags, 0, 0);
+        format!("{got} {} {}", text[..31] == cookie[..31], text[31])
+    };
+    show!("of a bad cookie", ask(socket, 0x1000));
+    show!("to no descriptor", ask(Ret(999), at));
+    show!("to what is no socket", ask(made, at));
+    let other = sys!(SYS_socket, libc::AF_UNIX, libc::SOCK_DGRAM, 0);
+    show!("to another socket", ask(other, at));
+    show!("to the socket", ask(socket, at));
+    show!("once more", ask(socket, at));
+    show!("nothing yet", told());
+    send(made, "a message", 0);
+    show!("told of a message", told());
+    send(made, "another", 0);
+    show!("told once", told());
+    receive(made, 20);
+    receive(made, 20);
+    show!("asked again", ask(socket, at));
+    show!("taken back", sys!(SYS_mq_notify, made, 0));
+    show!("told of that", told());
+    show!("asked, to be closed", ask(socket, at));
+    sys!(SYS_close, sys!(SYS_dup, made));
+    show!("told of the end", told());
+    sys::close_all(&[made.value(), socket.value(), other.value()]);
 }

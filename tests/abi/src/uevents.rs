@@ -82,7 +82,63 @@ fn receive(fd: i32, from: u32) -> String {
     )
 }
 
+/// One question to the network's protocol, and what comes back: kinds, flags and numbers.
+fn asked(fd: i32, kind: u16, flags: u16, body: &[u8]) -> String {
+    let mut text = (16 + body.len() as u32).to_ne_bytes().to_vec();
+    text.extend_from_slice(&kind.to_ne_bytes());
+    text.extend_from_slice(&flags.to_ne_bytes());
+    text.extend_from_slice(&7_u32.to_ne_bytes());
+    text.extend_from_slice(&0_u32.to_ne_bytes());
+    text.extend_from_slice(body);
+    let to = address(0, 0);
+    let sent = sys!(
+        SYS_sendto,
+        fd,
+        text.as_ptr(),
+        text.len(),
+        0,
+        to.as_ptr(),
+        12
+    );
+    let mut got = [0_u32; 64];
+    let room = size_of_val(&got);
+    let len = sys!(SYS_recvfrom, fd, got.as_mut_ptr(), room, MSG_DONTWAIT, 0, 0);
+    let mine = got[3] == port(fd);
+    format!(
+        "{sent} {len} kind {} flags {:#x} number {} for {} {mine} error {}",
+        got[1] & 0xffff,
+        got[1] >> 16,
+        got[2],
+        got[0],
+        got[4].cast_signed()
+    )
+}
+
+fn network() {
+    const REQUEST: u16 = 1;
+    const ACKNOWLEDGE: u16 = 4;
+    let fd = sys!(SYS_socket, AF_NETLINK, SOCK_RAW, 0).value();
+    show!("of the network", sys::Ret(fd as isize).outcome());
+    let to = address(0, 0);
+    show!("bound", bind(fd, 0, 0));
+    show!("its port", port(fd) as i32 == sys!(SYS_getpid).value());
+    show!("no such question", asked(fd, 2000, REQUEST, &[0; 4]));
+    show!("nothing", asked(fd, 1, REQUEST | ACKNOWLEDGE, &[]));
+    show!("nothing, and no answer", asked(fd, 1, REQUEST, &[]));
+    show!("no request", asked(fd, 2000, 0, &[0; 4]));
+    let short = [0_u8; 8];
+    let sent = sys!(SYS_sendto, fd, short.as_ptr(), 8, 0, to.as_ptr(), 12);
+    show!("too short", sent);
+    show!(
+        "no such protocol",
+        sys!(SYS_socket, AF_NETLINK, SOCK_RAW, 77)
+    );
+    show!("no such kind", sys!(SYS_socket, AF_NETLINK, SOCK_STREAM, 0));
+    sys!(SYS_close, fd);
+}
+
 pub fn run() {
+    network();
     let (listener, sender) = (socket(SOCK_RAW), socket(SOCK_DGRAM));
     show!("bind to a group", bind(listener, 0, UDEV));
     show!(

@@ -61,6 +61,7 @@ pub fn init_cpu() {
 /// Serves an interrupt; false if it was the hal's own affair. `kernel`: it waited for the kernel to
 /// be done, or came at a poll point.
 pub fn interrupt(number: u8, kernel: bool) -> bool {
+    irq::count(Vector(number));
     match number {
         vector::SHOOTDOWN => {
             apic::end_of_interrupt();

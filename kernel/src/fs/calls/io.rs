@@ -16,15 +16,13 @@ pub fn dispatch(ctx: &mut SyscallCtx<'_>, number: u32, a: Args) -> Answer {
         raw::__NR_write => write(ctx, a[0], a[1], a[2]),
         raw::__NR_pread64 => pread(ctx, a[0], a[1], a[2], a[3]),
         raw::__NR_pwrite64 => pwrite(ctx, a[0], a[1], a[2], a[3]),
-        raw::__NR_readv => readv(ctx, a[0], a[1], a[2], CURSOR, 0),
-        raw::__NR_writev => writev(ctx, a[0], a[1], a[2], CURSOR, 0),
-        raw::__NR_preadv => offset_of(a[3]).and_then(|at| readv(ctx, a[0], a[1], a[2], at, 0)),
-        raw::__NR_pwritev => offset_of(a[3]).and_then(|at| writev(ctx, a[0], a[1], a[2], at, 0)),
-        raw::__NR_preadv2 => {
-            cursor_or(a[3]).and_then(|at| readv(ctx, a[0], a[1], a[2], at, a[5] as u32))
-        }
+        raw::__NR_readv => counted_readv(ctx, a, CURSOR, 0),
+        raw::__NR_writev => counted_writev(ctx, a, CURSOR, 0),
+        raw::__NR_preadv => offset_of(a[3]).and_then(|at| counted_readv(ctx, a, at, 0)),
+        raw::__NR_pwritev => offset_of(a[3]).and_then(|at| counted_writev(ctx, a, at, 0)),
+        raw::__NR_preadv2 => cursor_or(a[3]).and_then(|at| counted_readv(ctx, a, at, a[5] as u32)),
         raw::__NR_pwritev2 => {
-            cursor_or(a[3]).and_then(|at| writev(ctx, a[0], a[1], a[2], at, a[5] as u32))
+            cursor_or(a[3]).and_then(|at| counted_writev(ctx, a, at, a[5] as u32))
         }
         _ => return None,
     })
@@ -51,19 +49,53 @@ fn cursor_or(raw: usize) -> Result<At> {
     }
 }
 
+/// Whether the call was one that reads or writes at all, however that ended.
+fn is_transfer(result: &Result<usize>) -> bool {
+    !matches!(result, Err(Errno::EBADF | Errno::ESPIPE))
+}
+
+fn count_read(ctx: &SyscallCtx<'_>, result: Result<usize>) -> Result<usize> {
+    if is_transfer(&result) {
+        ctx.thread.transfers.read(&result);
+    }
+    result
+}
+
+fn count_write(ctx: &SyscallCtx<'_>, result: Result<usize>) -> Result<usize> {
+    if is_transfer(&result) {
+        ctx.thread.transfers.wrote(&result);
+    }
+    result
+}
+
+fn counted_readv(ctx: &SyscallCtx<'_>, a: Args, at: At, flags: u32) -> Result<usize> {
+    let result = readv(ctx, a[0], a[1], a[2], at, flags);
+    ctx.thread.transfers.read(&result);
+    result
+}
+
+fn counted_writev(ctx: &SyscallCtx<'_>, a: Args, at: At, flags: u32) -> Result<usize> {
+    let result = writev(ctx, a[0], a[1], a[2], at, flags);
+    ctx.thread.transfers.wrote(&result);
+    result
+}
+
 fn read(ctx: &SyscallCtx<'_>, fd: usize, addr: usize, count: usize) -> Result<usize> {
     let open = file_of(ctx, fd)?;
     if !open.readable() {
         return Err(Errno::EBADF);
     }
-    open.read(&mut dest_of(addr, count)?)
+    let mut dst = dest_of(addr, count)?;
+    count_read(ctx, open.read(&mut dst))
 }
 
 fn pread(ctx: &SyscallCtx<'_>, fd: usize, addr: usize, count: usize, at: usize) -> Result<usize> {
     if at.cast_signed() < 0 {
         return Err(Errno::EINVAL);
     }
-    file_of(ctx, fd)?.read_at(at as u64, &mut dest_of(addr, count)?)
+    let open = file_of(ctx, fd)?;
+    let mut dst = dest_of(addr, count)?;
+    count_read(ctx, open.read_at(at as u64, &mut dst))
 }
 
 fn write(ctx: &SyscallCtx<'_>, fd: usize, addr: usize, count: usize) -> Result<usize> {
@@ -73,7 +105,7 @@ fn write(ctx: &SyscallCtx<'_>, fd: usize, addr: usize, count: usize) -> Result<u
     }
     let mut source = source_of(addr, count)?;
     limit_size(ctx, &open, CURSOR, &mut source)?;
-    open.write(&mut source)
+    count_write(ctx, open.write(&mut source))
 }
 
 fn pwrite(ctx: &SyscallCtx<'_>, fd: usize, addr: usize, count: usize, at: usize) -> Result<usize> {
@@ -83,7 +115,7 @@ fn pwrite(ctx: &SyscallCtx<'_>, fd: usize, addr: usize, count: usize, at: usize)
     let open = file_of(ctx, fd)?;
     let mut source = source_of(addr, count)?;
     limit_size(ctx, &open, Some(at as u64), &mut source)?;
-    open.write_at(at as u64, &mut source)
+    count_write(ctx, open.write_at(at as u64, &mut source))
 }
 
 /// Flags of preadv2 and pwritev2 that are understood; all but NOWAIT and APPEND are hints here.

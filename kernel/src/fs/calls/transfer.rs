@@ -157,6 +157,13 @@ fn store_offset(addr: usize, side: &Side<'_>) -> Result {
     }
 }
 
+/// What was moved has been read and written.
+fn counted(ctx: &SyscallCtx<'_>, moved: Result<usize>) -> Result<usize> {
+    ctx.thread.transfers.read(&moved);
+    ctx.thread.transfers.wrote(&moved);
+    moved
+}
+
 fn sendfile(
     ctx: &SyscallCtx<'_>,
     out: usize,
@@ -185,7 +192,7 @@ fn sendfile(
         at: None,
         nonblock: false,
     };
-    let moved = pump(&mut from, &mut to, count, || usize::MAX)?;
+    let moved = counted(ctx, pump(&mut from, &mut to, count, || usize::MAX))?;
     store_offset(offset, &from)?;
     Ok(moved)
 }
@@ -223,7 +230,7 @@ fn copy_file_range(ctx: &SyscallCtx<'_>, a: Args) -> Result<usize> {
             return Err(Errno::EINVAL);
         }
     }
-    let moved = pump(&mut from, &mut to, count, || usize::MAX)?;
+    let moved = counted(ctx, pump(&mut from, &mut to, count, || usize::MAX))?;
     store_offset(a[1], &from)?;
     store_offset(a[3], &to)?;
     Ok(moved)

@@ -28,11 +28,7 @@ impl Inode for Memory {
     }
 
     fn set_attributes(&self, change: &AttributeChange) -> Result {
-        if change.size == Some(0) {
-            Ok(())
-        } else {
-            Err(Errno::EPERM)
-        }
+        super::change_attributes(change)
     }
 
     fn open(&self, node: &Arc<Node>, _flags: OpenFlags) -> Result<Arc<dyn File>> {

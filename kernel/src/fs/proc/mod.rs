@@ -4,9 +4,11 @@
 //! ([`process`]). Contents are made when a file is read from its start ([`text`]).
 
 mod fd;
+mod interrupts;
 mod maps;
 mod memory;
 mod mounts;
+mod net;
 pub mod process;
 mod status;
 mod sys;
@@ -16,7 +18,7 @@ mod tree;
 
 use crate::errno::{Errno, Result};
 use crate::fs::node::{
-    Attributes, DeviceNumber, DirEntry, Inode, Node, NodeKind, StatFs, Timestamp,
+    AttributeChange, Attributes, DeviceNumber, DirEntry, Inode, Node, NodeKind, StatFs, Timestamp,
 };
 use crate::linux::general as raw;
 use crate::sched;
@@ -44,6 +46,15 @@ fn attributes(ino: u64, kind: NodeKind, mode: u32, uid: u32, gid: u32) -> Attrib
         mtime: now,
         ctime: now,
         btime: now,
+    }
+}
+
+/// A made-up file's attributes are as they are; but shells open with O_TRUNC what they write to.
+fn change_attributes(change: &AttributeChange) -> Result {
+    if change.size == Some(0) {
+        Ok(())
+    } else {
+        Err(Errno::EPERM)
     }
 }
 

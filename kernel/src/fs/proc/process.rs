@@ -3,7 +3,7 @@
 use super::fd::{Descriptors, Shows};
 use super::memory::Memory;
 use super::text::{Make, Take, Text};
-use super::{attributes, maps, mounts, number, status};
+use super::{attributes, maps, mounts, net, number, status};
 use crate::errno::{Errno, Result};
 use crate::fs::namespace::Path;
 use crate::fs::node::{Attributes, DirEntry, Inode, Node, NodeKind, StatFs};
@@ -92,7 +92,23 @@ const NAMESPACES: &[(&str, Item)] = &[
     ("uts", Item::Namespace),
 ];
 
-const NET: &[(&str, Item)] = &[("unix", Item::Public(|_| Ok(Vec::new())))];
+/// There is one network. It has no interfaces, so that Linux would not even have a table of routes.
+const NET: &[(&str, Item)] = &[
+    ("arp", Item::Public(|_| Ok(net::ARP.to_vec()))),
+    ("dev", Item::Public(|_| Ok(net::DEVICES.to_vec()))),
+    ("if_inet6", Item::Public(|_| Ok(Vec::new()))),
+    ("netlink", Item::Public(|_| net::netlink())),
+    ("packet", Item::Public(|_| Ok(net::PACKET.to_vec()))),
+    ("raw", Item::Public(|_| Ok(net::RAW.to_vec()))),
+    ("raw6", Item::Public(|_| Ok(net::RAW6.to_vec()))),
+    ("route", Item::Public(|_| Ok(Vec::new()))),
+    ("sockstat", Item::Public(|_| net::counts())),
+    ("tcp", Item::Public(|_| Ok(net::tcp()))),
+    ("tcp6", Item::Public(|_| Ok(net::TCP6.to_vec()))),
+    ("udp", Item::Public(|_| Ok(net::udp()))),
+    ("udp6", Item::Public(|_| Ok(net::RAW6.to_vec()))),
+    ("unix", Item::Public(|_| net::unix())),
+];
 
 /// What a process and a thread both have.
 const COMMON: &[(&str, Item)] = &[
@@ -125,13 +141,7 @@ const COMMON: &[(&str, Item)] = &[
     ),
     (
         "io",
-        Item::Private(|_| {
-            Ok(
-                b"rchar: 0\nwchar: 0\nsyscr: 0\nsyscw: 0\nread_bytes: 0\nwrite_bytes: 0\n\
-             cancelled_write_bytes: 0\n"
-                    .to_vec(),
-            )
-        }),
+        Item::Private(|s| Ok(status::transfers(&s.process, s.thread.as_ref()))),
     ),
     ("limits", Item::Public(|s| status::limits(&s.process))),
     ("loginuid", Item::Public(|_| Ok(b"4294967295".to_vec()))),

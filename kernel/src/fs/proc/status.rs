@@ -98,6 +98,25 @@ fn resident_kinds(process: &Process) -> Resident {
         .map_or_else(Resident::default, |space| space.lock().resident_by_kind())
 }
 
+/// /proc/PID/io. No file's contents come from a disk so far, nor go to one: the kernel has them.
+pub fn transfers(process: &Process, thread: Option<&Arc<Thread>>) -> Vec<u8> {
+    let done = match thread {
+        Some(thread) => thread.transfers.get(),
+        None => {
+            // Those of children that were waited for are the process's, too.
+            let mut all = process.total_usage().transferred;
+            all += process.children_usage.lock().transferred;
+            all
+        }
+    };
+    format!(
+        "rchar: {}\nwchar: {}\nsyscr: {}\nsyscw: {}\nread_bytes: 0\nwrite_bytes: 0\n\
+         cancelled_write_bytes: 0\n",
+        done.bytes_read, done.bytes_written, done.reads, done.writes,
+    )
+    .into_bytes()
+}
+
 pub fn stat(process: &Arc<Process>, thread: Option<&Arc<Thread>>) -> Vec<u8> {
     let (name, state) = name_and_state(process, thread.map(|t| &**t));
     let id = thread.map_or(process.pid, |thread| thread.tid());

@@ -1,5 +1,6 @@
 //! /proc's files about the whole system.
 
+use super::interrupts;
 use super::text::Text;
 use super::tree::Tree;
 use crate::fs::calls::aio;
@@ -14,6 +15,7 @@ use ochre_hal::cpu;
 
 pub fn fill(tree: &mut Tree) {
     tree.file("cpuinfo", || cpuinfo().into_bytes());
+    tree.file("interrupts", interrupts::table);
     tree.file("meminfo", || meminfo().into_bytes());
     tree.file("stat", || stat().into_bytes());
     tree.file("uptime", || {
@@ -225,11 +227,12 @@ fn stat() -> String {
     }
     let boot = crate::time::realtime().saturating_sub(up) / 1_000_000_000;
     format!(
-        "cpu  {} 0 {} {} 0 0 0 0 0 0\n{lines}intr 0\nctxt {}\nbtime {boot}\nprocesses {}\n\
+        "cpu  {} 0 {} {} 0 0 0 0 0 0\n{lines}{}\nctxt {}\nbtime {boot}\nprocesses {}\n\
          procs_running {}\nprocs_blocked 0\n",
         ticks(user_sum),
         ticks(system_sum),
         ticks(idle_sum),
+        interrupts::total(),
         sched::cpu::switches(),
         task::tree::last_pid(),
         sched::cpu::load().max(1),

@@ -1,12 +1,13 @@
 //! mq_open and its kin, and the names of queues.
 
-use super::queue::{Message, New, Notice, Queue, QueueFile};
+use super::queue::{Cookie, Message, New, Notice, Queue, QueueFile, Telling};
 use super::share::Share;
 use crate::errno::{Errno, Result};
 use crate::fs::access::{Access, Identity};
-use crate::fs::calls::{install, read_path};
+use crate::fs::calls::{file_of, install, read_path};
 use crate::fs::node::OpenFlags;
 use crate::fs::open::OpenFile;
+use crate::ipc::netlink::NetlinkSocket;
 use crate::linux::general as raw;
 use crate::lock_order;
 use crate::mm::uptr::{Timespec, UserPtr};
@@ -241,27 +242,34 @@ fn notify(ctx: &SyscallCtx<'_>, fd: usize, event: usize) -> Result<usize> {
         .non_null()
         .map(UserPtr::read)
         .transpose()?;
-    let signal = match event {
-        None => None,
-        Some(event) => match event.notify {
-            raw::SIGEV_NONE => None,
-            raw::SIGEV_SIGNAL if event.signal == 0 || is_valid(event.signal as usize) => {
-                Some((event.signal as u32, event.value))
-            }
-            // SIGEV_THREAD is made by C libraries of a netlink socket, which can't be had.
-            _ => return Err(Errno::EINVAL),
-        },
-    };
+    let how = event.map(|event| telling(ctx, &event)).transpose()?;
     let (_, queue) = queue_of(ctx, fd)?;
-    if event.is_none() {
-        queue.forget_notice(ctx.process);
-    } else {
-        queue.set_notice(Notice {
+    match how {
+        None => queue.forget_notice(ctx.process),
+        Some(how) => queue.set_notice(Notice {
             process: Arc::downgrade(ctx.process),
-            signal,
-        })?;
+            how,
+        })?,
     }
     Ok(0)
+}
+
+fn telling(ctx: &SyscallCtx<'_>, event: &SigEvent) -> Result<Telling> {
+    match event.notify {
+        raw::SIGEV_NONE => Ok(Telling::Not),
+        raw::SIGEV_SIGNAL if event.signal == 0 || is_valid(event.signal as usize) => {
+            Ok(Telling::Signal(event.signal as u32, event.value))
+        }
+        // The C library's thread waits at a socket, whose descriptor stands for the signal.
+        raw::SIGEV_THREAD => {
+            let cookie = UserPtr::<Cookie>::new(event.value as usize).read()?;
+            let open = file_of(ctx, event.signal as usize)?;
+            open.file().as_socket().ok_or(Errno::ENOTSOCK)?;
+            open.downcast::<NetlinkSocket>().ok_or(Errno::EINVAL)?;
+            Ok(Telling::Cookie(open.file().clone(), cookie))
+        }
+        _ => Err(Errno::EINVAL),
+    }
 }
 
 fn get_set(ctx: &SyscallCtx<'_>, fd: usize, new: usize, old: usize) -> Result<usize> {

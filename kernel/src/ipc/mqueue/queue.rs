@@ -8,6 +8,7 @@ use crate::errno::{Errno, Result};
 use crate::file::{Events, File, Io};
 use crate::fs::node::{Attributes, Timestamp};
 use crate::fs::unnamed;
+use crate::ipc::netlink::NetlinkSocket;
 use crate::linux::general as raw;
 use crate::lock_order;
 use crate::sched;
@@ -53,8 +54,31 @@ impl Waiter {
 /// Who is told, once, of the next message that comes into the empty queue.
 pub struct Notice {
     pub process: Weak<Process>,
-    /// The signal and its value; none is sent with SIGEV_NONE.
-    pub signal: Option<(u32, u64)>,
+    pub how: Telling,
+}
+
+/// How somebody is told.
+pub enum Telling {
+    /// Not at all (SIGEV_NONE); but it is the one who would be.
+    Not,
+    /// By a signal with a value.
+    Signal(u32, u64),
+    /// By what it said itself, sent to a netlink socket of its: so C libraries make SIGEV_THREAD.
+    Cookie(Arc<dyn File>, Cookie),
+}
+
+pub type Cookie = [u8; 32];
+
+/// The cookie's last byte says why it is sent.
+const MESSAGE_CAME: u8 = 1;
+const FORGOTTEN: u8 = 2;
+
+fn send_cookie(socket: &dyn File, mut cookie: Cookie, why: u8) {
+    let [.., last] = &mut cookie;
+    *last = why;
+    if let Some(socket) = socket.as_any().downcast_ref::<NetlinkSocket>() {
+        socket.tell(cookie.to_vec());
+    }
 }
 
 impl Notice {
@@ -271,7 +295,9 @@ impl Queue {
         let is_its = state.notice.as_ref().is_some_and(|n| n.is_of(process));
         let old = if is_its { state.notice.take() } else { None };
         drop(state);
-        drop(old);
+        if let Some(Telling::Cookie(socket, cookie)) = old.map(|old| old.how) {
+            send_cookie(&*socket, cookie, FORGOTTEN);
+        }
     }
 
     /// What reading the queue as a file tells.
@@ -281,9 +307,10 @@ impl Queue {
             None => (0, 0, 0),
             Some(notice) => {
                 let pid = notice.process.upgrade().map_or(0, |process| process.pid);
-                match notice.signal {
-                    Some((signal, _)) => (raw::SIGEV_SIGNAL, signal, pid),
-                    None => (raw::SIGEV_NONE, 0, pid),
+                match notice.how {
+                    Telling::Signal(signal, _) => (raw::SIGEV_SIGNAL, signal, pid),
+                    Telling::Not => (raw::SIGEV_NONE, 0, pid),
+                    Telling::Cookie(..) => (raw::SIGEV_THREAD, 0, pid),
                 }
             }
         };
@@ -295,10 +322,15 @@ impl Queue {
     }
 }
 
-/// Tells by a signal that a message came, from who sent it.
+/// Tells that a message came, from who sent it.
 fn notify(notice: &Notice) {
-    let Some((process, (signal, value))) = notice.process.upgrade().zip(notice.signal) else {
+    let Some(process) = notice.process.upgrade() else {
         return;
+    };
+    let (signal, value) = match &notice.how {
+        Telling::Not => return,
+        Telling::Signal(signal, value) => (*signal, *value),
+        Telling::Cookie(socket, cookie) => return send_cookie(&**socket, *cookie, MESSAGE_CAME),
     };
     let sender = sched::current().process().clone();
     let info = SigInfo {

@@ -11,8 +11,11 @@ pub mod address;
 mod bind;
 mod collect;
 mod inbox;
+mod list;
 mod options;
 mod transfer;
+
+pub use list::{Report, count, report};
 
 use crate::errno::{Errno, Result};
 use crate::file::{Events, File, Io};
@@ -73,6 +76,8 @@ pub struct UnixSocket {
     created: Timestamp,
     state: SpinLock<State>,
     inbox: Inbox,
+    /// It is or was behind a descriptor: not one that waits to be accepted.
+    held: AtomicBool,
     /// What was shut down, from either side.
     shut: AtomicU8,
     /// SO_ERROR.
@@ -104,7 +109,7 @@ fn own_credentials() -> PeerCredentials {
 
 impl UnixSocket {
     fn new(kind: Kind) -> Arc<UnixSocket> {
-        Arc::new(UnixSocket {
+        let socket = Arc::new(UnixSocket {
             kind,
             ino: unnamed::next_ino(),
             created: Timestamp::now(),
@@ -118,6 +123,7 @@ impl UnixSocket {
                 },
             ),
             inbox: Inbox::new(),
+            held: AtomicBool::new(false),
             shut: AtomicU8::new(0),
             error: AtomicU16::new(0),
             pass_credentials: AtomicBool::new(false),
@@ -127,7 +133,9 @@ impl UnixSocket {
             send_timeout: AtomicU64::new(0),
             queue: WaitQueue::new(),
             senders: SpinLock::new(lock_order::CELL, Vec::new()),
-        })
+        });
+        list::enter(&socket);
+        socket
     }
 
     fn is_datagram(&self) -> bool {
@@ -273,6 +281,13 @@ impl UnixSocket {
 /// The open file of a socket.
 pub struct UnixFile(Arc<UnixSocket>);
 
+impl UnixFile {
+    fn new(socket: Arc<UnixSocket>) -> Arc<UnixFile> {
+        socket.held.store(true, Ordering::Relaxed);
+        Arc::new(UnixFile(socket))
+    }
+}
+
 impl Drop for UnixFile {
     fn drop(&mut self) {
         self.0.close();
@@ -285,7 +300,7 @@ pub fn create(kind: u32, protocol: u32) -> Result<Arc<dyn File>> {
     if protocol != 0 && protocol != raw::AF_UNIX {
         return Err(Errno::EPROTONOSUPPORT);
     }
-    Ok(Arc::new(UnixFile(UnixSocket::new(kind_of(kind)?))))
+    Ok(UnixFile::new(UnixSocket::new(kind_of(kind)?)))
 }
 
 fn kind_of(kind: u32) -> Result<Kind> {
@@ -312,7 +327,7 @@ pub fn pair(kind: u32, protocol: u32) -> Result<(Arc<dyn File>, Arc<dyn File>)> 
         state.peer_credentials = Some(credentials);
         state.credentials = Some(credentials);
     }
-    Ok((Arc::new(UnixFile(a)), Arc::new(UnixFile(b))))
+    Ok((UnixFile::new(a), UnixFile::new(b)))
 }
 
 impl File for UnixFile {
@@ -432,7 +447,7 @@ impl Socket for UnixFile {
     }
 
     fn accept(&self, nonblock: bool) -> Result<Arc<dyn File>> {
-        Ok(Arc::new(UnixFile(self.0.accept(nonblock)?)))
+        Ok(UnixFile::new(self.0.accept(nonblock)?))
     }
 
     fn send(&self, message: Outgoing<'_, '_>, nonblock: bool) -> Result<usize> {

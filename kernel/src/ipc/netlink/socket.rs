@@ -1,8 +1,7 @@
-//! Device events: the netlink multicast that udev and libudev users listen to
-//! (NETLINK_KOBJECT_UEVENT, `lib/kobject_uevent.c`). What servers announce goes to group 1; the
-//! other groups belong to privileged programs, of which udev's is the second. A listener that does
-//! not read loses events, as on Linux (ENOBUFS once).
+//! Netlink sockets (netlink(7)): messages that wait, groups and ports. What is sent to the kernel is
+//! the protocol's affair. A socket whose messages nobody reads loses some, as on Linux (ENOBUFS once).
 
+use super::{route, uevent};
 use crate::errno::{Errno, Result};
 use crate::file::{Events, File, Io};
 use crate::ipc::socket::{Control, Incoming, MessageFlags, Outgoing, PeerCredentials, Socket};
@@ -11,84 +10,123 @@ use crate::linux::net as raw;
 use crate::lock_order;
 use crate::sched;
 use crate::sched::wait::WaitQueue;
-use crate::task::credentials::Capabilities;
 use crate::uio::Dest;
 use alloc::collections::VecDeque;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::any::Any;
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use ochre_hal::admission;
+use core::sync::atomic::{AtomicBool, Ordering};
+use ochre_hal::admission::{self, Room};
 use ochre_hal::sync::SpinLock;
 
-/// `NETLINK_KOBJECT_UEVENT`.
-pub const PROTOCOL: u32 = 15;
-/// Events that wait at one socket.
+/// Messages that wait at one socket.
 const QUEUE_MAX: usize = 256;
 const ADDRESS_LEN: usize = 12;
-/// The group that the kernel sends to.
-const KERNEL_GROUP: u32 = 1;
-/// A longer event of a program is refused.
-const EVENT_MAX: usize = 16 << 10;
+const SOL_NETLINK: u32 = 270;
+/// A longer message of a program is refused.
+const MESSAGE_MAX: usize = 16 << 10;
 
-/// An event under way, and who sent it to which groups.
-struct Event {
-    text: Vec<u8>,
-    groups: u32,
+/// A message under way, and who sent it to which groups.
+pub(super) struct Message {
+    pub text: Vec<u8>,
+    pub groups: u32,
     /// The sending socket's; 0 for the kernel, and so no socket's.
-    port: u32,
-    sender: PeerCredentials,
+    pub port: u32,
+    pub sender: PeerCredentials,
+}
+
+impl Message {
+    /// The kernel's, to `groups`.
+    pub fn of_kernel(text: Vec<u8>, groups: u32) -> Message {
+        Message {
+            text,
+            groups,
+            port: 0,
+            sender: PeerCredentials {
+                pid: 0,
+                uid: 0,
+                gid: 0,
+            },
+        }
+    }
 }
 
 struct State {
     groups: u32,
-    /// Unique among these sockets; 0 until it is bound.
+    /// Unique among the protocol's sockets; 0 until it is bound.
     port: u32,
-    queue: VecDeque<Arc<Event>>,
-    /// Events were lost since the last read.
+    queue: VecDeque<Arc<Message>>,
+    /// Messages were lost since the last read.
     overflowed: bool,
 }
 
-/// A listener's socket.
-pub struct UeventSocket {
+/// See the module's header.
+pub struct NetlinkSocket {
+    protocol: u32,
     kind: u32,
     passes_credentials: AtomicBool,
     state: SpinLock<State>,
     arrived: WaitQueue,
 }
 
-static LISTENERS: SpinLock<Vec<Weak<UeventSocket>>> = SpinLock::new(lock_order::SOCKET, Vec::new());
+static ALL: SpinLock<Vec<Weak<NetlinkSocket>>> = SpinLock::new(lock_order::SOCKET, Vec::new());
 
-/// Sends what a server says of its device to all listeners, with the number that orders events.
-pub fn broadcast(event: &[u8]) {
-    static SEQUENCE: AtomicU64 = AtomicU64::new(1);
-    let number = SEQUENCE.fetch_add(1, Ordering::Relaxed);
-    let mut text = event.to_vec();
-    if text.last() != Some(&0) {
-        text.push(0);
-    }
-    text.extend_from_slice(alloc::format!("SEQNUM={number}\0").as_bytes());
-    send(Event {
-        text,
-        groups: KERNEL_GROUP,
-        port: 0,
-        sender: PeerCredentials {
-            pid: 0,
-            uid: 0,
-            gid: 0,
-        },
-    });
+/// What /proc tells of a socket.
+pub struct Report {
+    pub protocol: u32,
+    pub port: u32,
+    pub groups: u32,
 }
 
-fn send(event: Event) {
-    let listeners: Vec<_> = {
-        let mut list = LISTENERS.lock();
-        list.retain(|l| l.strong_count() > 0);
-        list.iter().filter_map(Weak::upgrade).collect()
-    };
-    let event = Arc::new(event);
-    for listener in listeners {
-        listener.deliver(&event);
+/// All sockets that there are.
+pub fn report() -> Result<Vec<Report>> {
+    let sockets = all()?;
+    let mut reports = Vec::new();
+    reports.room_exact(sockets.len())?;
+    for socket in &sockets {
+        let state = socket.state.lock();
+        reports.push(Report {
+            protocol: socket.protocol,
+            port: state.port,
+            groups: state.groups,
+        });
+    }
+    Ok(reports)
+}
+
+fn all() -> Result<Vec<Arc<NetlinkSocket>>> {
+    let mut sockets = Vec::new();
+    let mut list = ALL.lock();
+    list.retain(|known| known.strong_count() > 0);
+    sockets.room_exact(list.len())?;
+    sockets.extend(list.iter().filter_map(Weak::upgrade));
+    Ok(sockets)
+}
+
+/// Sends to all of a protocol's sockets that are in one of the message's groups.
+pub(super) fn multicast(protocol: u32, message: Message) {
+    let message = Arc::new(message);
+    // Under the lock, so that no memory is needed that may not be there.
+    for socket in ALL.lock().iter().filter_map(Weak::upgrade) {
+        let wanted = {
+            let state = socket.state.lock();
+            let own = state.port == message.port && message.port != 0;
+            !own && state.groups & message.groups != 0
+        };
+        if wanted && socket.protocol == protocol {
+            socket.deliver(message.clone());
+        }
+    }
+}
+
+/// The caller.
+fn sender() -> PeerCredentials {
+    let process = sched::current().process().clone();
+    let credentials = process.credentials();
+    PeerCredentials {
+        pid: process.pid,
+        uid: credentials.uid.effective,
+        gid: credentials.gid.effective,
     }
 }
 
@@ -115,32 +153,45 @@ fn parse(address: &[u8]) -> Result<(u32, u32)> {
     Ok((word(4)?, word(8)?))
 }
 
-impl UeventSocket {
-    /// A socket of AF_NETLINK, `kind` being SOCK_RAW or SOCK_DGRAM.
-    pub fn new(kind: u32) -> Arc<UeventSocket> {
+impl NetlinkSocket {
+    /// A socket of AF_NETLINK.
+    pub fn new(kind: u32, protocol: u32) -> Result<Arc<NetlinkSocket>> {
+        if !matches!(kind, raw::SOCK_RAW | raw::SOCK_DGRAM) {
+            return Err(Errno::ESOCKTNOSUPPORT);
+        }
+        if !matches!(protocol, route::PROTOCOL | uevent::PROTOCOL) {
+            return Err(Errno::EPROTONOSUPPORT);
+        }
+        admission::ask()?;
         let state = State {
             groups: 0,
             port: 0,
             queue: VecDeque::new(),
             overflowed: false,
         };
-        let socket = Arc::new(UeventSocket {
+        let socket = Arc::new(NetlinkSocket {
+            protocol,
             kind,
             passes_credentials: AtomicBool::new(false),
             state: SpinLock::new(lock_order::SOCKET_PEER, state),
             arrived: WaitQueue::new(),
         });
-        LISTENERS.lock().push(Arc::downgrade(&socket));
-        socket
+        let mut all = ALL.lock();
+        all.retain(|known| known.strong_count() > 0);
+        all.room(1)?;
+        all.push(Arc::downgrade(&socket));
+        drop(all);
+        Ok(socket)
     }
 
     /// Takes a port unless it has one: `wanted`, or if that is 0 the process's number, or where
     /// that is taken one that no process has. Linux lets a bound socket keep its port only.
     fn claim(&self, wanted: u32) -> Result<u32> {
-        let listeners = LISTENERS.lock();
+        let all = ALL.lock();
         let taken = |port: u32| {
-            let others = listeners.iter().filter_map(Weak::upgrade);
+            let others = all.iter().filter_map(Weak::upgrade);
             others
+                .filter(|other| other.protocol == self.protocol)
                 .filter(|other| !core::ptr::eq(&**other, self))
                 .any(|other| other.state.lock().port == port)
         };
@@ -161,25 +212,27 @@ impl UeventSocket {
         Ok(port)
     }
 
-    fn deliver(&self, event: &Arc<Event>) {
+    pub(super) fn deliver(&self, message: Arc<Message>) {
         {
             let mut state = self.state.lock();
-            if state.port == event.port && event.port != 0 || state.groups & event.groups == 0 {
-                return;
-            }
-            if state.queue.len() >= QUEUE_MAX {
+            if state.queue.len() >= QUEUE_MAX || state.queue.room(1).is_err() {
                 state.overflowed = true;
-                return;
+            } else {
+                state.queue.push_back(message);
             }
-            state.queue.push_back(event.clone());
         }
         self.arrived.wake_all(Events::READABLE);
     }
+
+    /// A message of the kernel's to this socket alone.
+    pub fn tell(&self, text: Vec<u8>) {
+        self.deliver(Arc::new(Message::of_kernel(text, 0)));
+    }
 }
 
-impl Socket for UeventSocket {
+impl Socket for NetlinkSocket {
     fn kind(&self) -> (u32, u32, u32) {
-        (raw::AF_NETLINK, self.kind, PROTOCOL)
+        (raw::AF_NETLINK, self.kind, self.protocol)
     }
 
     fn bind(&self, address: &[u8]) -> Result {
@@ -202,39 +255,44 @@ impl Socket for UeventSocket {
     }
 
     fn send(&self, message: Outgoing<'_, '_>, _nonblock: bool) -> Result<usize> {
-        let thread = sched::current();
-        let credentials = thread.process().credentials();
-        if !credentials.can(Capabilities::NET_ADMIN) {
-            return Err(Errno::EPERM);
-        }
-        let (port, groups) = parse(message.address)?;
-        if port != 0 || groups == 0 {
-            // Nobody answers at a port: events are for groups.
+        let (port, groups) = match message.address {
+            // Where nothing is said, to the kernel.
+            [] => (0, 0),
+            address => parse(address)?,
+        };
+        let length = message.data.remaining();
+        if self.protocol == uevent::PROTOCOL {
+            uevent::check_sender(port, groups)?;
+        } else if port != 0 || groups != 0 {
+            // Programs don't talk to each other here.
             return Err(Errno::ECONNREFUSED);
         }
-        let length = message.data.remaining();
-        if length > EVENT_MAX {
+        if length > MESSAGE_MAX {
             return Err(Errno::EMSGSIZE);
         }
         let mut text = admission::zeroes(length)?;
         message.data.take(&mut text)?;
-        let pid = thread.process().pid;
         let port = self.claim(0)?;
-        send(Event {
-            text,
-            groups,
-            port,
-            sender: PeerCredentials {
-                pid,
-                uid: credentials.uid.effective,
-                gid: credentials.gid.effective,
-            },
-        });
+        if self.protocol == uevent::PROTOCOL {
+            let sender = sender();
+            multicast(
+                self.protocol,
+                Message {
+                    text,
+                    groups,
+                    port,
+                    sender,
+                },
+            );
+        } else {
+            route::answer(self, port, &text)?;
+        }
         Ok(length)
     }
 
     fn receive(&self, dst: &mut Dest<'_>, flags: MessageFlags, nonblock: bool) -> Result<Incoming> {
         let peek = flags.contains(MessageFlags::PEEK);
+        let nonblock = nonblock || flags.contains(MessageFlags::DONT_WAIT);
         let event = wait_for(nonblock, &self.arrived, || {
             let mut state = self.state.lock();
             if core::mem::take(&mut state.overflowed) {
@@ -291,8 +349,11 @@ impl Socket for UeventSocket {
                 self.passes_credentials.store(on, Ordering::Relaxed);
                 Ok(())
             }
-            // Filters and buffer sizes are hints here: every event is small and all are delivered.
+            // Filters and buffer sizes are hints here: every message is small and all are delivered.
             (raw::SOL_SOCKET, _) => Ok(()),
+            // How much of a question is repeated in its answer, and what is checked more strictly:
+            // wishes, too.
+            (SOL_NETLINK, _) if self.protocol == route::PROTOCOL => Ok(()),
             _ => Err(Errno::ENOPROTOOPT),
         }
     }
@@ -302,7 +363,7 @@ impl Socket for UeventSocket {
     }
 }
 
-impl File for UeventSocket {
+impl File for NetlinkSocket {
     fn read(&self, io: Io, dst: &mut Dest<'_>) -> Result<usize> {
         Ok(self.receive(dst, MessageFlags::empty(), io.nonblock)?.bytes)
     }
