@@ -135,7 +135,7 @@ pub fn tell(dir: &Node, mask: Mask) {
             }
         }
         for (receiver, fd) in due {
-            receiver.tell_of_directory(fd);
+            receiver.tell_with_message(fd);
         }
     }
 }

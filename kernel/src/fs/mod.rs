@@ -17,6 +17,7 @@ pub mod fd_table;
 pub mod flock;
 pub mod inotify;
 pub mod landlock;
+pub mod lease;
 pub mod memory_devices;
 pub mod names;
 pub mod namespace;

@@ -6,9 +6,10 @@
 
 use crate::errno::{Errno, Result};
 use crate::file::{File, Io};
-use crate::fs::busy::WriteUse;
+use crate::fs::busy::{OpenUse, WriteUse};
 use crate::fs::dnotify;
 use crate::fs::inotify;
+use crate::fs::lease;
 use crate::fs::namespace::Path;
 use crate::fs::node::{Attributes, Node, OpenFlags};
 use crate::fs::sigio::Receiver;
@@ -31,7 +32,7 @@ pub struct OpenFile {
     cursor: Mutex<u64>,
     id: u64,
     /// Keeps a regular file that it may write from being executed.
-    writing: Option<WriteUse>,
+    uses: OpenUse,
     /// Who is to have signals of what happens to it, once that was said.
     receiver: SpinLock<Option<Arc<Receiver>>>,
     /// The items of epoll sets that watch this description.
@@ -70,19 +71,19 @@ static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
 impl OpenFile {
     pub fn new(file: Arc<dyn File>, path: Option<Path>, flags: OpenFlags) -> Result<Arc<OpenFile>> {
-        OpenFile::with_use(file, path, flags, None)
+        OpenFile::with_use(file, path, flags, OpenUse::default())
     }
 
-    /// A description that, if it may write a regular file, does so with `writing`.
+    /// A description whose use of a regular file is counted by `uses`.
     pub fn with_use(
         file: Arc<dyn File>,
         path: Option<Path>,
         flags: OpenFlags,
-        writing: Option<WriteUse>,
+        uses: OpenUse,
     ) -> Result<Arc<OpenFile>> {
         admission::ask()?;
         Ok(Arc::new(OpenFile {
-            writing,
+            uses,
             file,
             path,
             flags: AtomicU32::new((flags & KEPT).bits()),
@@ -121,7 +122,7 @@ impl OpenFile {
     /// For mappings made by this description, which may outlive it.
     #[must_use]
     pub fn writing(&self) -> Option<&WriteUse> {
-        self.writing.as_ref()
+        self.uses.writing.as_ref()
     }
 
     /// The object, when it is a `T`.
@@ -364,11 +365,16 @@ impl Drop for OpenFile {
         for item in core::mem::take(self.watchers.get_mut()) {
             item.file_closed(&*self.file);
         }
-        if let Some(receiver) = self.receiver.get_mut().take()
-            && let Some(entry) = receiver.set_entry(None)
-            && let Some(queue) = self.file.wait_queue()
-        {
-            queue.remove(entry);
+        if let Some(receiver) = self.receiver.get_mut().take() {
+            if let Some(entry) = receiver.set_entry(None)
+                && let Some(queue) = self.file.wait_queue()
+            {
+                queue.remove(entry);
+            }
+            // Who has a lease has a receiver, too.
+            if let Some(node) = self.node() {
+                lease::release(&node, self.id);
+            }
         }
         if let Some(path) = &self.path {
             path.node().locks.release_open(self.id);

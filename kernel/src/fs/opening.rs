@@ -3,12 +3,13 @@
 use crate::errno::{Errno, Result};
 use crate::file::File;
 use crate::fs::access::{Access, Identity};
-use crate::fs::busy::WriteUse;
+use crate::fs::busy::{OpenUse, ReadUse, WriteUse};
 use crate::fs::context::FsView;
 use crate::fs::dentry::Dentry;
 use crate::fs::directory::Directory;
 use crate::fs::inotify::{self, Mask};
 use crate::fs::landlock::Rights;
+use crate::fs::lease;
 use crate::fs::namespace::{MountFlags, Path};
 use crate::fs::node::{AttributeChange, NewKind, NewNode, Node, NodeKind, OpenFlags};
 use crate::fs::open::OpenFile;
@@ -122,8 +123,8 @@ fn open_or_create(
             Err(Errno::ENOENT) => match create(identity, &parent.dir, &name, how) {
                 Ok(place) => {
                     let truncates = identity.check_open(&place, flags)?;
-                    let writing = write_use(&place, flags)?;
-                    return describe(place, flags, writing, truncates);
+                    let uses = uses_of(&place, flags)?;
+                    return describe(place, flags, uses, truncates);
                 }
                 // Somebody was faster: look again.
                 Err(Errno::EEXIST) if !flags.contains(OpenFlags::EXCLUSIVE) => {
@@ -192,17 +193,23 @@ fn open_unnamed(
         place.dentry.nameless();
     }
     let flags = how.flags - OpenFlags::DIRECTORY;
-    let writing = write_use(&place, flags)?;
-    describe(place, flags, writing, truncates)
+    let uses = uses_of(&place, flags)?;
+    describe(place, flags, uses, truncates)
 }
 
-/// What keeps the file from being executed while it is open for writing.
-fn write_use(place: &Path, flags: OpenFlags) -> Result<Option<WriteUse>> {
-    let changes = flags.writes() || flags.contains(OpenFlags::TRUNCATE);
-    if !changes || place.node().kind() != NodeKind::Regular {
-        return Ok(None);
+/// Counts the file as open: what keeps it from being executed while it is written.
+fn uses_of(place: &Path, flags: OpenFlags) -> Result<OpenUse> {
+    let mut uses = OpenUse::default();
+    if place.node().kind() == NodeKind::Regular {
+        let node = unnamed::underlying(place.node());
+        if !flags.writes() {
+            uses.reading = Some(ReadUse::of(&node));
+        }
+        if flags.writes() || flags.contains(OpenFlags::TRUNCATE) {
+            uses.writing = Some(WriteUse::of(&node)?);
+        }
     }
-    WriteUse::of(&unnamed::underlying(place.node())).map(Some)
+    Ok(uses)
 }
 
 /// Opens what a name was resolved to.
@@ -251,7 +258,10 @@ pub fn open_place(identity: &Identity, place: Path, flags: OpenFlags) -> Result<
     if truncates && !truncatable && kind == NodeKind::Regular {
         return Err(Errno::EACCES);
     }
-    let writing = write_use(&place, flags)?;
+    let mut uses = uses_of(&place, flags)?;
+    if kind == NodeKind::Regular {
+        lease::give_way(&node, flags.writes(), flags.contains(OpenFlags::NONBLOCK))?;
+    }
     if truncates && kind == NodeKind::Regular {
         node.inode().set_attributes(&AttributeChange {
             size: Some(0),
@@ -259,19 +269,15 @@ pub fn open_place(identity: &Identity, place: Path, flags: OpenFlags) -> Result<
         })?;
         inotify::notify(&place, Mask::MODIFY);
     }
-    describe(
-        place,
-        flags,
-        writing.filter(|_| flags.writes()),
-        truncatable,
-    )
+    uses.writing = uses.writing.filter(|_| flags.writes());
+    describe(place, flags, uses, truncatable)
 }
 
 /// The description itself; permissions are settled, and whether it may be `truncatable`.
 fn describe(
     place: Path,
     flags: OpenFlags,
-    writing: Option<WriteUse>,
+    uses: OpenUse,
     truncatable: bool,
 ) -> Result<Arc<OpenFile>> {
     let node = place.node();
@@ -284,7 +290,7 @@ fn describe(
         }
         _ => node.inode().open(node, flags)?,
     };
-    let open = OpenFile::with_use(file, Some(place), flags, writing)?;
+    let open = OpenFile::with_use(file, Some(place), flags, uses)?;
     if !truncatable {
         open.forbid_truncation();
     }

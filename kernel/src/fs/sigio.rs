@@ -150,6 +150,12 @@ impl Receiver {
         }
     }
 
+    /// Nobody gets signals any more, and which they would be is as at first.
+    pub fn forget(&self) {
+        self.state.lock().owner = Recipient::NOBODY;
+        self.set_signal(0);
+    }
+
     #[must_use]
     pub fn signal(&self) -> u32 {
         self.signal.load(Ordering::Relaxed)
@@ -207,8 +213,9 @@ impl Receiver {
         let _ = queue(SigInfo::kernel(SIGIO));
     }
 
-    /// Something happened in the directory that descriptor `fd` has open (F_NOTIFY).
-    pub fn tell_of_directory(&self, fd: i32) {
+    /// Something happened in the directory that descriptor `fd` has open (F_NOTIFY), or a lease
+    /// that was taken by it is in the way.
+    pub fn tell_with_message(&self, fd: i32) {
         self.signal_owner(Reason {
             code: raw::POLL_MSG as i32,
             band: Events::READABLE | Events::MSG,

@@ -16,6 +16,7 @@ mod futex_owners;
 mod futexes;
 mod inspection;
 mod landlock;
+mod leases;
 mod links;
 mod locks;
 mod memory;
@@ -39,7 +40,7 @@ use std::process::ExitCode;
 
 type Family = (&'static str, fn());
 
-const FAMILIES: [Family; 30] = [
+const FAMILIES: [Family; 31] = [
     ("aio", aio::run),
     ("busy", busy::run),
     ("clocks", clocks::run),
@@ -53,6 +54,7 @@ const FAMILIES: [Family; 30] = [
     ("futexes", futexes::run),
     ("inspection", inspection::run),
     ("landlock", landlock::run),
+    ("leases", leases::run),
     ("links", links::run),
     ("locks", locks::run),
     ("memory", memory::run),

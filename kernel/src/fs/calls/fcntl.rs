@@ -3,6 +3,7 @@
 use crate::errno::{Errno, Result};
 use crate::fs::dnotify;
 use crate::fs::flock::{Owner, RangeLock};
+use crate::fs::lease;
 use crate::fs::node::OpenFlags;
 use crate::fs::open::OpenFile;
 use crate::fs::sigio::Recipient;
@@ -21,7 +22,6 @@ const F_SETPIPE_SZ: u32 = 1031;
 const F_GETPIPE_SZ: u32 = 1032;
 const F_DUPFD_CLOEXEC: u32 = 1030;
 const F_DUPFD_QUERY: u32 = 1027;
-const F_GETLEASE: u32 = 1025;
 
 pub fn fcntl(ctx: &SyscallCtx<'_>, fd: usize, command: u32, arg: usize) -> Result<usize> {
     let fd = fd as i32;
@@ -92,7 +92,11 @@ pub fn fcntl(ctx: &SyscallCtx<'_>, fd: usize, command: u32, arg: usize) -> Resul
             dnotify::watch(ctx.process, fd, &open, arg as u32)?;
             Ok(0)
         }
-        F_GETLEASE => Ok(raw::F_UNLCK as usize),
+        raw::F_GETLEASE => Ok(lease::get(&open) as usize),
+        raw::F_SETLEASE => {
+            lease::set(ctx.process, &open, fd, arg as u32)?;
+            Ok(0)
+        }
         F_SETPIPE_SZ => {
             let privileged = ctx.process.credentials().can(Capabilities::SYS_RESOURCE);
             pipe_of(&open)?

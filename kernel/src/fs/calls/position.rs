@@ -8,6 +8,7 @@ use crate::fs::busy::WriteUse;
 use crate::fs::directory::{self, Directory};
 use crate::fs::inotify::{self, Mask};
 use crate::fs::landlock::Rights;
+use crate::fs::lease;
 use crate::fs::node::{AttributeChange, NodeKind};
 use crate::fs::path::Resolve;
 use crate::fs::unnamed;
@@ -114,6 +115,7 @@ fn truncate(ctx: &SyscallCtx<'_>, path: usize, size: i64) -> Result<usize> {
     caller.identity.check_confined(&place, Rights::TRUNCATE)?;
     limit_length(ctx, size)?;
     let _writing = WriteUse::of(&unnamed::underlying(place.node()))?;
+    lease::give_way(place.node(), true, false)?;
     let change = AttributeChange {
         size: Some(size),
         ..Default::default()

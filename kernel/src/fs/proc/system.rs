@@ -3,7 +3,9 @@
 use super::interrupts;
 use super::text::Text;
 use super::tree::Tree;
+use crate::errno::Errno;
 use crate::fs::calls::aio;
+use crate::fs::lease::BREAK_TIME;
 use crate::sched::{self, loadavg};
 use crate::task;
 use alloc::boxed::Box;
@@ -11,6 +13,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write;
+use core::sync::atomic::Ordering;
 use ochre_hal::cpu;
 
 pub fn fill(tree: &mut Tree) {
@@ -88,6 +91,19 @@ pub fn fill(tree: &mut Tree) {
     tree.fixed("sys/fs/aio-max-nr", number(aio::MAX_EVENTS));
     tree.file("sys/fs/aio-nr", move || number(aio::reserved()));
     tree.fixed("sys/fs/dir-notify-enable", "1\n");
+    tree.fixed("sys/fs/leases-enable", "1\n");
+    let mut break_time = Text::new(
+        2,
+        Box::new(|| Ok(format!("{}\n", BREAK_TIME.load(Ordering::Relaxed)).into_bytes())),
+    );
+    break_time.mode = 0o644;
+    break_time.take = Some(Box::new(|bytes| {
+        let text = core::str::from_utf8(bytes).map_err(|_| Errno::EINVAL)?;
+        let seconds = text.trim().parse().map_err(|_| Errno::EINVAL)?;
+        BREAK_TIME.store(seconds, Ordering::Relaxed);
+        Ok(())
+    }));
+    tree.writable("sys/fs/lease-break-time", break_time);
     tree.fixed("sys/fs/inotify/max_user_watches", "65536\n");
     tree.fixed("sys/fs/inotify/max_user_instances", "128\n");
     tree.fixed("sys/fs/inotify/max_queued_events", "16384\n");
