@@ -49,8 +49,8 @@ pub enum Trap {
         addr: usize,
         write: bool,
         exec: bool,
-        /// The page was present: the access broke its permissions.
-        present: bool,
+        /// The CPU's error code (SDM volume 3, 5.7).
+        error: u64,
     },
     Exception {
         vector: u8,
@@ -148,9 +148,9 @@ impl UserContext {
                 vector::PAGE_FAULT => {
                     return Trap::PageFault {
                         addr: x86::read_cr2() as usize,
-                        present: error & 1 != 0,
                         write: error & 2 != 0,
                         exec: error & 16 != 0,
+                        error,
                     };
                 }
                 vector if vector < vector::FIRST_INTERRUPT => {

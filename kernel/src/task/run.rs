@@ -3,7 +3,7 @@
 use super::seccomp;
 use super::signal::deliver::{self, Restart};
 use super::signal::{self, SigInfo};
-use super::thread::Thread;
+use super::thread::{LastTrap, Thread};
 use super::trace::stop;
 use crate::errno::Errno;
 use crate::linux::general as raw;
@@ -13,8 +13,12 @@ use crate::sched::cpu;
 use crate::syscall;
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
+use ochre_hal::addr::USER_END;
 use ochre_hal::paging::Perms;
 use ochre_hal::user::{Trap, UserContext};
+
+/// The CPU's number of page faults.
+const PAGE_FAULT: u8 = 14;
 
 /// The first code of every thread, on its own kernel stack.
 pub(super) fn entry(_: usize) -> ! {
@@ -49,9 +53,19 @@ fn run(thread: &Arc<Thread>, user: &mut UserContext) {
             match user.run() {
                 Trap::Syscall => system_call(thread, user),
                 Trap::PageFault {
-                    addr, write, exec, ..
+                    addr,
+                    write,
+                    exec,
+                    error,
                 } => {
-                    page_fault(thread, addr, write, exec);
+                    let wish = if write {
+                        Perms::WRITE
+                    } else if exec {
+                        Perms::EXEC
+                    } else {
+                        Perms::READ
+                    };
+                    page_fault(thread, addr, wish, error);
                     Restart::No
                 }
                 Trap::Exception { vector, error } => {
@@ -116,14 +130,7 @@ fn answer(thread: &Arc<Thread>, user: &mut UserContext) -> Restart {
     }
 }
 
-fn page_fault(thread: &Arc<Thread>, addr: usize, write: bool, exec: bool) {
-    let wish = if write {
-        Perms::WRITE
-    } else if exec {
-        Perms::EXEC
-    } else {
-        Perms::READ
-    };
+fn page_fault(thread: &Arc<Thread>, addr: usize, wish: Perms, error: u64) {
     thread.minor_faults.fetch_add(1, Ordering::Relaxed);
     let Some(space) = thread.process().space() else {
         return;
@@ -138,10 +145,22 @@ fn page_fault(thread: &Arc<Thread>, addr: usize, write: bool, exec: bool) {
             return;
         }
     };
+    // What the kernel has mapped is nobody's business: all of it looks as if it were there.
+    let hidden = u64::from(addr >= USER_END);
+    thread.signals.lock().trap = LastTrap {
+        number: PAGE_FAULT,
+        error: error | hidden,
+        address: addr,
+    };
     deliver::force(thread, info);
 }
 
-fn exception(thread: &Arc<Thread>, user: &mut UserContext, vector: u8, _error: u64) {
+fn exception(thread: &Arc<Thread>, user: &mut UserContext, vector: u8, error: u64) {
+    {
+        let mut signals = thread.signals.lock();
+        signals.trap.number = vector;
+        signals.trap.error = error;
+    }
     if vector == 1 {
         stop::stepped(thread, user);
     }

@@ -44,6 +44,17 @@ pub struct ThreadSignals {
     /// What sigtimedwait waits for; such signals wake even while blocked.
     pub awaited: SignalSet,
     pub alt_stack: AltStack,
+    pub trap: LastTrap,
+}
+
+/// The last exception of a thread that ended in a signal, which handlers' frames tell from then on.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LastTrap {
+    /// The CPU's number of it.
+    pub number: u8,
+    pub error: u64,
+    /// Of page faults: of what address the last one was.
+    pub address: usize,
 }
 
 /// A sleep to be gone on with by restart_syscall.
@@ -126,6 +137,7 @@ impl Thread {
                     pending: Pending::new(),
                     awaited: SignalSet::EMPTY,
                     alt_stack: AltStack::default(),
+                    trap: LastTrap::default(),
                 },
             ),
             start: SpinLock::new(lock_order::CELL, Some(Box::new(start))),

@@ -12,7 +12,11 @@ static ADDRESS: AtomicUsize = AtomicUsize::new(0);
 static SOMEWHERE: AtomicBool = AtomicBool::new(false);
 static STACK: AtomicUsize = AtomicUsize::new(0);
 
-extern "C" fn note(signal: i32, info: *mut siginfo_t, _: *mut c_void) {
+/// Where a `ucontext_t` has the CPU's error code and the exception's number, in words.
+const ERROR_AT: usize = 5 + 19;
+const TRAP_AT: usize = 5 + 20;
+
+extern "C" fn note(signal: i32, info: *mut siginfo_t, context: *mut c_void) {
     let here = 0_u8;
     STACK.store((&raw const here).addr(), SeqCst);
     CAUGHT.fetch_add(1, SeqCst);
@@ -27,9 +31,15 @@ extern "C" fn note(signal: i32, info: *mut siginfo_t, _: *mut c_void) {
         } else {
             format!("{:#x}", ADDRESS.load(SeqCst) & 0xfff)
         };
+        let word = |at: usize| {
+            // SAFETY: the kernel passes a filled ucontext, of which these words are part.
+            unsafe { context.cast::<u64>().add(at).read() }
+        };
         println!(
-            "handler: signal {signal} code {} at {address}",
-            CODE.load(SeqCst)
+            "handler: signal {signal} code {} at {address}, exception {} error {:#x}",
+            CODE.load(SeqCst),
+            word(TRAP_AT),
+            word(ERROR_AT)
         );
         sys!(SYS_exit_group, 50 + signal);
     }
@@ -270,6 +280,47 @@ fn faults() {
             );
             // SAFETY: the fault is the check.
             unsafe { ((page.0 + 0x456) as *mut u8).write_volatile(1) };
+        })
+    );
+    show!(
+        "no permission for what is there",
+        fault(SIGSEGV, || {
+            let there = 5_u8;
+            // A constant: mapped from the program, read-only.
+            static CONSTANT: [u8; 8192] = [7; 8192];
+            let at = (&raw const CONSTANT).cast::<u8>();
+            let at = at.map_addr(|at| at.next_multiple_of(4096));
+            // SAFETY: within the constant; then the fault is the check.
+            unsafe {
+                std::hint::black_box(at.read_volatile());
+                at.cast_mut().write_volatile(there);
+            }
+        })
+    );
+    show!(
+        "no instructions",
+        fault(SIGSEGV, || {
+            let page = sys!(
+                SYS_mmap,
+                0,
+                4096,
+                PROT_READ | PROT_WRITE,
+                MAP_PRIVATE | MAP_ANONYMOUS,
+                -1,
+                0
+            );
+            // SAFETY: the page is this function's; going there is the fault that is checked.
+            unsafe {
+                (page.0 as *mut u8).write_volatile(0xc3);
+                std::arch::asm!("call {}", in(reg) page.0);
+            }
+        })
+    );
+    show!(
+        "the kernel's",
+        fault(SIGSEGV, || {
+            // SAFETY: the fault is the check.
+            unsafe { (0xffff_8000_0000_0000_usize as *const u8).read_volatile() };
         })
     );
     show!(

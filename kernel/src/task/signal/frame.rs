@@ -85,17 +85,6 @@ const UCONTEXT: usize = size_of::<UContext>();
 const FRAME: usize = 8 + UCONTEXT + info::SIZE;
 const RED_ZONE: usize = 128;
 
-/// The trap that caused a synchronous signal, for the handler.
-fn trap_of(info: &SigInfo) -> (usize, usize) {
-    match (info.signal, &info.payload) {
-        (super::SIGSEGV | super::SIGBUS, info::Payload::Fault { addr }) => (14, *addr),
-        (super::SIGFPE, _) => (0, 0),
-        (super::SIGILL, _) => (6, 0),
-        (super::SIGTRAP, _) => (3, 0),
-        _ => (0, 0),
-    }
-}
-
 fn on_alt_stack(stack: &AltStack, sp: usize) -> bool {
     sp > stack.base && sp - stack.base <= stack.size
 }
@@ -123,7 +112,10 @@ pub fn push(
     if !action.has(raw::SA_RESTORER) {
         return Err(Errno::EFAULT);
     }
-    let alt = thread.signals.lock().alt_stack;
+    let (alt, trap) = {
+        let signals = thread.signals.lock();
+        (signals.alt_stack, signals.trap)
+    };
     let mut sp = user.regs.rsp.wrapping_sub(RED_ZONE);
     let alt_flags = alt_stack_flags(&alt, user.regs.rsp);
     if action.has(raw::SA_ONSTACK) && alt.size != 0 && alt_flags & raw::SS_ONSTACK == 0 {
@@ -160,7 +152,6 @@ pub fn push(
     uaccess::copy_out(fpstate, &fpu)?;
 
     let regs = &user.regs;
-    let (trapno, cr2) = trap_of(info);
     let context = UContext {
         flags: if has_xsave { UC_FLAGS } else { UC_FLAGS & !1 },
         link: 0,
@@ -193,10 +184,10 @@ pub fn push(
             gs: 0,
             fs: 0,
             ss: regs.ss as u16,
-            err: 0,
-            trapno,
+            err: trap.error as usize,
+            trapno: usize::from(trap.number),
             oldmask: blocked.0,
-            cr2,
+            cr2: trap.address,
             fpstate,
             _reserved: [0; 8],
         },
