@@ -116,6 +116,7 @@ fn orphan_children(process: &Arc<Process>) {
 /// children has them reaped at once.
 fn tell_parent(process: &Arc<Process>, status: u32) {
     let Some(parent) = tree::parent_process(process.pid) else {
+        process.set_announced();
         return;
     };
     let ignores = parent.signals.lock().actions.reaps_children();
@@ -126,6 +127,7 @@ fn tell_parent(process: &Arc<Process>, status: u32) {
     if tells && !(ignores && standard && is_ignored(&parent)) {
         signal::send_to_process(&parent, child_info(process, signal as u32, status));
     }
+    process.set_announced();
     if ignores && standard {
         // Nobody waited for it, so what it used is not counted as its parent's children's.
         tree::reap(process.pid);

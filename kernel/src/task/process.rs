@@ -108,6 +108,8 @@ pub struct Process {
     /// wait4's status, once it is a zombie.
     exit_status: AtomicU32,
     zombie: AtomicBool,
+    /// Its parent knows.
+    announced: AtomicBool,
     /// On its way to be a zombie: counts no more as a parent that holds a group together.
     leaving: AtomicBool,
     executed: AtomicBool,
@@ -182,6 +184,7 @@ impl Process {
             changed: WaitQueue::new(),
             exit_status: AtomicU32::new(0),
             zombie: AtomicBool::new(false),
+            announced: AtomicBool::new(false),
             leaving: AtomicBool::new(false),
             executed: AtomicBool::new(false),
             subreaper: AtomicBool::new(false),
@@ -333,6 +336,24 @@ impl Process {
     pub(super) fn set_zombie(&self, status: u32) {
         self.exit_status.store(status, Ordering::Relaxed);
         self.zombie.store(true, Ordering::SeqCst);
+    }
+
+    /// Its parent has been sent the signal of its end.
+    pub(super) fn set_announced(&self) {
+        self.announced.store(true, Ordering::Release);
+    }
+
+    /// Whether it has ended and can be waited for. By then its parent has been sent the signal, as
+    /// on Linux: between the two the thread that ends goes through a few lines without sleeping.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        if !self.is_zombie() {
+            return false;
+        }
+        while !self.announced.load(Ordering::Acquire) {
+            core::hint::spin_loop();
+        }
+        true
     }
 
     /// wait4's status word.

@@ -82,7 +82,7 @@ fn look(parent: &Process, which: Which, options: u32) -> Result<Option<Event>> {
             continue;
         }
         any = true;
-        if child.is_zombie() {
+        if child.has_ended() {
             if options & raw::WEXITED == 0 {
                 continue;
             }
