@@ -321,11 +321,12 @@ mod tests {
         let mut user = user(code(&raw const selftest_fault));
         user.regs.rdi = 0x70_0008;
         user.regs.rbx = 99;
+        // The error code's bits: there, written, by user mode, an instruction.
         let fault = |write, present| Trap::PageFault {
             addr: 0x70_0008,
             write,
             exec: false,
-            present,
+            error: u64::from(present) | u64::from(write) << 1 | 4,
         };
         assert_eq!(user.run(), fault(false, false));
         let frame = Frame::alloc_zeroed().expect("memory");
@@ -347,7 +348,7 @@ mod tests {
             addr: 0x70_0000,
             write: false,
             exec: true,
-            present: true,
+            error: 1 | 4 | 16,
         };
         assert_eq!(user.run(), exec);
         user.regs.rip = 0xffff_8000_0000_0000;
