@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 const NUMBERS: usize = 544;
 const NATIVE_END: usize = BASE + 32;
 /// Lives at a time at most.
-pub const SLOTS: usize = 8;
+pub const SLOTS: usize = 32;
 
 /// How far a life is.
 pub struct Slot {

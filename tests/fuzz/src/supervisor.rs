@@ -11,8 +11,8 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 const FOLDER: &str = "/tmp/fuzz";
-/// Lives between two looks at what is left.
-const BATCH: u64 = 24;
+/// Lives of each worker between two looks at what is left.
+const BATCH: u64 = 8;
 /// A life that makes no call for so long waits for something that won't come.
 const STALLED: Duration = Duration::from_millis(600);
 /// A killed process is gone by then.
@@ -99,9 +99,9 @@ pub fn replay(plan: Plan, life: u64) -> Result<(), String> {
 
 /// Lives as many lives as a batch has.
 fn batch(orders: &Orders, next: &mut u64, ends: &mut Ends) -> Result<(), String> {
-    let end = *next + BATCH;
     let mut slots: Vec<Option<Running>> =
         (0..orders.workers.clamp(1, SLOTS)).map(|_| None).collect();
+    let end = *next + BATCH * slots.len() as u64;
     loop {
         for (at, slot) in slots.iter_mut().enumerate() {
             if slot.is_none() && *next < end {
