@@ -6,12 +6,11 @@ use crate::measure::{Row, each};
 use crate::{memory, process};
 use anyhow::{Result, bail};
 use std::fs::{self, File};
-use std::hint::black_box;
+use std::hint::{black_box, spin_loop};
 use std::io::{Read, Write, pipe};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::sync::Barrier;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 
 pub const ROWS: &[Row] = &[
@@ -51,36 +50,66 @@ pub const ROWS: &[Row] = &[
 /// As [`each`], with a thread on each processor: `work(n)` of all of them together is a sample.
 fn together(work: impl Fn(u64) -> Result<()> + Sync) -> Result<f64> {
     let processors = thread::available_parallelism()?.get();
-    let (start, end) = (Barrier::new(processors), Barrier::new(processors));
+    let (start, end) = (Gate::new(processors), Gate::new(processors));
     let (count, failed) = (AtomicU64::new(0), AtomicBool::new(false));
     thread::scope(|scope| {
         for _ in 1..processors {
             scope.spawn(|| {
                 loop {
-                    start.wait();
+                    start.pass();
                     match count.load(Ordering::Relaxed) {
                         0 => return,
                         count if work(count).is_err() => failed.store(true, Ordering::Relaxed),
                         _ => {}
                     }
-                    end.wait();
+                    end.pass();
                 }
             });
         }
         let result = each(|each| {
             count.store(each, Ordering::Relaxed);
-            start.wait();
+            start.pass();
             let own = work(each);
-            end.wait();
+            end.pass();
             if failed.load(Ordering::Relaxed) {
                 bail!("another thread's work failed");
             }
             own
         });
         count.store(0, Ordering::Relaxed);
-        start.wait();
+        start.pass();
         result
     })
+}
+
+/// Lets threads through when all have come. They don't sleep meanwhile: waking them would be a part of
+/// each sample.
+struct Gate {
+    threads: usize,
+    come: AtomicUsize,
+}
+
+impl Gate {
+    fn new(threads: usize) -> Gate {
+        Gate {
+            threads,
+            come: AtomicUsize::new(0),
+        }
+    }
+
+    fn pass(&self) {
+        let all =
+            self.come.fetch_add(1, Ordering::AcqRel) / self.threads * self.threads + self.threads;
+        let mut turns = 0_u32;
+        while self.come.load(Ordering::Acquire) < all {
+            turns += 1;
+            if turns.is_multiple_of(1024) {
+                // Two may be on one processor at first.
+                thread::yield_now();
+            }
+            spin_loop();
+        }
+    }
 }
 
 fn open(path: &Path, count: u64) -> Result<()> {
