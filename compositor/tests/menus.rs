@@ -117,3 +117,18 @@ fn a_client_that_dies_with_its_menu_open_leaves_the_keyboard() {
     below.roundtrip(&mut fixture);
     assert_eq!(below.state.keys, [(30, true), (30, false)]);
 }
+
+#[test]
+fn a_menu_that_comes_while_the_window_is_moved_is_closed_and_takes_nothing() {
+    let mut fixture = Fixture::new();
+    let (mut client, window) = open(&mut fixture, "one", LARGE);
+    point_at_title(&mut fixture, "one");
+    fixture.press(true);
+    client.menu(&mut fixture, &window.xdg);
+    assert!(client.was_dismissed());
+    assert!(client.has_keyboard(&window));
+    fixture.press(false);
+    fixture.tap(30);
+    client.roundtrip(&mut fixture);
+    assert_eq!(client.state.keys, [(30, true), (30, false)]);
+}

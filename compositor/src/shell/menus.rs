@@ -49,19 +49,22 @@ impl Compositor {
             return;
         };
         let before = grab.previous_serial().unwrap_or(serial);
-        if let Some(keyboard) = seat.get_keyboard() {
-            if keyboard.is_grabbed() && !(keyboard.has_grab(serial) || keyboard.has_grab(before)) {
-                grab.ungrab(PopupUngrabStrategy::All);
-                return;
-            }
+        let (keyboard, pointer) = (seat.get_keyboard(), seat.get_pointer());
+        let keys_taken = keyboard
+            .as_ref()
+            .is_some_and(|it| it.is_grabbed() && !(it.has_grab(serial) || it.has_grab(before)));
+        let pointer_taken = pointer
+            .as_ref()
+            .is_some_and(|it| it.is_grabbed() && !(it.has_grab(serial) || it.has_grab(before)));
+        if keys_taken || pointer_taken {
+            grab.ungrab(PopupUngrabStrategy::All); // nobody lost anything by it yet
+            return;
+        }
+        if let Some(keyboard) = keyboard {
             keyboard.set_focus(self, grab.current_grab(), serial);
             keyboard.set_grab(self, PopupKeyboardGrab::new(&grab), serial);
         }
-        if let Some(pointer) = seat.get_pointer() {
-            if pointer.is_grabbed() && !(pointer.has_grab(serial) || pointer.has_grab(before)) {
-                grab.ungrab(PopupUngrabStrategy::All);
-                return;
-            }
+        if let Some(pointer) = pointer {
             // A grab that goes takes the keyboard's of the same serial along: a menu that is opened
             // from another one without a press of its own goes on with the grab of that one.
             let goes_on = |menus: &Menus| menus.grab.serial() == serial;
