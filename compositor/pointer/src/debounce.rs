@@ -69,8 +69,10 @@ impl Debounce {
     pub fn expire(&mut self, time: Duration) -> Vec<(u32, bool)> {
         let mut due = Vec::new();
         for (button, switch) in &mut self.buttons {
-            if switch.told != switch.closed && time >= switch.since + CHATTER {
-                (switch.told, switch.since) = (switch.closed, time);
+            let settled = switch.since + CHATTER;
+            if switch.told != switch.closed && time >= settled {
+                // However late it is told: what the hand did since then is no chatter.
+                (switch.told, switch.since) = (switch.closed, settled);
                 due.push((*button, switch.closed));
             }
         }
@@ -115,6 +117,15 @@ mod tests {
         assert!(debounce.expire(ms(24)).is_empty());
         assert_eq!(debounce.expire(ms(25)), [(1, false)]);
         assert_eq!(debounce.deadline(), None);
+    }
+
+    #[test]
+    fn who_tells_late_takes_no_click_for_chatter() {
+        let mut debounce = Debounce::default();
+        assert!(debounce.change(1, true, ms(0)));
+        assert!(!debounce.change(1, false, ms(10)));
+        assert_eq!(debounce.expire(ms(400)), [(1, false)]);
+        assert!(debounce.change(1, true, ms(401)));
     }
 
     #[test]

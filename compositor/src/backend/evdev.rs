@@ -7,25 +7,22 @@ use std::{
     cell::RefCell,
     collections::{BTreeMap, btree_map::Entry},
     fs, io,
-    os::fd::AsFd,
+    os::fd::{AsFd, OwnedFd},
     path::{Path, PathBuf},
     rc::Rc,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
-use evdev::{
-    AbsoluteAxisCode, EventSummary, InputEvent as RawEvent, KeyCode, RelativeAxisCode,
-    raw_stream::RawDevice,
+use evdev::raw_stream::RawDevice;
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    fs::OFlags,
 };
-use rustix::fs::OFlags;
 use smithay::reexports::calloop::{
     Interest, Mode, PostAction, RegistrationToken, generic::Generic,
 };
 
-use super::{
-    hands::{Axis, Hands},
-    kind::Kind,
-};
+use super::{gather::Gather, hands::Hands, kind::Kind, readings::Readings};
 use crate::{
     clock::Due,
     config::Config,
@@ -39,6 +36,8 @@ const DEVICES: &str = "/dev/input";
 const FIRST_LOOK: Duration = Duration::from_millis(50);
 /// How many times to look before waiting for a device event only.
 const LOOKS: u32 = 40;
+/// So often a turn asks whether there is more: one whose device never ends would be no turn.
+const MOST_ROUNDS: usize = 8;
 
 /// The devices that are open.
 #[derive(Debug, Default)]
@@ -47,211 +46,75 @@ pub struct Devices {
     looks_left: u32,
 }
 
-/// A device, and what is going on with it.
+/// A device that is open, and what wakes us for it.
 #[derive(Debug)]
 struct Open {
     token: RegistrationToken,
-    hands: Rc<RefCell<Hands>>,
+    readable: Rc<OwnedFd>,
+    device: Rc<RefCell<Device>>,
     /// What clients know it as, if it is a tablet.
     tablet: Option<TabletId>,
+}
+
+/// A device, and what is going on with it.
+#[derive(Debug)]
+struct Device {
+    raw: RawDevice,
+    hands: Hands,
+    /// It vanished: what wakes us for it is still to be removed.
+    gone: bool,
+}
+
+impl Device {
+    /// Reads what it has to say.
+    fn read(&mut self, readings: &mut Readings) {
+        match self.raw.fetch_events() {
+            Ok(events) => {
+                for event in events {
+                    let moment = readings.moment(event.timestamp());
+                    readings.take(&mut self.hands, event, moment);
+                }
+            }
+            Err(err) => {
+                self.gone = !matches!(
+                    err.kind(),
+                    io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+                );
+                if self.gone {
+                    readings.let_go(&mut self.hands);
+                }
+            }
+        }
+    }
 }
 
 impl Devices {
     /// Lets every device behave as its user wants now.
     pub(crate) fn set_up(&self, config: &Config) {
         for device in self.open.values() {
-            device.hands.borrow_mut().set_up(config);
-        }
-    }
-}
-
-/// One axis of a pointer that says where it is: its range.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Range {
-    low: i32,
-    high: i32,
-}
-
-impl Range {
-    pub(super) fn of(axis: Axis) -> Self {
-        Self {
-            low: axis.low,
-            high: axis.high,
+            device.device.borrow_mut().hands.set_up(config);
         }
     }
 
-    fn share(self, value: i32) -> f64 {
-        let length = f64::from(self.high) - f64::from(self.low);
-        let from_low = f64::from(value) - f64::from(self.low);
-        if length > 0.0 {
-            (from_low / length).clamp(0.0, 1.0)
-        } else {
-            0.5
-        }
-    }
-}
-
-/// Gathers a device's events until they are complete (SYN_REPORT).
-#[derive(Debug)]
-pub(super) struct Gather {
-    place: Option<(Range, Range)>,
-    /// The last share of each axis: a report names only what changed.
-    at: (f64, f64),
-    moved: bool,
-    relative: (i32, i32),
-    wheel: (i32, i32),
-    fine_wheel: (i32, i32),
-    presses: Vec<InputEvent>,
-    /// The keys and buttons that are down.
-    held: Vec<InputEvent>,
-    /// Events were lost: nothing counts until the next report.
-    dropped: bool,
-}
-
-impl Gather {
-    pub(super) fn new(place: Option<(Range, Range)>) -> Self {
-        Self {
-            place,
-            at: (0.5, 0.5),
-            moved: false,
-            relative: (0, 0),
-            wheel: (0, 0),
-            fine_wheel: (0, 0),
-            presses: Vec::new(),
-            held: Vec::new(),
-            dropped: false,
-        }
-    }
-
-    /// Whether it says where the pointer is.
-    pub(super) fn tells_places(&self) -> bool {
-        self.place.is_some()
-    }
-
-    /// Takes an event; at the end of a report gives what it amounts to.
-    pub(super) fn take(&mut self, event: RawEvent, out: &mut Vec<InputEvent>) {
-        match event.destructure() {
-            EventSummary::Synchronization(_, evdev::SynchronizationCode::SYN_DROPPED, _) => {
-                // Which keys went up is lost too: one that seems to stay down would be worse.
-                out.extend(self.let_go());
-                *self = Self {
-                    at: self.at,
-                    dropped: true,
-                    ..Self::new(self.place)
-                };
-            }
-            EventSummary::Synchronization(_, evdev::SynchronizationCode::SYN_REPORT, _) => {
-                let complete = !std::mem::take(&mut self.dropped);
-                out.extend(complete.then(|| self.report()).into_iter().flatten());
-            }
-            _ if self.dropped => {}
-            EventSummary::Key(_, key, value) => self.press(key, value),
-            EventSummary::RelativeAxis(_, axis, value) => match axis {
-                RelativeAxisCode::REL_X => self.relative.0 = self.relative.0.saturating_add(value),
-                RelativeAxisCode::REL_Y => self.relative.1 = self.relative.1.saturating_add(value),
-                RelativeAxisCode::REL_HWHEEL => self.wheel.0 = value.saturating_mul(120),
-                RelativeAxisCode::REL_WHEEL => self.wheel.1 = value.saturating_mul(-120),
-                RelativeAxisCode::REL_HWHEEL_HI_RES => self.fine_wheel.0 = value,
-                RelativeAxisCode::REL_WHEEL_HI_RES => self.fine_wheel.1 = value.saturating_neg(),
-                _ => {}
-            },
-            EventSummary::AbsoluteAxis(_, axis, value) => match (axis, self.place) {
-                (AbsoluteAxisCode::ABS_X, Some((x, _))) => {
-                    (self.at.0, self.moved) = (x.share(value), true);
-                }
-                (AbsoluteAxisCode::ABS_Y, Some((_, y))) => {
-                    (self.at.1, self.moved) = (y.share(value), true);
-                }
-                _ => {}
-            },
-            _ => {}
-        }
-    }
-
-    fn press(&mut self, key: KeyCode, value: i32) {
-        let pressed = match value {
-            0 => false,
-            1 => true,
-            _ => return, // repeats are the clients' own
+    /// Those that have something to say, or are gone. The kernel knows: no driver is asked.
+    fn ready(&self) -> Vec<&Open> {
+        let there = |open: &&Open| !open.device.borrow().gone;
+        let open: Vec<&Open> = self.open.values().filter(there).collect();
+        let fds = open
+            .iter()
+            .map(|open| PollFd::new(&open.readable, PollFlags::IN));
+        let mut fds: Vec<PollFd<'_>> = fds.collect();
+        let at_once = Timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
         };
-        let code = u32::from(key.code());
-        match key {
-            // The contact of a screen that knows one finger is its left button.
-            KeyCode::BTN_TOUCH => self.presses.push(InputEvent::Button {
-                button: crate::input::BTN_LEFT,
-                pressed,
-            }),
-            _ if (0x110..0x118).contains(&code) => {
-                self.presses.push(InputEvent::Button {
-                    button: code,
-                    pressed,
-                });
-            }
-            // Other buttons (0x100 to 0x15f) are of devices that nobody listens to.
-            _ if !(0x100..0x160).contains(&code) => {
-                self.presses.push(InputEvent::Key { code, pressed });
-            }
-            _ => {}
+        if poll(&mut fds, Some(&at_once)).is_err() {
+            return Vec::new(); // a signal: what is to be read still wakes us
         }
-    }
-
-    /// The releases of all that is down.
-    pub(super) fn let_go(&mut self) -> Vec<InputEvent> {
-        self.held.drain(..).map(opposite).collect()
-    }
-
-    fn report(&mut self) -> Vec<InputEvent> {
-        let mut out = Vec::new();
-        if std::mem::take(&mut self.moved) {
-            out.push(InputEvent::MotionAbsolute {
-                x: self.at.0,
-                y: self.at.1,
-            });
-        }
-        let (dx, dy) = std::mem::take(&mut self.relative);
-        if (dx, dy) != (0, 0) {
-            out.push(InputEvent::Motion {
-                dx: f64::from(dx),
-                dy: f64::from(dy),
-            });
-        }
-        for press in self.presses.drain(..) {
-            let down = opposite(press);
-            self.held.retain(|held| ![press, down].contains(held));
-            if matches!(
-                press,
-                InputEvent::Key { pressed: true, .. } | InputEvent::Button { pressed: true, .. }
-            ) {
-                self.held.push(press);
-            }
-            out.push(press);
-        }
-        // A wheel that reports fine steps reports the coarse ones too.
-        let coarse = std::mem::take(&mut self.wheel);
-        let fine = std::mem::take(&mut self.fine_wheel);
-        let (horizontal, vertical) = if fine == (0, 0) { coarse } else { fine };
-        if (horizontal, vertical) != (0, 0) {
-            out.push(InputEvent::Wheel {
-                horizontal,
-                vertical,
-            });
-        }
-        out
-    }
-}
-
-/// A press's release, and the other way round.
-fn opposite(press: InputEvent) -> InputEvent {
-    match press {
-        InputEvent::Key { code, pressed } => InputEvent::Key {
-            code,
-            pressed: !pressed,
-        },
-        InputEvent::Button { button, pressed } => InputEvent::Button {
-            button,
-            pressed: !pressed,
-        },
-        other => other,
+        let said = open.into_iter().zip(&fds);
+        said.filter(|(_, fd)| !fd.revents().is_empty())
+            .map(|(open, _)| open)
+            .collect()
     }
 }
 
@@ -288,7 +151,7 @@ impl Compositor {
     }
 
     fn open_input(&mut self, path: &Path) -> io::Result<()> {
-        let mut device = RawDevice::open(path)?;
+        let device = RawDevice::open(path)?;
         let flags = rustix::fs::fcntl_getfl(&device)?;
         rustix::fs::fcntl_setfl(&device, flags | OFlags::NONBLOCK)?;
         let mut tablet = None;
@@ -314,35 +177,20 @@ impl Compositor {
             Kind::Plain(place) => Hands::new(Gather::new(place)),
         };
         hands.set_up(&self.config);
-        let hands = Rc::new(RefCell::new(hands));
+        let readable = Rc::new(device.as_fd().try_clone_to_owned()?);
+        let device = Rc::new(RefCell::new(Device {
+            raw: device,
+            hands,
+            gone: false,
+        }));
         let name = path.to_path_buf();
-        let ours = hands.clone();
-        let readable = device.as_fd().try_clone_to_owned()?;
-        let source = Generic::new(readable, Interest::READ, Mode::Level);
+        let ours = device.clone();
+        let source = Generic::new(readable.clone(), Interest::READ, Mode::Level);
         let token = self
             .events
             .insert_source(source, move |_, _, state| {
-                let mut events = Vec::new();
-                let now = state.clock.now();
-                let gone = match device.fetch_events() {
-                    Ok(raw) => {
-                        let mut hands = ours.borrow_mut();
-                        raw.for_each(|event| hands.take(event, now, &mut events));
-                        if hands.turn_with_display() {
-                            events.iter_mut().for_each(|event| state.upright(event));
-                        }
-                        false
-                    }
-                    Err(err) => !matches!(
-                        err.kind(),
-                        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
-                    ),
-                };
-                if gone {
-                    ours.borrow_mut().let_go(&mut events);
-                }
-                state.hands_meant(events);
-                if gone {
+                state.read_input();
+                if ours.borrow().gone {
                     state.input_vanished(&name);
                     return Ok(PostAction::Remove);
                 }
@@ -351,7 +199,8 @@ impl Compositor {
             .map_err(|err| io::Error::other(err.error))?;
         let open = Open {
             token,
-            hands,
+            readable,
+            device,
             tablet,
         };
         match self.devices.open.entry(path.to_path_buf()) {
@@ -367,20 +216,38 @@ impl Compositor {
         Ok(())
     }
 
-    /// Acts on what hands meant, and comes back when a tap or a switch is waited for.
-    fn hands_meant(&mut self, events: Vec<InputEvent>) {
-        let time = self.clock.millis();
-        for event in events {
-            if matches!(event, InputEvent::Key { code, pressed: true } if types(code)) {
-                let now = self.clock.now();
-                for device in self.devices.open.values() {
-                    device.hands.borrow_mut().typed(now);
+    /// Reads all devices, not only the one that woke us.
+    fn read_input(&mut self) {
+        let mut readings = Readings::new(self.clock.now(), SystemTime::now());
+        for _ in 0..MOST_ROUNDS {
+            let ready = self.devices.ready();
+            if ready.is_empty() {
+                break;
+            }
+            for open in ready {
+                let first = readings.count();
+                let mut device = open.device.borrow_mut();
+                device.read(&mut readings);
+                if device.hands.turn_with_display() {
+                    readings.from(first).for_each(|event| self.upright(event));
                 }
             }
-            self.input(event, time);
+        }
+        self.hands_meant(readings.in_order());
+    }
+
+    /// Acts on what hands meant, and comes back when a tap or a switch is waited for.
+    fn hands_meant(&mut self, events: Vec<(Duration, InputEvent)>) {
+        for (moment, event) in events {
+            if matches!(event, InputEvent::Key { code, pressed: true } if types(code)) {
+                for open in self.devices.open.values() {
+                    open.device.borrow_mut().hands.typed(moment);
+                }
+            }
+            self.input(event, moment.as_millis() as u32); // wraps as Clock::millis() does
         }
         let devices = self.devices.open.values();
-        let deadlines = devices.filter_map(|device| device.hands.borrow().deadline());
+        let deadlines = devices.filter_map(|open| open.device.borrow().hands.deadline());
         match deadlines.min() {
             Some(at) => self.deadlines.set(at, Due::Hands),
             None => self.deadlines.cancel(Due::Hands),
@@ -389,12 +256,13 @@ impl Compositor {
 
     /// A tap or a switch has been waited for.
     pub(crate) fn expire_hands(&mut self) {
+        self.read_input(); // what was done until then counts
         let now = self.clock.now();
-        let mut events = Vec::new();
-        for device in self.devices.open.values() {
-            device.hands.borrow_mut().expire(now, &mut events);
+        let mut meant = Vec::new();
+        for open in self.devices.open.values() {
+            open.device.borrow_mut().hands.expire(now, &mut meant);
         }
-        self.hands_meant(events);
+        self.hands_meant(meant.into_iter().map(|event| (now, event)).collect());
     }
 
     fn input_vanished(&mut self, path: &Path) {
@@ -426,147 +294,3 @@ fn types(code: u32) -> bool {
 
 /// ENODEV: the device is gone.
 const NODEV: i32 = 19;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use evdev::EventType;
-
-    fn gathered(gather: &mut Gather, events: &[(EventType, u16, i32)]) -> Vec<InputEvent> {
-        let mut out = Vec::new();
-        for (kind, code, value) in events {
-            gather.take(RawEvent::new(kind.0, *code, *value), &mut out);
-        }
-        out
-    }
-
-    const SYN: (EventType, u16, i32) = (EventType::SYNCHRONIZATION, 0, 0);
-
-    #[test]
-    fn a_report_is_one_motion_and_then_its_buttons() {
-        let mut gather = Gather::new(None);
-        let out = gathered(
-            &mut gather,
-            &[
-                (EventType::KEY, 0x110, 1),
-                (EventType::RELATIVE, 0, 3),
-                (EventType::RELATIVE, 1, -2),
-                SYN,
-            ],
-        );
-        assert_eq!(
-            out,
-            [
-                InputEvent::Motion { dx: 3.0, dy: -2.0 },
-                InputEvent::Button {
-                    button: 0x110,
-                    pressed: true
-                }
-            ]
-        );
-        assert!(gathered(&mut gather, &[SYN]).is_empty());
-    }
-
-    #[test]
-    fn a_tablet_s_place_is_a_share_of_its_range() {
-        let range = Range {
-            low: 0,
-            high: 32767,
-        };
-        let mut gather = Gather::new(Some((range, range)));
-        let out = gathered(
-            &mut gather,
-            &[
-                (EventType::ABSOLUTE, 0, 32767),
-                (EventType::ABSOLUTE, 1, 0),
-                SYN,
-            ],
-        );
-        assert_eq!(out, [InputEvent::MotionAbsolute { x: 1.0, y: 0.0 }]);
-        let out = gathered(&mut gather, &[(EventType::ABSOLUTE, 1, 32767), SYN]);
-        assert_eq!(
-            out,
-            [InputEvent::MotionAbsolute { x: 1.0, y: 1.0 }],
-            "x is remembered"
-        );
-        assert_eq!(Range { low: 5, high: 5 }.share(9), 0.5);
-    }
-
-    #[test]
-    fn repeats_and_foreign_buttons_are_nobody_s() {
-        let mut gather = Gather::new(None);
-        let out = gathered(
-            &mut gather,
-            &[
-                (EventType::KEY, 30, 1),
-                (EventType::KEY, 30, 2),
-                (EventType::KEY, 0x130, 1),
-                SYN,
-            ],
-        );
-        assert_eq!(
-            out,
-            [InputEvent::Key {
-                code: 30,
-                pressed: true
-            }]
-        );
-    }
-
-    #[test]
-    fn a_wheel_counts_once() {
-        let mut gather = Gather::new(None);
-        let out = gathered(
-            &mut gather,
-            &[
-                (EventType::RELATIVE, 8, 1),
-                (EventType::RELATIVE, 11, 120),
-                SYN,
-            ],
-        );
-        assert_eq!(
-            out,
-            [InputEvent::Wheel {
-                horizontal: 0,
-                vertical: -120
-            }]
-        );
-    }
-
-    #[test]
-    fn what_is_held_is_let_go_once() {
-        let mut gather = Gather::new(None);
-        let press = |code, value| (EventType::KEY, code, value);
-        gathered(
-            &mut gather,
-            &[press(30, 1), press(0x110, 1), SYN, press(30, 0), SYN],
-        );
-        let left = InputEvent::Button {
-            button: 0x110,
-            pressed: false,
-        };
-        assert_eq!(gather.let_go(), [left]);
-        assert!(gather.let_go().is_empty());
-        let dropped = (EventType::SYNCHRONIZATION, 3, 0);
-        let out = gathered(&mut gather, &[press(0x110, 1), SYN, dropped]);
-        assert_eq!(out.last(), Some(&left));
-    }
-
-    #[test]
-    fn what_came_before_a_loss_does_not_count() {
-        let mut gather = Gather::new(None);
-        let dropped = (EventType::SYNCHRONIZATION, 3, 0);
-        let out = gathered(
-            &mut gather,
-            &[
-                (EventType::RELATIVE, 0, 3),
-                dropped,
-                (EventType::RELATIVE, 0, 5),
-                SYN,
-            ],
-        );
-        assert!(out.is_empty());
-        let out = gathered(&mut gather, &[(EventType::RELATIVE, 0, 7), SYN]);
-        assert_eq!(out, [InputEvent::Motion { dx: 7.0, dy: 0.0 }]);
-    }
-}

@@ -7,7 +7,7 @@ use evdev::{EventSummary, InputEvent as RawEvent, KeyCode};
 use ochre_pointer::{Acceleration, Button, Contact, Debounce, Meaning, Pad, Report, Touchpad};
 
 use super::{
-    evdev::Gather,
+    gather::Gather,
     pen::{Axes, Pen},
     slots::{Said, Slots},
     touch_screen::TouchScreen,
@@ -42,6 +42,8 @@ pub(super) struct Hands {
     acceleration: Acceleration,
     natural_scroll: bool,
     debounce: Debounce,
+    /// When its last event was made.
+    last: Duration,
 }
 
 impl Hands {
@@ -56,6 +58,7 @@ impl Hands {
             acceleration: Acceleration::new(USUAL_DPI, 0.0),
             natural_scroll: false,
             debounce: Debounce::default(),
+            last: Duration::ZERO,
         }
     }
 
@@ -109,18 +112,31 @@ impl Hands {
         self.fixed
     }
 
-    /// Takes an event at a time of our clock; gives what it amounts to.
-    pub(super) fn take(&mut self, event: RawEvent, now: Duration, out: &mut Vec<InputEvent>) {
+    /// Takes an event that was made at `moment` of our clock; gives what it amounts to, and its moment:
+    /// no device goes back in time, though clocks are set.
+    pub(super) fn take(
+        &mut self,
+        event: RawEvent,
+        moment: Duration,
+        out: &mut Vec<InputEvent>,
+    ) -> Duration {
+        self.last = self.last.max(moment);
+        let moment = self.last;
         let first = out.len();
-        self.understand(event, now, out);
+        // What was waited for until then comes first, however late all of it is read.
+        if self.deadline().is_some_and(|due| due <= moment) {
+            self.expire(moment, out);
+        }
+        self.understand(event, moment, out);
         if self.natural_scroll {
             out[first..].iter_mut().for_each(turn_round);
         }
+        moment
     }
 
-    fn understand(&mut self, event: RawEvent, now: Duration, out: &mut Vec<InputEvent>) {
+    fn understand(&mut self, event: RawEvent, moment: Duration, out: &mut Vec<InputEvent>) {
         if let Some(pad) = &mut self.pad {
-            pad.take(event, now, out);
+            pad.take(event, moment, out);
             return;
         }
         if let Some(screen) = &mut self.screen {
@@ -131,20 +147,16 @@ impl Hands {
             pen.take(event, out);
             return;
         }
-        let made = event
-            .timestamp()
-            .duration_since(std::time::UNIX_EPOCH)
-            .unwrap_or(now);
         let mut gathered = Vec::new();
         self.gather.take(event, &mut gathered);
         for event in gathered {
             match event {
                 InputEvent::Motion { dx, dy } => {
-                    let (dx, dy) = self.acceleration.apply(dx, dy, made);
+                    let (dx, dy) = self.acceleration.apply(dx, dy, moment);
                     out.push(InputEvent::Motion { dx, dy });
                 }
                 InputEvent::Button { button, pressed } => {
-                    if self.debounce.change(button, pressed, now) {
+                    if self.debounce.change(button, pressed, moment) {
                         out.push(event);
                     }
                 }

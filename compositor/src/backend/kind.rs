@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, io};
 use evdev::{AbsoluteAxisCode, KeyCode, PropType, raw_stream::RawDevice};
 
 use super::{
-    evdev::Range,
+    gather::Range,
     hands::Axis,
     pen::{Axes, Track},
 };

@@ -3,12 +3,14 @@
 pub mod drm;
 mod dumb;
 mod evdev;
+mod gather;
 mod hands;
 pub mod headless;
 mod kind;
 pub mod nested;
 mod pen;
 mod pointer_plane;
+mod readings;
 mod slots;
 mod touch_screen;
 mod uevent;
