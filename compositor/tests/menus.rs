@@ -132,3 +132,20 @@ fn a_menu_that_comes_while_the_window_is_moved_is_closed_and_takes_nothing() {
     client.roundtrip(&mut fixture);
     assert_eq!(client.state.keys, [(30, true), (30, false)]);
 }
+
+#[test]
+fn a_menu_opens_while_a_button_is_down_though_a_key_came_after_it() {
+    let mut fixture = Fixture::new();
+    let (mut client, window) = open(&mut fixture, "one", LARGE);
+    let [x, y, ..] = fixture.windows()[0].content;
+    fixture.point(x + 200, y + 200);
+    fixture.press(true);
+    fixture.tap(30);
+    client.roundtrip(&mut fixture);
+    let menu = client.menu(&mut fixture, &window.xdg);
+    assert!(!client.was_dismissed());
+    assert!(client.types_into(&menu));
+    fixture.press(false);
+    client.roundtrip(&mut fixture);
+    assert!(!client.was_dismissed());
+}

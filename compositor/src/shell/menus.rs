@@ -12,7 +12,7 @@ use smithay::{
         PopupGrab, PopupKeyboardGrab, PopupKind, PopupManager, PopupPointerGrab,
         PopupUngrabStrategy, find_popup_root_surface,
     },
-    input::pointer::Focus,
+    input::pointer::{ClickGrab, Focus, PointerGrab, PointerHandle},
     reexports::wayland_server::{Resource, protocol::wl_surface::WlSurface},
     utils::{IsAlive, SERIAL_COUNTER, Serial},
     wayland::shell::xdg::PopupSurface,
@@ -53,9 +53,10 @@ impl Compositor {
         let keys_taken = keyboard
             .as_ref()
             .is_some_and(|it| it.is_grabbed() && !(it.has_grab(serial) || it.has_grab(before)));
-        let pointer_taken = pointer
-            .as_ref()
-            .is_some_and(|it| it.is_grabbed() && !(it.has_grab(serial) || it.has_grab(before)));
+        let pointer_taken = pointer.as_ref().is_some_and(|it| {
+            let ours = it.has_grab(serial) || it.has_grab(before) || pressed_in(it, &root);
+            it.is_grabbed() && !ours
+        });
         if keys_taken || pointer_taken {
             grab.ungrab(PopupUngrabStrategy::All); // nobody lost anything by it yet
             return;
@@ -154,4 +155,15 @@ impl Compositor {
             self.close_menus();
         }
     }
+}
+
+/// Whether a button that was pressed in a client of `surface` is still down, and no more than that. A
+/// menu may open meanwhile whichever press it is of: GTK names the last one, be it a key's.
+fn pressed_in(pointer: &PointerHandle<Compositor>, surface: &WlSurface) -> bool {
+    let pressed = |_, grab: &dyn PointerGrab<Compositor>| {
+        let focus = grab.start_data().focus.as_ref();
+        grab.is::<ClickGrab<Compositor>>()
+            && focus.is_some_and(|(over, _)| over.id().same_client_as(&surface.id()))
+    };
+    pointer.with_grab(pressed).unwrap_or_default()
 }
