@@ -7,7 +7,7 @@ use std::{
     os::{fd::AsFd, unix::net::UnixStream},
 };
 
-use fixture::{FRAME, Fixture};
+use fixture::{FRAME, Fixture, LITTLE};
 use wayland_client::{
     Proxy,
     protocol::{
@@ -201,9 +201,6 @@ fn garbage_ends_its_connection() {
     assert_unharmed(&mut fixture, &mut client, &window);
 }
 
-/// However much is asked for, what waits for an answer is little.
-const LITTLE: u32 = 40;
-
 #[test]
 fn who_never_answers_is_told_no_more() {
     let (mut fixture, mut client, window) = honest();
@@ -216,7 +213,8 @@ fn who_never_answers_is_told_no_more() {
         deaf.toplevel.set_maximized();
         bad.roundtrip(&mut fixture);
     }
-    assert!(bad.state.configures < LITTLE, "{}", bad.state.configures);
+    let configures = bad.state.configures as usize;
+    assert!(configures < LITTLE, "{configures}");
     let full = bad.told(&deaf).size;
     deaf.toplevel.unset_maximized();
     bad.roundtrip(&mut fixture);
@@ -253,7 +251,8 @@ fn a_popup_is_placed_as_often_as_it_answers() {
         positioner.destroy();
         bad.roundtrip(&mut fixture);
     }
-    assert!(bad.state.configures < LITTLE, "{}", bad.state.configures);
+    let configures = bad.state.configures as usize;
+    assert!(configures < LITTLE, "{configures}");
     bad.state.notes.clear();
     let serial = bad.state.toplevels[&menu.popup.id().protocol_id()].serial;
     menu.xdg.ack_configure(serial);

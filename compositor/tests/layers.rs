@@ -8,7 +8,7 @@ use std::{
     os::unix::net::UnixStream,
 };
 
-use fixture::{Client, ClientSide, FRAME, Fixture};
+use fixture::{Client, ClientSide, FRAME, Fixture, LITTLE};
 use wayland_client::{
     delegate_noop,
     protocol::{
@@ -101,6 +101,62 @@ fn a_panel_that_takes_its_buffer_away_makes_room_and_may_come_back() {
     client.roundtrip(&mut fixture);
     assert_eq!(client.state.notes, ["layer 60x20"]);
     assert_eq!(free(&fixture), (20, 580));
+}
+
+#[test]
+fn a_layer_is_told_its_size_as_often_as_it_answers() {
+    let mut fixture = Fixture::new();
+    let mut client = fixture.client();
+    let (panel, surface) = panel(&mut fixture, &mut client, Layer::Top);
+    client.state.deaf = true;
+    client.state.notes.clear();
+    for width in 61..360 {
+        panel.set_size(width, 20);
+        surface.commit();
+        client.roundtrip(&mut fixture);
+    }
+    assert!(
+        client.state.notes.len() < LITTLE,
+        "{:?}",
+        client.state.notes
+    );
+    let mut answer = |client: &mut Client| {
+        client.state.notes.clear();
+        panel.ack_configure(client.state.serial);
+        client.roundtrip(&mut fixture);
+        std::mem::take(&mut client.state.notes)
+    };
+    // Who answers hears the rest, as one.
+    assert_eq!(answer(&mut client), ["layer 359x20"]);
+    assert!(answer(&mut client).is_empty());
+    panel.set_size(90, 20);
+    surface.commit();
+    client.roundtrip(&mut fixture);
+    assert_eq!(
+        client.state.notes,
+        ["layer 90x20"],
+        "and is told at once again"
+    );
+}
+
+#[test]
+fn a_layer_s_content_before_its_first_configure_is_a_protocol_error() {
+    let mut fixture = Fixture::new();
+    let mut client = fixture.client();
+    let (_panel, surface) = panel(&mut fixture, &mut client, Layer::Top);
+    client.state.deaf = true;
+    let (buffer, _file) = client.buffer((60, 20), 0xff10_1010);
+    // It goes, and comes back without having answered anew.
+    surface.attach(None, 0, 0);
+    surface.commit();
+    surface.commit();
+    surface.attach(Some(&buffer), 0, 0);
+    surface.commit();
+    assert!(!client.roundtrip(&mut fixture));
+    assert_eq!(
+        client.error.unwrap().object_interface,
+        "zwlr_layer_surface_v1"
+    );
 }
 
 #[test]

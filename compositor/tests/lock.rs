@@ -2,7 +2,7 @@
 
 mod fixture;
 
-use fixture::{Client, ClientSide, FRAME, Fixture, SIZE};
+use fixture::{Client, ClientSide, FRAME, Fixture, LITTLE, SIZE};
 use ochre_compositor::input::Action;
 use wayland_client::{
     Connection, Dispatch, Proxy, QueueHandle, delegate_noop,
@@ -50,7 +50,10 @@ impl Dispatch<ExtSessionLockSurfaceV1, ()> for ClientSide {
             height,
         } = event
         {
-            surface.ack_configure(serial);
+            state.serial = serial;
+            if !state.deaf {
+                surface.ack_configure(serial);
+            }
             state.notes.push(format!("{width}x{height}"));
         }
     }
@@ -66,17 +69,26 @@ fn lock(client: &Client) -> ExtSessionLockV1 {
 
 /// Shows a lock surface on the one output.
 fn cover(client: &mut Client, fixture: &mut Fixture, lock: &ExtSessionLockV1) -> WlSurface {
+    covered(client, fixture, lock).0
+}
+
+/// The same, with its role.
+fn covered(
+    client: &mut Client,
+    fixture: &mut Fixture,
+    lock: &ExtSessionLockV1,
+) -> (WlSurface, ExtSessionLockSurfaceV1) {
     let surface = client
         .bind::<WlCompositor>(6)
         .create_surface(&client.handle, ());
     let output = client.bind::<WlOutput>(4);
-    lock.get_lock_surface(&surface, &output, &client.handle, ());
+    let role = lock.get_lock_surface(&surface, &output, &client.handle, ());
     client.roundtrip(fixture);
     let (buffer, _file) = client.buffer((SIZE.0 as i32, SIZE.1 as i32), COLOUR);
     surface.attach(Some(&buffer), 0, 0);
     surface.commit();
     client.roundtrip(fixture);
-    surface
+    (surface, role)
 }
 
 /// A window with the keyboard, and a locker that has locked.
@@ -186,6 +198,35 @@ fn a_dead_locker_leaves_the_session_locked_for_the_next_one() {
     held.unlock_and_destroy();
     next.roundtrip(&mut fixture);
     assert!(!fixture.compositor.is_locked());
+}
+
+#[test]
+fn a_lock_surface_is_told_its_size_as_often_as_it_answers() {
+    let (mut fixture, _client, mut locker, lock) = locked();
+    let (_surface, role) = covered(&mut locker, &mut fixture, &lock);
+    locker.state.deaf = true;
+    locker.state.notes.clear();
+    for width in 801..1100 {
+        fixture.resize(width, 600);
+        locker.roundtrip(&mut fixture);
+    }
+    assert!(
+        locker.state.notes.len() < LITTLE,
+        "{:?}",
+        locker.state.notes
+    );
+    let mut answer = |locker: &mut Client| {
+        locker.state.notes.clear();
+        role.ack_configure(locker.state.serial);
+        locker.roundtrip(&mut fixture);
+        std::mem::take(&mut locker.state.notes)
+    };
+    // Who answers hears the rest, as one.
+    assert_eq!(answer(&mut locker), ["1099x600"]);
+    assert!(answer(&mut locker).is_empty());
+    fixture.resize(900, 500);
+    locker.roundtrip(&mut fixture);
+    assert_eq!(locker.state.notes, ["900x500"], "and is told at once again");
 }
 
 #[test]

@@ -18,8 +18,9 @@ use smithay::{
     utils::{IsAlive, SERIAL_COUNTER},
     wayland::shell::{
         wlr_layer::{
-            KeyboardInteractivity, Layer, LayerSurface as WlrLayerSurface, WlrLayerShellGlobalData,
-            WlrLayerShellHandler, WlrLayerShellState, WlrLayerSurfaceUserData,
+            KeyboardInteractivity, Layer, LayerSurface as WlrLayerSurface, LayerSurfaceConfigure,
+            WlrLayerShellGlobalData, WlrLayerShellHandler, WlrLayerShellState,
+            WlrLayerSurfaceUserData,
         },
         xdg::PopupSurface,
     },
@@ -56,6 +57,12 @@ impl WlrLayerShellHandler for Compositor {
         let _ = PopupKind::from(popup);
     }
 
+    fn ack_configure(&mut self, surface: WlSurface, configure: LayerSurfaceConfigure) {
+        for screen in self.outputs.iter_mut() {
+            screen.layers.answered(&surface, configure.serial);
+        }
+    }
+
     fn layer_destroyed(&mut self, surface: WlrLayerSurface) {
         self.remove_layers(|layer| layer.layer_surface() == &surface);
     }
@@ -65,6 +72,17 @@ impl Compositor {
     /// Answers a layer's commit, and gives the keyboard to one that asks for it.
     pub(crate) fn layer_committed(&mut self, surface: &WlSurface) {
         let shown = has_buffer(surface);
+        let layer = self
+            .outputs
+            .iter()
+            .find_map(|screen| screen.layers.of(surface));
+        // Content before the first configure was answered is a protocol error, which this posts.
+        if shown
+            && !self.options.early_buffers
+            && layer.is_some_and(|(layer, _)| !layer.layer_surface().ensure_configured())
+        {
+            return;
+        }
         let found = self.outputs.iter_mut().find_map(|screen| {
             let commit = screen.layers.commit(surface, shown)?;
             Some((screen, commit))
@@ -73,12 +91,12 @@ impl Compositor {
             return;
         };
         let changed = screen.arrange_layers();
+        if commit.asks {
+            screen.layers.configure_first(surface);
+        }
         let Some((layer, _)) = screen.layers.of(surface) else {
             return;
         };
-        if commit.asks {
-            layer.layer_surface().send_configure();
-        }
         layer.with_surfaces(|surface, _| screen.output.enter(surface));
         let state = layer.cached_state();
         let takes_keys = shown && state.keyboard_interactivity != KeyboardInteractivity::None;

@@ -1,14 +1,15 @@
 //! ext-session-lock. What a lock means is in [`crate::shell`].
 //!
 //! Smithay's dispatch posts an error for an unlock by somebody who holds no lock, and then unlocks
-//! all the same; so a lock's requests pass here first.
+//! all the same; so a lock's requests pass here first. Of a lock surface's answers it tells only what
+//! it has no name for; so they pass here, too.
 
 use smithay::{
     output::Output,
     reexports::{
         wayland_protocols::ext::session_lock::v1::server::{
             ext_session_lock_manager_v1::ExtSessionLockManagerV1,
-            ext_session_lock_surface_v1::ExtSessionLockSurfaceV1,
+            ext_session_lock_surface_v1::{self as lock_surface, ExtSessionLockSurfaceV1},
             ext_session_lock_v1::{Error, ExtSessionLockV1, Request},
         },
         wayland_server::{
@@ -16,6 +17,7 @@ use smithay::{
             protocol::wl_output::WlOutput,
         },
     },
+    utils::Serial,
     wayland::session_lock::{
         ExtLockSurfaceUserData, LockSurface, SessionLockHandler, SessionLockManagerGlobalData,
         SessionLockManagerState, SessionLockState, SessionLocker,
@@ -73,6 +75,28 @@ impl Dispatch<ExtSessionLockV1, SessionLockState> for Compositor {
     }
 }
 
+impl Dispatch<ExtSessionLockSurfaceV1, ExtLockSurfaceUserData> for Compositor {
+    fn request(
+        state: &mut Self,
+        client: &Client,
+        surface: &ExtSessionLockSurfaceV1,
+        request: lock_surface::Request,
+        data: &ExtLockSurfaceUserData,
+        display: &DisplayHandle,
+        init: &mut DataInit<'_, Self>,
+    ) {
+        let answer = match request {
+            lock_surface::Request::AckConfigure { serial } => Some(Serial::from(serial)),
+            _ => None,
+        };
+        <SessionLockManagerState as Dispatch<_, _, Self>>::request(
+            state, client, surface, request, data, display, init,
+        );
+        if let Some(serial) = answer {
+            state.lock_surface_answered(serial);
+        }
+    }
+}
+
 delegate_global_dispatch!(Compositor: [ExtSessionLockManagerV1: SessionLockManagerGlobalData] => SessionLockManagerState);
 delegate_dispatch!(Compositor: [ExtSessionLockManagerV1: ()] => SessionLockManagerState);
-delegate_dispatch!(Compositor: [ExtSessionLockSurfaceV1: ExtLockSurfaceUserData] => SessionLockManagerState);

@@ -1,4 +1,4 @@
-//! Telling windows and popups their state, no faster than their clients answer.
+//! Telling windows, popups, layers and lock surfaces their state, no faster than their clients answer.
 //!
 //! A client that has some configures to answer is told nothing more until it does; then what has changed meanwhile is
 //! told as one. So one that never answers makes nothing grow, and one that is late is not made later.
@@ -18,6 +18,29 @@ use crate::state::Compositor;
 
 /// As many configures may wait for their answer. It is more than a pointer's moves between two frames.
 const MOST_UNANSWERED: usize = 32;
+
+/// Configures that wait for their answer, where Smithay keeps to itself how many do.
+#[derive(Debug, Default)]
+pub(super) struct Unanswered(Vec<Serial>);
+
+impl Unanswered {
+    /// Whether nothing more is told.
+    pub(super) fn is_full(&self) -> bool {
+        self.0.len() >= MOST_UNANSWERED
+    }
+
+    /// A configure was sent.
+    pub(super) fn sent(&mut self, serial: Serial) {
+        self.0.push(serial);
+    }
+
+    /// An answer came. If it is to one of these it is to all before, too.
+    pub(super) fn answered(&mut self, serial: Serial) {
+        if self.0.contains(&serial) {
+            self.0.retain(|sent| *sent > serial);
+        }
+    }
+}
 
 /// What a surface is told as soon as its client has answered.
 #[derive(Debug, Default)]

@@ -6,7 +6,7 @@
 use smithay::{
     desktop::LayerSurface,
     reexports::wayland_server::protocol::wl_surface::WlSurface,
-    utils::{Logical, Point, Rectangle, Size},
+    utils::{Logical, Point, Rectangle, Serial, Size},
     wayland::{
         compositor::with_states,
         shell::wlr_layer::{
@@ -14,6 +14,8 @@ use smithay::{
         },
     },
 };
+
+use super::configure::Unanswered;
 
 /// From the front to the back.
 const FRONT_FIRST: [Layer; 4] = [Layer::Overlay, Layer::Top, Layer::Bottom, Layer::Background];
@@ -35,6 +37,7 @@ struct Placed {
     /// It has said what it wants, and has not gone since.
     asked: bool,
     shown: bool,
+    unanswered: Unanswered,
 }
 
 /// What a layer's commit means.
@@ -54,6 +57,7 @@ impl Layers {
             at: Point::default(),
             asked: false,
             shown: false,
+            unanswered: Unanswered::default(),
         });
     }
 
@@ -107,6 +111,25 @@ impl Layers {
         })
     }
 
+    /// Answers a layer's first commit. There is no other way to be shown, so it is never put off: one that goes has
+    /// to answer before it can be shown, and go, again.
+    pub fn configure_first(&mut self, surface: &WlSurface) {
+        let mut all = self.placed.iter_mut();
+        if let Some(placed) = all.find(|placed| placed.layer.wl_surface() == surface) {
+            let serial = placed.layer.layer_surface().send_configure();
+            placed.unanswered.sent(serial);
+        }
+    }
+
+    /// A layer's client has answered: it is told the rest.
+    pub fn answered(&mut self, surface: &WlSurface, serial: Serial) {
+        let mut all = self.placed.iter_mut();
+        if let Some(placed) = all.find(|placed| placed.layer.wl_surface() == surface) {
+            placed.unanswered.answered(serial);
+            placed.tell_size();
+        }
+    }
+
     /// What they leave of the display.
     pub fn free(&self) -> Rectangle<i32, Logical> {
         self.free
@@ -152,11 +175,18 @@ impl Placed {
         self.at = rect.loc;
         let surface = self.layer.layer_surface();
         let size = Some(rect.size);
-        let resized =
-            surface.with_pending_state(|state| std::mem::replace(&mut state.size, size) != size);
+        surface.with_pending_state(|state| state.size = size);
+        self.tell_size();
+    }
+
+    /// Tells it a size that it doesn't know yet, unless it has too much to answer already.
+    fn tell_size(&mut self) {
         // The first configure answers the first commit.
-        if resized && configured(&self.layer) {
-            surface.send_pending_configure();
+        if configured(&self.layer)
+            && !self.unanswered.is_full()
+            && let Some(serial) = self.layer.layer_surface().send_pending_configure()
+        {
+            self.unanswered.sent(serial);
         }
     }
 }

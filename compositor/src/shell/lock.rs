@@ -10,10 +10,11 @@ use smithay::{
         wayland_protocols::ext::session_lock::v1::server::ext_session_lock_v1::ExtSessionLockV1,
         wayland_server::{Resource, protocol::wl_surface::WlSurface},
     },
-    utils::{Logical, Point, SERIAL_COUNTER, Size},
+    utils::{Logical, Point, SERIAL_COUNTER, Serial, Size},
     wayland::session_lock::{LockSurface, SessionLocker},
 };
 
+use super::configure::Unanswered;
 use crate::{handlers::has_buffer, output::OutputId, state::Compositor};
 
 /// The lock that holds.
@@ -21,13 +22,40 @@ use crate::{handlers::has_buffer, output::OutputId, state::Compositor};
 pub struct SessionLock {
     /// Who holds it: dead, if the locker is.
     locker: ExtSessionLockV1,
-    surfaces: Vec<(OutputId, LockSurface)>,
+    surfaces: Vec<Cover>,
     /// The confirmation that the locker waits for.
     confirmation: Option<SessionLocker>,
     /// Outputs that may still show what was before.
     exposed: HashSet<OutputId>,
     /// Outputs whose frame under way shows the lock.
     drawn: HashSet<OutputId>,
+}
+
+/// A locker's surface for an output.
+#[derive(Debug)]
+struct Cover {
+    output: OutputId,
+    surface: LockSurface,
+    /// The size that it was told last.
+    told: Size<u32, Logical>,
+    unanswered: Unanswered,
+}
+
+impl Cover {
+    /// Tells it its size, unless it knows that, or has too much to answer already.
+    fn tell_size(&mut self, size: Size<u32, Logical>) {
+        if self.told == size || self.unanswered.is_full() || !self.surface.alive() {
+            return;
+        }
+        self.told = size;
+        self.surface
+            .with_pending_state(|state| state.size = Some(size));
+        // Smithay takes the one after that, and tells nobody.
+        let before = u32::from(SERIAL_COUNTER.next_serial());
+        let serial = before.wrapping_add(1).max(1);
+        self.unanswered.sent(Serial::from(serial));
+        self.surface.send_configure();
+    }
 }
 
 impl SessionLock {
@@ -40,16 +68,16 @@ impl SessionLock {
     pub(crate) fn surface_on(&self, output: OutputId) -> Option<&WlSurface> {
         self.surfaces
             .iter()
-            .find(|(on, surface)| *on == output && surface.alive())
-            .map(|(_, surface)| surface.wl_surface())
+            .find(|cover| cover.output == output && cover.surface.alive())
+            .map(|cover| cover.surface.wl_surface())
     }
 
     /// All that is shown.
     pub(crate) fn surfaces(&self) -> impl Iterator<Item = &WlSurface> {
         self.surfaces
             .iter()
-            .filter(|(_, surface)| surface.alive())
-            .map(|(_, surface)| surface.wl_surface())
+            .filter(|cover| cover.surface.alive())
+            .map(|cover| cover.surface.wl_surface())
     }
 
     /// Tells the locker that nothing else is on any screen, once that is so.
@@ -125,8 +153,13 @@ impl Compositor {
         }
         surface.with_pending_state(|state| state.size = Some(size));
         lock.surfaces
-            .retain(|(on, surface)| *on != output && surface.alive());
-        lock.surfaces.push((output, surface));
+            .retain(|cover| cover.output != output && cover.surface.alive());
+        lock.surfaces.push(Cover {
+            output,
+            surface,
+            told: size,
+            unanswered: Unanswered::default(),
+        });
     }
 
     fn lock_size(&self, output: OutputId) -> Option<Size<u32, Logical>> {
@@ -135,16 +168,25 @@ impl Compositor {
     }
 
     /// Lock surfaces follow their outputs' sizes.
-    pub(crate) fn size_lock_surfaces(&self) {
-        let Some(lock) = &self.shell.lock else { return };
-        for (output, surface) in &lock.surfaces {
-            if let Some(size) = self.lock_size(*output)
-                && surface.alive()
-            {
-                surface.with_pending_state(|state| state.size = Some(size));
-                surface.send_configure();
+    pub(crate) fn size_lock_surfaces(&mut self) {
+        let Some(mut lock) = self.shell.lock.take() else {
+            return;
+        };
+        for cover in &mut lock.surfaces {
+            if let Some(size) = self.lock_size(cover.output) {
+                cover.tell_size(size);
             }
         }
+        self.shell.lock = Some(lock);
+    }
+
+    /// A locker has answered a configure: its surface is told the size that it was not told meanwhile.
+    pub(crate) fn lock_surface_answered(&mut self, serial: Serial) {
+        let lock = self.shell.lock.iter_mut();
+        for cover in lock.flat_map(|lock| &mut lock.surfaces) {
+            cover.unanswered.answered(serial);
+        }
+        self.size_lock_surfaces();
     }
 
     /// A lock surface was committed: with its first content it takes the keyboard.
