@@ -192,6 +192,12 @@ impl<'a> Desk<'a> {
         self.left_button(false)
     }
 
+    /// Clicks with the right button.
+    pub fn right_click(&mut self, at: (i32, i32)) -> Result<(), Error> {
+        self.move_to(at)?;
+        self.host("clicking with the right button")?.right_click()
+    }
+
     /// Clicks twice with the left button.
     pub fn double_click(&mut self, at: (i32, i32)) -> Result<(), Error> {
         self.click(at)?;

@@ -179,7 +179,17 @@ impl Host {
     }
 
     pub fn left_button(&mut self, pressed: bool) -> Result<(), Error> {
-        self.input(json!({"type": "button", "button": 0x110, "pressed": pressed}))
+        self.button(0x110, pressed)
+    }
+
+    pub fn right_click(&mut self) -> Result<(), Error> {
+        self.button(0x111, true)?;
+        self.button(0x111, false)
+    }
+
+    /// Presses a button or lets it go, by Linux's code.
+    fn button(&mut self, button: u32, pressed: bool) -> Result<(), Error> {
+        self.input(json!({"type": "button", "button": button, "pressed": pressed}))
     }
 
     /// Turns the wheel by so many notches, down.

@@ -99,7 +99,8 @@ use smithay::{
 use crate::state::Compositor;
 
 /// What windows can be asked to do here; there is no menu of a window.
-const CAPABILITIES: [WmCapabilities; 3] = [
+const CAPABILITIES: [WmCapabilities; 4] = [
+    WmCapabilities::WindowMenu,
     WmCapabilities::Maximize,
     WmCapabilities::Fullscreen,
     WmCapabilities::Minimize,

@@ -11,7 +11,7 @@ use smithay::{
             protocol::{wl_output::WlOutput, wl_seat::WlSeat, wl_surface::WlSurface},
         },
     },
-    utils::{Rectangle, Serial},
+    utils::{Logical, Point, Rectangle, Serial},
     wayland::{
         compositor::with_states,
         shell::xdg::{
@@ -21,7 +21,7 @@ use smithay::{
     },
 };
 
-use super::has_buffer;
+use super::{guard::near, has_buffer};
 use crate::{
     shell::{Edges, configure, place_popup},
     state::Compositor,
@@ -103,6 +103,25 @@ impl XdgShellHandler for Compositor {
             && self.press_allows(surface.wl_surface(), serial)
         {
             self.start_resize(id, Edges::from(edges), serial);
+        }
+    }
+
+    fn show_window_menu(
+        &mut self,
+        surface: ToplevelSurface,
+        _seat: WlSeat,
+        serial: Serial,
+        location: Point<i32, Logical>,
+    ) {
+        // Who asks by a key has no press to show, but the keyboard.
+        let root = surface.wl_surface();
+        let Some(window) = self.shell.by_surface(root) else {
+            return;
+        };
+        let (id, active, corner) = (window.id, window.active, window.position);
+        if active || self.press_allows(root, serial) {
+            let place = (near(location.x), near(location.y));
+            self.open_window_menu(id, corner + Point::from(place));
         }
     }
 
@@ -245,10 +264,7 @@ impl Compositor {
     fn origin_and_screen(
         &self,
         root: &WlSurface,
-    ) -> Option<(
-        smithay::utils::Point<i32, smithay::utils::Logical>,
-        Rectangle<i32, smithay::utils::Logical>,
-    )> {
+    ) -> Option<(Point<i32, Logical>, Rectangle<i32, Logical>)> {
         if let Some(window) = self.shell.by_surface(root) {
             let screen = self.outputs.rect_at(window.rect())?;
             return Some((window.position, screen));

@@ -253,6 +253,7 @@ impl Compositor {
         if !self.allows(&action) {
             return;
         }
+        self.close_window_menu();
         let active = self.shell.active().map(|window| (window.id, window.mode));
         match (action, active) {
             (Action::Close, Some((id, _))) => self.close(id),

@@ -44,7 +44,7 @@ impl Compositor {
         let window = match self.hit(at) {
             Hit::Surface { window, .. } => window,
             Hit::Title(id, _) | Hit::Edge(id, _) => Some(id),
-            Hit::Lock { .. } | Hit::Desktop => None,
+            Hit::Lock { .. } | Hit::Menu | Hit::Desktop => None,
         };
         if let Some(id) = window {
             self.activate(id);
@@ -56,6 +56,33 @@ impl Compositor {
         }
         self.swallowed_buttons.insert(button);
         self.act(action);
+        true
+    }
+
+    /// Takes a button while a window's menu is open; whether it means nothing else.
+    pub(super) fn window_menu_button(&mut self, button: u32, pressed: bool, time: u32) -> bool {
+        let Some(menu) = &self.shell.window_menu else {
+            return false;
+        };
+        let Some(pointer) = self.seat.get_pointer() else {
+            return false;
+        };
+        let inside = menu.rect.to_f64().contains(pointer.current_location());
+        if pressed && !inside {
+            self.close_window_menu();
+            return false;
+        }
+        if pressed {
+            self.swallowed_buttons.insert(button);
+            return true;
+        }
+        // The button that opened it may be let go over a line, too.
+        if !self.swallowed_buttons.remove(&button) {
+            self.send_button(button, false, SERIAL_COUNTER.next_serial(), time);
+        }
+        if inside {
+            self.take_from_window_menu();
+        }
         true
     }
 

@@ -24,6 +24,18 @@ const KEY_LEFTMETA: u32 = 125;
 /// The Linux key codes that exist: anything above is a broken device's.
 const LAST_KEY: u32 = 0x2ff;
 
+/// What a key means that is the desktop's.
+enum Meaning {
+    /// Nothing, now.
+    Nothing,
+    /// What it is bound to.
+    Bound(Action),
+    /// Something to the menu of a window.
+    Menu(Keysym),
+    /// That a window that follows the pointer has been moved enough.
+    PutDown,
+}
+
 impl Compositor {
     pub(super) fn key(&mut self, code: u32, pressed: bool, time: u32) {
         if code > LAST_KEY {
@@ -44,8 +56,9 @@ impl Compositor {
         };
         let serial = SERIAL_COUNTER.next_serial();
         let switching = self.shell.switcher.is_some();
+        let modal = switching || self.shell.window_menu.is_some();
         let inhibited = self.keys_are_a_client_s();
-        let action = keyboard.input(
+        let meaning = keyboard.input(
             self,
             keycode,
             state,
@@ -55,6 +68,14 @@ impl Compositor {
                 let sym = key.modified_sym();
                 let held = Modifiers::from(modifiers);
                 if pressed {
+                    if state.window_menu_knows(sym) {
+                        state.swallowed_keys.insert(code);
+                        return FilterResult::Intercept(Meaning::Menu(sym));
+                    }
+                    if state.shell.carrying && matches!(sym, Keysym::Return | Keysym::Escape) {
+                        state.swallowed_keys.insert(code);
+                        return FilterResult::Intercept(Meaning::PutDown);
+                    }
                     let raw = key.raw_latin_sym_or_raw_current_sym().unwrap_or(sym);
                     let action = if switching && sym == Keysym::Escape {
                         Some(Action::SwitchCancel)
@@ -67,11 +88,11 @@ impl Compositor {
                             if matches!(action, Action::SwitchNext | Action::SwitchPrevious) {
                                 state.switch_held = Some(held.without_shift());
                             }
-                            FilterResult::Intercept(Some(action))
+                            FilterResult::Intercept(Meaning::Bound(action))
                         }
-                        None if switching => {
+                        None if modal => {
                             state.swallowed_keys.insert(code);
-                            FilterResult::Intercept(None)
+                            FilterResult::Intercept(Meaning::Nothing)
                         }
                         None => FilterResult::Forward,
                     };
@@ -81,7 +102,7 @@ impl Compositor {
                 state.switch_let_go =
                     switching && state.switch_held.is_some_and(|chord| chord.let_go(held));
                 if swallowed {
-                    FilterResult::Intercept(None)
+                    FilterResult::Intercept(Meaning::Nothing)
                 } else {
                     FilterResult::Forward
                 }
@@ -97,8 +118,11 @@ impl Compositor {
             }
             _ => self.meta_alone = false,
         }
-        if let Some(Some(action)) = action {
-            self.act(action);
+        match meaning {
+            Some(Meaning::Bound(action)) => self.act(action),
+            Some(Meaning::Menu(key)) => self.window_menu_key(key),
+            Some(Meaning::PutDown) => self.put_down(),
+            Some(Meaning::Nothing) | None => {}
         }
     }
 
@@ -140,6 +164,7 @@ impl Compositor {
     pub(super) fn keys_are_a_client_s(&self) -> bool {
         !self.is_locked()
             && self.shell.switcher.is_none()
+            && self.shell.window_menu.is_none()
             && self.seat.keyboard_shortcuts_inhibited()
     }
 

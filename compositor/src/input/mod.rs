@@ -25,6 +25,8 @@ use crate::state::Compositor;
 
 /// The left button, as Linux numbers it.
 pub const BTN_LEFT: u32 = 0x110;
+/// The right one.
+pub const BTN_RIGHT: u32 = 0x111;
 
 /// One input event, whichever backend it came from. Times are microseconds of CLOCK_MONOTONIC.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

@@ -12,7 +12,7 @@ use smithay::{
     wayland::shell::wlr_layer::KeyboardInteractivity,
 };
 
-use super::{BTN_LEFT, InputEvent, ScrollAs};
+use super::{BTN_LEFT, BTN_RIGHT, InputEvent, ScrollAs};
 use crate::{
     shell::{FrameButton, Hit, WindowId},
     state::Compositor,
@@ -166,7 +166,7 @@ impl Compositor {
         &self,
         point: Point<f64, Logical>,
     ) -> Option<(WlSurface, Point<f64, Logical>)> {
-        if self.shell.switcher.is_some() {
+        if self.shell.switcher.is_some() || self.shell.window_menu.is_some() {
             return None;
         }
         match self.hit(point) {
@@ -192,6 +192,7 @@ impl Compositor {
             _ => None,
         };
         self.shell.hovered = hovered;
+        self.point_in_window_menu(point);
         if !over_client {
             let icon = match hit {
                 Hit::Edge(_, edges) => edges.cursor(),
@@ -206,7 +207,9 @@ impl Compositor {
             return;
         };
         self.meta_alone = false;
-        if self.bound_button(button, pressed, time) {
+        if self.window_menu_button(button, pressed, time)
+            || self.bound_button(button, pressed, time)
+        {
             return;
         }
         let serial = SERIAL_COUNTER.next_serial();
@@ -271,11 +274,16 @@ impl Compositor {
                 }
             }
             Hit::Lock { .. } => self.focus_surface(None, serial), // whose, the lock knows
-            Hit::Surface { .. } | Hit::Desktop => {}
+            Hit::Surface { .. } | Hit::Menu | Hit::Desktop => {}
         }
     }
 
     fn press_frame(&mut self, hit: &Hit, button: u32, serial: Serial, time: u32) {
+        if let (BTN_RIGHT, Hit::Title(id, _), Some(pointer)) =
+            (button, hit, self.seat.get_pointer())
+        {
+            self.open_window_menu(*id, pointer.current_location().to_i32_floor());
+        }
         if button != BTN_LEFT {
             return;
         }

@@ -24,6 +24,7 @@ mod tone;
 mod turned;
 mod vector;
 mod wallpaper;
+mod window_menu;
 
 use std::collections::HashMap;
 
@@ -67,6 +68,7 @@ pub struct Painter {
     cursors: cursor::Cursors,
     wallpaper: wallpaper::Wallpaper,
     overlay: overlay::Overlay,
+    window_menu: Option<window_menu::DrawnMenu>,
     shadow_ids: HashMap<WindowId, Id>,
     preview_id: Id,
     text: text::Text,
@@ -81,6 +83,7 @@ impl Painter {
             cursors: cursor::Cursors::default(),
             wallpaper: wallpaper::Wallpaper::default(),
             overlay: overlay::Overlay::default(),
+            window_menu: None,
             shadow_ids: HashMap::new(),
             preview_id: Id::new(),
             text: text::Text::load(),
@@ -105,12 +108,18 @@ impl Painter {
         self.overlay.window_drew(id);
     }
 
+    /// How long a line of text is.
+    pub(crate) fn text_width(&mut self, text: &str, size: f32) -> f32 {
+        self.text.width(text, size)
+    }
+
     /// Forgets everything that the theme shows in.
     pub fn forget_look(&mut self) {
         self.titlebars = titlebar::Titlebars::default();
         self.cursors = cursor::Cursors::default();
         self.wallpaper = wallpaper::Wallpaper::default();
         self.overlay = overlay::Overlay::default();
+        self.window_menu = None;
         self.shadow_ids = HashMap::new();
     }
 }

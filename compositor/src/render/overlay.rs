@@ -9,7 +9,7 @@ use smithay::{
 };
 
 use super::{
-    Painter, Target, Tracker,
+    Look, Painter, Target, Tracker,
     element::{BitmapElement, Kept, SceneElement},
     target::Extent,
 };
@@ -120,37 +120,12 @@ impl Compositor {
         let shown = (count - first).min(columns);
         let look = &self.look;
         let painter = &mut self.painter;
-        let radius = px(look.radius + 6).unsigned_abs();
-        let shadows = look.overlay_shadow.map(|layer| {
-            let shadow = Shadow {
-                sigma: layer.sigma * scale as f32,
-                radius,
-                color: look.shadow_of(&layer),
-                hollow: None,
-            };
-            (shadow, (f64::from(layer.offset) * scale).round() as i32)
-        });
-        let reach = shadows.iter().map(|(shadow, drop)| shadow.margin() + drop);
-        let around = reach.max().unwrap_or(0);
-        let panel = Rect::new(
-            around,
-            around,
+        let size = (
             shown * card.0 + (shown - 1) * gap + 2 * margin,
             card.1 + 2 * margin,
         );
-        let mut bitmap =
-            Extent::from_signed(panel.width + 2 * around, panel.height + 2 * around)?.bitmap();
-        let mut canvas = bitmap.canvas();
-        for (shadow, drop) in &shadows {
-            canvas.shadow(panel.translate(0, *drop), shadow);
-        }
-        canvas.fill_rounded(panel, radius, look.overlay);
-        canvas.outline(
-            panel,
-            radius,
-            px(1).max(1).unsigned_abs(),
-            look.overlay_border,
-        );
+        let radius = px(look.radius + 6).unsigned_abs();
+        let (mut bitmap, panel) = panel(look, size, radius, scale)?;
 
         for n in 0..shown {
             let place = Rect::new(
@@ -198,6 +173,37 @@ impl Compositor {
         }
         Some(bitmap)
     }
+}
+
+/// What stands above windows, still empty, with its shadow around it: the picture and where in it that is.
+pub(super) fn panel(
+    look: &Look,
+    (width, height): (i32, i32),
+    radius: u32,
+    scale: f64,
+) -> Option<(Bitmap, Rect)> {
+    let px = |length: i32| (f64::from(length) * scale).round() as i32;
+    let shadows = look.overlay_shadow.map(|layer| {
+        let shadow = Shadow {
+            sigma: layer.sigma * scale as f32,
+            radius,
+            color: look.shadow_of(&layer),
+            hollow: None,
+        };
+        (shadow, (f64::from(layer.offset) * scale).round() as i32)
+    });
+    let reach = shadows.iter().map(|(shadow, drop)| shadow.margin() + drop);
+    let around = reach.max().unwrap_or(0);
+    let panel = Rect::new(around, around, width, height);
+    let mut bitmap = Extent::from_signed(width + 2 * around, height + 2 * around)?.bitmap();
+    let mut canvas = bitmap.canvas();
+    for (shadow, drop) in &shadows {
+        canvas.shadow(panel.translate(0, *drop), shadow);
+    }
+    canvas.fill_rounded(panel, radius, look.overlay);
+    let line = px(1).max(1).unsigned_abs();
+    canvas.outline(panel, radius, line, look.overlay_border);
+    Some((bitmap, panel))
 }
 
 /// A window's content, drawn apart and made small.

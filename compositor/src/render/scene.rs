@@ -106,13 +106,13 @@ impl View {
 
     /// A global rectangle in the output's pixels; its edges are rounded each, so that what touches
     /// logically touches on screen.
-    fn rect(&self, rect: Rectangle<i32, Logical>) -> Rectangle<i32, Physical> {
+    pub(super) fn rect(&self, rect: Rectangle<i32, Logical>) -> Rectangle<i32, Physical> {
         let from = self.point(rect.loc);
         let to = self.point(rect.loc + rect.size.to_point());
         Rectangle::new(from, (to - from).to_size())
     }
 
-    fn length(&self, length: i32) -> i32 {
+    pub(super) fn length(&self, length: i32) -> i32 {
         (f64::from(length) * self.scale).round() as i32
     }
 }
@@ -149,6 +149,11 @@ impl Compositor {
             self.push_switcher(&mut elements, &switcher, size, view.scale);
         } else {
             self.painter.overlay = Overlay::default(); // its pictures would be of the past
+        }
+        match self.shell.window_menu.clone() {
+            Some(menu) if menu.output == id => self.push_window_menu(&mut elements, &menu, &view),
+            Some(_) => {}
+            None => self.painter.window_menu = None,
         }
         let covered = self
             .shell

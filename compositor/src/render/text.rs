@@ -137,6 +137,12 @@ impl Text {
         line
     }
 
+    /// How long a line is that has all the room it wants.
+    pub fn width(&mut self, text: &str, size: f32) -> f32 {
+        let line = self.fit(text, size, f32::INFINITY);
+        line.last().map_or(0.0, |last| last.end)
+    }
+
     /// Draws a line in the middle of a box (left, top, width, height), cut to fit it.
     pub fn draw(
         &mut self,
@@ -146,9 +152,37 @@ impl Text {
         place: [f32; 4],
         colour: Color,
     ) {
-        let [left, top, width, height] = place;
+        let [left, _, width, _] = place;
         let line = self.fit(text, size, width);
         let length = line.last().map_or(0.0, |last| last.end);
+        let start = (left + (width - length) / 2.0).max(left);
+        self.draw_line(bitmap, line, size, (start, place), colour);
+    }
+
+    /// The same, from the box's left side on.
+    pub fn draw_from_left(
+        &mut self,
+        bitmap: &mut Bitmap,
+        text: &str,
+        size: f32,
+        place: [f32; 4],
+        colour: Color,
+    ) {
+        let [left, _, width, _] = place;
+        let line = self.fit(text, size, width);
+        self.draw_line(bitmap, line, size, (left, place), colour);
+    }
+
+    /// Draws glyphs from `start` on, in the middle of a box's height.
+    fn draw_line(
+        &mut self,
+        bitmap: &mut Bitmap,
+        line: Vec<Placed>,
+        size: f32,
+        (start, place): (f32, [f32; 4]),
+        colour: Color,
+    ) {
+        let [_, top, _, height] = place;
         let Some(font) = self
             .font
             .as_deref()
@@ -159,7 +193,6 @@ impl Text {
         let metrics = font.metrics(&[]).scale(size);
         // The height of capitals looks centred; ascenders and descenders balance around it.
         let baseline = (top + (height + metrics.cap_height) / 2.0).round();
-        let start = (left + (width - length) / 2.0).max(left);
         let mut scaler = self.scaling.builder(font).size(size).hint(false).build();
         for glyph in line {
             let x = start + glyph.x;

@@ -12,7 +12,7 @@ use smithay::{
         },
     },
     reexports::wayland_protocols::xdg::shell::server::xdg_toplevel::{ResizeEdge, State},
-    utils::{Logical, Point, Rectangle, Serial, Size},
+    utils::{Logical, Point, Rectangle, SERIAL_COUNTER, Serial, Size},
 };
 
 use super::{ManagedWindow, Mode, Snap, WindowId, configure, configure_changed, window::Resizing};
@@ -135,6 +135,13 @@ impl Compositor {
         self.start_drag(id, drag, edges.cursor(), serial);
     }
 
+    /// Lets go of a window that follows the pointer without a button.
+    pub(crate) fn put_down(&mut self) {
+        if let Some(pointer) = self.seat.get_pointer() {
+            pointer.unset_grab(self, SERIAL_COUNTER.next_serial(), self.clock.millis());
+        }
+    }
+
     fn start_drag(&mut self, id: WindowId, drag: Drag, icon: CursorIcon, serial: Serial) {
         let Some(pointer) = self.seat.get_pointer() else {
             return;
@@ -236,6 +243,7 @@ impl Compositor {
     }
 
     fn end_drag(&mut self, id: WindowId, drag: Drag) {
+        self.shell.carrying = false;
         if let Drag::Resize { .. } = drag
             && let Some(window) = self.shell.get_mut(id)
             && let Some(toplevel) = window.window.toplevel().cloned()

@@ -44,6 +44,8 @@ pub enum Hit {
     Title(WindowId, Option<FrameButton>),
     /// The border that resizes a window.
     Edge(WindowId, Edges),
+    /// The menu of a window.
+    Menu,
     /// The wallpaper.
     Desktop,
 }
@@ -57,6 +59,10 @@ impl Compositor {
                 surface,
                 origin,
             });
+        }
+        let menu = self.shell.window_menu.as_ref();
+        if menu.is_some_and(|menu| menu.rect.to_f64().contains(point)) {
+            return Hit::Menu;
         }
         let screen = self.outputs.at(point);
         let covered = self

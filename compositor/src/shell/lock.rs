@@ -112,6 +112,7 @@ impl Compositor {
             drawn: HashSet::new(),
         });
         self.end_switch(false);
+        self.close_window_menu();
         self.close_menus();
         let serial = SERIAL_COUNTER.next_serial();
         let time = self.clock.millis();

@@ -20,6 +20,7 @@ mod placement;
 mod snap;
 mod switcher;
 mod window;
+mod window_menu;
 mod workspaces;
 
 use std::collections::HashMap;
@@ -47,6 +48,7 @@ pub(crate) use motion::{Going, Pose};
 pub use snap::Snap;
 pub use switcher::Switcher;
 pub use window::{ManagedWindow, Mode, WindowId, WindowInfo};
+pub use window_menu::{Entry, WindowMenu};
 pub use workspaces::WORKSPACES;
 
 use crate::{handlers::has_buffer, output::OutputId, state::Compositor};
@@ -66,10 +68,14 @@ pub struct Shell {
     pub switcher: Option<Switcher>,
     /// The window whose bell just rang.
     pub ringing: Option<WindowId>,
+    /// The menu of a window, while it is open.
+    pub window_menu: Option<WindowMenu>,
     /// The menus that are open.
     pub menus: Option<Menus>,
     /// While the session is locked.
     pub lock: Option<SessionLock>,
+    /// A window follows the pointer though no button is held.
+    pub(crate) carrying: bool,
     /// What the window that is being dragged would fill if it were let go.
     pub snap: Option<Snap>,
     /// Surfaces that keep the screen awake while they are seen, once for each wish.
@@ -192,6 +198,7 @@ impl Compositor {
             shell.hovered = None;
         }
         self.update_switcher();
+        self.update_window_menu();
         self.refocus();
         self.tell_windows();
         self.outputs.queue_all();
@@ -376,6 +383,7 @@ impl Compositor {
         if let Some(keyboard) = self.seat.get_keyboard()
             && keyboard.current_focus() != surface
         {
+            self.close_window_menu();
             keyboard.set_focus(self, surface, serial);
         }
         self.tell_windows();

@@ -194,6 +194,7 @@ impl Compositor {
 
     /// Panels or displays changed: windows that fill something fill it anew, others stay in reach.
     pub(crate) fn work_area_changed(&mut self) {
+        self.close_window_menu(); // where it is may be nowhere now
         self.note_displays();
         let ids: Vec<_> = self
             .shell

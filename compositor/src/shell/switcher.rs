@@ -34,6 +34,7 @@ impl Compositor {
             if order.is_empty() {
                 return;
             }
+            self.close_window_menu();
             self.shell.switcher = Some(Switcher { order, chosen: 0 });
         }
         if let Some(switcher) = &mut self.shell.switcher {

@@ -15,6 +15,7 @@ impl Compositor {
             return;
         }
         self.end_switch(false);
+        self.close_window_menu();
         self.slide_workspaces(self.shell.workspace, workspace);
         self.shell.workspace = workspace;
         self.shell.hovered = None;

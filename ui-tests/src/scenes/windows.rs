@@ -107,6 +107,16 @@ pub fn scenes() -> Vec<Scene> {
             })?;
             desk.check("the other is active")
         }),
+        Scene::new("menu of a window", |desk| {
+            let note = desk.open_with("ochre-terminal", &NOTE)?;
+            desk.right_click(title_bar(&note))?;
+            desk.check("open")?;
+            desk.press(&[Key::DOWN])?;
+            desk.press(&[Key::DOWN])?;
+            desk.check("the second line is chosen")?;
+            desk.press(&[Key::ENTER])?;
+            desk.check("maximized")
+        }),
         Scene::new("switching windows with Alt-Tab", |desk| {
             desk.open_with("ochre-terminal", &NOTE)?;
             desk.wait_for_title("Note")?;
