@@ -1,12 +1,16 @@
 //! What users choose for displays: mode, scale, turn, place, tone.
 
 use smithay::{
+    desktop::PopupManager,
     output::{Mode, Scale},
+    reexports::wayland_server::protocol::wl_surface::WlSurface,
     utils::{Logical, Point, Transform},
     wayland::compositor::{TraversalAction, with_surface_tree_downward},
 };
 
-use crate::{Error, backend::Backend, output::OutputId, render::Tone, state::Compositor};
+use crate::{
+    Error, backend::Backend, output::OutputId, render::Tone, shell::SessionLock, state::Compositor,
+};
 
 impl Compositor {
     /// Drives a display in another mode.
@@ -51,15 +55,25 @@ impl Compositor {
         self.pointer_moved_under();
     }
 
-    /// Tells every surface which scale to draw at now.
-    fn tell_scales(&self) {
+    /// Tells every surface which scale to draw at now, and who captures windows. While there is no display it stays as it was: the next one
+    /// is most often the one before.
+    pub(crate) fn tell_scales(&mut self) {
+        if self.outputs.primary().is_none() {
+            return;
+        }
         let windows = self.shell.iter().filter_map(|window| window.surface());
         let layers = self.outputs.iter().flat_map(|screen| screen.layers.iter());
         let layers = layers.map(|layer| layer.wl_surface().clone());
-        for root in windows.chain(layers) {
+        let roots: Vec<WlSurface> = windows.chain(layers).collect();
+        let popups = roots.iter().flat_map(PopupManager::popups_for_surface);
+        let popups: Vec<_> = popups
+            .map(|(popup, _)| popup.wl_surface().clone())
+            .collect();
+        let locks = self.shell.lock.iter().flat_map(SessionLock::surfaces);
+        for root in roots.iter().chain(&popups).chain(locks) {
             let mut surfaces = Vec::new();
             with_surface_tree_downward(
-                &root,
+                root,
                 (),
                 |_, _, ()| TraversalAction::DoChildren(()),
                 |surface, _, ()| surfaces.push(surface.clone()),
@@ -67,6 +81,7 @@ impl Compositor {
             );
             surfaces.iter().for_each(|surface| self.tell_scale(surface));
         }
+        self.size_image_copies();
     }
 
     /// Warms every display to this colour temperature, or stops it.

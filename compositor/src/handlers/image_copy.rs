@@ -123,11 +123,16 @@ impl ImageCopies {
 }
 
 impl Compositor {
-    /// Captures what waited for a frame, and tells sessions about sizes that changed.
-    pub(crate) fn serve_image_copies(&mut self) {
+    /// Tells sessions about sizes that changed.
+    pub(crate) fn size_image_copies(&mut self) {
         for session in self.protocols.image_copies.sessions.clone() {
             self.tell_constraints(&session);
         }
+    }
+
+    /// Captures what waited for a frame, and tells sessions about sizes that changed.
+    pub(crate) fn serve_image_copies(&mut self) {
+        self.size_image_copies();
         let waiting = std::mem::take(&mut self.protocols.image_copies.waiting);
         for frame in waiting {
             self.copy_frame(&frame);
@@ -205,6 +210,8 @@ impl Compositor {
         if told.replace(size) == Some(size) {
             return;
         }
+        // Of that size it has seen nothing.
+        data.seen.store(0, Ordering::Relaxed);
         session.buffer_size(size.0.unsigned_abs(), size.1.unsigned_abs());
         session.shm_format(match (data.source, data.part) {
             (Source::Window(_), _) | (_, Part::Pointer) => wl_shm::Format::Argb8888,

@@ -130,6 +130,7 @@ impl Compositor {
         }
         self.bring_home(id);
         self.work_area_changed();
+        self.tell_scales();
     }
 
     /// A display is no longer driven; what was on it moves to the others.
@@ -164,6 +165,7 @@ impl Compositor {
             pointer.set_location(self.outputs.clamp(pointer.current_location()));
         }
         self.confirm_lock();
+        self.tell_scales();
         self.pointer_moved_under();
         Some(screen.output)
     }
