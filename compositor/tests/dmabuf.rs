@@ -387,6 +387,14 @@ fn numbers_that_lie_are_errors() {
                 ..TRUE
             },
         ),
+        // The bit that says that a format's bytes are the other way round, and nothing else.
+        (
+            Error::InvalidFormat,
+            Said {
+                format: 1 << 31,
+                ..TRUE
+            },
+        ),
     ];
     let mut fixture = Fixture::new();
     let file = memory(1);

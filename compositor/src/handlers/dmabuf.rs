@@ -71,16 +71,22 @@ impl Dispatch<ZwpLinuxBufferParamsV1, DmabufParamsData> for Compositor {
         if let Request::Create {
             width,
             height,
+            format,
             flags,
-            ..
         }
         | Request::CreateImmed {
             width,
             height,
+            format,
             flags,
             ..
         } = &mut request
         {
+            // Smithay would name it, and some known formats have a number that is no name: that panics.
+            if !DMA_FORMATS.iter().any(|offered| *offered as u32 == *format) {
+                object.post_error(params::Error::InvalidFormat, "the format is not offered");
+                return;
+            }
             // Smithay says so too, but goes on with the numbers.
             if *width < 1 || *height < 1 {
                 object.post_error(params::Error::InvalidDimensions, "a size is positive");
