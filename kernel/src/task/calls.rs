@@ -19,7 +19,7 @@ pub fn dispatch(ctx: &mut SyscallCtx<'_>, number: u32, args: Args) -> Answer {
     Some(match number {
         nr::__NR_getpid => Ok(ctx.process.pid as usize),
         nr::__NR_gettid => Ok(ctx.thread.tid() as usize),
-        nr::__NR_getppid => Ok(tree::parent_of(ctx.process.pid) as usize),
+        nr::__NR_getppid => Ok(ctx.process.parent() as usize),
         nr::__NR_futex => futex::call(ctx.thread, args),
         nr::__NR_sched_yield => {
             cpu::yield_now();

@@ -322,7 +322,7 @@ fn launch(ctx: &SyscallCtx<'_>, process: &Arc<Process>, thread: &Arc<Thread>, re
     tree::add_thread(thread);
     if request.flags & flag(raw::CLONE_THREAD) == 0 {
         let parent = if request.flags & flag(raw::CLONE_PARENT) != 0 {
-            tree::parent_of(ctx.process.pid).max(super::exit::INIT)
+            ctx.process.parent().max(super::exit::INIT)
         } else {
             ctx.process.pid
         };

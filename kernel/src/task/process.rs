@@ -114,6 +114,8 @@ pub struct Process {
     leaving: AtomicBool,
     executed: AtomicBool,
     subreaper: AtomicBool,
+    /// Changed under the lock of the tree of processes, and read without it.
+    parent: AtomicU32,
     /// The signal the parent gets at the end; SIGCHLD except for odd clones. Negative: none.
     pub exit_signal: AtomicI32,
     /// prctl(PR_SET_DUMPABLE).
@@ -188,6 +190,7 @@ impl Process {
             leaving: AtomicBool::new(false),
             executed: AtomicBool::new(false),
             subreaper: AtomicBool::new(false),
+            parent: AtomicU32::new(0),
             exit_signal: AtomicI32::new(parts.exit_signal),
             dumpable: AtomicBool::new(true),
             usage: SpinLock::new(CELL, Usage::default()),
@@ -375,6 +378,17 @@ impl Process {
     pub(super) fn set_executed(&self) {
         self.executed.store(true, Ordering::SeqCst);
         self.generation.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Its parent's number; 0 for process 1 and those already reaped.
+    #[must_use]
+    pub fn parent(&self) -> Pid {
+        self.parent.load(Ordering::Relaxed)
+    }
+
+    /// For the tree alone.
+    pub(super) fn set_parent(&self, parent: Pid) {
+        self.parent.store(parent, Ordering::Relaxed);
     }
 
     /// prctl(PR_SET_CHILD_SUBREAPER).

@@ -20,7 +20,6 @@ pub const PID_MAX: Pid = 4_194_304;
 
 struct Node {
     process: Arc<Process>,
-    parent: Pid,
     children: Vec<Pid>,
     group: Arc<Group>,
 }
@@ -99,9 +98,9 @@ pub fn add_process(process: &Arc<Process>, parent: Pid) {
         None => Arc::new(Group::new(0, Arc::new(Session::new(0)))),
     };
     tree.join_group(process.pid, &group);
+    process.set_parent(parent);
     let node = Node {
         process: process.clone(),
-        parent,
         children: Vec::new(),
         group,
     };
@@ -175,16 +174,10 @@ pub fn last_pid() -> Pid {
     TREE.lock().last
 }
 
-/// 0 for process 1 and those already reaped.
-#[must_use]
-pub fn parent_of(pid: Pid) -> Pid {
-    TREE.lock().processes.get(&pid).map_or(0, |n| n.parent)
-}
-
 #[must_use]
 pub fn parent_process(pid: Pid) -> Option<Arc<Process>> {
     let tree = TREE.lock();
-    let parent = tree.processes.get(&pid)?.parent;
+    let parent = tree.processes.get(&pid)?.process.parent();
     tree.processes.get(&parent).map(|n| n.process.clone())
 }
 
@@ -235,11 +228,14 @@ pub fn is_orphaned(group: &Group) -> bool {
         .filter_map(|m| tree.processes.get(m))
         .any(|member| {
             !member.process.is_zombie()
-                && tree.processes.get(&member.parent).is_some_and(|parent| {
-                    !parent.process.is_leaving()
-                        && parent.group.id != group.id
-                        && parent.group.session.id == group.session.id
-                })
+                && tree
+                    .processes
+                    .get(&member.process.parent())
+                    .is_some_and(|parent| {
+                        !parent.process.is_leaving()
+                            && parent.group.id != group.id
+                            && parent.group.session.id == group.session.id
+                    })
         })
 }
 
@@ -272,7 +268,7 @@ pub fn set_group(caller: Pid, pid: Pid, pgid: Pid) -> Result {
         .clone();
     let node = tree.processes.get(&pid).ok_or(Errno::ESRCH)?;
     if pid != caller {
-        if node.parent != caller {
+        if node.process.parent() != caller {
             return Err(Errno::ESRCH);
         }
         if node.group.session.id != caller_session.id {
@@ -311,11 +307,11 @@ pub fn reparent_children(pid: Pid) -> (Vec<Arc<Process>>, Option<Arc<Process>>) 
         return (Vec::new(), None);
     };
     let children = core::mem::take(&mut node.children);
-    let mut reaper = node.parent;
+    let mut reaper = node.process.parent();
     loop {
         match tree.processes.get(&reaper) {
             Some(n) if reaper == 1 || (n.process.is_subreaper() && !n.process.is_zombie()) => break,
-            Some(n) if n.parent != 0 => reaper = n.parent,
+            Some(n) if n.process.parent() != 0 => reaper = n.process.parent(),
             _ => {
                 reaper = 1;
                 break;
@@ -325,7 +321,7 @@ pub fn reparent_children(pid: Pid) -> (Vec<Arc<Process>>, Option<Arc<Process>>) 
     let mut moved = Vec::new();
     for child in children {
         if let Some(n) = tree.processes.get_mut(&child) {
-            n.parent = reaper;
+            n.process.set_parent(reaper);
             let told_by = super::signal::SIGCHLD as i32;
             n.process.exit_signal.store(told_by, Ordering::Relaxed);
             moved.push(n.process.clone());
@@ -344,9 +340,10 @@ pub fn reap(pid: Pid) -> bool {
     let Some(node) = tree.processes.remove(&pid) else {
         return false;
     };
-    if let Some(parent) = tree.processes.get_mut(&node.parent) {
+    if let Some(parent) = tree.processes.get_mut(&node.process.parent()) {
         parent.children.retain(|&c| c != pid);
     }
+    node.process.set_parent(0);
     tree.leave_group(pid, node.group.id);
     let thread = tree.threads.remove(&pid);
     drop(tree);

@@ -143,7 +143,7 @@ pub fn stat(process: &Arc<Process>, thread: Option<&Arc<Thread>>) -> Vec<u8> {
         ") {state} {} {pgrp} {session} {tty_number} {foreground} 0 {} {} {} {} {} {} {} {} 20 0 \
          {threads} 0 {started} {} {resident} 18446744073709551615 {} {} {} 0 0 0 0 0 0 0 0 0 17 0 \
          0 0 0 0 0 {} {} {} {} {} {} {} {}\n",
-        tree::parent_of(process.pid),
+        process.parent(),
         own.minor_faults,
         children.minor_faults,
         own.major_faults,
@@ -208,7 +208,7 @@ pub fn status(process: &Arc<Process>, thread: Option<&Arc<Thread>>) -> Vec<u8> {
          TracerPid:\t{}\nUid:\t{}\nGid:\t{}\nFDSize:\t{}\nGroups:\t",
         process.fs().umask(),
         process.pid,
-        tree::parent_of(process.pid),
+        process.parent(),
         tracer,
         ids(&credentials.uid),
         ids(&credentials.gid),

@@ -221,7 +221,7 @@ fn stop_process(thread: &Arc<Thread>, signal: Signal) {
             return;
         }
     }
-    let parent = tree::parent_of(process.pid);
+    let parent = process.parent();
     {
         let mut signals = process.signals.lock();
         // A SIGCONT or SIGKILL that came in between wins.

@@ -372,7 +372,7 @@ pub fn ended(thread: &Arc<Thread>, status: u32) {
     };
     process.tracer.remove(thread);
     let of = thread.process();
-    if thread.tid() == of.pid && tree::parent_of(of.pid) == tracer {
+    if thread.tid() == of.pid && of.parent() == tracer {
         return;
     }
     process.tracer.watched.lock().ended.push(Ended {
