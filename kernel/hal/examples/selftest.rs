@@ -17,7 +17,7 @@ mod tests {
     use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
     use ochre_hal::boot::BootInfo;
     use ochre_hal::context::{self, Context};
-    use ochre_hal::frame::{self, Frame};
+    use ochre_hal::frame::{self, Eagerness, Frame};
     use ochre_hal::irq::Vector;
     use ochre_hal::paging::{PageTable, Perms};
     use ochre_hal::sync::SpinLock;
@@ -159,6 +159,7 @@ mod tests {
         system_calls();
         faults();
         huge_pages();
+        broken_huge_pages();
         user_access();
         fpu();
         timer();
@@ -250,15 +251,13 @@ mod tests {
         assert!(!copy.is_unique());
         held.clear();
         assert!(copy.is_unique());
-        let huge = Frame::alloc_huge_zeroed().expect("memory");
-        let part = huge.part(7);
-        part.atomic_u32(8).store(77, Ordering::Relaxed);
-        assert_eq!(
-            huge.atomic_u32(7 * PAGE_SIZE + 8).load(Ordering::Relaxed),
-            77
-        );
-        drop(huge);
-        drop(part);
+        let huge = Frame::alloc_huge_zeroed(Eagerness::Always).expect("memory");
+        let copy_of_part = Frame::alloc().expect("memory");
+        huge.atomic_u32(7 * PAGE_SIZE + 8)
+            .store(77, Ordering::Relaxed);
+        copy_of_part.copy_from(&huge, 7 * PAGE_SIZE);
+        assert_eq!(copy_of_part.atomic_u32(8).load(Ordering::Relaxed), 77);
+        drop((huge, copy_of_part));
         drop(copy);
         let dma = frame::alloc_contiguous(5, None).expect("memory");
         for pair in dma.windows(2) {
@@ -372,7 +371,7 @@ mod tests {
         table.activate();
         let at = 0x4000_0000;
         assert!(table.can_map_huge(at));
-        let huge = Frame::alloc_huge_zeroed().expect("memory");
+        let huge = Frame::alloc_huge_zeroed(Eagerness::Always).expect("memory");
         table
             .map(at, huge.clone(), Perms::READ | Perms::WRITE)
             .expect("memory");
@@ -405,7 +404,7 @@ mod tests {
         );
         table.unmap(at..at + 4 * HUGE_SIZE);
         assert!(table.can_map_huge(at));
-        let again = Frame::alloc_huge_zeroed().expect("memory");
+        let again = Frame::alloc_huge_zeroed(Eagerness::Always).expect("memory");
         table.map(at, again, Perms::READ).expect("memory");
         drop(table);
         assert_eq!(huge.atomic_u64(5 * PAGE_SIZE).load(Ordering::Relaxed), 55);
@@ -413,6 +412,39 @@ mod tests {
         drop(child);
         assert!(huge.is_unique());
         log!("huge pages ok");
+    }
+
+    /// What is unmapped of a huge page is free at once, and what one space is left with is its own.
+    fn broken_huge_pages() {
+        let half = HUGE_SIZE / 2;
+        let mut table = space();
+        table.activate();
+        let (at, rights) = (0x4000_0000, Perms::READ | Perms::WRITE);
+        let huge = Frame::alloc_huge_zeroed(Eagerness::Always).expect("memory");
+        table.map(at, huge, rights).expect("memory");
+        let free = || frame::stats().free;
+        let whole = free();
+        table.unmap(at..at + half);
+        assert!(free() >= whole + half / PAGE_SIZE);
+        let mut child = PageTable::new().expect("memory");
+        table
+            .fork_into(&mut child, at..at + HUGE_SIZE, true)
+            .expect("memory");
+        table.finish_fork();
+        let is_unique = |table: &mut PageTable| {
+            let mut unique = false;
+            table.protect_with(at + half..at + half + PAGE_SIZE, |frame, perms| {
+                unique = frame.is_some_and(Frame::is_unique);
+                perms
+            });
+            unique
+        };
+        assert!(!is_unique(&mut table));
+        drop(child);
+        assert!(is_unique(&mut table));
+        table.unmap(at + half..at + HUGE_SIZE);
+        assert!(free() >= whole + HUGE_SIZE / PAGE_SIZE);
+        log!("broken huge pages ok");
     }
 
     fn user_access() {

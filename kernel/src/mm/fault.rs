@@ -9,10 +9,10 @@ use crate::task::limits::Resource;
 use crate::task::oom;
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
-use ochre_hal::PAGE_SIZE;
-use ochre_hal::frame::Frame;
-use ochre_hal::paging::Perms;
+use ochre_hal::frame::{Eagerness, Frame};
+use ochre_hal::paging::{PageTable, Perms};
 use ochre_hal::sync::Once;
+use ochre_hal::{HUGE_SIZE, PAGE_SIZE};
 
 /// Why an access can't be served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +37,7 @@ pub fn handle(space: &Arc<AddressSpace>, addr: usize, wish: Perms) -> Result<(),
         if inner.find(addr).is_none() && !grow_stack(&mut inner, addr) {
             return Err(Denied::Unmapped);
         }
+        let small_only = inner.small_pages_only;
         let Inner { maps, table, .. } = &mut *inner;
         let Some((_, mapping)) = maps.range_mut(..=addr).next_back() else {
             return Err(Denied::Unmapped);
@@ -48,8 +49,9 @@ pub fn handle(space: &Arc<AddressSpace>, addr: usize, wish: Perms) -> Result<(),
         let write = wish.contains(Perms::WRITE);
         if let Some(entry) = table.get(page) {
             if write && !entry.perms.contains(Perms::WRITE) {
+                let size = entry.size;
                 drop(entry);
-                return make_writable(mapping, table, page);
+                return make_writable(mapping, table, page, size);
             }
             // Another thread was here first, or the entry had lost rights that the mapping gives.
             let perms = if entry.perms.contains(Perms::WRITE) {
@@ -64,17 +66,7 @@ pub fn handle(space: &Arc<AddressSpace>, addr: usize, wish: Perms) -> Result<(),
         }
         match &mapping.backing {
             Backing::Anonymous => {
-                let huge = page & !(ochre_hal::HUGE_SIZE - 1);
-                if write
-                    && mapping.flags.contains(Flags::HUGE)
-                    && huge >= mapping.start
-                    && huge + ochre_hal::HUGE_SIZE <= mapping.end
-                    && table.can_map_huge(huge)
-                    && let Ok(frame) = Frame::alloc_huge_zeroed()
-                {
-                    table
-                        .map(huge, frame, mapping.perms)
-                        .map_err(|_| Denied::OutOfMemory)?;
+                if write && !small_only && map_huge(mapping, table, page) {
                     return Ok(());
                 }
                 let (frame, perms) = if write {
@@ -110,6 +102,24 @@ pub fn handle(space: &Arc<AddressSpace>, addr: usize, wish: Perms) -> Result<(),
     }
 }
 
+/// Maps a huge page around `page`, of an anonymous mapping, where there can and may be one.
+fn map_huge(mapping: &Mapping, table: &mut PageTable, page: usize) -> bool {
+    let eagerness = if mapping.flags.contains(Flags::HUGE) {
+        Eagerness::Always
+    } else if mapping.flags.intersects(Flags::NO_HUGE | Flags::GROWS_DOWN) {
+        return false;
+    } else {
+        Eagerness::WhilePlenty
+    };
+    let Some(start) = mapping.block(page, HUGE_SIZE) else {
+        return false;
+    };
+    // Where memory is too short for one, or for its tables, there may be enough for a small page.
+    table.can_map_huge(start)
+        && Frame::alloc_huge_zeroed(eagerness)
+            .is_ok_and(|frame| table.map(start, frame, mapping.perms).is_ok())
+}
+
 fn bring_in(object: &MemoryObject, index: u64) -> Result<(), Denied> {
     if let Some(thread) = crate::sched::cpu::try_current()
         && object.tracks_writes()
@@ -133,11 +143,12 @@ fn zero_frame() -> Result<Frame, ochre_hal::frame::OutOfMemory> {
     Ok(ZERO.get_or_init(|| frame).clone())
 }
 
-/// A write to a page that is mapped for reading only.
+/// A write to a page that is mapped for reading only, by an entry of `size` bytes.
 fn make_writable(
     mapping: &mut Mapping,
-    table: &mut ochre_hal::paging::PageTable,
+    table: &mut PageTable,
     page: usize,
+    size: usize,
 ) -> Result<(), Denied> {
     if mapping.shared {
         if let Some((object, index)) = mapping.object_page(page) {
@@ -149,7 +160,11 @@ fn make_writable(
     mapping.flags |= Flags::COPIED;
     // The last owner needs no copy.
     let mut alone = false;
-    table.protect_with(page..page + PAGE_SIZE, |frame, old| {
+    let range = match mapping.block(page, size) {
+        Some(start) => start..start + size,
+        None => page..page + PAGE_SIZE,
+    };
+    table.protect_with(range, |frame, old| {
         alone = frame.is_some_and(Frame::is_unique);
         if alone { mapping.perms } else { old }
     });
@@ -166,13 +181,7 @@ fn make_writable(
     let new = if is_zero {
         Frame::alloc_zeroed()
     } else {
-        Frame::alloc().inspect(|new| {
-            if old.size() == PAGE_SIZE {
-                new.copy_from(&old);
-            } else {
-                new.copy_from(&old.part(page / PAGE_SIZE % (old.size() / PAGE_SIZE)));
-            }
-        })
+        Frame::alloc().inspect(|new| new.copy_from(&old, page % old.size()))
     };
     let new = new.map_err(|_| Denied::OutOfMemory)?;
     table
@@ -183,7 +192,7 @@ fn make_writable(
 /// Maps a page of an object that is in memory, and on reads its neighbours too.
 fn map_object_page(
     mapping: &mut Mapping,
-    table: &mut ochre_hal::paging::PageTable,
+    table: &mut PageTable,
     object: &Arc<MemoryObject>,
     page: usize,
     frame: Frame,
@@ -210,7 +219,7 @@ fn map_object_page(
     if write {
         mapping.flags |= Flags::COPIED;
         let copy = Frame::alloc().map_err(no_memory)?;
-        copy.copy_from(&frame);
+        copy.copy_from(&frame, 0);
         table.map(page, copy, mapping.perms).map_err(no_memory)?;
         return Ok(());
     }
@@ -223,7 +232,7 @@ fn map_object_page(
 /// Maps the resident neighbours of `page`.
 fn map_around(
     mapping: &Mapping,
-    table: &mut ochre_hal::paging::PageTable,
+    table: &mut PageTable,
     object: &MemoryObject,
     page: usize,
     perms: Perms,

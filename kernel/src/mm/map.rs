@@ -13,7 +13,7 @@ use alloc::sync::Arc;
 use core::ops::Range;
 use ochre_hal::paging::Perms;
 use ochre_hal::sync::Once;
-use ochre_hal::{PAGE_SIZE, USER_END};
+use ochre_hal::{HUGE_SIZE, PAGE_SIZE, USER_END};
 
 /// The caller's address space.
 pub(super) fn space_of(ctx: &SyscallCtx<'_>) -> Result<Arc<AddressSpace>> {
@@ -142,7 +142,15 @@ pub fn add(ctx: &SyscallCtx<'_>, place: Place, mut mapping: Mapping) -> Result<u
     // What a mapping takes the place of is gone before that is there.
     inner.room_for(1)?;
     let start = match place {
-        Place::Anywhere(wish) => inner.find_free(len, wish).ok_or(Errno::ENOMEM)?,
+        Place::Anywhere(wish) => {
+            let huge =
+                matches!(mapping.backing, Backing::Anonymous) && len.is_multiple_of(HUGE_SIZE);
+            let align = if huge { HUGE_SIZE } else { PAGE_SIZE };
+            inner
+                .find_free_aligned(len, wish, align)
+                .or_else(|| inner.find_free(len, None))
+                .ok_or(Errno::ENOMEM)?
+        }
         Place::Instead(addr) | Place::Only(addr) => {
             let range = page_range(addr, len, Errno::ENOMEM)?;
             if addr < MIN_ADDR {
@@ -204,6 +212,10 @@ pub fn mmap(ctx: &mut SyscallCtx<'_>, args: Args) -> Result<usize> {
     }
     if flags & raw::MAP_LOCKED != 0 {
         kept |= Flags::LOCKED;
+    }
+    if flags & raw::MAP_STACK != 0 {
+        // Most of a thread's stack is never used (so Linux has it from 6.7 on).
+        kept |= Flags::NO_HUGE;
     }
     // A single private request beyond all memory is a mistake, as Linux's heuristic has it.
     let private = matches!(what.backing, Backing::Anonymous);

@@ -125,6 +125,14 @@ impl Mapping {
         self.end - self.start
     }
 
+    /// Where the block of `size` bytes, a power of two, begins that holds `addr`, if all of it is this
+    /// mapping's.
+    #[must_use]
+    pub fn block(&self, addr: usize, size: usize) -> Option<usize> {
+        let start = addr & !(size - 1);
+        (start >= self.start && self.end - start >= size).then_some(start)
+    }
+
     /// The object's page that `addr` shows.
     #[must_use]
     pub fn object_page(&self, addr: usize) -> Option<(&Arc<MemoryObject>, u64)> {

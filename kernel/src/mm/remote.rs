@@ -142,7 +142,7 @@ fn write_page(
             };
             let old = entry.frame.ok_or(Errno::EIO)?;
             let copy = Frame::alloc()?;
-            copy.copy_from(&old.part(page % old.size() / PAGE_SIZE));
+            copy.copy_from(&old, page % old.size());
             inner.table.replace(page, copy, perms)?;
             if let Some((_, mapping)) = inner.maps.range_mut(..=page).next_back() {
                 mapping.flags |= Flags::COPIED;

@@ -68,6 +68,8 @@ pub struct Inner {
     pub total: usize,
     /// The most that they ever were.
     pub peak: usize,
+    /// prctl(PR_SET_THP_DISABLE): no huge pages that weren't asked for, nor those that were.
+    pub small_pages_only: bool,
 }
 
 /// Addresses that show an object, from its page number `page` on.
@@ -89,6 +91,7 @@ impl AddressSpace {
             hint: base,
             total: 0,
             peak: 0,
+            small_pages_only: false,
         };
         Ok(Arc::new(AddressSpace {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
@@ -140,6 +143,7 @@ impl AddressSpace {
             let mut inner = child.inner.lock_same_rank();
             inner.layout = parent.layout;
             inner.hint = parent.hint;
+            inner.small_pages_only = parent.small_pages_only;
             let Inner { maps, table, .. } = &mut *parent;
             let mut copied = Ok(());
             for (&start, mapping) in maps.iter() {
@@ -339,6 +343,18 @@ impl Inner {
     /// base.
     #[must_use]
     pub fn find_free(&mut self, len: usize, wish: Option<usize>) -> Option<usize> {
+        self.find_free_aligned(len, wish, PAGE_SIZE)
+    }
+
+    /// As [`Self::find_free`]; unless it is the wish, the place is a multiple of `align`, a power of
+    /// two.
+    #[must_use]
+    pub fn find_free_aligned(
+        &mut self,
+        len: usize,
+        wish: Option<usize>,
+        align: usize,
+    ) -> Option<usize> {
         if let Some(wish) = wish
             && let Some(end) = wish.checked_add(len)
             && wish >= MIN_ADDR
@@ -348,18 +364,21 @@ impl Inner {
             return Some(wish);
         }
         let found = self
-            .free_below(self.hint, len)
-            .or_else(|| self.free_below(self.base, len))?;
+            .free_below(self.hint, len, align)
+            .or_else(|| self.free_below(self.base, len, align))?;
         self.hint = found;
         Some(found)
     }
 
-    fn free_below(&self, limit: usize, len: usize) -> Option<usize> {
+    fn free_below(&self, limit: usize, len: usize, align: usize) -> Option<usize> {
+        let highest = |end: usize| Some(end.checked_sub(len)? & !(align - 1));
         let mut end = limit;
         for (_, mapping) in self.maps.range(..limit).rev() {
             let floor = mapping.end;
-            if floor <= end && end - floor >= len {
-                return Some(end - len);
+            if let Some(start) = highest(end)
+                && start >= floor
+            {
+                return Some(start);
             }
             end = end.min(mapping.start);
             // A growing stack keeps its gap.
@@ -367,7 +386,18 @@ impl Inner {
                 end = end.saturating_sub(STACK_GAP);
             }
         }
-        (end >= MIN_ADDR && end - MIN_ADDR >= len).then(|| end - len)
+        highest(end).filter(|&start| start >= MIN_ADDR)
+    }
+
+    /// Pages of private mappings that can be written, but for those that need not be there
+    /// (MAP_NORESERVE).
+    #[must_use]
+    pub fn committed(&self) -> usize {
+        let counts = |m: &&Mapping| {
+            !m.shared && m.perms.contains(Perms::WRITE) && !m.flags.contains(Flags::NO_RESERVE)
+        };
+        let sizes = self.maps.values().filter(counts).map(Mapping::size);
+        sizes.sum::<usize>() / PAGE_SIZE
     }
 
     /// There are so many pages more.

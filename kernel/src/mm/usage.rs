@@ -21,6 +21,8 @@ pub struct Usage {
     pub referenced: usize,
     /// Of no object: made here, or copied here.
     pub anonymous: usize,
+    /// The same, by huge pages.
+    pub huge: usize,
 }
 
 /// Resident pages of an address space, by what they are of.
@@ -57,6 +59,11 @@ impl Inner {
                 } += entry.size;
                 usage.referenced += if entry.accessed { entry.size } else { 0 };
                 usage.anonymous += if own { entry.size } else { 0 };
+                usage.huge += if own && entry.size > PAGE_SIZE {
+                    entry.size
+                } else {
+                    0
+                };
             });
         usage
     }
@@ -118,6 +125,7 @@ impl Add for Usage {
             private_dirty: self.private_dirty + other.private_dirty,
             referenced: self.referenced + other.referenced,
             anonymous: self.anonymous + other.anonymous,
+            huge: self.huge + other.huge,
         }
     }
 }

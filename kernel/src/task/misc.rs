@@ -240,8 +240,16 @@ pub fn prctl(ctx: &mut SyscallCtx<'_>, args: [usize; 6]) -> Result<usize> {
             UserPtr::<u32>::new(a).write(&pr::PR_TSC_ENABLE)?;
             Ok(0)
         }
-        pr::PR_SET_THP_DISABLE => Ok(0),
-        pr::PR_GET_THP_DISABLE => Ok(0),
+        pr::PR_SET_THP_DISABLE if b | c | d == 0 => {
+            let space = process.space().ok_or(Errno::ESRCH)?;
+            space.lock().small_pages_only = a != 0;
+            Ok(0)
+        }
+        pr::PR_GET_THP_DISABLE if a | b | c | d == 0 => {
+            let space = process.space().ok_or(Errno::ESRCH)?;
+            let only = space.lock().small_pages_only;
+            Ok(usize::from(only))
+        }
         // Names for anonymous memory and the layout of /proc are taken and forgotten.
         pr::PR_SET_VMA => Ok(0),
         pr::PR_SET_PTRACER => Ok(0),

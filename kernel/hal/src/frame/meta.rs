@@ -12,18 +12,14 @@ pub mod state {
     pub const FREE: u8 = 1;
     /// Inside an allocated or free block, or alone: nothing to say.
     pub const PLAIN: u8 = 2;
-    /// A part of a 2 MiB frame, whose first frame's metadata counts the owners.
-    pub const PART: u8 = 3;
-    /// The first frame of a 2 MiB frame.
-    pub const HUGE: u8 = 4;
     /// Holds objects of one size class of the heap.
-    pub const SLAB: u8 = 5;
+    pub const SLAB: u8 = 3;
     /// Head of a block of the heap.
-    pub const HEAP: u8 = 6;
+    pub const HEAP: u8 = 4;
 }
 
 pub struct Meta {
-    /// Owners of a frame.
+    /// Owners of a frame; of a 2 MiB frame as [`super::huge`] counts them.
     pub owners: AtomicU32,
     pub state: AtomicU8,
     /// Order of a free or heap block; size class of a slab.

@@ -6,6 +6,7 @@
 //! that user pages run out first.
 
 mod buddy;
+mod huge;
 pub mod meta;
 
 use crate::addr::{HUGE_SIZE, PAGE_SIZE, PhysAddr};
@@ -20,7 +21,8 @@ use buddy::{Buddy, MAX_ORDER};
 use core::cell::UnsafeCell;
 use core::mem::ManuallyDrop;
 use core::num::NonZeroU64;
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
+pub use huge::Eagerness;
 use meta::{Meta, state};
 
 /// No memory is left.
@@ -34,15 +36,26 @@ pub struct OutOfMemory;
 pub struct Frame(NonZeroU64);
 
 const HUGE: u64 = 1;
-const HUGE_ORDER: usize = 9;
-const HUGE_PARTS: usize = 1 << HUGE_ORDER;
 
 #[derive(Clone, Copy, Debug)]
 pub struct FrameStats {
     /// 4 KiB frames that the allocator ever had.
     pub total: usize,
     pub free: usize,
+    /// Page tables.
+    pub tables: usize,
+    /// Kernel stacks, those kept for later ones included.
+    pub stacks: usize,
+    /// The heap's.
+    pub heap: usize,
+    /// Of huge frames that are whole.
+    pub huge: usize,
 }
+
+/// Frames that the kernel uses, by what for.
+static TABLES: AtomicUsize = AtomicUsize::new(0);
+static STACKS: AtomicUsize = AtomicUsize::new(0);
+static HEAP: AtomicUsize = AtomicUsize::new(0);
 
 static BUDDY: SpinLock<Buddy> = SpinLock::new(rank::FRAMES, Buddy::new());
 /// Frames that only the kernel's own structures may use.
@@ -152,6 +165,11 @@ enum For {
     Kernel,
 }
 
+/// Whether `frames` leave what the kernel needs for itself.
+fn may_take(buddy: &Buddy, who: For, frames: usize) -> bool {
+    who == For::Kernel || buddy.free_frames() >= RESERVE.load(Ordering::Relaxed) + frames
+}
+
 /// Takes a single frame from this CPU's cache.
 #[inline]
 fn take(who: For) -> Result<usize, OutOfMemory> {
@@ -165,7 +183,7 @@ fn take(who: For) -> Result<usize, OutOfMemory> {
 #[cold]
 fn refill(cache: &Cache, who: For) -> Result<usize, OutOfMemory> {
     with_buddy(|buddy| {
-        if who == For::User && buddy.free_frames() < RESERVE.load(Ordering::Relaxed) {
+        if !may_take(buddy, who, 0) {
             return Err(OutOfMemory);
         }
         while cache.len() < CACHE / 2 {
@@ -191,12 +209,22 @@ fn give_back(pfn: usize) {
     cache.push(pfn);
 }
 
-/// A zeroed frame for a page table or a kernel stack; its address.
+/// A zeroed frame for a page table; its address.
 pub(crate) fn alloc_table() -> Result<u64, OutOfMemory> {
+    alloc_for_kernel(&TABLES)
+}
+
+/// A zeroed frame for a kernel stack, which keeps it for good; its address.
+pub(crate) fn alloc_stack_page() -> Result<u64, OutOfMemory> {
+    alloc_for_kernel(&STACKS)
+}
+
+fn alloc_for_kernel(use_of: &AtomicUsize) -> Result<u64, OutOfMemory> {
     if admission::refused() {
         return Err(OutOfMemory);
     }
     let phys = (take(For::Kernel)? * PAGE_SIZE) as u64;
+    use_of.fetch_add(1, Ordering::Relaxed);
     // SAFETY: the frame was free and is now the caller's.
     unsafe { mem::zero(direct(phys), PAGE_SIZE) };
     Ok(phys)
@@ -205,6 +233,7 @@ pub(crate) fn alloc_table() -> Result<u64, OutOfMemory> {
 /// # Safety
 /// `phys` came from [`alloc_table`] and is in use nowhere.
 pub(crate) unsafe fn free_table(phys: u64) {
+    TABLES.fetch_sub(1, Ordering::Relaxed);
     give_back(phys as usize / PAGE_SIZE);
 }
 
@@ -217,6 +246,7 @@ pub(crate) fn alloc_block(order: usize) -> Option<u64> {
     } else {
         return None;
     };
+    HEAP.fetch_add(1 << order, Ordering::Relaxed);
     Some((pfn * PAGE_SIZE) as u64)
 }
 
@@ -224,6 +254,7 @@ pub(crate) fn alloc_block(order: usize) -> Option<u64> {
 /// The block came from [`alloc_block`] with the same order and is in use nowhere.
 pub(crate) unsafe fn free_block(phys: u64, order: usize) {
     let pfn = phys as usize / PAGE_SIZE;
+    HEAP.fetch_sub(1 << order, Ordering::Relaxed);
     if order == 0 {
         give_back(pfn);
     } else {
@@ -267,29 +298,6 @@ impl Frame {
         Ok(frame)
     }
 
-    /// A 2 MiB frame. Callers fall back to small ones.
-    pub fn alloc_huge_zeroed() -> Result<Frame, OutOfMemory> {
-        if admission::refused() {
-            return Err(OutOfMemory);
-        }
-        let pfn = with_buddy(|buddy| {
-            if buddy.free_frames() < RESERVE.load(Ordering::Relaxed) + HUGE_PARTS {
-                return Err(OutOfMemory);
-            }
-            buddy.alloc(HUGE_ORDER).ok_or(OutOfMemory)
-        })?;
-        for part in pfn + 1..pfn + HUGE_PARTS {
-            meta::of(part).state.store(state::PART, Ordering::Relaxed);
-        }
-        meta::of(pfn).state.store(state::HUGE, Ordering::Relaxed);
-        meta::of(pfn).owners.store(1, Ordering::Relaxed);
-        let phys = (pfn * PAGE_SIZE) as u64 | HUGE;
-        let frame = Frame(NonZeroU64::new(phys).expect("the bit is set"));
-        // SAFETY: the frame is new, so nobody else reads or writes it.
-        unsafe { mem::zero(frame.pointer(), HUGE_SIZE) };
-        Ok(frame)
-    }
-
     #[inline]
     #[must_use]
     pub fn addr(&self) -> PhysAddr {
@@ -299,11 +307,7 @@ impl Frame {
     #[inline]
     #[must_use]
     pub fn size(&self) -> usize {
-        if self.0.get() & HUGE != 0 {
-            HUGE_SIZE
-        } else {
-            PAGE_SIZE
-        }
+        if self.is_huge() { HUGE_SIZE } else { PAGE_SIZE }
     }
 
     #[inline]
@@ -311,44 +315,34 @@ impl Frame {
         direct(self.addr().0)
     }
 
-    /// The frame's metadata; that of the whole for a part of a huge frame.
     #[inline]
-    fn meta(&self) -> &'static Meta {
-        let pfn = self.0.get() as usize / PAGE_SIZE;
-        let meta = meta::of(pfn);
-        if meta.state.load(Ordering::Relaxed) == state::PART {
-            meta::of(pfn & !(HUGE_PARTS - 1))
-        } else {
-            meta
-        }
+    fn is_huge(&self) -> bool {
+        self.0.get() & HUGE != 0
+    }
+
+    /// The number of the frame, or of its first part.
+    #[inline]
+    fn pfn(&self) -> usize {
+        self.0.get() as usize / PAGE_SIZE
     }
 
     /// Whether this is the only owner.
     #[must_use]
     pub fn is_unique(&self) -> bool {
-        self.meta().owners.load(Ordering::Acquire) == 1
+        if self.is_huge() {
+            return huge::owners(self.pfn()) == 1;
+        }
+        meta::of(self.pfn()).owners.load(Ordering::Acquire) == 1
     }
 
-    /// How many own it now. Parts of a huge frame share one count: none of them knows its own, and
-    /// each counts as one.
+    /// How many own it now; of a huge frame whose parts are owned one by one, those of the part that
+    /// most own.
     #[must_use]
     pub fn owners(&self) -> usize {
-        let pfn = self.addr().0 as usize / PAGE_SIZE;
-        match meta::of(pfn).state.load(Ordering::Relaxed) {
-            state::PART => 1,
-            state::HUGE if self.size() == PAGE_SIZE => 1,
-            _ => self.meta().owners.load(Ordering::Relaxed) as usize,
+        if self.is_huge() {
+            return huge::owners(self.pfn()) as usize;
         }
-    }
-
-    /// A 4 KiB part of a huge frame (or the frame itself); it shares the whole's ownership, so
-    /// the memory is freed when all parts are gone.
-    #[must_use]
-    pub fn part(&self, index: usize) -> Frame {
-        assert!(index < self.size() / PAGE_SIZE);
-        let whole = ManuallyDrop::new(self.clone());
-        let phys = (whole.0.get() & !HUGE) + (index * PAGE_SIZE) as u64;
-        Frame(NonZeroU64::new(phys).expect("frame 0 is never free"))
+        meta::of(self.pfn()).owners.load(Ordering::Relaxed) as usize
     }
 
     /// Whether both own the same memory.
@@ -385,11 +379,11 @@ impl Frame {
         unsafe { mem::zero(to, len) };
     }
 
-    /// Overwrites all of this frame by `src`, which has the same size.
-    pub fn copy_from(&self, src: &Frame) {
-        assert_eq!(self.size(), src.size());
+    /// Overwrites all of this frame by what `src` has from `off` on.
+    pub fn copy_from(&self, src: &Frame, off: usize) {
+        let from = src.range(off, self.size());
         // SAFETY: as in `write`; equal frames are copied onto themselves, word by word.
-        unsafe { mem::copy(self.pointer(), src.pointer(), self.size()) };
+        unsafe { mem::copy(self.pointer(), from, self.size()) };
     }
 
     #[must_use]
@@ -423,9 +417,11 @@ impl Frame {
 impl Clone for Frame {
     #[inline]
     fn clone(&self) -> Frame {
-        let owners = self.meta().owners.fetch_add(1, Ordering::Relaxed);
-        // 2^31 owners are more than page tables of all memory can name; past it, a leak.
-        assert!(owners < i32::MAX as u32, "a frame's owners overflow");
+        if self.is_huge() {
+            huge::add_owner_of_all(self.pfn());
+        } else {
+            add_owner(self.pfn());
+        }
         Frame(self.0)
     }
 }
@@ -433,27 +429,28 @@ impl Clone for Frame {
 impl Drop for Frame {
     #[inline]
     fn drop(&mut self) {
-        let meta = self.meta();
-        if meta.owners.fetch_sub(1, Ordering::Release) == 1 {
-            core::sync::atomic::fence(Ordering::Acquire);
-            self.free();
+        if self.is_huge() {
+            huge::drop_owner_of_all(self.pfn());
+        } else {
+            drop_owner(self.pfn());
         }
     }
 }
 
-impl Frame {
-    fn free(&self) {
-        let pfn = self.0.get() as usize / PAGE_SIZE;
-        match meta::of(pfn).state.load(Ordering::Relaxed) {
-            state::HUGE | state::PART => {
-                let head = pfn & !(HUGE_PARTS - 1);
-                for part in head..head + HUGE_PARTS {
-                    meta::of(part).state.store(state::PLAIN, Ordering::Relaxed);
-                }
-                with_buddy(|buddy| buddy.free(head, HUGE_ORDER));
-            }
-            _ => give_back(pfn),
-        }
+/// One owner more of a small frame.
+#[inline]
+fn add_owner(pfn: usize) {
+    let owners = meta::of(pfn).owners.fetch_add(1, Ordering::Relaxed);
+    // 2^30 owners are more than page tables of all memory can name; past it, a leak.
+    assert!(owners < huge::WHOLE, "a frame's owners overflow");
+}
+
+/// One owner less of a small frame; the last frees it.
+#[inline]
+fn drop_owner(pfn: usize) {
+    if meta::of(pfn).owners.fetch_sub(1, Ordering::Release) == 1 {
+        fence(Ordering::Acquire);
+        give_back(pfn);
     }
 }
 
@@ -472,7 +469,7 @@ pub fn alloc_contiguous(pages: usize, below: Option<PhysAddr>) -> Result<Vec<Fra
     let mut frames = Vec::new();
     frames.room_exact(pages)?;
     let first = with_buddy(|buddy| {
-        if buddy.free_frames() < RESERVE.load(Ordering::Relaxed) + (1 << order) {
+        if !may_take(buddy, For::User, 1 << order) {
             return Err(OutOfMemory);
         }
         let limit = below.map_or(usize::MAX, |b| b.0 as usize / PAGE_SIZE);
@@ -496,5 +493,9 @@ pub fn stats() -> FrameStats {
     FrameStats {
         total: buddy.total_frames(),
         free: buddy.free_frames() + (0..MAX_CPUS).map(|cpu| CACHES.on(cpu).len()).sum::<usize>(),
+        tables: TABLES.load(Ordering::Relaxed),
+        stacks: STACKS.load(Ordering::Relaxed),
+        heap: HEAP.load(Ordering::Relaxed),
+        huge: huge::frames(),
     }
 }

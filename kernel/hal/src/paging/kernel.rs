@@ -220,7 +220,7 @@ pub fn map_stack(len: usize) -> Result<usize, OutOfMemory> {
     let _guard = KERNEL_TABLES.lock();
     for virt in (bottom..bottom + len).step_by(PAGE_SIZE) {
         let leaf = Pte::kernel(
-            frame::alloc_table()?,
+            frame::alloc_stack_page()?,
             Perms::READ | Perms::WRITE,
             Cache::WriteBack,
             false,

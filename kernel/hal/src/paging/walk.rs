@@ -9,7 +9,6 @@ use crate::frame::{self, Frame, OutOfMemory};
 use crate::mem;
 use crate::memory::direct;
 use core::marker::PhantomData;
-use core::mem::ManuallyDrop;
 use core::ops::Range;
 use core::sync::atomic::{AtomicU64, Ordering};
 
@@ -248,11 +247,8 @@ impl Tables {
             slot(table, part).store(pte.part(part));
         }
         if pte.is_owned() {
-            // SAFETY: the entry's own reference goes to the first part, each other part gets one.
-            let frame = ManuallyDrop::new(unsafe { Frame::from_raw(pte.phys(), true) });
-            for _ in 1..ENTRIES {
-                core::mem::forget(Frame::clone(&frame));
-            }
+            // SAFETY: the entry's own reference becomes one of each part, which the small leaves have.
+            unsafe { Frame::from_raw(pte.phys(), true) }.break_up();
         }
         // The CPU may set the huge leaf's dirty bit until here; the parts of a page that can be
         // written are dirty in any case as far as their owner is concerned.

@@ -2,7 +2,7 @@
 
 use crate::errno::{Errno, Result};
 use crate::fs::namespace::Path;
-use crate::mm::mapping::{Backing, Name};
+use crate::mm::mapping::{Backing, Flags, Name};
 use crate::mm::usage::Usage;
 use crate::task::process::Process;
 use alloc::format;
@@ -18,6 +18,7 @@ struct Row {
     end: usize,
     perms: Perms,
     shared: bool,
+    flags: Flags,
     offset: u64,
     name: Shown,
 }
@@ -60,6 +61,7 @@ fn rows(process: &Process) -> Result<Vec<Row>> {
             end: mapping.end,
             perms: mapping.perms,
             shared: mapping.shared,
+            flags: mapping.flags,
             offset,
             name: Shown::from(&mapping.name),
         });
@@ -159,6 +161,21 @@ pub fn smaps(process: &Process) -> Result<Vec<u8>> {
         if row.shared {
             out.extend_from_slice(b"sh ");
         }
+        let flags = [
+            (Flags::GROWS_DOWN, "gd "),
+            (Flags::LOCKED, "lo "),
+            (Flags::NO_FORK, "dc "),
+            (Flags::NO_RESERVE, "nr "),
+            (Flags::WIPE_ON_FORK, "wf "),
+            (Flags::NO_DUMP, "dd "),
+            (Flags::HUGE, "hg "),
+            (Flags::NO_HUGE, "nh "),
+        ];
+        for (bit, flag) in flags {
+            if row.flags.contains(bit) {
+                out.extend_from_slice(flag.as_bytes());
+            }
+        }
         out.push(b'\n');
     }
     Ok(out)
@@ -200,6 +217,7 @@ fn usage_lines(text: &mut String, usage: Usage) {
         ("Private_Dirty", usage.private_dirty),
         ("Referenced", usage.referenced),
         ("Anonymous", usage.anonymous),
+        ("AnonHugePages", usage.huge),
         // There is none.
         ("Swap", 0),
     ] {

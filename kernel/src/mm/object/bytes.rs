@@ -100,12 +100,7 @@ impl MemoryObject {
                     || (within == 0 && n == PAGE_SIZE && !self.is_device()) =>
                 {
                     let frame = self.new_frame()?;
-                    let slot = Slot::Present {
-                        frame: frame.clone(),
-                        dirty: true,
-                    };
-                    pages.slots.insert(index, slot);
-                    pages.present += 1;
+                    pages.put(index, frame.clone(), true);
                     return Ok(frame);
                 }
                 None => {}

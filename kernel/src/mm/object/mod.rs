@@ -66,6 +66,20 @@ struct Pages {
     size: u64,
     slots: BTreeMap<u64, Slot>,
     present: u64,
+    /// The pages of all objects of this kind.
+    of_kind: &'static AtomicU64,
+}
+
+/// Pages in memory of objects without a pager, and of those with one.
+static WITHOUT_PAGER: AtomicU64 = AtomicU64::new(0);
+static WITH_PAGER: AtomicU64 = AtomicU64::new(0);
+
+/// Pages in memory of all objects: anonymous ones and files of tmpfs; files of servers and of the boot
+/// archive.
+#[must_use]
+pub fn pages_in_memory() -> (u64, u64) {
+    let count = |of: &AtomicU64| of.load(Ordering::Relaxed);
+    (count(&WITHOUT_PAGER), count(&WITH_PAGER))
 }
 
 enum Kind {
@@ -102,6 +116,10 @@ impl MemoryObject {
             size: size.min(MAX_SIZE),
             slots: BTreeMap::new(),
             present: 0,
+            of_kind: match kind {
+                Kind::Paged(_) => &WITH_PAGER,
+                _ => &WITHOUT_PAGER,
+            },
         };
         Arc::new(MemoryObject {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
@@ -200,14 +218,7 @@ impl MemoryObject {
         if index < pages_of(pages.size)
             && !matches!(pages.slots.get(&index), Some(Slot::Present { .. }))
         {
-            pages.slots.insert(
-                index,
-                Slot::Present {
-                    frame,
-                    dirty: false,
-                },
-            );
-            pages.present += 1;
+            pages.put(index, frame, false);
             if let Some(allowance) = &self.allowance {
                 allowance.charge_anyway(1);
             }
@@ -270,12 +281,7 @@ impl MemoryObject {
                 None => match &self.kind {
                     Kind::Anonymous => {
                         let frame = self.new_frame()?;
-                        let slot = Slot::Present {
-                            frame: frame.clone(),
-                            dirty: false,
-                        };
-                        pages.slots.insert(index, slot);
-                        pages.present += 1;
+                        pages.put(index, frame.clone(), false);
                         return Ok(frame);
                     }
                     Kind::Paged(pager) => {
@@ -311,15 +317,7 @@ impl MemoryObject {
             }
             pages.slots.remove(&index);
             if filled.is_ok() && index < pages_of(pages.size) {
-                let frame = frames[i as usize].clone();
-                pages.slots.insert(
-                    index,
-                    Slot::Present {
-                        frame,
-                        dirty: false,
-                    },
-                );
-                pages.present += 1;
+                pages.put(index, frames[i as usize].clone(), false);
             }
         }
         drop(pages);
@@ -339,12 +337,27 @@ impl MemoryObject {
 
 impl Drop for MemoryObject {
     fn drop(&mut self) {
-        let present = self.pages.get_mut().present;
+        let pages = self.pages.get_mut();
+        let present = pages.present;
+        pages.count_gone(present);
         self.release(present);
     }
 }
 
 impl Pages {
+    /// Enters a page that was absent, or loading.
+    fn put(&mut self, index: u64, frame: Frame, dirty: bool) {
+        self.slots.insert(index, Slot::Present { frame, dirty });
+        self.present += 1;
+        self.of_kind.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// So many pages were taken out.
+    fn count_gone(&mut self, pages: u64) {
+        self.present -= pages;
+        self.of_kind.fetch_sub(pages, Ordering::Relaxed);
+    }
+
     /// Marks absent pages from `index` on as loading, `batch` at most; returns how many.
     fn mark_loading(&mut self, index: u64, batch: usize) -> usize {
         let end = pages_of(self.size).min(index.saturating_add(batch.max(1) as u64));
@@ -366,7 +379,7 @@ impl Pages {
         self.slots.append(&mut kept);
         let present = |slot: &&Slot| matches!(slot, Slot::Present { .. });
         let present = slots.values().filter(present).count() as u64;
-        self.present -= present;
+        self.count_gone(present);
         Dropped { slots, present }
     }
 }

@@ -93,7 +93,7 @@ impl MemoryObject {
                 && frame.is_unique()
             {
                 let slot = pages.slots.remove(&index);
-                pages.present -= 1;
+                pages.count_gone(1);
                 gone += 1;
                 drop(pages);
                 drop(slot);
@@ -197,7 +197,7 @@ impl MemoryObject {
         for index in clean {
             if let Some(slot) = pages.slots.remove(&index) {
                 dropped.insert(index, slot);
-                pages.present -= 1;
+                pages.count_gone(1);
             }
         }
         drop(pages);

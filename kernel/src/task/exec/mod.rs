@@ -93,6 +93,7 @@ pub fn execute(
     let old = process.replace_space(Some(loaded.space.clone()));
     cpu::reload_space();
     if let Some(old) = old {
+        loaded.space.lock().small_pages_only = old.lock().small_pages_only;
         old.leave();
     }
     unshare_files(thread)?;
