@@ -270,6 +270,12 @@ pub fn cpuid(leaf: u32, subleaf: u32) -> [u32; 4] {
     x86::cpuid(leaf, subleaf)
 }
 
+/// The number that a CPU's interrupt controller has; its bits tell of cores and packages.
+#[must_use]
+pub fn apic_id(cpu: CpuId) -> u32 {
+    crate::smp::apic_id(cpu)
+}
+
 pub fn reboot() -> ! {
     if let Some(reset) = acpi::reset_register() {
         // SAFETY: the firmware's own way to reset.

@@ -10,6 +10,7 @@ mod memory;
 mod mounts;
 mod net;
 pub mod process;
+mod processors;
 mod status;
 mod sys;
 mod system;

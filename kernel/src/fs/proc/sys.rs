@@ -1,5 +1,6 @@
 //! /sys: the processors as programs count them, and directories that they look for.
 
+use super::processors;
 use super::system;
 use super::tree::Tree;
 use alloc::format;
@@ -29,34 +30,30 @@ pub fn fill(tree: &mut Tree) {
             one.fixed("online", "1\n");
         }
         let topology = one.directory("topology");
-        topology.fixed("core_id", format!("{id}\n"));
-        topology.fixed("physical_package_id", "0\n");
-        for name in ["core_cpus", "thread_siblings"] {
-            topology.fixed(name, format!("{:x}\n", 1u64 << id));
-        }
-        for name in ["core_cpus_list", "thread_siblings_list"] {
-            topology.fixed(name, format!("{id}\n"));
-        }
-        for name in ["core_siblings_list", "package_cpus_list"] {
-            topology.fixed(name, range(count));
-        }
-        for (index, level, kind, size) in [
-            (0, 1, "Data", "32K"),
-            (1, 1, "Instruction", "32K"),
-            (2, 2, "Unified", "512K"),
-            (3, 3, "Unified", "16384K"),
-        ] {
+        topology.fixed("core_id", format!("{}\n", processors::core_id(id)));
+        topology.fixed(
+            "physical_package_id",
+            format!("{}\n", processors::package_id(id)),
+        );
+        let (core, package) = (processors::core(id), processors::package(id));
+        topology.fixed("core_cpus", core.mask());
+        topology.fixed("core_cpus_list", core.list());
+        topology.fixed("thread_siblings", core.mask());
+        topology.fixed("thread_siblings_list", core.list());
+        topology.fixed("core_siblings", package.mask());
+        topology.fixed("core_siblings_list", package.list());
+        topology.fixed("package_cpus", package.mask());
+        topology.fixed("package_cpus_list", package.list());
+        for (index, of) in processors::caches().iter().enumerate() {
             let cache = one.directory(&format!("cache/index{index}"));
-            cache.fixed("level", format!("{level}\n"));
-            cache.fixed("type", format!("{kind}\n"));
-            cache.fixed("size", format!("{size}\n"));
-            cache.fixed("coherency_line_size", "64\n");
-            let shared = if level == 3 {
-                range(count)
-            } else {
-                format!("{id}\n")
-            };
-            cache.fixed("shared_cpu_list", shared);
+            cache.fixed("level", format!("{}\n", of.level));
+            cache.fixed("type", format!("{}\n", of.kind));
+            cache.fixed("size", format!("{}K\n", of.size / 1024));
+            cache.fixed("coherency_line_size", format!("{}\n", of.line));
+            cache.fixed("ways_of_associativity", format!("{}\n", of.ways));
+            cache.fixed("number_of_sets", format!("{}\n", of.sets));
+            cache.fixed("shared_cpu_list", of.shared(id).list());
+            cache.fixed("shared_cpu_map", of.shared(id).mask());
         }
     }
     let nodes = tree.directory("devices/system/node");
@@ -70,6 +67,9 @@ pub fn fill(tree: &mut Tree) {
             .collect::<String>()
             .into()
     });
+    let huge_pages = tree.directory("kernel/mm/transparent_hugepage");
+    huge_pages.fixed("enabled", "[always] madvise never\n");
+    huge_pages.fixed("hpage_pmd_size", format!("{}\n", ochre_hal::HUGE_SIZE));
     for empty in [
         "bus",
         "class",
@@ -77,7 +77,6 @@ pub fn fill(tree: &mut Tree) {
         "dev/char",
         "dev/block",
         "fs/cgroup",
-        "kernel",
         "module",
     ] {
         tree.directory(empty);

@@ -1,14 +1,17 @@
 //! /proc's files about the whole system.
 
 use super::interrupts;
+use super::processors;
 use super::text::Text;
 use super::tree::Tree;
 use crate::errno::Errno;
 use crate::fs::calls::aio;
 use crate::fs::lease::BREAK_TIME;
+use crate::mm::object;
 use crate::sched::{self, loadavg};
 use crate::task;
 use alloc::boxed::Box;
+use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -170,40 +173,59 @@ fn hundredths(nanos: u64) -> String {
     format!("{}.{:02}", nanos / 1_000_000_000, nanos / 10_000_000 % 100)
 }
 
+/// What memory is used for, as proc_meminfo(5) has it. What the kernel doesn't know is not there:
+/// which pages were used lately, and which files' pages are mapped.
 pub fn meminfo() -> String {
     let frames = ochre_hal::frame::stats();
-    let (total, free) = (frames.total * 4, frames.free * 4);
+    let (shared, of_files) = object::pages_in_memory();
+    let (shared, of_files) = (shared as usize, of_files as usize);
+    let kernel = frames.tables + frames.stacks + frames.heap;
+    // All that has no other name.
+    let anonymous = frames
+        .total
+        .saturating_sub(frames.free + kernel + shared + of_files);
     let mut text = String::new();
-    for (name, kib) in [
-        ("MemTotal", total),
-        ("MemFree", free),
-        ("MemAvailable", free),
+    for (name, pages) in [
+        ("MemTotal", frames.total),
+        ("MemFree", frames.free),
+        ("MemAvailable", frames.free),
         ("Buffers", 0),
-        ("Cached", 0),
+        ("Cached", shared + of_files),
         ("SwapCached", 0),
-        ("Active", total - free),
-        ("Inactive", 0),
         ("SwapTotal", 0),
         ("SwapFree", 0),
-        ("Dirty", 0),
-        ("Writeback", 0),
-        ("AnonPages", total - free),
-        ("Mapped", 0),
-        ("Shmem", 0),
-        ("Slab", 0),
-        ("PageTables", 0),
-        ("CommitLimit", total),
-        ("Committed_AS", total - free),
-        ("VmallocTotal", 0),
-        ("VmallocUsed", 0),
+        ("AnonPages", anonymous),
+        ("Shmem", shared),
+        ("Slab", frames.heap),
+        ("KernelStack", frames.stacks),
+        ("PageTables", frames.tables),
+        ("CommitLimit", frames.total),
+        ("Committed_AS", committed()),
+        ("AnonHugePages", frames.huge),
     ] {
-        let name = format!("{name}:");
+        let (name, kib) = (format!("{name}:"), pages * (ochre_hal::PAGE_SIZE / 1024));
         let _ = writeln!(text, "{name:<16}{kib:>8} kB");
     }
     text.push_str(
         "HugePages_Total:       0\nHugePages_Free:        0\nHugepagesize:       2048 kB\n",
     );
     text
+}
+
+/// Pages that programs may come to need: their private memory that can be written, touched or not, and
+/// what there is of shared memory.
+fn committed() -> usize {
+    let mut seen = BTreeSet::new();
+    let mut pages = object::pages_in_memory().0 as usize;
+    for process in task::tree::processes() {
+        let Some(space) = process.space() else {
+            continue;
+        };
+        if seen.insert(space.id()) {
+            pages += space.lock().committed();
+        }
+    }
+    pages
 }
 
 /// How many of the kernel's small objects there are, by size, in slabinfo(5)'s form.
@@ -350,19 +372,36 @@ fn cpuinfo() -> String {
     }
     let khz = ochre_hal::time::tsc_khz();
     let mhz = format!("{}.{:03}", khz / 1000, khz % 1000);
+    let last = processors::caches();
+    let last = last.iter().max_by_key(|cache| cache.level);
+    let cache = last.map_or(String::new(), |cache| {
+        format!("cache size\t: {} KB\n", cache.size / 1024)
+    });
+    let line = (cpu::cpuid(1, 0)[1] >> 8 & 0xff) * 8;
+    // Without the leaf, what every processor of 64 bits has at least.
+    let [widths, ..] = match cpu::cpuid(0x8000_0000, 0)[0] {
+        0x8000_0008.. => cpu::cpuid(0x8000_0008, 0),
+        _ => [36 | 48 << 8, 0, 0, 0],
+    };
+    let (physical, linear) = (widths & 0xff, widths >> 8 & 0xff);
     let mut text = String::new();
     for id in 0..count {
+        let apic = cpu::apic_id(id);
         let _ = write!(
             text,
             "processor\t: {id}\nvendor_id\t: {vendor}\ncpu family\t: {family}\nmodel\t\t: {model}\n\
-             model name\t: {}\nstepping\t: {}\ncpu MHz\t\t: {mhz}\ncache size\t: 512 KB\n\
-             physical id\t: 0\nsiblings\t: {count}\ncore id\t\t: {id}\ncpu cores\t: {count}\n\
-             apicid\t\t: {id}\ninitial apicid\t: {id}\nfpu\t\t: yes\nfpu_exception\t: yes\n\
+             model name\t: {}\nstepping\t: {}\ncpu MHz\t\t: {mhz}\n{cache}\
+             physical id\t: {}\nsiblings\t: {}\ncore id\t\t: {}\ncpu cores\t: {}\n\
+             apicid\t\t: {apic}\ninitial apicid\t: {apic}\nfpu\t\t: yes\nfpu_exception\t: yes\n\
              cpuid level\t: {}\nwp\t\t: yes\nflags\t\t:{flags}\nbugs\t\t:\n\
-             bogomips\t: {}.{:02}\nclflush size\t: 64\ncache_alignment\t: 64\n\
-             address sizes\t: 40 bits physical, 48 bits virtual\npower management:\n\n",
+             bogomips\t: {}.{:02}\nclflush size\t: {line}\ncache_alignment\t: {line}\n\
+             address sizes\t: {physical} bits physical, {linear} bits virtual\npower management:\n\n",
             cpu::brand(),
             signature & 0xf,
+            processors::package_id(id),
+            processors::package(id).members().count(),
+            processors::core_id(id),
+            processors::cores(id),
             cpu::cpuid(0, 0)[0],
             khz / 500,
             khz / 5 % 100,
