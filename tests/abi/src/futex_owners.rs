@@ -271,19 +271,6 @@ fn wrong_conditions() {
     });
 }
 
-extern "C" fn nothing(_: i32) {}
-
-/// Has SIGUSR1 run a handler: calls are restarted after it, or not.
-fn handle(flags: i32) {
-    // SAFETY: the handler does nothing.
-    unsafe {
-        let mut action: sigaction = std::mem::zeroed();
-        action.sa_sigaction = nothing as extern "C" fn(i32) as usize;
-        action.sa_flags = flags;
-        sigaction(SIGUSR1, &raw const action, std::ptr::null_mut());
-    }
-}
-
 /// What a call comes to when a signal's handler runs in its middle, and `then` after that.
 fn disturb(work: impl FnOnce() -> sys::Ret + Send, then: impl FnOnce()) -> sys::Ret {
     let number = AtomicU32::new(0);
@@ -327,7 +314,7 @@ fn interrupted() {
         futex(&condition, FUTEX_WAKE, 1, [0; 3]);
     };
     for (name, flags) in [("", 0), (" that restarts", SA_RESTART)] {
-        handle(flags);
+        sys::handle(flags);
         condition.store(0, SeqCst);
         let wait = || futex(&condition, FUTEX_WAIT, 0, [0; 3]);
         show!(
@@ -357,17 +344,7 @@ fn interrupted() {
 
 /// What becomes of a lock whose owner dies.
 fn dead() {
-    let shared = sys!(
-        SYS_mmap,
-        0,
-        4096,
-        PROT_READ | PROT_WRITE,
-        MAP_SHARED | MAP_ANONYMOUS,
-        -1,
-        0
-    );
-    // SAFETY: words of the new mapping, which stays.
-    let [word, go] = [0, 4].map(|at| unsafe { AtomicU32::from_ptr((shared.0 as usize + at) as _) });
+    let [word, go] = sys::shared_words();
     // The owner says nothing of it in a robust list: who waits learns it all the same.
     let owner = child::fork(|| {
         lock(word);

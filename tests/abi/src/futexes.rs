@@ -81,17 +81,7 @@ fn simple() {
         show!("wake", futex(&word, FUTEX_WAKE, 10, 0, 0, 0));
         show!("woken", waiter.join().expect("it returns"));
     });
-    let shared = sys!(
-        SYS_mmap,
-        0,
-        4096,
-        PROT_READ | PROT_WRITE,
-        MAP_SHARED | MAP_ANONYMOUS,
-        -1,
-        0
-    );
-    // SAFETY: a word of the new mapping, which stays.
-    let word = unsafe { AtomicU32::from_ptr(shared.0 as *mut u32) };
+    let [word] = sys::shared_words();
     let pid = child::fork(|| i32::from(futex(word, FUTEX_WAIT, 0, 0, 0, 0).failed()));
     settle(word, 1);
     show!("wake across processes", futex(word, FUTEX_WAKE, 1, 0, 0, 0));

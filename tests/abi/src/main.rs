@@ -16,6 +16,7 @@ mod futex_owners;
 mod futexes;
 mod inspection;
 mod landlock;
+mod large_pages;
 mod leases;
 mod links;
 mod locks;
@@ -33,6 +34,7 @@ mod supervision;
 mod sys;
 mod sysv;
 mod terminals;
+mod timers;
 mod tracing;
 mod uevents;
 
@@ -40,7 +42,7 @@ use std::process::ExitCode;
 
 type Family = (&'static str, fn());
 
-const FAMILIES: [Family; 31] = [
+const FAMILIES: [Family; 33] = [
     ("aio", aio::run),
     ("busy", busy::run),
     ("clocks", clocks::run),
@@ -54,6 +56,7 @@ const FAMILIES: [Family; 31] = [
     ("futexes", futexes::run),
     ("inspection", inspection::run),
     ("landlock", landlock::run),
+    ("large_pages", large_pages::run),
     ("leases", leases::run),
     ("links", links::run),
     ("locks", locks::run),
@@ -70,6 +73,7 @@ const FAMILIES: [Family; 31] = [
     ("supervision", supervision::run),
     ("sysv", sysv::run),
     ("terminals", terminals::run),
+    ("timers", timers::run),
     ("tracing", tracing::run),
     ("uevents", uevents::run),
 ];

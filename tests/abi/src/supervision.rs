@@ -356,24 +356,12 @@ fn descriptors() {
     sys::close_all(&pipe);
 }
 
-extern "C" fn nothing(_: i32) {}
-
-fn handle(flags: i32) {
-    // SAFETY: the handler does nothing.
-    unsafe {
-        let mut action: sigaction = std::mem::zeroed();
-        action.sa_sigaction = nothing as extern "C" fn(i32) as usize;
-        action.sa_flags = flags;
-        sigaction(SIGUSR1, &raw const action, std::ptr::null_mut());
-    }
-}
-
 fn interrupted() {
     let disturb = |question: &Question| {
         let pid = sys!(SYS_getpid);
         sys!(SYS_tgkill, pid, question.tid, SIGUSR1)
     };
-    handle(0);
+    sys::handle(0);
     let got = supervise(0, asks, |listener| {
         let (_, question) = receive(listener);
         disturb(&question);
@@ -386,7 +374,7 @@ fn interrupted() {
         );
     });
     show!("interrupted", got);
-    handle(SA_RESTART);
+    sys::handle(SA_RESTART);
     let got = supervise(0, asks, |listener| {
         let (_, question) = receive(listener);
         disturb(&question);
@@ -397,7 +385,7 @@ fn interrupted() {
         show!("answer the second", send(listener, again.id, 2, 0, 0));
     });
     show!("restarted", got);
-    handle(0);
+    sys::handle(0);
     let got = supervise(STEADFAST, asks, |listener| {
         let (_, question) = receive(listener);
         disturb(&question);

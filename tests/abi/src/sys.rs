@@ -3,6 +3,7 @@
 use std::arch::asm;
 use std::ffi::CStr;
 use std::fmt;
+use std::sync::atomic::AtomicU32;
 
 /// What a call returned: a value, or an error's negative number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -156,4 +157,34 @@ macro_rules! show {
     ($name:expr, $form:literal, $($value:expr),+) => {
         println!("{}: {}", $name, format_args!($form, $($value),+))
     };
+}
+
+extern "C" fn nothing(_: i32) {}
+
+/// Has SIGUSR1 run a handler: calls are restarted after it (SA_RESTART), or not.
+pub fn handle(flags: i32) {
+    // SAFETY: the handler does nothing.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = nothing as extern "C" fn(i32) as usize;
+        action.sa_flags = flags;
+        libc::sigaction(libc::SIGUSR1, &raw const action, std::ptr::null_mut());
+    }
+}
+
+/// Words in memory that children share, 0 at first.
+pub fn shared_words<const N: usize>() -> [&'static AtomicU32; N] {
+    let memory = sys!(
+        SYS_mmap,
+        0,
+        4096,
+        libc::PROT_READ | libc::PROT_WRITE,
+        libc::MAP_SHARED | libc::MAP_ANONYMOUS,
+        -1,
+        0
+    );
+    assert!(!memory.failed() && N <= 1024);
+    let first = memory.0 as *mut u32;
+    // SAFETY: words of the new page, which stays.
+    std::array::from_fn(|index| unsafe { AtomicU32::from_ptr(first.add(index)) })
 }

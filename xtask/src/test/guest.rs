@@ -70,6 +70,8 @@ pub fn compare(builder: &Builder, machines: Machines) -> Result<Tally> {
     }
     let run = |kernel: &str, processors: &str| -> Result<Parts> {
         let mut arguments = vec!["--kernel", kernel, "--smp", processors, "--timeout", "1500"];
+        // With less, Linux has no huge pages.
+        arguments.extend(["--memory", "1024"]);
         if machines.uefi && kernel == "ochre" {
             arguments.push("--uefi");
         }
