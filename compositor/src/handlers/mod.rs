@@ -98,7 +98,7 @@ use smithay::{
 
 use crate::state::Compositor;
 
-/// What windows can be asked to do here; there is no menu of a window.
+/// What windows can be asked to do here.
 const CAPABILITIES: [WmCapabilities; 4] = [
     WmCapabilities::WindowMenu,
     WmCapabilities::Maximize,
