@@ -53,8 +53,16 @@ pub struct NodeLocks {
 /// Range locks of one node.
 const RANGES_MAX: usize = 1 << 16;
 
-/// Which POSIX owner waits for which.
-static WAITING: SpinLock<BTreeMap<Owner, Owner>> = SpinLock::new(lock_order::FILE, BTreeMap::new());
+/// For whom a POSIX owner waits, and at which node's locks.
+#[derive(Clone, Copy)]
+struct Wait {
+    holder: Owner,
+    place: usize,
+}
+
+/// Which POSIX owner waits for which. Changed under the lock of the node in question: who lets a
+/// lock go is waited for no more at once, not when those who waited come to look.
+static WAITING: SpinLock<BTreeMap<Owner, Wait>> = SpinLock::new(lock_order::FILE, BTreeMap::new());
 
 impl NodeLocks {
     #[must_use]
@@ -130,14 +138,14 @@ impl NodeLocks {
         let attempt = || -> Option<Result> {
             let mut state = self.state.lock();
             match state.conflict(&wanted) {
-                None => Some(state.replace(&wanted, true)),
-                Some(holder) => {
-                    drop(state);
-                    if nonblock {
-                        return Some(Err(Errno::EAGAIN));
-                    }
-                    wait_for(wanted.owner, holder.owner).err().map(Err)
+                None => {
+                    let taken = state.replace(&wanted, true);
+                    self.changed(wanted.owner);
+                    WAITING.lock().remove(&wanted.owner);
+                    Some(taken)
                 }
+                Some(_) if nonblock => Some(Err(Errno::EAGAIN)),
+                Some(holder) => self.wait_for(wanted.owner, holder.owner).err().map(Err),
             }
         };
         let result = match self.released.wait(attempt) {
@@ -155,7 +163,12 @@ impl NodeLocks {
         if !self.used.load(Ordering::Acquire) {
             return Ok(());
         }
-        let result = self.state.lock().replace(range, false);
+        let result = {
+            let mut state = self.state.lock();
+            let result = state.replace(range, false);
+            self.changed(range.owner);
+            result
+        };
         self.released.wake_all(Events::all());
         result
     }
@@ -169,11 +182,43 @@ impl NodeLocks {
             let before = state.whole.len() + state.ranges.len();
             state.ranges.retain(|lock| lock.owner != owner);
             state.whole.retain(|lock| Some(lock.0) != whole);
+            self.changed(owner);
             before != state.whole.len() + state.ranges.len()
         };
         if changed {
             self.released.wake_all(Events::all());
         }
+    }
+
+    fn place(&self) -> usize {
+        core::ptr::from_ref(self).addr()
+    }
+
+    /// `owner` has other locks here than it had: whoever waits for it looks again.
+    fn changed(&self, owner: Owner) {
+        let place = self.place();
+        let mut waiting = WAITING.lock();
+        waiting.retain(|_, wait| wait.holder != owner || wait.place != place);
+    }
+
+    /// Notes that `waiter` waits for `holder`; EDEADLK when that closes a circle.
+    fn wait_for(&self, waiter: Owner, holder: Owner) -> Result {
+        if matches!(waiter, Owner::Open(_)) {
+            return Ok(());
+        }
+        let mut waiting = WAITING.lock();
+        let mut at = holder;
+        // As Linux does, give up after a chain of ten.
+        for _ in 0..10 {
+            match waiting.get(&at) {
+                Some(next) if next.holder == waiter => return Err(Errno::EDEADLK),
+                Some(next) => at = next.holder,
+                None => break,
+            }
+        }
+        let place = self.place();
+        waiting.insert(waiter, Wait { holder, place });
+        Ok(())
     }
 
     /// A process closed a descriptor of this node: its POSIX locks go.
@@ -191,25 +236,6 @@ impl Default for NodeLocks {
     fn default() -> NodeLocks {
         NodeLocks::new()
     }
-}
-
-/// Notes that `waiter` waits for `holder`; EDEADLK when that closes a circle.
-fn wait_for(waiter: Owner, holder: Owner) -> Result {
-    if matches!(waiter, Owner::Open(_)) {
-        return Ok(());
-    }
-    let mut waiting = WAITING.lock();
-    let mut at = holder;
-    // As Linux does, give up after a chain of ten.
-    for _ in 0..10 {
-        match waiting.get(&at) {
-            Some(next) if *next == waiter => return Err(Errno::EDEADLK),
-            Some(next) => at = *next,
-            None => break,
-        }
-    }
-    waiting.insert(waiter, holder);
-    Ok(())
 }
 
 impl State {

@@ -101,6 +101,7 @@ pub fn run() {
     sys!(SYS_close, reader);
     show!("closing any descriptor unlocks", other(F_WRLCK, 0));
     deadlock(fd);
+    no_deadlock(fd);
     descriptions(fd);
     whole();
 }
@@ -123,6 +124,25 @@ fn deadlock(fd: i32) {
         child::wait(pid) == "exited 1",
     ];
     show!("a deadlock", told[0] != told[1]);
+}
+
+/// Who has let go what another waits for may wait for that one, though it hasn't looked again yet.
+fn no_deadlock(fd: i32) {
+    lock(fd, F_SETLK, F_WRLCK, 0, 1);
+    let pid = child::fork(|| {
+        let fd = sys!(SYS_open, c"l", O_RDWR, 0).value();
+        lock(fd, F_SETLK, F_WRLCK, 1, 1);
+        i32::from(lock(fd, F_SETLKW, F_WRLCK, 0, 1).failed())
+    });
+    while !std::fs::read_to_string(format!("/proc/{pid}/stat"))
+        .is_ok_and(|stat| stat.contains(") S "))
+    {
+        sys!(SYS_sched_yield);
+    }
+    lock(fd, F_SETLK, F_UNLCK, 0, 1);
+    show!("no deadlock", lock(fd, F_SETLKW, F_WRLCK, 1, 1));
+    show!("who waited, then ended", child::wait(pid));
+    lock(fd, F_SETLK, F_UNLCK, 0, 0);
 }
 
 fn descriptions(fd: i32) {
