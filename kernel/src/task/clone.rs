@@ -11,6 +11,7 @@ use super::{Pid, seccomp, tree};
 use crate::errno::{Errno, Result};
 use crate::fs::node::OpenFlags;
 use crate::fs::open::OpenFile;
+use crate::ipc::netlink::connector;
 use crate::linux::general as raw;
 use crate::mm::uptr::UserPtr;
 use crate::sched::wait::{Interrupt, wait_until};
@@ -334,6 +335,7 @@ fn launch(ctx: &SyscallCtx<'_>, process: &Arc<Process>, thread: &Arc<Thread>, re
     } else if is_ending(process) {
         thread.mark(super::signal::Attention::EXIT);
     }
+    connector::begins(thread);
     thread.start();
 }
 

@@ -8,6 +8,7 @@ use super::thread::Thread;
 use super::{Pid, futex, session, tree};
 use crate::file::Events;
 use crate::fs::fd_table::FdTable;
+use crate::ipc::netlink::connector;
 use crate::linux::general as raw;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -32,12 +33,17 @@ pub(super) fn thread(thread: &Arc<Thread>) {
     process.usage.lock().add(&used);
     thread.seccomp.release();
     thread.exited.store(true, Ordering::SeqCst);
-    super::trace::ended(thread, status_of(thread));
+    let status = status_of(thread);
+    super::trace::ended(thread, status);
+    let told = connector::End::of(thread, status);
     tree::remove_thread(thread.tid());
     if process.remove_thread(thread) == 0 {
         end(&process);
     } else {
         process.changed.wake_all(Events::all());
+    }
+    if let Some(end) = told {
+        end.tell();
     }
 }
 

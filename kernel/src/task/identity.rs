@@ -3,6 +3,7 @@
 use super::credentials::{Capabilities, Credentials, Ids};
 use super::{Pid, tree};
 use crate::errno::{Errno, Result};
+use crate::ipc::netlink::connector;
 use crate::mm::uptr::UserPtr;
 use crate::syscall::table::SyscallCtx;
 use alloc::sync::Arc;
@@ -45,11 +46,13 @@ fn change_ids(
     let mut new = (*ctx.process.credentials()).clone();
     let old = new.uid;
     let privileged = new.can(kind.privilege());
+    let before = ctx.process.credentials();
     change(kind.ids(&mut new), privileged)?;
     if matches!(kind, Kind::User) {
         new.after_uid_change(old);
     }
     ctx.process.set_credentials(new);
+    connector::are_others(ctx.thread, &before);
     Ok(0)
 }
 
@@ -297,5 +300,7 @@ pub fn set_pgid(ctx: &SyscallCtx<'_>, pid: usize, group: usize) -> Result<usize>
 }
 
 pub fn set_sid(ctx: &SyscallCtx<'_>) -> Result<usize> {
-    Ok(tree::new_session(ctx.process.pid)?.id as usize)
+    let session = tree::new_session(ctx.process.pid)?.id as usize;
+    connector::leads_session(ctx.thread);
+    Ok(session)
 }

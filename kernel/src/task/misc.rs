@@ -6,6 +6,7 @@ use super::seccomp::calls as seccomp;
 use super::signal::is_valid;
 use super::tree;
 use crate::errno::{Errno, Result};
+use crate::ipc::netlink::connector;
 use crate::linux::general as raw;
 use crate::linux::prctl as pr;
 use crate::mm::uptr::{self, UserPtr};
@@ -156,6 +157,7 @@ pub fn prctl(ctx: &mut SyscallCtx<'_>, args: [usize; 6]) -> Result<usize> {
             let mut name = [0; NAME - 1];
             let len = ochre_hal::uaccess::copy_in_str(&mut name, a)?;
             thread.set_name(&name[..len]);
+            connector::is_renamed(thread);
             Ok(0)
         }
         pr::PR_GET_NAME => {

@@ -22,6 +22,7 @@ mod links;
 mod locks;
 mod memory;
 mod mqueue;
+mod netlink;
 mod pipes;
 mod polling;
 mod processes;
@@ -42,7 +43,7 @@ use std::process::ExitCode;
 
 type Family = (&'static str, fn());
 
-const FAMILIES: [Family; 33] = [
+const FAMILIES: [Family; 34] = [
     ("aio", aio::run),
     ("busy", busy::run),
     ("clocks", clocks::run),
@@ -62,6 +63,7 @@ const FAMILIES: [Family; 33] = [
     ("locks", locks::run),
     ("memory", memory::run),
     ("mqueue", mqueue::run),
+    ("netlink", netlink::run),
     ("pipes", pipes::run),
     ("polling", polling::run),
     ("processes", processes::run),

@@ -7,6 +7,7 @@ use super::{attributes, maps, mounts, net, number, status};
 use crate::errno::{Errno, Result};
 use crate::fs::namespace::Path;
 use crate::fs::node::{Attributes, DirEntry, Inode, Node, NodeKind, StatFs};
+use crate::ipc::netlink::connector;
 use crate::task::credentials::Capabilities;
 use crate::task::oom;
 use crate::task::process::Process;
@@ -200,7 +201,9 @@ fn comm(subject: &Subject) -> Result<Vec<u8>> {
 
 fn set_comm(subject: &Subject, bytes: &[u8]) -> Result {
     let name = bytes.strip_suffix(b"\n").unwrap_or(bytes);
-    subject.one_thread()?.set_name(name);
+    let thread = subject.one_thread()?;
+    thread.set_name(name);
+    connector::is_renamed(&thread);
     Ok(())
 }
 

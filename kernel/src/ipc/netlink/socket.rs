@@ -1,7 +1,8 @@
 //! Netlink sockets (netlink(7)): messages that wait, groups and ports. What is sent to the kernel is
 //! the protocol's affair. A socket whose messages nobody reads loses some, as on Linux (ENOBUFS once).
 
-use super::{route, uevent};
+use super::message::answer_all;
+use super::{connector, generic, may_administrate, route, uevent};
 use crate::errno::{Errno, Result};
 use crate::file::{Events, File, Io};
 use crate::ipc::socket::{Control, Incoming, MessageFlags, Outgoing, PeerCredentials, Socket};
@@ -10,7 +11,7 @@ use crate::linux::net as raw;
 use crate::lock_order;
 use crate::sched;
 use crate::sched::wait::WaitQueue;
-use crate::uio::Dest;
+use crate::uio::{Dest, Source};
 use alloc::collections::VecDeque;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
@@ -65,6 +66,8 @@ pub struct NetlinkSocket {
     protocol: u32,
     kind: u32,
     passes_credentials: AtomicBool,
+    /// It asked to be told of tasks.
+    pub(super) listens: AtomicBool,
     state: SpinLock<State>,
     arrived: WaitQueue,
 }
@@ -159,7 +162,10 @@ impl NetlinkSocket {
         if !matches!(kind, raw::SOCK_RAW | raw::SOCK_DGRAM) {
             return Err(Errno::ESOCKTNOSUPPORT);
         }
-        if !matches!(protocol, route::PROTOCOL | uevent::PROTOCOL) {
+        if !matches!(
+            protocol,
+            route::PROTOCOL | uevent::PROTOCOL | generic::PROTOCOL | connector::PROTOCOL
+        ) {
             return Err(Errno::EPROTONOSUPPORT);
         }
         admission::ask()?;
@@ -173,6 +179,7 @@ impl NetlinkSocket {
             protocol,
             kind,
             passes_credentials: AtomicBool::new(false),
+            listens: AtomicBool::new(false),
             state: SpinLock::new(lock_order::SOCKET_PEER, state),
             arrived: WaitQueue::new(),
         });
@@ -230,6 +237,12 @@ impl NetlinkSocket {
     }
 }
 
+impl Drop for NetlinkSocket {
+    fn drop(&mut self) {
+        connector::ignore(self);
+    }
+}
+
 impl Socket for NetlinkSocket {
     fn kind(&self) -> (u32, u32, u32) {
         (raw::AF_NETLINK, self.kind, self.protocol)
@@ -237,6 +250,14 @@ impl Socket for NetlinkSocket {
 
     fn bind(&self, address: &[u8]) -> Result {
         let (port, groups) = parse(address)?;
+        // What becomes of others is not for everybody.
+        if groups != 0 && self.protocol == connector::PROTOCOL && !may_administrate() {
+            return Err(Errno::EPERM);
+        }
+        let own = self.state.lock().port;
+        if own != 0 && port != own {
+            return Err(Errno::EINVAL);
+        }
         self.claim(port)?;
         self.state.lock().groups = groups;
         Ok(())
@@ -273,19 +294,19 @@ impl Socket for NetlinkSocket {
         let mut text = admission::zeroes(length)?;
         message.data.take(&mut text)?;
         let port = self.claim(0)?;
-        if self.protocol == uevent::PROTOCOL {
-            let sender = sender();
-            multicast(
-                self.protocol,
-                Message {
+        match self.protocol {
+            uevent::PROTOCOL => {
+                let message = Message {
                     text,
                     groups,
                     port,
-                    sender,
-                },
-            );
-        } else {
-            route::answer(self, port, &text)?;
+                    sender: sender(),
+                };
+                multicast(self.protocol, message);
+            }
+            connector::PROTOCOL => connector::answer(self, &text)?,
+            generic::PROTOCOL => answer_all(self, port, &text, &generic::answer)?,
+            _ => answer_all(self, port, &text, &route::answer)?,
         }
         Ok(length)
     }
@@ -353,7 +374,7 @@ impl Socket for NetlinkSocket {
             (raw::SOL_SOCKET, _) => Ok(()),
             // How much of a question is repeated in its answer, and what is checked more strictly:
             // wishes, too.
-            (SOL_NETLINK, _) if self.protocol == route::PROTOCOL => Ok(()),
+            (SOL_NETLINK, _) if self.protocol != uevent::PROTOCOL => Ok(()),
             _ => Err(Errno::ENOPROTOOPT),
         }
     }
@@ -366,6 +387,16 @@ impl Socket for NetlinkSocket {
 impl File for NetlinkSocket {
     fn read(&self, io: Io, dst: &mut Dest<'_>) -> Result<usize> {
         Ok(self.receive(dst, MessageFlags::empty(), io.nonblock)?.bytes)
+    }
+
+    fn write(&self, io: Io, src: &mut Source<'_>) -> Result<usize> {
+        let message = Outgoing {
+            data: src,
+            address: &[],
+            control: Control::default(),
+            flags: MessageFlags::empty(),
+        };
+        self.send(message, io.nonblock)
     }
 
     fn poll(&self) -> Events {

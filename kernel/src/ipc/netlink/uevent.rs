@@ -2,10 +2,9 @@
 //! `lib/kobject_uevent.c`). What servers announce goes to group 1; the other groups belong to
 //! privileged programs, of which udev's is the second.
 
+use super::may_administrate;
 use super::socket::{Message, multicast};
 use crate::errno::{Errno, Result};
-use crate::sched;
-use crate::task::credentials::Capabilities;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 /// `NETLINK_KOBJECT_UEVENT`.
@@ -27,8 +26,7 @@ pub fn broadcast(event: &[u8]) {
 
 /// Whether the caller may send an event, to `groups`.
 pub(super) fn check_sender(port: u32, groups: u32) -> Result {
-    let credentials = sched::current().process().credentials();
-    if !credentials.can(Capabilities::NET_ADMIN) {
+    if !may_administrate() {
         return Err(Errno::EPERM);
     }
     if port != 0 || groups == 0 {

@@ -18,6 +18,7 @@ use crate::errno::{Errno, Result};
 use crate::file::Events;
 use crate::fs::busy::ExecUse;
 use crate::fs::namespace::Path;
+use crate::ipc::netlink::connector;
 use crate::mm::object::MemoryObject;
 use crate::sched::cpu;
 use crate::sched::wait::{Interrupt, wait_until};
@@ -110,7 +111,9 @@ pub fn execute(
     if raised {
         thread.parent_death_signal.store(0, Ordering::Relaxed);
     }
+    let before = process.credentials();
     process.set_credentials(credentials);
+    connector::are_others(thread, &before);
     process.exit_signal.store(SIGCHLD as i32, Ordering::Relaxed);
     process.set_program(Program {
         path: request.file.path.clone(),
@@ -131,6 +134,7 @@ pub fn execute(
     user.gs_base = 0;
     user.reset_fpu();
     process.set_executed();
+    connector::executes(thread);
     process.changed.wake_all(Events::all());
     if finished.is_err() {
         super::exit::group(thread, super::signal::SIGKILL);
