@@ -238,6 +238,10 @@ pub fn prctl(ctx: &mut SyscallCtx<'_>, args: [usize; 6]) -> Result<usize> {
         pr::PR_GET_TIMERSLACK => Ok(thread.timer_slack.load(Relaxed) as usize),
         pr::PR_GET_SECCOMP => Ok(thread.seccomp.mode() as usize),
         pr::PR_SET_SECCOMP => seccomp::set_by_prctl(ctx, a, b),
+        pr::PR_SET_SYSCALL_USER_DISPATCH => {
+            thread.user_dispatch.set(a, b, c, d)?;
+            Ok(0)
+        }
         pr::PR_GET_TSC => {
             UserPtr::<u32>::new(a).write(&pr::PR_TSC_ENABLE)?;
             Ok(0)

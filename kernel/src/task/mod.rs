@@ -28,6 +28,7 @@ mod timex;
 pub mod trace;
 mod transfers;
 pub mod tree;
+pub mod user_dispatch;
 mod wait;
 
 /// A process, thread, group or session number.

@@ -5,6 +5,7 @@ use super::signal::deliver::{self, Restart};
 use super::signal::{self, SigInfo};
 use super::thread::{LastTrap, Thread};
 use super::trace::stop;
+use super::user_dispatch;
 use crate::errno::Errno;
 use crate::linux::general as raw;
 use crate::mm::fault::{self, Denied};
@@ -90,6 +91,9 @@ fn run(thread: &Arc<Thread>, user: &mut UserContext) {
 
 /// A system call, with what a tracer may want before and after.
 fn system_call(thread: &Arc<Thread>, user: &mut UserContext) -> Restart {
+    if thread.user_dispatch.is_on() && user_dispatch::sends_back(thread, user) {
+        return Restart::No;
+    }
     if !thread.trace.is_traced() {
         return answer(thread, user);
     }

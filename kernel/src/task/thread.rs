@@ -7,6 +7,7 @@ use super::seccomp::Seccomp;
 use super::signal::pending::Pending;
 use super::signal::{Attention, SignalSet};
 use super::transfers::Transfers;
+use super::user_dispatch::UserDispatch;
 use crate::errno::Result;
 use crate::file::Events;
 use crate::fs::landlock::Confinement;
@@ -96,6 +97,8 @@ pub struct Thread {
     pub parent_death_signal: AtomicU32,
     /// prctl(PR_SET_TIMERSLACK), in nanoseconds.
     pub timer_slack: AtomicU64,
+    /// Which calls come back to itself.
+    pub user_dispatch: UserDispatch,
     /// What it may call.
     pub seccomp: Seccomp,
     /// What it may do to files.
@@ -152,6 +155,7 @@ impl Thread {
             transfers: Transfers::default(),
             parent_death_signal: AtomicU32::new(0),
             timer_slack: AtomicU64::new(50_000),
+            user_dispatch: UserDispatch::new(),
             seccomp: Seccomp::new(),
             landlock: Confinement::new(parent.and_then(|p| p.landlock.domain())),
             restart: SpinLock::new(lock_order::CELL, None),

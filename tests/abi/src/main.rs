@@ -38,12 +38,13 @@ mod terminals;
 mod timers;
 mod tracing;
 mod uevents;
+mod user_dispatch;
 
 use std::process::ExitCode;
 
 type Family = (&'static str, fn());
 
-const FAMILIES: [Family; 34] = [
+const FAMILIES: [Family; 35] = [
     ("aio", aio::run),
     ("busy", busy::run),
     ("clocks", clocks::run),
@@ -78,6 +79,7 @@ const FAMILIES: [Family; 34] = [
     ("timers", timers::run),
     ("tracing", tracing::run),
     ("uevents", uevents::run),
+    ("user_dispatch", user_dispatch::run),
 ];
 
 fn main() -> ExitCode {

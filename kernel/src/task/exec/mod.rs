@@ -121,6 +121,7 @@ pub fn execute(
     let name = request.name.rsplit(|&b| b == b'/').next().unwrap_or(&[]);
     thread.set_name(name);
     thread.robust_list.store(0, Ordering::Relaxed);
+    thread.user_dispatch.switch_off();
 
     let finished = loaded.zero_tails().and_then(|()| image.write());
     user.regs = UserRegs {
