@@ -78,6 +78,12 @@ pub trait File: Any + Send + Sync {
         false
     }
 
+    /// How long the object is, if that is all that lseek is for: as with Linux's dma-bufs, it then goes
+    /// to the end or back to the start, and moves nothing.
+    fn length_to_seek(&self) -> Option<u64> {
+        None
+    }
+
     /// Readiness right now. Objects that are always ready (files) keep the default.
     fn poll(&self) -> Events {
         Events::READABLE | Events::WRITABLE

@@ -2,9 +2,10 @@
 //! a dma-buf. It shows one colour until it is closed.
 
 use crate::State;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use drm::buffer::{Buffer, DrmFourcc};
 use drm::control::Device as _;
+use rustix::fs::SeekFrom;
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd};
 use wayland_client::Connection;
@@ -42,6 +43,17 @@ pub fn command(mut words: impl Iterator<Item = String>) -> Result<()> {
         pixel.copy_from_slice(&colour.to_le_bytes());
     }
     let shared = card.buffer_to_prime_fd(buffer.handle(), drm::CLOEXEC | drm::RDWR)?;
+    // How programs learn a dma-buf's size.
+    let length = rustix::fs::seek(&shared, SeekFrom::End(0))?;
+    let needed = u64::from(buffer.pitch()) * u64::from(SIZE.1);
+    ensure!(
+        length >= needed,
+        "the dma-buf has {length} bytes of {needed}"
+    );
+    ensure!(
+        rustix::fs::seek(&shared, SeekFrom::Start(0))? == 0,
+        "it begins elsewhere"
+    );
 
     let connection = Connection::connect_to_env().context("no Wayland compositor")?;
     let (globals, mut queue) = registry_queue_init::<State>(&connection)?;

@@ -189,6 +189,11 @@ impl File for DmaMemory {
         Ok(attributes)
     }
 
+    /// Clients are given display memory as dma-bufs, whose size they ask so.
+    fn length_to_seek(&self) -> Option<u64> {
+        Some(self.length)
+    }
+
     fn memory(&self, offset: u64, len: usize, _write: bool) -> Result<(Arc<MemoryObject>, u64)> {
         match offset.checked_add(len as u64) {
             Some(end) if end <= self.length => Ok((self.memory.clone(), offset)),

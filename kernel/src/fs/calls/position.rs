@@ -47,6 +47,13 @@ fn lseek(ctx: &SyscallCtx<'_>, fd: usize, offset: i64, whence: u32) -> Result<us
     if open.file().ignores_seek() {
         return Ok(0);
     }
+    if let Some(length) = open.file().length_to_seek() {
+        return match (whence, offset) {
+            (raw::SEEK_SET, 0) => Ok(0),
+            (raw::SEEK_END, 0) => Ok(length as usize),
+            _ => Err(Errno::EINVAL),
+        };
+    }
     if !open.file().is_seekable() {
         return Err(Errno::ESPIPE);
     }
