@@ -2,6 +2,7 @@
 
 use crate::flags::*;
 use ochre_abi::native as abi;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// What an argument is meant to be; `arguments` makes one, right most of the time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -453,6 +454,21 @@ pub fn is_forbidden(number: usize) -> bool {
     FORBIDDEN
         .iter()
         .any(|&(forbidden, _)| forbidden as usize == number)
+}
+
+/// The first numbers that were left out; 0 (read) can't be.
+static LEFT_OUT: [AtomicUsize; 64] = [const { AtomicUsize::new(0) }; 64];
+
+/// Has a call left out from now on: to find which one a fault needs. False when there are too many.
+pub fn leave_out(number: usize) -> bool {
+    let free = LEFT_OUT.iter().find(|place| place.load(Relaxed) == 0);
+    free.inspect(|place| place.store(number, Relaxed)).is_some()
+}
+
+/// Whether this call is not to be made.
+pub fn is_left_out(number: usize) -> bool {
+    let mut numbers = LEFT_OUT.iter().map(|place| place.load(Relaxed));
+    number != 0 && numbers.any(|left_out| left_out == number)
 }
 
 /// All calls that have a name here.

@@ -1,9 +1,10 @@
 //! What there is in the system: memory and processes; and the return to nothing of what lives left.
 
 use crate::sys;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::CString;
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// How long a killed process may take to go. Far more than any needs, on a busy machine too.
@@ -25,6 +26,33 @@ pub fn objects() -> BTreeMap<String, i64> {
         Some((fields.next()?.to_owned(), fields.next()?.parse().ok()?))
     };
     text.lines().filter_map(line).collect()
+}
+
+/// All names of files, but for what the kernel tells of itself.
+pub fn names() -> BTreeSet<PathBuf> {
+    let mut names = BTreeSet::new();
+    let mut folders = vec![PathBuf::from("/")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path == Path::new("/proc") || path == Path::new("/sys") {
+                continue;
+            }
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                folders.push(path.clone());
+            }
+            names.insert(path);
+        }
+    }
+    names
+}
+
+/// Removes the names that were not there: lives that come out of their folder leave some.
+pub fn sweep_names(before: &BTreeSet<PathBuf>) {
+    // What is in a folder comes after it, and goes before it.
+    for path in names().iter().rev().filter(|path| !before.contains(*path)) {
+        let _ = fs::remove_file(path).or_else(|_| fs::remove_dir(path));
+    }
 }
 
 /// How willingly the kernel ends this process where memory is short.

@@ -2,7 +2,7 @@
 //!
 //! `fuzz --seed N [--calls N] [--workers N] [--length N]` makes half-valid system calls: lives, which
 //! are processes of one to three threads and their children, each determined by the seed and its own
-//! number. `--life N` lives one of them alone and says each call: a fault's replay. Threads race, so
+//! number. `--without CALL` leaves out a call by its number. `--life N` lives one of them alone and says each call: a fault's replay. Threads race, so
 //! what a life finds may need several tries.
 //!
 //! `fuzz --bombs 1` throws each bomb instead; `fuzz --seed N --servers N` starts hostile servers.
@@ -34,7 +34,7 @@ use std::process::ExitCode;
 use supervisor::Orders;
 use worker::Plan;
 
-const USAGE: &str = "fuzz --seed N [--calls N] [--workers N] [--length N] [--life N | --servers N] | --bombs 1 | --shortage N";
+const USAGE: &str = "fuzz --seed N [--calls N] [--workers N] [--length N] [--without CALL]... [--life N | --servers N] | --bombs 1 | --shortage N";
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
@@ -59,6 +59,7 @@ fn main() -> ExitCode {
             "--calls" => orders.calls = value,
             "--workers" => orders.workers = value as usize,
             "--length" => orders.plan.length = value,
+            "--without" => seeded &= calls::leave_out(value as usize),
             "--life" => life = Some(value),
             "--servers" => servers = Some(value),
             "--shortage" => (shortage, seeded) = (Some(value), true),

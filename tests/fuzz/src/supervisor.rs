@@ -49,6 +49,7 @@ pub fn run(orders: &Orders) -> Result<(), String> {
     census::set_badness("-1000");
     record::map();
     let record = record::get();
+    let names = census::names();
     let mut next = 0;
     let mut first = None;
     let mut ends = Ends::default();
@@ -60,6 +61,7 @@ pub fn run(orders: &Orders) -> Result<(), String> {
         batch(orders, &mut next, &mut ends)?;
         census::sweep_processes().map_err(|error| format!("before life {next}: {error}"))?;
         census::sweep_objects(FOLDER);
+        census::sweep_names(&names);
         let free = census::free_memory();
         println!("life {next}: {} calls, {free} KiB free", record.total());
         // The first batch fills the kernel's caches.
@@ -74,6 +76,9 @@ pub fn run(orders: &Orders) -> Result<(), String> {
     for (name, now) in census::objects() {
         let more = now - objects.get(&name).copied().unwrap_or(0);
         println!("  {name:24} {now:>8} in use, {more:>8} more than after the first lives");
+    }
+    for name in census::names().difference(&names) {
+        println!("  {} can't be removed", name.display());
     }
     if last + KEPT < first {
         return Err(format!(

@@ -117,6 +117,9 @@ fn turn(caller: &mut Caller, record: &Record) {
 }
 
 fn make(caller: &mut Caller, record: &Record, call: &Call) {
+    if calls::is_left_out(call.number) {
+        return;
+    }
     let mut arguments = caller.arguments(call);
     caller.own(call.number, &mut arguments);
     let result = announced(caller, call.name, call.number, arguments);
@@ -168,6 +171,9 @@ fn birth(caller: &mut Caller, record: &Record) {
     const VM: usize = 0x100;
     const VFORK: usize = 0x4000;
     let call = &BIRTHS[caller.random.below(BIRTHS.len())];
+    if calls::is_left_out(call.number) {
+        return;
+    }
     let mut arguments = caller.arguments(call);
     if call.number == libc::SYS_clone as usize
         && arguments[0] & VM != 0
