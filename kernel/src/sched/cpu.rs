@@ -224,9 +224,9 @@ impl Cpu {
         self.queued.store(queue.len(), Ordering::Relaxed);
     }
 
-    fn pop(&self, id: usize) -> Option<Arc<Thread>> {
+    fn pop(&self, id: usize, now: u64) -> Option<Arc<Thread>> {
         let mut queue = self.queue.lock();
-        let thread = queue.pop(id);
+        let thread = queue.pop(id, now);
         self.queued.store(queue.len(), Ordering::Relaxed);
         thread
     }
@@ -304,12 +304,12 @@ pub(crate) fn enqueue(thread: Arc<Thread>) {
 }
 
 /// A ready thread from another CPU's queue.
-fn steal(id: usize) -> Option<Arc<Thread>> {
+fn steal(id: usize, now: u64) -> Option<Arc<Thread>> {
     let count = ochre_hal::cpu::count().min(MAX_CPUS);
     (1..count)
         .map(|i| &CPUS[(id + i) % count])
         .filter(|c| c.waiting())
-        .find_map(|c| c.pop(id))
+        .find_map(|c| c.pop(id, now))
 }
 
 /// Whether the thread should give way before it returns to user mode.
@@ -363,14 +363,14 @@ fn reschedule(me: &Arc<Thread>, requeue: bool) {
         if requeue && !leaves {
             queue.push(me.clone());
         }
-        let next = queue.pop(id);
+        let next = queue.pop(id, now);
         cpu.queued.store(queue.len(), Ordering::Relaxed);
         next
     };
     if leaves {
         enqueue(me.clone());
     }
-    let next = next.or_else(|| steal(id));
+    let next = next.or_else(|| steal(id, now));
     cpu.need_reschedule.store(false, Ordering::Relaxed);
     if requeue {
         me.sched.preemptions.fetch_add(1, Ordering::Relaxed);
@@ -474,11 +474,11 @@ pub fn exit() -> ! {
         let next = {
             let mut queue = cpu.queue.lock();
             queue.charge(&me.sched, now);
-            let next = queue.pop(id);
+            let next = queue.pop(id, now);
             cpu.queued.store(queue.len(), Ordering::Relaxed);
             next
         };
-        let next = next.or_else(|| steal(id));
+        let next = next.or_else(|| steal(id, now));
         cpu.need_reschedule.store(false, Ordering::Relaxed);
         match &next {
             Some(next) => install(cpu, id, next, now),
@@ -507,8 +507,9 @@ pub fn idle_loop() -> ! {
     cpu.idle.set(context::idle());
     ONLINE.fetch_or(1 << id, Ordering::SeqCst);
     loop {
-        if let Some(next) = cpu.pop(id).or_else(|| steal(id)) {
-            install(cpu, id, &next, crate::time::monotonic());
+        let now = crate::time::monotonic();
+        if let Some(next) = cpu.pop(id, now).or_else(|| steal(id, now)) {
+            install(cpu, id, &next, now);
             context::switch_to(next.context());
             drop(next);
             finish_switch();
@@ -550,7 +551,7 @@ pub fn timer_interrupt(kernel: bool) {
         if now >= cpu.slice_end.load(Ordering::Relaxed) {
             cpu.slice_end.store(NEVER, Ordering::Relaxed);
             cpu.need_reschedule.store(true, Ordering::Relaxed);
-            push_away(cpu);
+            push_away(cpu, now);
         }
     } else {
         cpu.slice_end.store(NEVER, Ordering::Relaxed);
@@ -573,7 +574,7 @@ fn spill(cpu: &Cpu, now: u64) {
 }
 
 /// At a slice's end, hands one waiting thread to a CPU that has two fewer.
-fn push_away(cpu: &'static Cpu) {
+fn push_away(cpu: &'static Cpu, now: u64) {
     let mine = cpu.queued.load(Ordering::Relaxed);
     let count = ochre_hal::cpu::count().min(MAX_CPUS);
     let least = (0..count).min_by_key(|&i| CPUS[i].queued.load(Ordering::Relaxed));
@@ -581,7 +582,7 @@ fn push_away(cpu: &'static Cpu) {
     if online() & (1 << target) == 0 || CPUS[target].queued.load(Ordering::Relaxed) + 2 > mine {
         return;
     }
-    if let Some(thread) = cpu.pop(target) {
+    if let Some(thread) = cpu.pop(target, now) {
         CPUS[target].push(thread);
         ochre_hal::cpu::kick(target);
     }

@@ -1,4 +1,5 @@
-//! The run queue of one CPU: real-time threads by priority, then fair ones by virtual deadline.
+//! The run queue of one CPU: real-time threads by priority, then fair ones by virtual deadline. When the
+//! real-time ones have used their part of a second, fair ones come first until it is over.
 //!
 //! A fair thread's virtual run time grows as it runs, slower for heavier weights. When queued, it
 //! gets a deadline one weighted slice ahead; the earliest deadline runs next. A sleeper comes back at
@@ -14,6 +15,11 @@ use core::sync::atomic::Ordering;
 
 /// How long a thread runs before an equal one gets its turn, in nanoseconds.
 pub const SLICE: u64 = 3_000_000;
+
+/// Of each period, real-time threads have this much of a CPU before the others, in nanoseconds: what
+/// Linux gives by default. So a real-time thread that never ends takes nobody the system.
+const PERIOD: u64 = 1_000_000_000;
+const BUDGET: u64 = 950_000_000;
 
 struct Entry {
     /// 0 … 98 are real-time priorities 99 … 1; 99 is the fair class.
@@ -58,6 +64,9 @@ pub struct RunQueue {
     /// Virtual time: never goes back, follows the threads that run.
     clock: u64,
     sequence: u64,
+    /// When the present period began, and how long real-time threads have run in it.
+    period: u64,
+    realtime: u64,
 }
 
 fn class(entity: &Entity) -> u8 {
@@ -73,7 +82,17 @@ impl RunQueue {
             heap: BinaryHeap::new(),
             clock: 0,
             sequence: 0,
+            period: 0,
+            realtime: 0,
         }
+    }
+
+    /// Whether real-time threads have used what they have of this period.
+    fn is_spent(&mut self, now: u64) -> bool {
+        if now.saturating_sub(self.period) >= PERIOD {
+            (self.period, self.realtime) = (now / PERIOD * PERIOD, 0);
+        }
+        self.realtime >= BUDGET
     }
 
     pub fn push(&mut self, thread: Arc<Thread>) {
@@ -98,24 +117,24 @@ impl RunQueue {
     }
 
     /// The thread to run next on `cpu`. Threads that another CPU has not yet let go of stay.
-    pub fn pop(&mut self, cpu: usize) -> Option<Arc<Thread>> {
+    pub fn pop(&mut self, cpu: usize, now: u64) -> Option<Arc<Thread>> {
         let allowed = |entry: &Entry| {
             let s = &entry.thread.sched;
             s.may_run_on(cpu)
                 && (!s.on_cpu.load(Ordering::Acquire)
                     || s.cpu.load(Ordering::Relaxed) == cpu as u32)
         };
-        let entry = if allowed(self.heap.peek()?) {
+        let first = self.heap.peek()?;
+        let fair_first = first.class != FAIR && self.is_spent(now);
+        let first = self.heap.peek()?;
+        let entry = if !fair_first && allowed(first) {
             self.heap.pop()?
         } else {
-            // Rare: the best may not run here. Take the best of those that may.
+            // Rare: the best may not run here or now. Take the best of those that may.
             let mut all = core::mem::take(&mut self.heap).into_vec();
             let best = (0..all.len())
                 .filter(|&i| allowed(&all[i]))
-                .max_by_key(|&i| {
-                    let (class, deadline, sequence) = all[i].key();
-                    core::cmp::Reverse((class, deadline, sequence))
-                });
+                .min_by_key(|&i| (fair_first && all[i].class != FAIR, all[i].key()));
             let entry = best.map(|i| all.swap_remove(i));
             self.heap = BinaryHeap::from(all);
             entry?
@@ -131,6 +150,9 @@ impl RunQueue {
     /// Books its time on the CPU to a thread that leaves it, and remembers its lag.
     pub fn charge(&mut self, entity: &Entity, now: u64) {
         let nanos = entity.time.stop(now);
+        if entity.realtime() > 0 && !self.is_spent(now) {
+            self.realtime += nanos.min(now.saturating_sub(self.period));
+        }
         let vruntime = entity
             .vruntime
             .load(Ordering::Relaxed)

@@ -32,6 +32,7 @@ pub fn run() {
     policies();
     affinity();
     crowd();
+    hogs();
     io_priorities();
     let mut time = timespec {
         tv_sec: 9,
@@ -139,6 +140,37 @@ fn affinity() {
             cpu as i32
         })
     );
+}
+
+/// Real-time threads that never sleep, on all processors: the others come to their turn all the same.
+fn hogs() {
+    const SECONDS: u64 = 40;
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let begun = sys::shared_words::<1>()[0];
+    let hogs: Vec<i32> = (0..processors)
+        .map(|_| {
+            child::fork(|| {
+                let priority = 50_i32;
+                let policy = SCHED_FIFO;
+                if sys!(SYS_sched_setscheduler, 0, policy, &raw const priority).failed() {
+                    return 2;
+                }
+                begun.fetch_add(1, SeqCst);
+                let start = std::time::Instant::now();
+                while start.elapsed().as_secs() < SECONDS {
+                    std::hint::spin_loop();
+                }
+                1
+            })
+        })
+        .collect();
+    while (begun.load(SeqCst) as usize) < processors {
+        sys!(SYS_sched_yield);
+    }
+    for hog in hogs {
+        sys!(SYS_kill, hog, SIGKILL);
+        show!("a hog", child::wait(hog));
+    }
 }
 
 fn io_priorities() {
