@@ -5,6 +5,7 @@ use crate::file::{File, Io};
 use crate::fs::device::{self, Device};
 use crate::fs::node::{DeviceNumber, Node, OpenFlags};
 use crate::mm::object::MemoryObject;
+use crate::sched::cpu;
 use crate::uio::{Dest, Source};
 use alloc::sync::Arc;
 use core::any::Any;
@@ -88,6 +89,9 @@ fn fill_random(dst: &mut Dest<'_>) -> Result<usize> {
         }
         let moved = dst.put(&chunk[..n]);
         let done = dst.done() - before;
+        if done.is_multiple_of(1 << 16) {
+            cpu::breathe();
+        }
         match moved {
             Err(_) if done > 0 => break,
             Err(error) => return Err(error),

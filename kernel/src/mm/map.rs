@@ -6,6 +6,8 @@ use super::object::MemoryObject;
 use super::space::{AddressSpace, MIN_ADDR};
 use crate::errno::{Errno, Result};
 use crate::linux::general as raw;
+use crate::sched::cpu;
+use crate::sched::wait::Interrupt;
 use crate::syscall::table::{Args, SyscallCtx};
 use crate::task::limits::Resource;
 use crate::task::process::Process;
@@ -250,10 +252,18 @@ pub fn mmap(ctx: &mut SyscallCtx<'_>, args: Args) -> Result<usize> {
     Ok(start)
 }
 
-/// Brings the pages of a range in, as far as that goes.
+/// Brings the pages of a range in, as far as that goes: who is killed needs no more.
 pub(super) fn populate(space: &Arc<AddressSpace>, range: Range<usize>) {
+    /// Pages between two looks at what else there is to do.
+    const STEP: usize = 64;
     let mut at = range.start;
     while at < range.end {
+        if (at - range.start).is_multiple_of(STEP * PAGE_SIZE) {
+            cpu::breathe();
+            if cpu::current().is_interrupted(Interrupt::Kill) {
+                return;
+            }
+        }
         let perms = match space.lock().find(at) {
             Some(mapping) => mapping.perms,
             None => return,

@@ -318,6 +318,15 @@ pub fn should_reschedule() -> bool {
     this().need_reschedule.load(Ordering::Relaxed)
 }
 
+/// In the midst of a long call: takes the interrupts that wait, and lets another thread run whose turn has
+/// come. The caller holds no spinlock.
+pub fn breathe() {
+    ochre_hal::cpu::poll_interrupts();
+    if should_reschedule() {
+        yield_now();
+    }
+}
+
 /// Lets the next thread run; the caller stays ready.
 pub fn yield_now() {
     let thread = current();

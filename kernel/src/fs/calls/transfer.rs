@@ -9,6 +9,7 @@ use crate::fs::open::OpenFile;
 use crate::ipc::pipe::PipeEnd;
 use crate::linux::general as raw;
 use crate::mm::uptr::UserPtr;
+use crate::sched::cpu;
 use crate::syscall::table::{Answer, Args, SyscallCtx};
 use crate::uio::{Dest, Source};
 use alloc::vec::Vec;
@@ -92,8 +93,8 @@ fn buffer(count: usize) -> Result<Vec<u8>> {
     Ok(admission::zeroes(count.min(BUFFER))?)
 }
 
-/// Moves up to `count` bytes; stops at the end of the input, or when a further round would sleep
-/// after progress. `room` bounds each round by what the output takes at once, for inputs whose
+/// Moves up to `count` bytes; stops at the end of the input, at a signal, or when a further round would
+/// sleep after progress. `room` bounds each round by what the output takes at once, for inputs whose
 /// bytes cannot be given back.
 fn pump(
     from: &mut Side<'_>,
@@ -133,6 +134,10 @@ fn pump(
             break failure.map_or(Ok(()), Err);
         }
         if read < n && !from.open.file().is_seekable() {
+            break Ok(());
+        }
+        cpu::breathe();
+        if cpu::current().has_signal() {
             break Ok(());
         }
     };
