@@ -7,6 +7,7 @@ use super::signal::{self, SigInfo};
 use super::thread::Thread;
 use super::{Pid, futex, session, tree};
 use crate::file::Events;
+use crate::fs::context::FsContext;
 use crate::fs::fd_table::FdTable;
 use crate::ipc::netlink::connector;
 use crate::linux::general as raw;
@@ -68,6 +69,10 @@ fn end(process: &Arc<Process>) {
     }
     let files = process.replace_files(Arc::new(FdTable::new()));
     drop_files(files);
+    // The working directory may be one of its own in /proc, which owns it in turn.
+    let namespace = process.fs().view().namespace;
+    let fs = process.replace_fs(Arc::new(FsContext::new(namespace)));
+    drop(fs);
     let status = process.signals.lock().exiting.unwrap_or(0);
     if process.pid == INIT {
         let (_, value) = describe(status);
