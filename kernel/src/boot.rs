@@ -77,7 +77,7 @@ impl KernelUpcalls for Kernel {
     }
 
     fn serial(port: usize) {
-        ipc::tty::received(port);
+        ipc::tty::interrupt(port);
     }
 
     fn refuse_memory() -> bool {

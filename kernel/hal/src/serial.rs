@@ -1,4 +1,5 @@
-//! The debug serial ports COM1 to COM4 (16550): polled output, input by interrupt.
+//! The debug serial ports COM1 to COM4 (16550): input and output by interrupt, and polled output for the
+//! kernel's own lines.
 
 use crate::sync::{Once, SpinLock};
 use crate::traps::vector;
@@ -22,6 +23,11 @@ const MODEM_CONTROL: u16 = 4;
 const LINE_STATUS: u16 = 5;
 const SCRATCH: u16 = 7;
 
+/// Of the interrupt enable register: a byte came, the transmitter is empty.
+const ON_RECEIVED: u8 = 1;
+const ON_TRANSMIT_EMPTY: u8 = 2;
+
+/// Of the line status register.
 const RECEIVED: u8 = 1;
 const TRANSMIT_EMPTY: u8 = 0x20;
 /// Bytes that fit once the transmitter is empty.
@@ -31,8 +37,9 @@ const PATIENCE: usize = 1 << 20;
 
 static LOCKS: [SpinLock<()>; PORTS] = [const { SpinLock::new(rank::SERIAL, ()) }; PORTS];
 static PRESENT: Once<[bool; PORTS]> = Once::new();
-/// Ports whose receive interrupt is on, as a bit set.
-static RECEIVING: AtomicU8 = AtomicU8::new(0);
+/// What each port interrupts for; none but those that were asked for by [`enable_receive`]. Changed under
+/// the port's lock.
+static ENABLED: [AtomicU8; PORTS] = [const { AtomicU8::new(0) }; PORTS];
 
 fn read(port: usize, register: u16) -> u8 {
     // SAFETY: the UARTs' registers have no effect on memory.
@@ -76,12 +83,16 @@ pub fn exists(port: usize) -> bool {
     present().get(port).copied().unwrap_or(false)
 }
 
+fn is_empty(port: usize) -> bool {
+    read(port, LINE_STATUS) & TRANSMIT_EMPTY != 0
+}
+
+/// Polls; gives up where the transmitter stands still: what is written over a full one would push out what
+/// others have sent.
 fn transmit(port: usize, bytes: &[u8]) {
     for chunk in bytes.chunks(FIFO) {
-        for _ in 0..PATIENCE {
-            if read(port, LINE_STATUS) & TRANSMIT_EMPTY != 0 {
-                break;
-            }
+        if !(0..PATIENCE).any(|_| is_empty(port)) {
+            return;
         }
         for &byte in chunk {
             write_register(port, DATA, byte);
@@ -89,7 +100,7 @@ fn transmit(port: usize, bytes: &[u8]) {
     }
 }
 
-/// Writes all bytes, waiting for the transmitter.
+/// Writes all bytes, waiting for the transmitter: the kernel's own lines.
 pub fn write(port: usize, bytes: &[u8]) {
     if exists(port) {
         let _guard = LOCKS[port].lock();
@@ -102,6 +113,31 @@ pub(crate) fn write_regardless(bytes: &[u8]) {
     if PRESENT.get().is_some_and(|p| p[0]) {
         transmit(0, bytes);
     }
+}
+
+/// Writes what fits if the transmitter is empty; returns the count. It does not wait: where not all went,
+/// `KernelUpcalls::serial` is called once more does.
+pub fn try_write(port: usize, bytes: &[u8]) -> usize {
+    if !exists(port) {
+        return bytes.len();
+    }
+    let _guard = LOCKS[port].lock();
+    let mut sent = 0;
+    while sent < bytes.len() && is_empty(port) {
+        let chunk = &bytes[sent..bytes.len().min(sent + FIFO)];
+        for &byte in chunk {
+            write_register(port, DATA, byte);
+        }
+        sent += chunk.len();
+    }
+    let before = ENABLED[port].load(Ordering::Relaxed);
+    let waits = before & ON_RECEIVED != 0 && sent < bytes.len();
+    let now = before & !ON_TRANSMIT_EMPTY | if waits { ON_TRANSMIT_EMPTY } else { 0 };
+    if now != before {
+        ENABLED[port].store(now, Ordering::Relaxed);
+        write_register(port, INTERRUPT_ENABLE, now);
+    }
+    sent
 }
 
 /// Takes what has been received; returns the count.
@@ -118,12 +154,12 @@ pub fn try_read(port: usize, dst: &mut [u8]) -> usize {
     len
 }
 
-/// Turns on the receive interrupt: `KernelUpcalls::serial` is called when bytes wait.
+/// Turns interrupts on: `KernelUpcalls::serial` is called when bytes wait, or when some that
+/// [`try_write`] left can be sent.
 pub fn enable_receive(port: usize) {
     if !exists(port) {
         return;
     }
-    RECEIVING.fetch_or(1 << port, Ordering::Relaxed);
     for &line in LINES[port] {
         let (gsi, level, active_low) = irq::isa_irq(line);
         if irq::route(gsi, irq::Vector(vector::SERIAL), level, active_low).is_ok() {
@@ -131,15 +167,22 @@ pub fn enable_receive(port: usize) {
         }
     }
     let _guard = LOCKS[port].lock();
-    write_register(port, INTERRUPT_ENABLE, 1);
+    ENABLED[port].fetch_or(ON_RECEIVED, Ordering::Relaxed);
+    write_register(
+        port,
+        INTERRUPT_ENABLE,
+        ENABLED[port].load(Ordering::Relaxed),
+    );
 }
 
 /// The ports' common interrupt.
 pub(crate) fn interrupt() {
     // Twice: on a line that two ports share, an edge is lost while the other one holds it.
     for port in (0..PORTS).chain(0..PORTS) {
-        let on = RECEIVING.load(Ordering::Relaxed) & 1 << port != 0;
-        if on && read(port, LINE_STATUS) & RECEIVED != 0 {
+        let enabled = ENABLED[port].load(Ordering::Relaxed);
+        let [received, sent] = [(ON_RECEIVED, RECEIVED), (ON_TRANSMIT_EMPTY, TRANSMIT_EMPTY)]
+            .map(|(of, status)| enabled & of != 0 && read(port, LINE_STATUS) & status != 0);
+        if received || sent {
             (upcalls().serial)(port);
         }
     }

@@ -21,7 +21,7 @@ pub trait KernelUpcalls {
     fn interrupt(vector: Vector);
     /// Another CPU kicked this one. Context as for [`Self::timer`].
     fn kick();
-    /// Bytes wait at a serial port. Context as for [`Self::timer`].
+    /// Bytes wait at a serial port, or it can send what waits. Context as for [`Self::timer`].
     fn serial(port: usize);
     /// Whether the allocation that is about to be made shall fail, though there is memory: only asked
     /// with the boot option `fail-nth`, in any context and under any lock.

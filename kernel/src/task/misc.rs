@@ -335,9 +335,15 @@ pub fn reboot(ctx: &SyscallCtx<'_>, magic: usize, magic2: usize, command: u32) -
     }
     match command {
         // RESTART, RESTART2
-        0x0123_4567 | 0xa1b2_c3d4 => ochre_hal::cpu::reboot(),
+        0x0123_4567 | 0xa1b2_c3d4 => {
+            crate::ipc::tty::settle();
+            ochre_hal::cpu::reboot()
+        }
         // HALT, POWER_OFF
-        0xcdef_0123 | 0x4321_fedc => ochre_hal::cpu::power_off(),
+        0xcdef_0123 | 0x4321_fedc => {
+            crate::ipc::tty::settle();
+            ochre_hal::cpu::power_off()
+        }
         // CAD_ON, CAD_OFF: the keyboard is not the kernel's.
         0x89ab_cdef | 0 => Ok(0),
         _ => Err(Errno::EINVAL),

@@ -12,7 +12,7 @@ mod serial;
 pub mod termios;
 
 pub use file::TtyFile;
-pub use serial::{NODES, received, register};
+pub use serial::{NODES, interrupt, register, settle};
 
 use crate::errno::{Errno, Result};
 use crate::file::Events;
