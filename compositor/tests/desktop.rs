@@ -266,6 +266,33 @@ fn an_edge_resizes_and_the_other_stays() {
     assert_eq!(fixture.windows()[0].content, [x - 30, y, w + 30, h]);
 }
 
+/// A film's window keeps its proportions, and a busy one draws when its user has long let go.
+#[test]
+fn a_client_may_take_another_size_than_it_is_dragged_to_and_late() {
+    let mut fixture = Fixture::new();
+    let mut client = fixture.client();
+    let window = client.shown(&mut fixture, "one", (320, 180), true);
+    let [x, y, w, h] = fixture.windows()[0].content;
+    let [left, top, ..] = fixture.windows()[0].frame;
+    fixture.point(left - 2, top - 2);
+    fixture.press(true);
+    fixture.point(left - 34, top - 66);
+    client.roundtrip(&mut fixture);
+    assert_eq!(client.told(&window).size, (w + 32, h + 64));
+    client.show(&mut fixture, &window, (w + 32, h + 18), 0xff00_ff00);
+    let half_way = fixture.windows()[0].content;
+    assert_eq!(half_way, [x - 32, y - 18, w + 32, h + 18]);
+    fixture.point(left - 66, top - 66);
+    client.roundtrip(&mut fixture);
+    fixture.press(false);
+    client.roundtrip(&mut fixture);
+    assert_eq!(client.told(&window).size, (w + 64, h + 64));
+    assert_eq!(fixture.windows()[0].content, half_way, "nothing came yet");
+    client.show(&mut fixture, &window, (w + 64, h + 36), 0xff00_ff00);
+    let corner = [x - 64, y - 36, w + 64, h + 36];
+    assert_eq!(fixture.windows()[0].content, corner);
+}
+
 #[test]
 fn the_close_button_asks_the_client() {
     let mut fixture = Fixture::new();
