@@ -8,10 +8,13 @@ use ochre_compositor::{
     shell::WindowId,
 };
 use wayland_client::{delegate_noop, protocol::wl_seat::WlSeat};
-use wayland_protocols::wp::pointer_gestures::zv1::client::{
-    zwp_pointer_gesture_hold_v1::ZwpPointerGestureHoldV1,
-    zwp_pointer_gesture_swipe_v1::ZwpPointerGestureSwipeV1,
-    zwp_pointer_gestures_v1::ZwpPointerGesturesV1,
+use wayland_protocols::{
+    wp::pointer_gestures::zv1::client::{
+        zwp_pointer_gesture_hold_v1::ZwpPointerGestureHoldV1,
+        zwp_pointer_gesture_swipe_v1::ZwpPointerGestureSwipeV1,
+        zwp_pointer_gestures_v1::ZwpPointerGesturesV1,
+    },
+    xdg::shell::client::xdg_toplevel::ResizeEdge,
 };
 
 const KEY_TAB: u32 = 15;
@@ -264,6 +267,38 @@ fn an_edge_resizes_and_the_other_stays() {
     fixture.press(false);
     client.roundtrip(&mut fixture);
     assert_eq!(fixture.windows()[0].content, [x - 30, y, w + 30, h]);
+}
+
+/// Toolkits wait for some pixels before they ask, and a busy client is late.
+#[test]
+fn a_client_s_drag_counts_from_where_its_button_went_down() {
+    let mut fixture = Fixture::new();
+    let mut client = fixture.client();
+    let seat = client.bind::<WlSeat>(7);
+    let _pointer = seat.get_pointer(&client.handle, ());
+    let window = client.shown(&mut fixture, "one", (300, 200), false);
+    let [x, y, w, h] = fixture.windows()[0].content;
+    let press = |fixture: &mut Fixture, client: &mut Client, (x, y): (i32, i32)| {
+        fixture.point(x, y);
+        fixture.press(true);
+        fixture.point(x + 30, y + 20);
+        client.roundtrip(fixture);
+        client.state.serial
+    };
+    let serial = press(&mut fixture, &mut client, (x + 50, y + 10));
+    window.toplevel._move(&seat, serial);
+    client.roundtrip(&mut fixture);
+    assert_eq!(fixture.windows()[0].content, [x + 30, y + 20, w, h]);
+    fixture.press(false);
+
+    let corner = (x + 30 + w - 2, y + 20 + h - 2);
+    let serial = press(&mut fixture, &mut client, corner);
+    window
+        .toplevel
+        .resize(&seat, serial, ResizeEdge::BottomRight);
+    client.roundtrip(&mut fixture);
+    assert_eq!(client.told(&window).size, (w + 30, h + 20));
+    fixture.press(false);
 }
 
 /// A film's window keeps its proportions, and a busy one draws when its user has long let go.

@@ -86,9 +86,9 @@ impl XdgShellHandler for Compositor {
 
     fn move_request(&mut self, surface: ToplevelSurface, _seat: WlSeat, serial: Serial) {
         if let Some(id) = self.shell.id_of(surface.wl_surface())
-            && self.press_allows(surface.wl_surface(), serial)
+            && let Some(press) = self.press_of(surface.wl_surface(), serial)
         {
-            self.start_move(id, serial);
+            self.start_move(id, press, serial);
         }
     }
 
@@ -100,9 +100,9 @@ impl XdgShellHandler for Compositor {
         edges: ResizeEdge,
     ) {
         if let Some(id) = self.shell.id_of(surface.wl_surface())
-            && self.press_allows(surface.wl_surface(), serial)
+            && let Some(press) = self.press_of(surface.wl_surface(), serial)
         {
-            self.start_resize(id, Edges::from(edges), serial);
+            self.start_resize(id, Edges::from(edges), press, serial);
         }
     }
 
@@ -119,7 +119,7 @@ impl XdgShellHandler for Compositor {
             return;
         };
         let (id, active, corner) = (window.id, window.active, window.position);
-        if active || self.press_allows(root, serial) {
+        if active || self.press_of(root, serial).is_some() {
             let place = (near(location.x), near(location.y));
             self.open_window_menu(id, corner + Point::from(place));
         }
@@ -205,31 +205,29 @@ fn hangs_on_itself(popup: &WlSurface) -> bool {
 
 impl Compositor {
     /// A client may start a move or resize only with the press or touch that it was given; a touch or
-    /// a pen's tip is then the pointer's.
-    fn press_allows(&mut self, surface: &WlSurface, serial: Serial) -> bool {
+    /// a pen's tip is then the pointer's. Gives where that was: the pointer may have gone on since, as toolkits wait for
+    /// some pixels of it, and a busy client for longer.
+    fn press_of(&mut self, surface: &WlSurface, serial: Serial) -> Option<Point<f64, Logical>> {
+        let own = |focus: WlSurface| focus.id().same_client_as(&surface.id());
         if let Some(touch) = self.seat.get_touch()
             && touch.has_grab(serial)
         {
-            let focus = touch.grab_start_data().and_then(|start| start.focus);
-            let own = focus.is_some_and(|(focus, _)| focus.id().same_client_as(&surface.id()));
-            if own {
+            let start = touch.grab_start_data()?;
+            start.focus.is_some_and(|(focus, _)| own(focus)).then(|| {
                 self.pointer_takes_touch();
-            }
-            return own;
+                start.location
+            })
+        } else if let Some(own) = self.pointer_takes_pen(surface, serial) {
+            let pointer = self.seat.get_pointer()?;
+            own.then(|| pointer.current_location())
+        } else {
+            let pointer = self.seat.get_pointer()?;
+            let start = pointer
+                .has_grab(serial)
+                .then(|| pointer.grab_start_data())??;
+            let own = start.focus.is_some_and(|(focus, _)| own(focus));
+            own.then_some(start.location)
         }
-        if let Some(own) = self.pointer_takes_pen(surface, serial) {
-            return own;
-        }
-        let Some(pointer) = self.seat.get_pointer() else {
-            return false;
-        };
-        if !pointer.has_grab(serial) {
-            return false;
-        }
-        pointer
-            .grab_start_data()
-            .and_then(|start| start.focus)
-            .is_some_and(|(focus, _)| focus.id().same_client_as(&surface.id()))
     }
 
     /// A window is elsewhere: of its popups, those that asked for it are placed anew.

@@ -107,11 +107,11 @@ impl Compositor {
         pointer.motion(self, None, &event);
         self.send_button(button, true, serial, time);
         match action {
-            Action::Move => self.start_move(id, serial),
+            Action::Move => self.start_move(id, at, serial),
             _ => {
                 let rect = self.shell.get(id).map(|window| window.rect().to_f64());
                 let rect = rect.unwrap_or_default();
-                self.start_resize(id, Edges::nearest(rect, at), serial);
+                self.start_resize(id, Edges::nearest(rect, at), at, serial);
             }
         }
     }

@@ -279,16 +279,17 @@ impl Compositor {
     }
 
     fn press_frame(&mut self, hit: &Hit, button: u32, serial: Serial, time: u32) {
-        if let (BTN_RIGHT, Hit::Title(id, _), Some(pointer)) =
-            (button, hit, self.seat.get_pointer())
-        {
-            self.open_window_menu(*id, pointer.current_location().to_i32_floor());
+        let Some(at) = self.seat.get_pointer().map(|it| it.current_location()) else {
+            return;
+        };
+        if let (BTN_RIGHT, Hit::Title(id, _)) = (button, hit) {
+            self.open_window_menu(*id, at.to_i32_floor());
         }
         if button != BTN_LEFT {
             return;
         }
         match *hit {
-            Hit::Edge(id, edges) => self.start_resize(id, edges, serial),
+            Hit::Edge(id, edges) => self.start_resize(id, edges, at, serial),
             Hit::Title(id, Some(which)) => {
                 self.shell.hovered = Some((id, which, true));
                 self.outputs.queue_all();
@@ -302,7 +303,7 @@ impl Compositor {
                     self.title_press = None;
                     self.toggle_maximized(id);
                 } else {
-                    self.start_move(id, serial);
+                    self.start_move(id, at, serial);
                 }
             }
             _ => {}

@@ -95,8 +95,8 @@ struct WindowGrab {
 }
 
 impl Compositor {
-    /// Begins to move a window with the pointer that is held down.
-    pub(crate) fn start_move(&mut self, id: WindowId, serial: Serial) {
+    /// Begins to move a window with the pointer, which took hold of it at `held`.
+    pub(crate) fn start_move(&mut self, id: WindowId, held: Point<f64, Logical>, serial: Serial) {
         let Some(window) = self.shell.get(id) else {
             return;
         };
@@ -106,11 +106,17 @@ impl Compositor {
         let drag = Drag::Move {
             from: window.position,
         };
-        self.start_drag(id, drag, CursorIcon::Grabbing, serial);
+        self.start_drag(id, drag, CursorIcon::Grabbing, held, serial);
     }
 
-    /// Begins to resize a window with the pointer that is held down.
-    pub(crate) fn start_resize(&mut self, id: WindowId, edges: Edges, serial: Serial) {
+    /// Begins to resize a window with the pointer, which took hold of it at `held`.
+    pub(crate) fn start_resize(
+        &mut self,
+        id: WindowId,
+        edges: Edges,
+        held: Point<f64, Logical>,
+        serial: Serial,
+    ) {
         let Some(window) = self.shell.get_mut(id) else {
             return;
         };
@@ -132,7 +138,7 @@ impl Compositor {
             min,
             max,
         };
-        self.start_drag(id, drag, edges.cursor(), serial);
+        self.start_drag(id, drag, edges.cursor(), held, serial);
     }
 
     /// Lets go of a window that follows the pointer without a button.
@@ -142,20 +148,22 @@ impl Compositor {
         }
     }
 
-    fn start_drag(&mut self, id: WindowId, drag: Drag, icon: CursorIcon, serial: Serial) {
+    fn start_drag(
+        &mut self,
+        id: WindowId,
+        drag: Drag,
+        icon: CursorIcon,
+        held: Point<f64, Logical>,
+        serial: Serial,
+    ) {
         let Some(pointer) = self.seat.get_pointer() else {
             return;
         };
-        let location = pointer.current_location();
-        let start = pointer.grab_start_data().unwrap_or(GrabStartData {
-            focus: None,
-            button: crate::input::BTN_LEFT,
-            location,
-        });
+        let pressed = pointer.grab_start_data().map(|start| start.button);
         let start = GrabStartData {
             focus: None,
-            location,
-            ..start
+            button: pressed.unwrap_or(crate::input::BTN_LEFT),
+            location: held,
         };
         pointer.set_grab(
             self,
@@ -168,6 +176,17 @@ impl Compositor {
             Focus::Clear,
         );
         self.cursor = CursorImageStatus::Named(icon);
+        let location = pointer.current_location();
+        if location != held {
+            // Its client was slow to ask, and the pointer may not move again.
+            let time = self.clock.millis();
+            let event = MotionEvent {
+                location,
+                serial,
+                time,
+            };
+            pointer.motion(self, None, &event);
+        }
         self.outputs.queue_all();
     }
 

@@ -296,11 +296,12 @@ impl Compositor {
         let (Some(window), Some(pointer)) = (self.shell.get(id), self.seat.get_pointer()) else {
             return;
         };
-        let edges = Edges::nearest(window.rect().to_f64(), pointer.current_location());
+        let at = pointer.current_location();
+        let edges = Edges::nearest(window.rect().to_f64(), at);
         let serial = SERIAL_COUNTER.next_serial();
         match what {
-            Entry::Resize => self.start_resize(id, edges, serial),
-            _ => self.start_move(id, serial),
+            Entry::Resize => self.start_resize(id, edges, at, serial),
+            _ => self.start_move(id, at, serial),
         }
         self.shell.carrying = pointer.has_grab(serial);
     }
