@@ -60,8 +60,13 @@ impl Machine {
         let accelerator = if has_kvm() { "kvm" } else { "tcg,thread=multi" };
         // QEMU 7.2 translates AVX2's gathers wrongly where ymm4 is the index (its issue 2474): it
         // takes the offsets from elsewhere. Programs that draw by Mesa's llvmpipe crashed by it, or
-        // had wrong lines in their pictures.
-        let cpu = if has_kvm() { "host" } else { "max,avx2=off" };
+        // had wrong lines in their pictures. VAES works on AVX2's registers, and no processor has it
+        // alone: Qt 6 takes one for the other.
+        let cpu = if has_kvm() {
+            "host"
+        } else {
+            "max,avx2=off,vaes=off,vpclmulqdq=off"
+        };
         command.args(["-machine", "q35", "-accel", accelerator, "-cpu", cpu]);
         command.args(["-smp", &smp.to_string(), "-m", &format!("{memory_mib}M")]);
         command.args(["-nodefaults", "-no-user-config", "-no-reboot"]);
