@@ -5,6 +5,7 @@
 //! Nothing asks: nothing is drawn, and no timer runs.
 
 mod frame;
+mod hold;
 mod layout;
 mod plug;
 mod pointer;
@@ -73,6 +74,8 @@ pub struct Screen {
     pointer: pointer::Pointed,
     /// How it came to its place.
     pub(crate) standing: layout::Standing,
+    /// It waits for what is on it to be drawn for its size.
+    hold: Option<hold::Hold>,
     /// The work area that windows were laid out for.
     laid_out: Rectangle<i32, Logical>,
 }

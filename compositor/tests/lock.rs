@@ -230,6 +230,25 @@ fn a_lock_surface_is_told_its_size_as_often_as_it_answers() {
 }
 
 #[test]
+fn a_screen_of_another_size_waits_for_its_lock_surface() {
+    let (mut fixture, _client, mut locker, lock) = locked();
+    let (surface, _role) = covered(&mut locker, &mut fixture, &lock);
+    fixture.advance(FRAME);
+    fixture.resize(900, 700);
+    locker.roundtrip(&mut fixture);
+    fixture.advance(FRAME);
+    assert_eq!(fixture.screen(), (800, 600));
+    assert_eq!(fixture.pixel(799, 599), COLOUR & 0x00ff_ffff);
+    let (buffer, _file) = locker.buffer((900, 700), COLOUR);
+    surface.attach(Some(&buffer), 0, 0);
+    surface.commit();
+    locker.roundtrip(&mut fixture);
+    fixture.advance(FRAME);
+    assert_eq!(fixture.screen(), (900, 700));
+    assert_eq!(fixture.pixel(899, 699), COLOUR & 0x00ff_ffff);
+}
+
+#[test]
 fn who_holds_no_lock_unlocks_nothing() {
     let (mut fixture, _client, _locker, _lock) = locked();
     let mut thief = fixture.client();

@@ -20,6 +20,8 @@ use super::{Backend, Damage, Draw, Pointer, Presented};
 pub struct Headless {
     output: OutputId,
     frame: Bitmap,
+    /// The size of the next one, if it is another.
+    resized: Option<Extent>,
     drawn: bool,
     damage: Damage,
     plane: Option<Plane>,
@@ -52,6 +54,7 @@ impl Headless {
         state.backend = Backend::Headless(Headless {
             output,
             frame,
+            resized: None,
             drawn: false,
             damage: Damage::new(),
             plane: None,
@@ -127,6 +130,10 @@ impl Headless {
         if output != self.output {
             return Ok(Presented::Nothing);
         }
+        if let Some(extent) = self.resized.take() {
+            self.frame = extent.bitmap();
+            self.drawn = false;
+        }
         let age = usize::from(self.drawn);
         self.drawn = true;
         let damage = draw(Target::of(&mut self.frame), age)?;
@@ -157,8 +164,7 @@ impl Compositor {
                 "only the headless output can be resized so".into(),
             ));
         };
-        headless.frame = extent.bitmap();
-        headless.drawn = false;
+        headless.resized = Some(extent);
         let output = headless.output;
         let refresh = self
             .outputs

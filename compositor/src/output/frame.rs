@@ -56,6 +56,10 @@ impl Compositor {
         };
         let at = screen.next_vblank(self.clock.now());
         self.enter_surfaces(screen);
+        if self.is_held(id) {
+            self.look_again_at_vblank(id);
+            return Ok(());
+        }
         self.lock_drawn(id);
         if self.shell.motions.settle(at) {
             self.outputs.queue_all(); // what has arrived here is at rest on the others, too
@@ -117,6 +121,21 @@ impl Compositor {
             self.serve_image_copies();
         }
         Ok(())
+    }
+
+    /// A frame is put off to the next vblank.
+    fn look_again_at_vblank(&mut self, id: OutputId) {
+        let now = self.clock.now();
+        let Some(screen) = self.outputs.get_mut(id) else {
+            return;
+        };
+        screen.pacing = Pacing::Waiting { again: true };
+        let vblank = if screen.is_under_way() {
+            now + LOST_FLIP
+        } else {
+            screen.next_vblank(now)
+        };
+        self.deadlines.set(vblank, Due::Vblank(id));
     }
 
     /// A frame is on screen (or would be, had anything changed).

@@ -117,6 +117,7 @@ impl Compositor {
             tone: outputs.night.clone(),
             pointer: Pointed::default(),
             standing,
+            hold: None,
             laid_out: Rectangle::default(),
         };
         screen.arrange_layers();
@@ -259,6 +260,7 @@ impl Compositor {
         self.close_up();
         self.work_area_changed();
         self.size_lock_surfaces();
+        self.hold(id);
         if let Some(pointer) = self.seat.get_pointer() {
             pointer.set_location(self.outputs.clamp(pointer.current_location()));
         }

@@ -37,6 +37,8 @@ struct Placed {
     /// It has said what it wants, and has not gone since.
     asked: bool,
     shown: bool,
+    /// A display has waited for it in vain.
+    late: bool,
     unanswered: Unanswered,
 }
 
@@ -57,6 +59,7 @@ impl Layers {
             at: Point::default(),
             asked: false,
             shown: false,
+            late: false,
             unanswered: Unanswered::default(),
         });
     }
@@ -99,6 +102,7 @@ impl Layers {
         let mut all = self.placed.iter_mut();
         let placed = all.find(|placed| placed.layer.wl_surface() == surface)?;
         let had = std::mem::replace(&mut placed.shown, has_buffer);
+        placed.late &= !placed.has_drawn();
         // One that takes its buffer away is as if it had just been made.
         let stays = has_buffer || !had;
         let asked = std::mem::replace(&mut placed.asked, stays);
@@ -127,6 +131,19 @@ impl Layers {
         if let Some(placed) = all.find(|placed| placed.layer.wl_surface() == surface) {
             placed.unanswered.answered(serial);
             placed.tell_size();
+        }
+    }
+
+    /// Whether one has been told a size for which it has not drawn yet, as it will soon.
+    pub fn await_answers(&self) -> bool {
+        let mut shown = self.placed.iter().filter(|placed| placed.shown);
+        shown.any(|placed| !placed.late && !placed.has_drawn())
+    }
+
+    /// Nobody waits any more for those that have not drawn yet.
+    pub fn give_up(&mut self) {
+        for placed in &mut self.placed {
+            placed.late = !placed.has_drawn();
         }
     }
 
@@ -177,6 +194,13 @@ impl Placed {
         let size = Some(rect.size);
         surface.with_pending_state(|state| state.size = size);
         self.tell_size();
+    }
+
+    /// Whether what it shows is drawn for the size that it was told last.
+    fn has_drawn(&self) -> bool {
+        let surface = self.layer.layer_surface();
+        let wanted = surface.with_pending_state(|state| state.size);
+        !configured(&self.layer) || surface.current_state().size == wanted
     }
 
     /// Tells it a size that it doesn't know yet, unless it has too much to answer already.

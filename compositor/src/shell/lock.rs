@@ -38,6 +38,8 @@ struct Cover {
     surface: LockSurface,
     /// The size that it was told last.
     told: Size<u32, Logical>,
+    /// A display has waited for it in vain.
+    late: bool,
     unanswered: Unanswered,
 }
 
@@ -58,7 +60,31 @@ impl Cover {
     }
 }
 
+impl Cover {
+    /// Whether what it shows is drawn for the size that it was told last.
+    fn has_drawn(&self) -> bool {
+        self.surface.current_state().size == Some(self.told)
+    }
+}
+
 impl SessionLock {
+    /// Whether an output's surface has been told a size for which it has not drawn yet, as it will soon.
+    pub(crate) fn awaits(&self, output: OutputId) -> bool {
+        let mut here = self.surfaces.iter().filter(|cover| cover.output == output);
+        here.any(|cover| {
+            let surface = &cover.surface;
+            let shown = surface.alive() && has_buffer(surface.wl_surface());
+            shown && !cover.late && !cover.has_drawn()
+        })
+    }
+
+    /// Nobody waits any more for those that have not drawn yet.
+    pub(super) fn give_up(&mut self) {
+        for cover in &mut self.surfaces {
+            cover.late = !cover.has_drawn();
+        }
+    }
+
     /// Whether this object holds the lock.
     pub(crate) fn is_held_by(&self, locker: &ExtSessionLockV1) -> bool {
         self.locker == *locker
@@ -159,6 +185,7 @@ impl Compositor {
             output,
             surface,
             told: size,
+            late: false,
             unanswered: Unanswered::default(),
         });
     }
@@ -198,6 +225,10 @@ impl Compositor {
             .as_ref()
             .is_some_and(|lock| lock.surfaces().any(|other| other == surface));
         if ours {
+            let lock = self.shell.lock.iter_mut();
+            for cover in lock.flat_map(|lock| &mut lock.surfaces) {
+                cover.late &= !cover.has_drawn();
+            }
             let focused = self
                 .seat
                 .get_keyboard()

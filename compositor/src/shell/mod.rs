@@ -151,6 +151,14 @@ impl Shell {
         infos
     }
 
+    /// Displays wait no more for what has not been drawn by now.
+    pub(crate) fn give_up(&mut self) {
+        self.windows.iter_mut().for_each(ManagedWindow::give_up);
+        if let Some(lock) = &mut self.lock {
+            lock.give_up();
+        }
+    }
+
     fn raise(&mut self, id: WindowId) {
         if let Some(place) = self.windows.iter().position(|window| window.id == id) {
             let window = self.windows.remove(place);

@@ -116,6 +116,8 @@ pub struct ManagedWindow {
     pub(super) home: Option<Home>,
     /// What it showed before it was told another size or place.
     pub(super) before: Option<Picture>,
+    /// A display has waited for it in vain.
+    late: bool,
     moved: bool,
 }
 
@@ -141,6 +143,7 @@ impl ManagedWindow {
             wanted: None,
             home: None,
             before: None,
+            late: false,
             moved: false,
         }
     }
@@ -256,6 +259,15 @@ impl ManagedWindow {
         self.position = position;
     }
 
+    /// Whether it has been told a size or place for which it has not drawn yet, as it will soon.
+    pub(crate) fn awaits_answer(&self) -> bool {
+        self.arrival.is_some() && !self.late
+    }
+
+    pub(super) fn give_up(&mut self) {
+        self.late = self.arrival.is_some();
+    }
+
     pub(super) fn take_moved(&mut self) -> bool {
         std::mem::take(&mut self.moved)
     }
@@ -267,6 +279,7 @@ impl ManagedWindow {
             && answered(serial)
         {
             self.arrival = None;
+            self.late = false;
             self.move_to(position);
         }
         if let Some(resizing) = self.resizing {
