@@ -2,6 +2,8 @@
 
 use anyhow::{Context, Result, bail, ensure};
 use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
 
 /// The largest side that is believed.
 const MAX_SIDE: usize = 16384;
@@ -50,12 +52,33 @@ impl Picture {
             bail!("a picture of {width}x{height} with {depth} levels");
         }
         // One white space ends the head.
-        let pixels = rest.get(1..=width * height * 3).context("it is cut")?;
+        let rest = rest.get(1..).context("it is cut")?;
+        // QEMU 7.2 fills its rows up to four bytes, which is no PPM.
+        let (row, filled) = (width * 3, (width * 3).next_multiple_of(4));
+        let row_length = if rest.len() == filled * height {
+            filled
+        } else {
+            row
+        };
+        let rows = rest.get(..row_length * height).context("it is cut")?;
+        let pixels = rows
+            .chunks_exact(row_length)
+            .flat_map(|filled| &filled[..row]);
         Ok(Picture {
             width,
             height,
-            pixels: pixels.to_vec(),
+            pixels: pixels.copied().collect(),
         })
+    }
+
+    /// One of one colour.
+    #[cfg(test)]
+    pub fn plain(width: usize, height: usize, colour: Colour) -> Picture {
+        Picture {
+            width,
+            height,
+            pixels: colour.repeat(width * height),
+        }
     }
 
     /// The colour of a pixel; of the nearest one if it is outside.
@@ -72,6 +95,38 @@ impl Picture {
         &self.pixels[rows.start.min(end) * row..end * row]
     }
 
+    /// Gives an area one colour.
+    pub fn fill(&mut self, area: Area, colour: Colour) {
+        let end = (area.x + area.width).min(self.width);
+        let begin = area.x.min(end);
+        let row = colour.repeat(end - begin);
+        for y in area.y..(area.y + area.height).min(self.height) {
+            let at = (y * self.width + begin) * 3;
+            self.pixels[at..at + row.len()].copy_from_slice(&row);
+        }
+    }
+
+    /// The least area with all pixels that another picture of the same size has otherwise.
+    pub fn difference(&self, other: &Picture) -> Option<Area> {
+        if self.pixels == other.pixels {
+            return None;
+        }
+        let pairs = self
+            .pixels
+            .chunks_exact(3)
+            .zip(other.pixels.chunks_exact(3));
+        let differ = pairs.map(|(ours, theirs)| ours != theirs).enumerate();
+        self.bounds(differ.filter(|(_, differ)| *differ).map(|(index, _)| index))
+            .map(|(area, _)| area)
+    }
+
+    /// Writes it as it is read.
+    pub fn save(&self, file: &Path) -> Result<()> {
+        let head = format!("P6\n{} {}\n255\n", self.width, self.height);
+        let all = [head.as_bytes(), &self.pixels].concat();
+        fs::write(file, all).with_context(|| format!("cannot write {}", file.display()))
+    }
+
     /// Whether it shows more than a few plain areas and letters: at least so many colours, on a
     /// grid of 16 pixels.
     pub fn is_rich(&self, colours: usize) -> bool {
@@ -83,15 +138,23 @@ impl Picture {
 
     /// The least area with all pixels of exactly this colour, and how many there are.
     pub fn find(&self, colour: Colour) -> Option<(Area, usize)> {
+        let pixels = self.pixels.chunks_exact(3).enumerate();
+        self.bounds(
+            pixels
+                .filter(|(_, pixel)| *pixel == colour)
+                .map(|(index, _)| index),
+        )
+    }
+
+    /// The least area with these pixels, and how many they are.
+    fn bounds(&self, pixels: impl Iterator<Item = usize>) -> Option<(Area, usize)> {
         let mut bounds: Option<[usize; 4]> = None;
         let mut count = 0;
-        for (index, pixel) in self.pixels.chunks_exact(3).enumerate() {
-            if pixel == colour {
-                let (x, y) = (index % self.width, index / self.width);
-                let [left, top, right, bottom] = bounds.unwrap_or([x, y, x, y]);
-                bounds = Some([left.min(x), top.min(y), right.max(x), bottom.max(y)]);
-                count += 1;
-            }
+        for index in pixels {
+            let (x, y) = (index % self.width, index / self.width);
+            let [left, top, right, bottom] = bounds.unwrap_or([x, y, x, y]);
+            bounds = Some([left.min(x), top.min(y), right.max(x), bottom.max(y)]);
+            count += 1;
         }
         let [left, top, right, bottom] = bounds?;
         let area = Area {
@@ -124,6 +187,12 @@ mod tests {
         assert_eq!(picture.find([7, 8, 9]), Some((area, 2)));
         assert_eq!(picture.find([1, 1, 1]), None);
         assert!(picture.is_rich(1) && !picture.is_rich(2));
+        let mut filled = b"P6\n3 2\n255\n".to_vec();
+        for row in file[file.len() - 18..].chunks_exact(9) {
+            filled.extend(row);
+            filled.extend([1, 2, 3]);
+        }
+        assert!(Picture::parse(&filled).unwrap() == picture);
     }
 
     #[test]

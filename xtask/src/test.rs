@@ -10,7 +10,9 @@ mod desktop;
 mod docs;
 mod guest;
 mod libc;
+mod pattern;
 mod relibc;
+mod resizes;
 mod robust;
 mod source;
 mod ui;
@@ -40,6 +42,9 @@ pub struct Arguments {
     /// In the suite `desktop`, do nothing but kill each driver so many times, and tell the pauses.
     #[arg(long, value_name = "N")]
     kills: Option<u32>,
+    /// In the suite `desktop`, do nothing but change the screen's size so many times.
+    #[arg(long, value_name = "N", conflicts_with = "kills")]
+    resizes: Option<u32>,
     #[command(flatten)]
     machines: Machines,
 }
@@ -130,9 +135,10 @@ impl Suite {
             Suite::Libc => libc::run(builder),
             Suite::Relibc => relibc::run(builder),
             Suite::Boot => boot::run(builder, machines),
-            Suite::Desktop => match arguments.kills {
-                Some(kills) => deaths::run_long(machines, kills),
-                None => desktop::run(builder, machines),
+            Suite::Desktop => match (arguments.kills, arguments.resizes) {
+                (Some(kills), _) => deaths::run_long(machines, kills),
+                (_, Some(changes)) => resizes::run_long(machines, changes),
+                (None, None) => desktop::run(builder, machines),
             },
             Suite::Abi => guest::compare(builder, machines),
             Suite::Robust => robust::run(builder, machines),

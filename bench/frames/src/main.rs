@@ -5,6 +5,7 @@
 //!
 //! `frames kill COUNT DRIVER...` kills drivers under such a window, again and again ([`kill`]).
 //! `frames card COLOUR` shows the display adapter's memory as a window ([`card`]).
+//! `frames sizes` shows a window by which one sees whether the screen shows whole frames ([`sizes`]).
 //! `frames desktop TERMINAL PROCESS...` measures by itself what a desktop costs ([`desktop`]).
 
 mod card;
@@ -13,6 +14,7 @@ mod kill;
 mod measure;
 mod pace;
 mod processes;
+mod sizes;
 mod window;
 
 use anyhow::{Context, Result, bail};
@@ -35,6 +37,7 @@ Usage: frames PLAN
        frames kill COUNT DRIVER...
        frames desktop TERMINAL PROCESS...
        frames card COLOUR
+       frames sizes
 
 Plans: full    one window of 800x600, redrawn whole
        small   the same, of which 32x32 pixels change
@@ -49,7 +52,9 @@ With `desktop`, measures what drawing, moving, scrolling in that terminal, answe
 doing nothing cost the machine, and what the compositor's PROCESSes hold; tells when it wants the
 pointer moved.
 
-With `card`, shows a window of that colour (RRGGBB) whose pixels are the display adapter's memory.";
+With `card`, shows a window of that colour (RRGGBB) whose pixels are the display adapter's memory.
+
+With `sizes`, shows a window that draws all the time, by whose colours one sees which frame of which size it is.";
 
 /// Most frames that are drawn for one line.
 const MOST: u32 = 100_000;
@@ -98,6 +103,8 @@ fn main() -> ExitCode {
         kill::command(words)
     } else if argument == "card" {
         card::command(words)
+    } else if argument == "sizes" {
+        sizes::command()
     } else if argument == "desktop" {
         desktop::command(words)
     } else if argument == "scroll" {
@@ -124,6 +131,8 @@ struct State {
     configured: Vec<bool>,
     /// How many windows still wait for the compositor to ask for their next frame.
     waiting: usize,
+    /// The size that the window was told last, if it may not choose.
+    told: Option<(i32, i32)>,
     closed: bool,
     pointer: Option<wl_pointer::WlPointer>,
     /// The frames that the compositor asked for.
@@ -304,9 +313,13 @@ impl Dispatch<xdg_toplevel::XdgToplevel, ()> for State {
         _: &Connection,
         _: &QueueHandle<State>,
     ) {
-        // It keeps its size, whatever another is proposed.
-        if let xdg_toplevel::Event::Close = event {
-            state.closed = true;
+        match event {
+            // Most windows keep their size, whatever another is proposed.
+            xdg_toplevel::Event::Configure { width, height, .. } => {
+                state.told = (width > 0 && height > 0).then_some((width, height));
+            }
+            xdg_toplevel::Event::Close => state.closed = true,
+            _ => {}
         }
     }
 }

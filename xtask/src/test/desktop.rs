@@ -3,7 +3,7 @@
 //! A terminal that a shell has painted in one colour is easily found on a picture; where it is
 //! tells whether what was done had its effect. So each step prints a colour of its own.
 
-use super::{Machines, Tally, deaths};
+use super::{Machines, Tally, deaths, resizes};
 use crate::build::Builder;
 use crate::desktop::{Awaited, Desktop, PATIENCE};
 use crate::guest::{Guest, Request};
@@ -150,6 +150,7 @@ pub fn run(builder: &Builder, machines: Machines) -> Result<Tally> {
         tally.test(case.name, result);
     }
     tally += deaths::run(machines)?;
+    tally += resizes::run(machines)?;
     Ok(tally)
 }
 
