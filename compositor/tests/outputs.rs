@@ -10,7 +10,7 @@ use ochre_compositor::{
     input::Action,
     output::{DisplayInfo, OutputId},
 };
-use wayland_client::{delegate_noop, protocol::wl_output::WlOutput};
+use wayland_client::{Proxy, delegate_noop, protocol::wl_output::WlOutput};
 
 delegate_noop!(ClientSide: ignore WlOutput);
 
@@ -282,6 +282,42 @@ fn a_shadow_stays_on_its_window_s_displays() {
     // Its shadow falls on the one that it is on beside.
     drag(&mut fixture, 480);
     assert_ne!(edge(&mut fixture), wall);
+}
+
+#[test]
+fn a_window_is_told_which_displays_it_is_on() {
+    let mut fixture = Fixture::new();
+    let mut client = fixture.client();
+    let first = client.bind::<WlOutput>(4).id().protocol_id();
+    let other = plug(&mut fixture, "DP-1");
+    client.roundtrip(&mut fixture);
+    let second = client.bind::<WlOutput>(4).id().protocol_id();
+    let window = client.shown(&mut fixture, "one", (300, 200), true);
+    let displays = |fixture: &mut Fixture, client: &mut Client| {
+        fixture.advance(FRAME);
+        client.roundtrip(fixture);
+        let on = &client.state.displays[&window.surface.id().protocol_id()];
+        on.iter().copied().collect::<Vec<u32>>()
+    };
+    assert_eq!(displays(&mut fixture, &mut client), [first]);
+    for (to, on) in [
+        (600, vec![first, second]),
+        (900, vec![second]),
+        (799, vec![first, second]),
+        (100, vec![first]),
+        (900, vec![second]),
+    ] {
+        let [x, y, ..] = fixture.windows()[0].frame;
+        fixture.advance(Duration::from_secs(1)); // or the press would be a double click
+        fixture.point_at(x + 60, y + 10);
+        fixture.press(true);
+        fixture.point_at(to + 60, 210);
+        fixture.press(false);
+        assert_eq!(fixture.windows()[0].frame[..2], [to, 200]);
+        assert_eq!(displays(&mut fixture, &mut client), on, "{to}");
+    }
+    unplug(&mut fixture, other);
+    assert!(displays(&mut fixture, &mut client).contains(&first));
 }
 
 #[test]

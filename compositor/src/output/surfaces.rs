@@ -3,34 +3,46 @@
 use std::time::Duration;
 
 use smithay::{
-    desktop::utils::{
-        OutputPresentationFeedback, send_frames_surface_tree,
-        take_presentation_feedback_surface_tree,
+    backend::renderer::utils::RendererSurfaceStateUserData,
+    desktop::{
+        PopupManager,
+        utils::{
+            OutputPresentationFeedback, send_frames_surface_tree,
+            take_presentation_feedback_surface_tree,
+        },
     },
     input::pointer::CursorImageStatus,
     reexports::{
         wayland_protocols::wp::presentation_time::server::wp_presentation_feedback::Kind,
         wayland_server::protocol::wl_surface::WlSurface,
     },
-    wayland::compositor::SurfaceData,
+    utils::{Logical, Point, Rectangle},
+    wayland::compositor::{SurfaceData, TraversalAction, with_surface_tree_downward},
 };
 
 use super::Screen;
 use crate::{shell::SessionLock, state::Compositor};
 
 impl Compositor {
-    /// Tells surfaces which output they are on.
+    /// Tells surfaces whether they are on an output that is drawn: what of a window is out of sight there is
+    /// not.
     pub(super) fn enter_surfaces(&self, screen: &Screen) {
         let output = &screen.output;
         for window in self.shell.visible() {
-            window
-                .window
-                .with_surfaces(|surface, _| output.enter(surface));
+            let Some(surface) = window.surface() else {
+                continue;
+            };
+            tell_output(screen, &surface, window.surface_origin());
+            for (popup, offset) in PopupManager::popups_for_surface(&surface) {
+                let origin = window.position + offset - popup.geometry().loc;
+                tell_output(screen, popup.wl_surface(), origin);
+            }
         }
         for layer in screen.layers.iter() {
             layer.with_surfaces(|surface, _| output.enter(surface));
         }
-        for surface in self.shell.lock.iter().flat_map(SessionLock::surfaces) {
+        let lock = self.shell.lock.as_ref();
+        if let Some(surface) = lock.and_then(|lock| lock.surface_on(screen.id)) {
             output.enter(surface);
         }
     }
@@ -88,4 +100,31 @@ impl Compositor {
             )
             .collect()
     }
+}
+
+/// Tells the surfaces of a tree which begins there whether they are on an output.
+fn tell_output(screen: &Screen, root: &WlSurface, origin: Point<i32, Logical>) {
+    let (output, seen) = (&screen.output, screen.rect());
+    let view = |states: &SurfaceData| {
+        let state = states.data_map.get::<RendererSurfaceStateUserData>()?;
+        state.lock().ok()?.view()
+    };
+    with_surface_tree_downward(
+        root,
+        Some(origin),
+        |_, states, parent| {
+            let place = parent.zip(view(states));
+            TraversalAction::DoChildren(place.map(|(parent, view)| parent + view.offset))
+        },
+        |surface, states, parent| {
+            let place = parent.zip(view(states));
+            let place = place.map(|(parent, view)| Rectangle::new(parent + view.offset, view.dst));
+            if place.is_some_and(|place| place.overlaps(seen)) {
+                output.enter(surface);
+            } else {
+                output.leave(surface);
+            }
+        },
+        |_, _, _| true,
+    );
 }
