@@ -9,7 +9,7 @@ use crate::syscall::table::SyscallCtx;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use ochre_hal::PAGE_SIZE;
-use ochre_hal::paging::Perms;
+use ochre_hal::paging::{Detached, Perms};
 
 pub fn madvise(ctx: &mut SyscallCtx<'_>, addr: usize, len: usize, advice: u32) -> Result<usize> {
     let range = page_range(addr, len, Errno::EINVAL)?;
@@ -33,16 +33,19 @@ pub fn madvise(ctx: &mut SyscallCtx<'_>, addr: usize, len: usize, advice: u32) -
             space.lock().change(range.clone(), |_, _| Ok(()))?;
         }
         raw::MADV_DONTNEED | raw::MADV_FREE => {
-            space.lock().change(range.clone(), |mapping, table| {
+            let mut pages = Detached::default();
+            let changed = space.lock().change(range.clone(), |mapping, table| {
                 if mapping.flags.contains(Flags::LOCKED) {
                     return Err(Errno::EINVAL);
                 }
                 if advice == raw::MADV_FREE && !matches!(mapping.backing, Backing::Anonymous) {
                     return Err(Errno::EINVAL);
                 }
-                table.unmap(mapping.start..mapping.end);
+                table.detach(mapping.start..mapping.end, &mut pages);
                 Ok(())
-            })?;
+            });
+            space.release_pages(&mut pages);
+            changed?;
         }
         raw::MADV_REMOVE => {
             for (object, start, len) in objects_of(ctx, range.clone(), |m| {

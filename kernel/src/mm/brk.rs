@@ -2,6 +2,7 @@
 
 use super::map::space_of;
 use super::mapping::{Backing, Flags, Mapping, Name};
+use super::space::Unmapped;
 use crate::errno::Result;
 use crate::syscall::table::SyscallCtx;
 use crate::task::limits::Resource;
@@ -24,10 +25,16 @@ pub fn brk(ctx: &mut SyscallCtx<'_>, wish: usize) -> Result<usize> {
         wish.next_multiple_of(PAGE_SIZE),
     );
     if new_end < old_end {
-        if inner.unmap(new_end..old_end).is_err() {
+        let mut unmapped = Unmapped::default();
+        if inner.unmap(new_end..old_end, &mut unmapped).is_err() {
             return Ok(old);
         }
-    } else if new_end > old_end {
+        inner.layout.brk = wish;
+        drop(inner);
+        space.release(unmapped);
+        return Ok(wish);
+    }
+    if new_end > old_end {
         // One page is kept free above: running over the end faults.
         if !inner.is_free(old_end..new_end + PAGE_SIZE) {
             return Ok(old);

@@ -3,7 +3,7 @@
 use super::fault;
 use super::mapping::{Backing, Flags, Mapping, Name, ObjectRef};
 use super::object::MemoryObject;
-use super::space::{AddressSpace, MIN_ADDR};
+use super::space::{AddressSpace, MIN_ADDR, Unmapped};
 use crate::errno::{Errno, Result};
 use crate::linux::general as raw;
 use crate::sched::cpu;
@@ -143,6 +143,7 @@ pub fn add(ctx: &SyscallCtx<'_>, place: Place, mut mapping: Mapping) -> Result<u
     }
     // What a mapping takes the place of is gone before that is there.
     inner.room_for(1)?;
+    let mut replaced = Unmapped::default();
     let start = match place {
         Place::Anywhere(wish) => {
             let huge =
@@ -161,7 +162,7 @@ pub fn add(ctx: &SyscallCtx<'_>, place: Place, mut mapping: Mapping) -> Result<u
             if matches!(place, Place::Only(_)) && !inner.is_free(range.clone()) {
                 return Err(Errno::EEXIST);
             }
-            inner.unmap(range)?;
+            inner.unmap(range, &mut replaced)?;
             addr
         }
     };
@@ -169,6 +170,8 @@ pub fn add(ctx: &SyscallCtx<'_>, place: Place, mut mapping: Mapping) -> Result<u
     mapping.end = start + len;
     space.attach(&mapping);
     inner.put(mapping);
+    drop(inner);
+    space.release(replaced);
     Ok(start)
 }
 
@@ -285,7 +288,7 @@ pub fn munmap(ctx: &mut SyscallCtx<'_>, addr: usize, len: usize) -> Result<usize
         return Err(Errno::EINVAL);
     }
     let range = page_range(addr, len, Errno::EINVAL)?;
-    space_of(ctx)?.lock().unmap(range)?;
+    space_of(ctx)?.unmap(range)?;
     Ok(0)
 }
 

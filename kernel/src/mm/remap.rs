@@ -2,7 +2,7 @@
 
 use super::map::{page_range, populate, space_of};
 use super::mapping::Flags;
-use super::space::Inner;
+use super::space::{Inner, Unmapped};
 use crate::errno::{Errno, Result};
 use crate::linux::general as raw;
 use crate::syscall::table::SyscallCtx;
@@ -61,44 +61,52 @@ pub fn mremap(
     if (inner.total as u64 * PAGE_SIZE as u64).saturating_add(grown) > limit {
         return Err(Errno::ENOMEM);
     }
-    if new_len < old.len() {
-        inner.unmap(old.start + new_len..old.end)?;
-    }
-    let keep = old.start..old.start + old.len().min(new_len);
-    let locked;
-    let start = match target {
-        Some(target) => {
-            inner.unmap(target.clone())?;
-            locked = relocate(&mut inner, keep, target, stays)?;
-            new_addr
-        }
-        None if stays => {
-            let start = inner.find_free(new_len, None).ok_or(Errno::ENOMEM)?;
-            locked = relocate(&mut inner, keep, start..start + new_len, true)?;
-            start
-        }
-        None if new_len <= old.len() => return Ok(addr),
-        None => {
-            let in_place = extend(&mut inner, &keep, new_len)?;
-            match in_place {
-                Some(is_locked) => {
-                    locked = is_locked;
-                    addr
-                }
-                None if may_move => {
-                    let start = inner.find_free(new_len, None).ok_or(Errno::ENOMEM)?;
-                    locked = relocate(&mut inner, keep, start..start + new_len, false)?;
-                    start
-                }
-                None => return Err(Errno::ENOMEM),
-            }
-        }
-    };
+    let mut unmapped = Unmapped::default();
+    let placed = place(&mut inner, old, new_len, target, flags, &mut unmapped);
     drop(inner);
+    space.release(unmapped);
+    let (start, locked) = placed?;
     if locked {
         populate(&space, start..start + new_len);
     }
     Ok(start)
+}
+
+/// Gives the mapping its new length, at `target` or where there is room. Returns where it is then, and
+/// whether what is new of it is to be locked in memory.
+fn place(
+    inner: &mut Inner,
+    old: Range<usize>,
+    new_len: usize,
+    target: Option<Range<usize>>,
+    flags: u32,
+    unmapped: &mut Unmapped,
+) -> Result<(usize, bool)> {
+    let may_move = flags & raw::MREMAP_MAYMOVE != 0;
+    let stays = flags & raw::MREMAP_DONTUNMAP != 0;
+    if new_len < old.len() {
+        inner.unmap(old.start + new_len..old.end, unmapped)?;
+    }
+    let keep = old.start..old.start + old.len().min(new_len);
+    if let Some(target) = target {
+        let start = target.start;
+        inner.unmap(target.clone(), unmapped)?;
+        return Ok((start, relocate(inner, keep, target, stays)?));
+    }
+    if !stays {
+        if new_len <= old.len() {
+            return Ok((old.start, false));
+        }
+        if let Some(locked) = extend(inner, &keep, new_len)? {
+            return Ok((old.start, locked));
+        }
+        if !may_move {
+            return Err(Errno::ENOMEM);
+        }
+    }
+    let start = inner.find_free(new_len, None).ok_or(Errno::ENOMEM)?;
+    let locked = relocate(inner, keep, start..start + new_len, stays)?;
+    Ok((start, locked))
 }
 
 /// Lets the mapping that ends at `old.end` grow to `new_len` bytes from `old.start`, if the place

@@ -10,6 +10,7 @@ use crate::errno::{Errno, Result};
 use crate::fs::busy::ExecUse;
 use crate::fs::calls::aio;
 use crate::lock_order;
+use crate::sched::cpu;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -17,7 +18,7 @@ use core::ops::Range;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use ochre_hal::admission;
 use ochre_hal::frame::Frame;
-use ochre_hal::paging::{PageTable, Perms};
+use ochre_hal::paging::{Detached, PageTable, Perms};
 use ochre_hal::sync::{SpinGuard, SpinLock};
 use ochre_hal::{PAGE_SIZE, USER_END};
 
@@ -70,6 +71,14 @@ pub struct Inner {
     pub peak: usize,
     /// prctl(PR_SET_THP_DISABLE): no huge pages that weren't asked for, nor those that were.
     pub small_pages_only: bool,
+}
+
+/// What [`Inner::unmap`] took out, for [`AddressSpace::release`].
+#[must_use = "its pages count until they are released"]
+#[derive(Default)]
+pub struct Unmapped {
+    mappings: Vec<Mapping>,
+    pages: Detached,
 }
 
 /// Addresses that show an object, from its page number `page` on.
@@ -172,13 +181,18 @@ impl AddressSpace {
         Ok(child)
     }
 
-    /// Takes everything out: the process is gone, its memory with it.
+    /// Takes everything out: the process is gone, its memory with it. Other threads run meanwhile.
     fn clear(&self) {
+        /// Blocks of 2 MiB between two looks at what else there is to do.
+        const STEP: usize = 8;
         let mut inner = self.lock();
+        // Without mappings nothing is brought in any more.
         let maps = core::mem::take(&mut inner.maps);
-        inner.table.clear();
         inner.total = 0;
         drop(inner);
+        while !self.lock().table.clear(STEP) {
+            cpu::breathe();
+        }
         self.detach(&maps);
         drop(maps);
         let contexts = core::mem::take(&mut *self.aio.lock());
@@ -192,6 +206,32 @@ impl AddressSpace {
             if let Backing::Object(object, _) = &mapping.backing {
                 object.object().viewers.detach(self);
             }
+        }
+    }
+
+    /// Removes all mappings of the range, and lets go of what was there.
+    pub fn unmap(&self, range: Range<usize>) -> Result {
+        let mut unmapped = Unmapped::default();
+        let result = self.lock().unmap(range, &mut unmapped);
+        self.release(unmapped);
+        result
+    }
+
+    /// Lets go of what was unmapped; other threads run meanwhile. The caller holds no spinlock.
+    pub fn release(&self, unmapped: Unmapped) {
+        let Unmapped {
+            mappings,
+            mut pages,
+        } = unmapped;
+        drop(mappings);
+        self.release_pages(&mut pages);
+    }
+
+    /// As [`Self::release`], of pages alone.
+    pub fn release_pages(&self, pages: &mut Detached) {
+        while let Some(count) = pages.release_block() {
+            self.lock().table.forget(count);
+            cpu::breathe();
         }
     }
 
@@ -241,9 +281,13 @@ impl AddressSpace {
         if mapping.start >= mapping.end || mapping.end > USER_END {
             return Err(Errno::ENOMEM);
         }
-        inner.unmap(mapping.start..mapping.end)?;
+        let mut replaced = Unmapped::default();
+        inner.unmap(mapping.start..mapping.end, &mut replaced)?;
         self.attach(&mapping);
-        inner.insert(mapping)
+        let added = inner.insert(mapping);
+        drop(inner);
+        self.release(replaced);
+        added
     }
 
     pub(super) fn attach(self: &Arc<Self>, mapping: &Mapping) {
@@ -485,24 +529,22 @@ impl Inner {
     }
 
     /// Removes all mappings of the range.
-    pub fn unmap(&mut self, range: Range<usize>) -> Result {
+    pub fn unmap(&mut self, range: Range<usize>, into: &mut Unmapped) -> Result {
         if self.is_free(range.clone()) {
             return Ok(());
         }
         self.split_at(range.start)?;
         self.split_at(range.end)?;
         let starts: Vec<usize> = self.maps.range(range.clone()).map(|(&s, _)| s).collect();
-        let mut removed = Vec::new();
         for start in starts {
             if let Some(mapping) = self.maps.remove(&start) {
                 self.total -= mapping.size() / PAGE_SIZE;
-                removed.push(mapping);
+                into.mappings.push(mapping);
             }
         }
-        self.table.unmap(range.clone());
+        // Objects may be freed only when no entry shows their frames.
+        self.table.detach(range.clone(), &mut into.pages);
         self.hint = self.hint.max(range.end).min(self.base);
-        // Objects may be freed only now that no entry shows their frames.
-        drop(removed);
         Ok(())
     }
 

@@ -5,12 +5,14 @@
 //! CPUs where the space is active before frames are released. Tables live as long as the space:
 //! they are freed when it is dropped, after every CPU has left it.
 
+mod detached;
 pub(crate) mod entry;
 mod gather;
 pub(crate) mod kernel;
 pub(crate) mod tlb;
 mod walk;
 
+pub use detached::Detached;
 pub(crate) use tlb::Root;
 pub use tlb::deactivate;
 
@@ -332,13 +334,13 @@ impl PageTable {
         self.tables.drop_spares(huge);
     }
 
-    /// Takes everything out. All CPUs leave the space first, so that no TLB needs to be told of
-    /// each page.
-    pub fn clear(&mut self) {
+    /// Takes everything out, or so many blocks of 2 MiB: false where more is left. All CPUs leave the
+    /// space first, so that no TLB needs to be told of each page.
+    pub fn clear(&mut self, blocks: usize) -> bool {
         self.root.evict();
-        // SAFETY: no CPU walks these tables any more.
-        unsafe { self.tables.clear(release) };
         self.resident.pages = 0;
+        // SAFETY: no CPU walks these tables any more.
+        unsafe { self.tables.clear(blocks, release) }
     }
 
     /// Shares the range's entries with `child`, at the same addresses; with `write_protect`, both
@@ -490,7 +492,7 @@ fn release(pte: Pte) {
 
 impl Drop for PageTable {
     fn drop(&mut self) {
-        self.clear();
+        self.clear(usize::MAX);
         debug_assert_eq!(self.root.cpus.load(Ordering::Relaxed), 0);
         // SAFETY: no CPU walks these tables any more, and nobody else names them.
         unsafe { self.tables.free_root() };

@@ -13,6 +13,10 @@ use core::ops::Range;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 pub const ENTRIES: usize = 512;
+/// The level of the entries that name last-level tables, or are huge leaves.
+pub const LAST_TABLES: usize = 2;
+/// The level of the entries that name pages.
+const PAGES: usize = 1;
 const TOP_USER: usize = ENTRIES / 2;
 
 /// One entry's place.
@@ -266,44 +270,62 @@ impl Tables {
 
     /// Visits the occupied slots of the range in order.
     pub fn visit(&self, range: Range<usize>, mut visit: impl FnMut(usize, Slot<'_>)) {
-        self.visit_table(self.root, 4, range, &mut visit);
+        self.visit_down_to(PAGES, range, &mut visit);
     }
 
+    /// As [`Self::visit`], but stops at the entries of `level`, though they name tables.
+    pub fn visit_down_to(
+        &self,
+        level: usize,
+        range: Range<usize>,
+        mut visit: impl FnMut(usize, Slot<'_>),
+    ) {
+        self.visit_table(self.root, 4..level, range, &mut visit);
+    }
+
+    /// `levels`: from the table's own down to where it stops.
     fn visit_table(
         &self,
         table: u64,
-        level: usize,
+        levels: Range<usize>,
         range: Range<usize>,
         visit: &mut impl FnMut(usize, Slot<'_>),
     ) {
+        let Range {
+            start: level,
+            end: last,
+        } = levels;
         let size = PAGE_SIZE << (9 * (level - 1));
         let mut va = range.start;
         while va < range.end {
             let start = va & !(size - 1);
             let slot = slot(table, index(va, level));
             let pte = slot.load();
-            if pte.is_leaf() {
+            if pte.is_leaf() || (level == last && pte.is_present()) {
                 visit(start, slot);
             } else if pte.is_present() {
                 let end = (start + size).min(range.end);
-                self.visit_table(pte.phys(), level - 1, va..end, visit);
+                self.visit_table(pte.phys(), level - 1..last, va..end, visit);
             }
             va = start + size;
         }
     }
 
-    /// Gives each leaf to `release`, and frees all tables but the top one, which is left empty.
+    /// Gives leaves to `release` and frees the tables that named them, all but the top one, until nothing
+    /// is left (true) or so many last-level tables are freed.
     ///
     /// # Safety
     /// No CPU walks the tables.
-    pub unsafe fn clear(&mut self, mut release: impl FnMut(Pte)) {
+    pub unsafe fn clear(&mut self, mut blocks: usize, mut release: impl FnMut(Pte)) -> bool {
         for index in 0..TOP_USER {
             let slot = slot(self.root, index);
             let pte = slot.load();
             if pte.is_present() {
+                // SAFETY: by the caller's promise.
+                if !unsafe { free_below(pte.phys(), 3, &mut blocks, &mut release) } {
+                    return false;
+                }
                 slot.store(Pte::EMPTY);
-                // SAFETY: by the caller's promise; the table is out of the tree now.
-                unsafe { free_tables(pte.phys(), &mut release) };
             }
         }
         while self.spares != 0 {
@@ -311,6 +333,7 @@ impl Tables {
             // SAFETY: a spare is in no tree.
             unsafe { frame::free_table(spare) };
         }
+        true
     }
 
     /// Frees the top table.
@@ -323,25 +346,55 @@ impl Tables {
     }
 }
 
-/// Frees a table and what is below it; its leaves go to `release`.
+/// Frees what is below a table of this level, and then the table itself: true. With no `blocks` left it
+/// stops; what is freed by then is in the table no more.
 ///
 /// # Safety
-/// No CPU walks the table, and no other table names it.
-unsafe fn free_tables(table: u64, release: &mut impl FnMut(Pte)) {
+/// No CPU walks the table. Once it is freed, its entry is not used any more.
+unsafe fn free_below(
+    table: u64,
+    level: usize,
+    blocks: &mut usize,
+    release: &mut impl FnMut(Pte),
+) -> bool {
     for index in 0..ENTRIES {
-        let pte = slot(table, index).load();
+        let slot = slot(table, index);
+        let pte = slot.load();
         if pte.is_empty() {
             continue;
         }
-        if pte.is_leaf() {
-            release(pte);
+        if level == LAST_TABLES {
+            if *blocks == 0 {
+                return false;
+            }
+            *blocks -= 1;
+            // SAFETY: each block is in the tree once, and is taken out.
+            unsafe { free_block(pte, &mut *release) };
         } else {
-            // SAFETY: each table is in the tree once.
-            unsafe { free_tables(pte.phys(), release) };
+            // SAFETY: as above.
+            if !unsafe { free_below(pte.phys(), level - 1, blocks, release) } {
+                return false;
+            }
         }
+        slot.store(Pte::EMPTY);
     }
     // SAFETY: the table came from `alloc_table`, and is in the tree no more.
     unsafe { frame::free_table(table) };
+    true
+}
+
+/// Gives the leaves of a last-level table to `release` and frees it, or a huge leaf to `release`.
+///
+/// # Safety
+/// No CPU walks the table, and no other table names it.
+pub unsafe fn free_block(block: Pte, mut release: impl FnMut(Pte)) {
+    if block.is_leaf() {
+        return release(block);
+    }
+    let leaves = (0..ENTRIES).map(|index| slot(block.phys(), index).load());
+    leaves.filter(|pte| !pte.is_empty()).for_each(release);
+    // SAFETY: the table came from `alloc_table`, and is in no tree any more.
+    unsafe { frame::free_table(block.phys()) };
 }
 
 fn is_empty_table(table: u64) -> bool {

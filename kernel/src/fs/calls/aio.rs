@@ -188,7 +188,7 @@ fn destroy(ctx: &SyscallCtx<'_>, id: usize) -> Result<usize> {
     let space = space_of(ctx)?;
     let removed = space.aio.lock().remove(&id);
     let context = removed.ok_or(Errno::EINVAL)?;
-    space.lock().unmap(id..id + PAGE_SIZE)?;
+    space.unmap(id..id + PAGE_SIZE)?;
     context.queue.wake_all(Events::HUP);
     Ok(0)
 }

@@ -9,6 +9,7 @@ use crate::lock_order;
 use crate::mm::map::{self, Place};
 use crate::mm::mapping::{Backing, Flags, Mapping, Name, ObjectRef};
 use crate::mm::object::MemoryObject;
+use crate::mm::space::Unmapped;
 use crate::mm::uptr::UserPtr;
 use crate::sched::cpu;
 use crate::syscall::table::SyscallCtx;
@@ -241,12 +242,14 @@ pub fn detach(ctx: &SyscallCtx<'_>, addr: usize) -> Result<usize> {
             ranges.push(mapping.start..mapping.end);
         }
     }
-    for range in ranges {
-        inner.unmap(range)?;
-    }
+    let mut unmapped = Unmapped::default();
+    let result = ranges
+        .into_iter()
+        .try_for_each(|range| inner.unmap(range, &mut unmapped));
     drop(inner);
+    space.release(unmapped);
     drop(segment);
-    Ok(0)
+    result.map(|()| 0)
 }
 
 /// `struct shmid64_ds`.

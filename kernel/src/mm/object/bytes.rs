@@ -2,9 +2,22 @@
 
 use super::{Kind, MAX_SIZE, MemoryObject, PAGE, Slot, pages_of};
 use crate::errno::{Errno, Result};
+use crate::sched::cpu;
+use crate::sched::wait::Interrupt;
 use crate::uio::{Dest, Source};
 use ochre_hal::PAGE_SIZE;
 use ochre_hal::frame::Frame;
+
+/// In the midst of moving much, at this page: lets others run now and then. False for who is killed.
+fn goes_on(index: u64) -> bool {
+    /// Pages between two looks.
+    const STEP: u64 = 64;
+    if !index.is_multiple_of(STEP) {
+        return true;
+    }
+    cpu::breathe();
+    cpu::try_current().is_none_or(|thread| !thread.is_interrupted(Interrupt::Kill))
+}
 
 impl MemoryObject {
     /// Reads from `offset`; stops at the end of the object or of `dst`.
@@ -21,6 +34,9 @@ impl MemoryObject {
                 .min(dst.remaining())
                 .min(usize::try_from(size - at).unwrap_or(usize::MAX));
             let index = at / PAGE;
+            if dst.done() > before && !goes_on(index) {
+                break;
+            }
             let frame = match (self.resident_frame(index), &self.kind) {
                 (Some(frame), _) => Some(frame),
                 (None, Kind::Anonymous) => None,
@@ -62,6 +78,9 @@ impl MemoryObject {
         while !src.is_full() {
             if at >= MAX_SIZE {
                 return finish(src.done(), Errno::EFBIG);
+            }
+            if src.done() > before && !goes_on(at / PAGE) {
+                break;
             }
             let within = (at % PAGE) as usize;
             let n = (PAGE_SIZE - within).min(src.remaining());

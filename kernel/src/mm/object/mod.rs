@@ -17,6 +17,7 @@ use super::allowance::Allowance;
 use crate::errno::{Errno, Result};
 use crate::file::Events;
 use crate::lock_order;
+use crate::sched::cpu;
 use crate::sched::wait::WaitQueue;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
@@ -60,6 +61,12 @@ pub enum Page {
 enum Slot {
     Present { frame: Frame, dirty: bool },
     Loading,
+}
+
+impl Slot {
+    fn is_present(&self) -> bool {
+        matches!(self, Slot::Present { .. })
+    }
 }
 
 struct Pages {
@@ -215,9 +222,7 @@ impl MemoryObject {
     /// unasked. A page that is present stays.
     pub fn put_frame(&self, index: u64, frame: Frame) {
         let mut pages = self.pages.lock();
-        if index < pages_of(pages.size)
-            && !matches!(pages.slots.get(&index), Some(Slot::Present { .. }))
-        {
+        if index < pages_of(pages.size) && !pages.slots.get(&index).is_some_and(Slot::is_present) {
             pages.put(index, frame, false);
             if let Some(allowance) = &self.allowance {
                 allowance.charge_anyway(1);
@@ -372,21 +377,62 @@ impl Pages {
         count
     }
 
-    /// Takes the slots `[first, last)` out.
-    fn take(&mut self, first: u64, last: u64) -> Dropped {
-        let mut slots = self.slots.split_off(&first);
-        let mut kept = slots.split_off(&last);
-        self.slots.append(&mut kept);
-        let present = |slot: &&Slot| matches!(slot, Slot::Present { .. });
-        let present = slots.values().filter(present).count() as u64;
+    /// Takes the slots from `first` on out.
+    fn take_from(&mut self, first: u64) -> Dropped {
+        let slots = self.slots.split_off(&first);
+        let count = |slots: &BTreeMap<u64, Slot>| {
+            let present = slots.values().filter(|slot| slot.is_present());
+            present.count() as u64
+        };
+        // What is fewer is counted: mostly all goes.
+        let present = if self.slots.len() < slots.len() {
+            self.present - count(&self.slots)
+        } else {
+            count(&slots)
+        };
         self.count_gone(present);
         Dropped { slots, present }
     }
+
+    /// Takes some slots of `[first, last)` out; also returns up to where none is left.
+    fn take_some(&mut self, first: u64, last: u64) -> (Dropped, u64) {
+        let mut dropped = Dropped {
+            slots: BTreeMap::new(),
+            present: 0,
+        };
+        while let Some((&index, _)) = self.slots.range(first..last).next() {
+            if dropped.slots.len() == STEP {
+                self.count_gone(dropped.present);
+                return (dropped, index);
+            }
+            if let Some(slot) = self.slots.remove(&index) {
+                dropped.present += u64::from(slot.is_present());
+                dropped.slots.insert(index, slot);
+            }
+        }
+        self.count_gone(dropped.present);
+        (dropped, last)
+    }
 }
+
+/// Frames that are released between two looks at what else there is to do.
+const STEP: usize = 512;
 
 /// What was taken out of an object.
 struct Dropped {
     slots: BTreeMap<u64, Slot>,
     /// How many of them are pages.
     present: u64,
+}
+
+impl Dropped {
+    /// Releases the frames; other threads run meanwhile. The caller holds no spinlock.
+    fn let_go(mut self) {
+        for left in (0..self.slots.len()).rev() {
+            drop(self.slots.pop_first());
+            if left > 0 && left.is_multiple_of(STEP) {
+                cpu::breathe();
+            }
+        }
+    }
 }

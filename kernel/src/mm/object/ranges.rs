@@ -3,6 +3,7 @@
 use super::{Kind, MAX_SIZE, MemoryObject, PAGE, Slot, pages_of};
 use crate::errno::{Errno, Result};
 use crate::file::Events;
+use crate::sched::cpu;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use ochre_hal::PAGE_SIZE;
@@ -21,7 +22,7 @@ impl MemoryObject {
             return Ok(());
         }
         let first = pages_of(size);
-        let dropped = pages.take(first, u64::MAX);
+        let dropped = pages.take_from(first);
         self.release(dropped.present);
         let tail = (size % PAGE) as usize;
         if tail != 0
@@ -34,7 +35,7 @@ impl MemoryObject {
         // Private copies go, too.
         self.unmap_everywhere(first, u64::MAX, &|_, _| true);
         self.loaded.wake_all(Events::all());
-        drop(dropped);
+        dropped.let_go();
         Ok(())
     }
 
@@ -52,13 +53,16 @@ impl MemoryObject {
                 *dirty = true;
             }
         }
-        if first >= last {
-            return;
-        }
-        let dropped = pages.take(first, last);
         drop(pages);
-        self.release(dropped.present);
-        self.unmap_dropped(first, last, &dropped.slots);
+        let mut from = first;
+        while from < last {
+            let (dropped, next) = self.pages.lock().take_some(from, last);
+            self.release(dropped.present);
+            self.unmap_dropped(from, next, &dropped.slots);
+            dropped.let_go();
+            from = next;
+            cpu::breathe();
+        }
     }
 
     /// Brings all pages of the range into memory, or none that isn't there: fallocate.
