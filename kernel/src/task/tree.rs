@@ -86,9 +86,15 @@ pub fn allocate() -> Result<Pid> {
     Err(Errno::EAGAIN)
 }
 
-/// Enters a new process under its parent, in the parent's group.
+/// Enters a new process under its parent, in the parent's group. Of one that is gone by now (CLONE_PARENT's),
+/// process 1 takes the place.
 pub fn add_process(process: &Arc<Process>, parent: Pid) {
     let mut tree = TREE.lock();
+    let parent = if parent == 0 || tree.processes.contains_key(&parent) {
+        parent
+    } else {
+        super::exit::INIT
+    };
     let group = match tree.processes.get_mut(&parent) {
         Some(node) => {
             node.children.push(process.pid);
