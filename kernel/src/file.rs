@@ -84,6 +84,12 @@ pub trait File: Any + Send + Sync {
         None
     }
 
+    /// Where splice and sendfile take it: as what is read, and as what is written (Linux's `splice_read` and
+    /// `splice_write`).
+    fn splices(&self) -> Events {
+        Events::empty()
+    }
+
     /// Readiness right now. Objects that are always ready (files) keep the default.
     fn poll(&self) -> Events {
         Events::READABLE | Events::WRITABLE

@@ -1,7 +1,7 @@
 //! The devices that are no hardware: null, zero, full, random, urandom, kmsg.
 
 use crate::errno::{Errno, Result};
-use crate::file::{File, Io};
+use crate::file::{Events, File, Io};
 use crate::fs::device::{self, Device};
 use crate::fs::node::{DeviceNumber, Node, OpenFlags};
 use crate::mm::object::MemoryObject;
@@ -51,6 +51,14 @@ impl File for MemoryDevice {
         let len = src.remaining();
         src.skip(len);
         Ok(len)
+    }
+
+    fn splices(&self) -> Events {
+        match self.kind {
+            Kind::Null => Events::WRITABLE,
+            Kind::Full => Events::READABLE,
+            Kind::Zero | Kind::Random => Events::READABLE | Events::WRITABLE,
+        }
     }
 
     fn is_seekable(&self) -> bool {

@@ -321,6 +321,10 @@ impl File for PipeEnd {
         self.pipe.write(src, io)
     }
 
+    fn splices(&self) -> Events {
+        Events::READABLE | Events::WRITABLE
+    }
+
     fn poll(&self) -> Events {
         let mut events = Events::empty();
         if self.reads {

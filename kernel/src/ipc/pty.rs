@@ -320,6 +320,10 @@ impl File for Master {
         Ok(src.done() - before)
     }
 
+    fn splices(&self) -> Events {
+        Events::READABLE | Events::WRITABLE
+    }
+
     fn poll(&self) -> Events {
         let mut events = Events::empty();
         let screen = &self.pair.screen;

@@ -149,6 +149,15 @@ impl File for SchemeFile {
         self.seekable
     }
 
+    fn splices(&self) -> Events {
+        // Devices are asked for their bytes one read at a time.
+        if self.seekable {
+            Events::READABLE | Events::WRITABLE
+        } else {
+            Events::empty()
+        }
+    }
+
     fn poll(&self) -> Events {
         if self.life.is_dead() {
             return Events::HUP | Events::ERR;

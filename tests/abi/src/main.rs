@@ -37,6 +37,7 @@ mod sysv;
 mod terminals;
 mod timers;
 mod tracing;
+mod transfers;
 mod uevents;
 mod user_dispatch;
 
@@ -44,7 +45,7 @@ use std::process::ExitCode;
 
 type Family = (&'static str, fn());
 
-const FAMILIES: [Family; 35] = [
+const FAMILIES: [Family; 36] = [
     ("aio", aio::run),
     ("busy", busy::run),
     ("clocks", clocks::run),
@@ -78,6 +79,7 @@ const FAMILIES: [Family; 35] = [
     ("terminals", terminals::run),
     ("timers", timers::run),
     ("tracing", tracing::run),
+    ("transfers", transfers::run),
     ("uevents", uevents::run),
     ("user_dispatch", user_dispatch::run),
 ];

@@ -4,7 +4,7 @@
 
 use super::{file_of, vector_of};
 use crate::errno::{Errno, Result};
-use crate::file::Io;
+use crate::file::{Events, Io};
 use crate::fs::open::OpenFile;
 use crate::ipc::pipe::PipeEnd;
 use crate::linux::general as raw;
@@ -197,9 +197,23 @@ fn sendfile(
         at: None,
         nonblock: false,
     };
+    if count > 0 {
+        check_kinds(&input, &out)?;
+    }
     let moved = counted(ctx, pump(&mut from, &mut to, count, || usize::MAX))?;
     store_offset(offset, &from)?;
     Ok(moved)
+}
+
+/// Not everything that can be read and written can be spliced.
+fn check_kinds(input: &OpenFile, out: &OpenFile) -> Result {
+    let reads = input.file().splices().contains(Events::READABLE);
+    let writes = out.file().splices().contains(Events::WRITABLE);
+    if reads && writes {
+        Ok(())
+    } else {
+        Err(Errno::EINVAL)
+    }
 }
 
 fn copy_file_range(ctx: &SyscallCtx<'_>, a: Args) -> Result<usize> {
@@ -207,15 +221,20 @@ fn copy_file_range(ctx: &SyscallCtx<'_>, a: Args) -> Result<usize> {
         return Err(Errno::EINVAL);
     }
     let (input, out) = (file_of(ctx, a[0])?, file_of(ctx, a[2])?);
-    for open in [&input, &out] {
-        match open.attributes()?.mode & raw::S_IFMT {
-            raw::S_IFREG => {}
-            raw::S_IFDIR => return Err(Errno::EISDIR),
-            _ => return Err(Errno::EINVAL),
-        }
+    let attributes = [input.attributes()?, out.attributes()?];
+    let kinds = attributes.each_ref().map(|of| of.mode & raw::S_IFMT);
+    if kinds.contains(&raw::S_IFDIR) {
+        return Err(Errno::EISDIR);
+    }
+    if kinds != [raw::S_IFREG; 2] {
+        return Err(Errno::EINVAL);
     }
     if !input.readable() || !out.writable() || out.io(0).append {
         return Err(Errno::EBADF);
+    }
+    let [from, to] = attributes.map(|of| of.dev);
+    if from != to {
+        return Err(Errno::EXDEV);
     }
     let mut from = Side {
         open: &input,
@@ -266,6 +285,7 @@ fn splice(ctx: &SyscallCtx<'_>, a: Args) -> Result<usize> {
     {
         return Err(Errno::EINVAL);
     }
+    check_kinds(&input, &out)?;
     let nonblock = flags & raw::SPLICE_F_NONBLOCK != 0;
     let mut from = Side {
         open: &input,

@@ -4,7 +4,7 @@ use super::Tmpfs;
 use super::data::{FileData, Seals};
 use super::inode::TmpInode;
 use crate::errno::{Errno, Result};
-use crate::file::{File, Io};
+use crate::file::{Events, File, Io};
 use crate::fs::node::{Attributes, Inode, NewKind, NewNode, Node, OpenFlags};
 use crate::mm::object::MemoryObject;
 use crate::uio::{Dest, Source};
@@ -75,6 +75,10 @@ impl File for TmpFile {
             inode.drop_set_id();
         }
         Ok(written)
+    }
+
+    fn splices(&self) -> Events {
+        Events::READABLE | Events::WRITABLE
     }
 
     fn is_seekable(&self) -> bool {

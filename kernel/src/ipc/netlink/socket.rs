@@ -399,6 +399,10 @@ impl File for NetlinkSocket {
         self.send(message, io.nonblock)
     }
 
+    fn splices(&self) -> Events {
+        Events::READABLE | Events::WRITABLE
+    }
+
     fn poll(&self) -> Events {
         let state = self.state.lock();
         if state.queue.is_empty() && !state.overflowed {

@@ -89,6 +89,10 @@ impl File for TtyFile {
         self.tty.write(src, self.generation, io.nonblock)
     }
 
+    fn splices(&self) -> Events {
+        Events::READABLE | Events::WRITABLE
+    }
+
     fn poll(&self) -> Events {
         let state = self.tty.state.lock();
         if state.generation != self.generation {

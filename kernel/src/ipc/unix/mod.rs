@@ -346,6 +346,10 @@ impl File for UnixFile {
         self.send(message, io.nonblock)
     }
 
+    fn splices(&self) -> Events {
+        Events::READABLE | Events::WRITABLE
+    }
+
     fn poll(&self) -> Events {
         let socket = &self.0;
         let mut events = Events::empty();

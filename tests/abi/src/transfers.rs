@@ -1,0 +1,173 @@
+//! What can be moved without a copy in user space: which kinds of files sendfile, splice and
+//! copy_file_range take on either side.
+
+use crate::{show, sys};
+use libc::*;
+
+/// Sixteen bytes: an eventfd takes the first eight as its count.
+const CONTENTS: [u8; 16] = [1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0];
+
+fn pair(domain: i32, kind: i32) -> [i32; 2] {
+    let mut ends = [0; 2];
+    sys!(SYS_socketpair, domain, kind, 0, ends.as_mut_ptr());
+    ends
+}
+
+fn pipe() -> [i32; 2] {
+    let mut ends = [0; 2];
+    sys!(SYS_pipe2, ends.as_mut_ptr(), O_NONBLOCK);
+    ends
+}
+
+fn filled_pipe() -> [i32; 2] {
+    let ends = pipe();
+    sys!(SYS_write, ends[1], CONTENTS.as_ptr(), CONTENTS.len());
+    ends
+}
+
+fn file() -> i32 {
+    let fd = sys!(SYS_memfd_create, c"from", 0).value();
+    sys!(SYS_pwrite64, fd, CONTENTS.as_ptr(), CONTENTS.len(), 0);
+    fd
+}
+
+/// A descriptor of each kind, open for what it can be, that does not wait; and what keeps it usable.
+/// (/dev/zero and /dev/full differ between versions of Linux.)
+fn kinds() -> Vec<(&'static str, i32, Vec<i32>)> {
+    let path = |path: &'static std::ffi::CStr, flags: i32| {
+        sys!(SYS_open, path, flags | O_NONBLOCK, 0o600).value()
+    };
+    let mut all = vec![
+        ("tmpfs file", path(c"file", O_RDWR | O_CREAT), vec![]),
+        ("memfd", file(), vec![]),
+        ("directory", path(c".", O_RDONLY), vec![]),
+        ("/dev/null", path(c"/dev/null", O_RDWR), vec![]),
+        ("/dev/urandom", path(c"/dev/urandom", O_RDWR), vec![]),
+        (
+            "/proc/self/stat",
+            path(c"/proc/self/stat", O_RDONLY),
+            vec![],
+        ),
+        (
+            "/proc/self/cmdline",
+            path(c"/proc/self/cmdline", O_RDONLY),
+            vec![],
+        ),
+        ("/proc/self/comm", path(c"/proc/self/comm", O_RDWR), vec![]),
+        ("/proc/self/mem", path(c"/proc/self/mem", O_RDWR), vec![]),
+        (
+            "eventfd",
+            sys!(SYS_eventfd2, 1, EFD_NONBLOCK).value(),
+            vec![],
+        ),
+        (
+            "timerfd",
+            sys!(SYS_timerfd_create, CLOCK_MONOTONIC, TFD_NONBLOCK).value(),
+            vec![],
+        ),
+        (
+            "inotify",
+            sys!(SYS_inotify_init1, IN_NONBLOCK).value(),
+            vec![],
+        ),
+        ("epoll", sys!(SYS_epoll_create1, 0).value(), vec![]),
+        (
+            "signalfd",
+            sys!(
+                SYS_signalfd4,
+                -1,
+                (&raw const SIGNALS).addr(),
+                8,
+                SFD_NONBLOCK
+            )
+            .value(),
+            vec![],
+        ),
+        (
+            "pidfd",
+            sys!(SYS_pidfd_open, sys!(SYS_getpid).value(), 0).value(),
+            vec![],
+        ),
+        ("pty master", path(c"/dev/ptmx", O_RDWR | O_NOCTTY), vec![]),
+    ];
+    let sockets = [
+        ("stream socket", SOCK_STREAM),
+        ("datagram socket", SOCK_DGRAM),
+        ("packet socket", SOCK_SEQPACKET),
+    ];
+    for (name, kind) in sockets {
+        let ends = pair(AF_UNIX, kind | SOCK_NONBLOCK);
+        sys!(SYS_write, ends[1], CONTENTS.as_ptr(), CONTENTS.len());
+        all.push((name, ends[0], vec![ends[1]]));
+    }
+    let netlink = sys!(SYS_socket, AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK, 0).value();
+    all.push(("netlink socket", netlink, vec![]));
+    let ends = filled_pipe();
+    all.push(("pipe's reader", ends[0], vec![ends[1]]));
+    let ends = pipe();
+    all.push(("pipe's writer", ends[1], vec![ends[0]]));
+    all
+}
+
+/// The kernel's mask of signals that a signalfd reads: SIGUSR1.
+static SIGNALS: u64 = 1 << (SIGUSR1 - 1);
+
+pub fn run() {
+    sends();
+    splices();
+    copies();
+}
+
+fn sends() {
+    for (name, fd, kept) in kinds() {
+        let from = file();
+        show!(
+            format!("sendfile to {name}"),
+            sys!(SYS_sendfile, fd, from, 0, 16)
+        );
+        show!(
+            format!("of nothing to {name}"),
+            sys!(SYS_sendfile, fd, from, 0, 0)
+        );
+        sys::close_all(&kept);
+        sys::close_all(&[fd, from]);
+    }
+    for (name, fd, kept) in kinds() {
+        let to = sys!(SYS_memfd_create, c"to", 0).value();
+        let sent = sys!(SYS_sendfile, to, fd, 0, 8);
+        show!(format!("sendfile from {name}"), sent.outcome());
+        sys::close_all(&kept);
+        sys::close_all(&[fd, to]);
+    }
+}
+
+fn splices() {
+    for (name, fd, kept) in kinds() {
+        let from = filled_pipe();
+        show!(
+            format!("splice to {name}"),
+            sys!(SYS_splice, from[0], 0, fd, 0, 16, SPLICE_F_NONBLOCK)
+        );
+        sys::close_all(&kept);
+        sys::close_all(&[fd, from[0], from[1]]);
+    }
+    for (name, fd, kept) in kinds() {
+        let to = pipe();
+        let moved = sys!(SYS_splice, fd, 0, to[1], 0, 8, SPLICE_F_NONBLOCK);
+        show!(format!("splice from {name}"), moved.outcome());
+        sys::close_all(&kept);
+        sys::close_all(&[fd, to[0], to[1]]);
+    }
+}
+
+fn copies() {
+    for (name, fd, kept) in kinds() {
+        let other = file();
+        let [to, from] = [(other, fd), (fd, other)]
+            .map(|(from, to)| sys!(SYS_copy_file_range, from, 0, to, 0, 4, 0).outcome());
+        show!(format!("copy_file_range to {name}"), to);
+        show!(format!("copy_file_range from {name}"), from);
+        sys::close_all(&kept);
+        sys::close_all(&[fd, other]);
+    }
+}
