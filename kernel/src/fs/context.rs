@@ -75,17 +75,23 @@ impl FsContext {
         drop(old);
     }
 
-    /// Moves to a namespace of its own (unshare(CLONE_NEWNS)): root and working directory keep
-    /// their place as far as the copy has it, else they are its root.
-    pub fn set_namespace(&self, namespace: Arc<Namespace>) {
-        let root = namespace.root();
+    /// Moves to a namespace of its own (unshare(CLONE_NEWNS)): root and working directory keep their place
+    /// in the copy. What is in no mount of it any more stays what it is.
+    pub fn unshare_namespace(&self) -> Result {
+        let old = self.view();
+        let (namespace, copies) = old.namespace.try_clone()?;
+        let place = |path: &Path| Path {
+            mount: copies.get(&path.mount.id).unwrap_or(&path.mount).clone(),
+            dentry: path.dentry.clone(),
+        };
         let view = FsView {
+            root: place(&old.root),
+            cwd: place(&old.cwd),
             namespace,
-            cwd: root.clone(),
-            root,
         };
         let old = core::mem::replace(&mut self.state.lock().view, view);
         drop(old);
+        Ok(())
     }
 }
 

@@ -194,6 +194,9 @@ impl Mount {
     }
 }
 
+/// Mounts of a new namespace, by the ids of those that they are copies of.
+pub type Copies = BTreeMap<u64, Arc<Mount>>;
+
 /// The mounts that a set of processes sees.
 pub struct Namespace {
     root: Arc<Mount>,
@@ -335,7 +338,7 @@ impl Namespace {
 
     /// A namespace of its own with the same mounts (unshare(CLONE_NEWNS)): mounts are rebuilt
     /// parent first, so that each points at its copy's parent.
-    pub fn try_clone(&self) -> Result<Arc<Namespace>> {
+    pub fn try_clone(&self) -> Result<(Arc<Namespace>, Copies)> {
         let root = Mount::new(
             self.root.root.clone(),
             None,
@@ -347,7 +350,7 @@ impl Namespace {
             root: root.clone(),
             table: SpinLock::new(lock_order::FS_NAMES, BTreeMap::new()),
         });
-        let mut copies: BTreeMap<u64, Arc<Mount>> = BTreeMap::new();
+        let mut copies = Copies::new();
         copies.insert(self.root.id, root);
         for mount in self.mounts() {
             let Some(point) = mount.point() else { continue };
@@ -367,7 +370,7 @@ impl Namespace {
             )?;
             copies.insert(mount.id, copied);
         }
-        Ok(copy)
+        Ok((copy, copies))
     }
 }
 

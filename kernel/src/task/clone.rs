@@ -269,7 +269,7 @@ fn new_process(ctx: &SyscallCtx<'_>, pid: Pid, request: &Request) -> Result<Arc<
         if !parent.credentials().can(Capabilities::SYS_ADMIN) {
             return Err(Errno::EPERM);
         }
-        fs.set_namespace(fs.view().namespace.try_clone()?);
+        fs.unshare_namespace()?;
     }
     let own_space = parent.space().ok_or(Errno::ESRCH)?;
     let space = if has(raw::CLONE_VM) {
@@ -391,7 +391,7 @@ pub fn unshare(ctx: &mut SyscallCtx<'_>, flags: u32) -> Result<usize> {
     if flags & (raw::CLONE_FS | raw::CLONE_NEWNS) != 0 {
         let own = ctx.process.fs().fork();
         if flags & raw::CLONE_NEWNS != 0 {
-            own.set_namespace(own.view().namespace.try_clone()?);
+            own.unshare_namespace()?;
         }
         drop(ctx.process.replace_fs(Arc::new(own)));
     }

@@ -109,7 +109,69 @@ pub fn run() {
         stat[5] > 0,
         stat[5] == stat[6] + 1
     );
+    namespaces();
     unmount();
+}
+
+/// A namespace of one's own, from a working directory, and a root, on a mount that it copies.
+fn namespaces() {
+    sys!(SYS_mkdir, c"m/root", 0o755);
+    sys!(SYS_mkdir, c"m/root/d", 0o755);
+    sys!(SYS_close, open(c"m/root/d/file"));
+    let look = || {
+        let mut name = [0_u8; 256];
+        let len = sys!(SYS_getcwd, name.as_mut_ptr(), name.len()).0.max(1) as usize;
+        let name = String::from_utf8_lossy(&name[..len - 1]).into_owned();
+        let end = name.rsplit('/').next().unwrap_or_default().to_owned();
+        let file = sys!(SYS_open, c"file", O_RDONLY, 0).outcome();
+        let above = sys!(SYS_open, c"../d/file", O_RDONLY, 0).outcome();
+        format!("in {end}, file {file}, by .. {above}")
+    };
+    show!(
+        "a namespace of its own",
+        child::run(|| {
+            show!("enter", sys!(SYS_chdir, c"m/root/d"));
+            show!("unshare", sys!(SYS_unshare, CLONE_NEWNS));
+            show!("working directory", look());
+            show!("up from it", sys!(SYS_chdir, c"../../.."));
+            show!(
+                "and back",
+                sys!(SYS_open, c"m/root/d/file", O_RDONLY, 0).outcome()
+            );
+            0
+        })
+    );
+    show!(
+        "with a root of its own",
+        child::run(|| {
+            show!("root", sys!(SYS_chroot, c"m/root"));
+            show!("enter", sys!(SYS_chdir, c"/d"));
+            show!("unshare", sys!(SYS_unshare, CLONE_NEWNS));
+            show!("working directory", look());
+            show!(
+                "root's file",
+                sys!(SYS_open, c"/d/file", O_RDONLY, 0).outcome()
+            );
+            show!(
+                "not above",
+                sys!(SYS_open, c"/../proc", O_RDONLY, 0).outcome()
+            );
+            0
+        })
+    );
+    show!(
+        "by clone",
+        child::run(|| {
+            sys!(SYS_chdir, c"m/root/d");
+            let pid = sys!(SYS_clone, CLONE_NEWNS | SIGCHLD, 0, 0, 0, 0);
+            if pid.0 == 0 {
+                let there = !sys!(SYS_open, c"file", O_RDONLY, 0).failed();
+                sys!(SYS_exit_group, i32::from(there));
+            }
+            show!("child", child::wait(pid.value()));
+            0
+        })
+    );
 }
 
 fn pages() {
