@@ -6,6 +6,7 @@
 use crate::errno::{Errno, Result};
 use crate::fs::open::OpenFile;
 use crate::lock_order;
+use crate::sched::cpu;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use ochre_hal::admission::Room;
@@ -210,8 +211,15 @@ impl FdTable {
         Ok(())
     }
 
-    /// Closes all of `first..=last`, or marks them close-on-exec.
+    /// Closes all of `first..=last`, or marks them close-on-exec; other threads run meanwhile. The caller holds
+    /// no spinlock.
     pub fn close_range(&self, first: u32, last: u32, only_mark: bool) {
+        self.close_each(first, last, only_mark, cpu::breathe);
+    }
+
+    /// As [`Self::close_range`], with a `pause` after each few that were closed.
+    fn close_each(&self, first: u32, last: u32, only_mark: bool, pause: fn()) {
+        const FEW: usize = 64;
         let mut fd = first as usize;
         loop {
             let entry = {
@@ -236,6 +244,9 @@ impl FdTable {
                 entry.open.closed_by(self.id);
             }
             fd += 1;
+            if fd.is_multiple_of(FEW) {
+                pause();
+            }
         }
     }
 
@@ -302,6 +313,7 @@ impl FdTable {
 
 impl Drop for FdTable {
     fn drop(&mut self) {
-        self.close_all();
+        // Whoever lets go of it last may hold a spinlock.
+        self.close_each(0, u32::MAX - 1, false, || ());
     }
 }
