@@ -437,21 +437,37 @@ impl Drop for Frame {
     }
 }
 
+/// So many owners of a small frame are no more told apart: it is never freed then. That many entries are 4 GiB of
+/// page tables, which a program can have (for the page of zeroes, say) on a large machine.
+const UNCOUNTED: u32 = huge::WHOLE / 2;
+
 /// One owner more of a small frame.
 #[inline]
 fn add_owner(pfn: usize) {
-    let owners = meta::of(pfn).owners.fetch_add(1, Ordering::Relaxed);
-    // 2^30 owners are more than page tables of all memory can name; past it, a leak.
-    assert!(owners < huge::WHOLE, "a frame's owners overflow");
+    if meta::of(pfn).owners.fetch_add(1, Ordering::Relaxed) >= UNCOUNTED {
+        keep_for_good(pfn);
+    }
 }
 
 /// One owner less of a small frame; the last frees it.
 #[inline]
 fn drop_owner(pfn: usize) {
-    if meta::of(pfn).owners.fetch_sub(1, Ordering::Release) == 1 {
-        fence(Ordering::Acquire);
-        give_back(pfn);
+    match meta::of(pfn).owners.fetch_sub(1, Ordering::Release) {
+        1 => {
+            fence(Ordering::Acquire);
+            give_back(pfn);
+        }
+        UNCOUNTED.. => keep_for_good(pfn),
+        _ => {}
     }
+}
+
+/// Sets the count far from both ends of those that say nothing: what other CPUs add or take meanwhile does not
+/// leave them.
+#[cold]
+fn keep_for_good(pfn: usize) {
+    let owners = UNCOUNTED + UNCOUNTED / 2;
+    meta::of(pfn).owners.store(owners, Ordering::Relaxed);
 }
 
 impl core::fmt::Debug for Frame {
