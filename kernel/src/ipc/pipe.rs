@@ -142,7 +142,7 @@ impl Pipe {
     }
 
     fn write(&self, src: &mut Source<'_>, io: Io) -> Result<usize> {
-        let total = src.remaining();
+        let (before, total) = (src.done(), src.remaining());
         if total == 0 {
             return Ok(0);
         }
@@ -152,13 +152,13 @@ impl Pipe {
             self.write_all(src, io.nonblock, if total <= PIPE_BUF { total } else { 1 })
         };
         match result {
-            Err(error) if src.done() == 0 => {
+            Err(error) if src.done() == before => {
                 if error == Errno::EPIPE {
                     crate::ipc::raise_sigpipe();
                 }
                 Err(error)
             }
-            _ => Ok(src.done()),
+            _ => Ok(src.done() - before),
         }
     }
 
@@ -244,9 +244,14 @@ impl Pipe {
         self.free()
     }
 
-    /// Waits until something can be written: splice, tee.
+    /// Waits until something can be written: splice, tee. A pipe without readers is as one written to.
     pub fn wait_for_room(&self, nonblock: bool) -> Result {
-        wait_for(nonblock, &self.write_queue, || self.writable(1))
+        wait_for(nonblock, &self.write_queue, || self.writable(1))?;
+        if self.has_readers() {
+            return Ok(());
+        }
+        crate::ipc::raise_sigpipe();
+        Err(Errno::EPIPE)
     }
 
     /// Copies what waits without taking it: tee.

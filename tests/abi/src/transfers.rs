@@ -116,6 +116,29 @@ pub fn run() {
     sends();
     splices();
     copies();
+    narrow();
+}
+
+/// A pipe that takes a part of what is sent, and then none, or that nobody reads any more.
+fn narrow() {
+    const LENGTH: usize = 200_000;
+    let from = sys!(SYS_memfd_create, c"from", 0).value();
+    sys!(SYS_ftruncate, from, LENGTH);
+    let to = filled_pipe();
+    let sent = sys!(SYS_sendfile, to[1], from, 0, LENGTH);
+    show!("a part of it", sent.0 > 0 && sent.0 < LENGTH as isize);
+    let at = sys!(SYS_lseek, from, 0, SEEK_CUR);
+    show!("the rest stays", at == sent);
+    show!("no more", sys!(SYS_sendfile, to[1], from, 0, LENGTH));
+    let other = filled_pipe();
+    let moved = sys!(SYS_splice, other[0], 0, to[1], 0, 16, SPLICE_F_NONBLOCK);
+    show!("nor from a pipe", moved);
+    sys!(SYS_rt_sigaction, SIGPIPE, [SIG_IGN, 0, 0, 0].as_ptr(), 0, 8);
+    sys!(SYS_close, to[0]);
+    show!("unread", sys!(SYS_sendfile, to[1], from, 0, LENGTH));
+    let moved = sys!(SYS_splice, other[0], 0, to[1], 0, 16, SPLICE_F_NONBLOCK);
+    show!("unread, from a pipe", moved);
+    sys::close_all(&[from, to[1], other[0], other[1]]);
 }
 
 fn sends() {

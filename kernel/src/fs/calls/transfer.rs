@@ -118,13 +118,13 @@ fn pump(
         let mut source = Source::kernel(&buffer[..read]);
         let mut failure = None;
         while !source.is_full() {
-            match to.write(&mut source) {
-                Ok(0) => break,
-                Ok(_) => {}
-                Err(error) => {
-                    failure = Some(error);
-                    break;
-                }
+            let before = source.done();
+            if let Err(error) = to.write(&mut source) {
+                failure = Some(error);
+                break;
+            }
+            if source.done() == before {
+                break;
             }
         }
         let written = source.done();
