@@ -2,30 +2,38 @@
 //!
 //! Placement: a woken thread is queued where the waker runs. If the waker soon sleeps (the usual
 //! round trip), the woken one follows on the same CPU: no interrupt between CPUs, no cold cache. If
-//! the waker goes on for [`SPILL`], an idle CPU is kicked and takes the thread. A CPU that goes
+//! the waker goes on for [`GRACE`], an idle CPU is kicked and takes the thread. A CPU that goes
 //! idle looks at the others' queues before it halts. Slice timers run only while someone waits.
+//!
+//! Balance: every [`BALANCE`] a CPU on which a thread waits gives one to the CPU of which least is asked, if that
+//! makes the two more alike. Real-time threads are where they must not wait for others as urgent: a CPU looks
+//! for those that wait elsewhere before it runs anything less urgent.
 //!
 //! The idle mask decides who is kicked. An idler sets its bit, then looks at all queues; a waker
 //! queues, then looks at the mask: one of them sees the other.
 
 use super::account::{RunTime, TICK, Ticks};
+use super::entity::Entity;
 use super::entity::{DEAD, PREPARED, READY, RUNNING, SLEEPING};
 use super::loadavg;
-use super::queue::{RunQueue, SLICE};
+use super::queue::{GRACE, Gives, RunQueue};
 use super::timer::TimerQueue;
 use crate::lock_order;
 use crate::mm::space::AddressSpace;
 use crate::task::thread::Thread;
 use alloc::sync::Arc;
-use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use ochre_hal::context::{self, Context};
 use ochre_hal::sync::{Once, SpinLock};
 
 /// CPUs beyond these stay off: an affinity mask is one word.
 pub const MAX_CPUS: usize = 64;
 
-/// How long a woken thread waits for its waker's CPU before an idle CPU is sent for it.
-const SPILL: u64 = 30_000;
+/// What was just chosen runs at least for so long, in nanoseconds.
+const LEAST: u64 = 100_000;
+
+/// How often CPUs are compared, in nanoseconds.
+const BALANCE: u64 = 64_000_000;
 
 const NEVER: u64 = u64::MAX;
 
@@ -39,6 +47,13 @@ pub struct Cpu {
     queue: SpinLock<RunQueue>,
     /// Length of `queue`, readable without its lock.
     queued: AtomicUsize,
+    /// Real-time priority of what runs, and of what waits: 0 if it has none.
+    urgency: AtomicU8,
+    waiting_urgency: AtomicU8,
+    /// What fair threads ask of it, in weights.
+    load: AtomicU64,
+    /// When it is compared with others next.
+    balance_at: AtomicU64,
     pub(super) timers: TimerQueue,
     slice_end: AtomicU64,
     spill_at: AtomicU64,
@@ -59,6 +74,8 @@ static CPUS: [Cpu; MAX_CPUS] = [const { Cpu::new() }; MAX_CPUS];
 
 /// CPUs that halt or are about to.
 static IDLE: AtomicU64 = AtomicU64::new(0);
+/// CPUs in whose queues real-time threads wait.
+static URGENT: AtomicU64 = AtomicU64::new(0);
 /// CPUs that run the idle loop at all.
 static ONLINE: AtomicU64 = AtomicU64::new(0);
 
@@ -145,6 +162,10 @@ impl Cpu {
             space: SpinLock::new(lock_order::CELL, None),
             queue: SpinLock::new(lock_order::RUN_QUEUE, RunQueue::new()),
             queued: AtomicUsize::new(0),
+            urgency: AtomicU8::new(0),
+            waiting_urgency: AtomicU8::new(0),
+            load: AtomicU64::new(0),
+            balance_at: AtomicU64::new(0),
             timers: TimerQueue::new(),
             slice_end: AtomicU64::new(NEVER),
             spill_at: AtomicU64::new(NEVER),
@@ -189,6 +210,7 @@ impl Cpu {
 
     /// Nothing runs any more.
     fn stop_timing(&self) {
+        self.urgency.store(0, Ordering::Relaxed);
         self.slice_end.store(NEVER, Ordering::Relaxed);
         self.spill_at.store(NEVER, Ordering::Relaxed);
         self.tick_at.store(NEVER, Ordering::Relaxed);
@@ -218,29 +240,70 @@ impl Cpu {
         }
     }
 
-    fn push(&self, thread: Arc<Thread>) {
+    /// Works on the queue, and notes what others want to know of it.
+    fn with_queue<R>(&self, id: usize, work: impl FnOnce(&mut RunQueue) -> R) -> R {
         let mut queue = self.queue.lock();
-        queue.push(thread);
-        self.queued.store(queue.len(), Ordering::Relaxed);
+        let result = work(&mut queue);
+        self.queued.store(queue.len(), Ordering::SeqCst);
+        self.load.store(queue.load(), Ordering::Relaxed);
+        let top = queue.top_urgent();
+        if top != self.waiting_urgency.load(Ordering::Relaxed) {
+            self.waiting_urgency.store(top, Ordering::Relaxed);
+            if top == 0 {
+                URGENT.fetch_and(!(1 << id), Ordering::SeqCst);
+            } else {
+                URGENT.fetch_or(1 << id, Ordering::SeqCst);
+            }
+        }
+        result
     }
 
-    fn pop(&self, id: usize, now: u64) -> Option<Arc<Thread>> {
-        let mut queue = self.queue.lock();
-        let thread = queue.pop(id, now);
-        self.queued.store(queue.len(), Ordering::Relaxed);
-        thread
+    /// Decides what runs next on this CPU, `id`, after `leave` has had it let go of what ran. Also, when that
+    /// is to make room for another one.
+    fn choose(
+        &self,
+        id: usize,
+        now: u64,
+        leave: impl FnOnce(&mut RunQueue),
+    ) -> Option<(Arc<Thread>, u64)> {
+        let ends = |queue: &mut RunQueue, next: &Arc<Thread>| {
+            let end = queue.turn_ends(&next.sched, now);
+            end.map_or(NEVER, |at| at.max(now.saturating_add(LEAST)))
+        };
+        let adopt = |next: Arc<Thread>| {
+            self.with_queue(id, |queue| {
+                queue.run(&next.sched, now);
+                let end = ends(queue, &next);
+                Some((next, end))
+            })
+        };
+        let others = URGENT.load(Ordering::Relaxed) & !(1 << id);
+        if others == 0 {
+            let mine = self.with_queue(id, |queue| {
+                leave(queue);
+                let next = queue.pop(id, now)?;
+                let end = ends(queue, &next);
+                Some((next, end))
+            });
+            return mine.or_else(|| adopt(steal(id)?));
+        }
+        let top = self.with_queue(id, |queue| {
+            leave(queue);
+            queue.top_urgent()
+        });
+        if let Some(next) = most_urgent_elsewhere(id, others, top) {
+            return adopt(next);
+        }
+        let mine = self.with_queue(id, |queue| {
+            let next = queue.pop(id, now)?;
+            let end = ends(queue, &next);
+            Some((next, end))
+        });
+        mine.or_else(|| adopt(steal(id)?))
     }
 
     fn waiting(&self) -> bool {
         self.queued.load(Ordering::SeqCst) > 0
-    }
-
-    /// Takes a thread out of the queue, if it is there.
-    fn remove(&self, thread: &Arc<Thread>) -> bool {
-        let mut queue = self.queue.lock();
-        let removed = queue.remove(thread);
-        self.queued.store(queue.len(), Ordering::SeqCst);
-        removed
     }
 
     /// Whether a thread waits in this queue that CPU `id` may run.
@@ -248,24 +311,26 @@ impl Cpu {
         self.waiting() && self.queue.lock().has_for(id)
     }
 
-    /// Sets the slice and spill timers after a thread was queued behind the running one.
-    fn competition(&self, current: &Thread, realtime: u8, now: u64) {
-        if realtime > current.sched.realtime() {
+    /// The running thread's turn ends then: sets the slice and spill timers of this CPU, or has it give way.
+    fn limit_turn(&self, end: Option<u64>, now: u64) {
+        let Some(end) = end else { return };
+        if end <= now {
             self.need_reschedule.store(true, Ordering::Relaxed);
-        }
-        if self.slice_end.load(Ordering::Relaxed) == NEVER {
-            let end = current.sched.time.since().saturating_add(SLICE);
-            if end <= now {
-                self.need_reschedule.store(true, Ordering::Relaxed);
-            } else {
-                self.slice_end.store(end, Ordering::Relaxed);
-            }
+        } else {
+            self.slice_end.fetch_min(end, Ordering::Relaxed);
         }
         if IDLE.load(Ordering::SeqCst) != 0 && self.spill_at.load(Ordering::Relaxed) == NEVER {
             self.spill_at
-                .store(now.saturating_add(SPILL), Ordering::Relaxed);
+                .store(now.saturating_add(GRACE), Ordering::Relaxed);
         }
         self.program_timer();
+    }
+
+    /// Looks whether what runs on this CPU is to make room for what waits.
+    fn look_again(&self, current: &Entity) {
+        let now = crate::time::monotonic();
+        let end = self.queue.lock().turn_ends(current, now);
+        self.limit_turn(end, now);
     }
 }
 
@@ -288,14 +353,25 @@ pub(crate) fn enqueue(thread: Arc<Thread>) {
         }
     };
     let realtime = sched.realtime();
+    let target = match realtime {
+        0 => target,
+        _ => less_urgent(sched, realtime, target),
+    };
     let cpu = &CPUS[target];
-    cpu.push(thread);
+    let now = crate::time::monotonic();
     if target == here {
         let current = cpu.current.lock().clone();
-        if let Some(current) = current {
-            cpu.competition(&current, realtime, crate::time::monotonic());
+        let end = cpu.with_queue(here, |queue| {
+            queue.push(thread, now);
+            queue.turn_ends(&current.as_ref()?.sched, now)
+        });
+        if current.is_some() {
+            cpu.limit_turn(end, now);
         }
-    } else if IDLE.load(Ordering::SeqCst) & (1 << target) != 0
+        return;
+    }
+    cpu.with_queue(target, |queue| queue.push(thread, now));
+    if IDLE.load(Ordering::SeqCst) & (1 << target) != 0
         || realtime > 0
         || cpu.slice_end.load(Ordering::Relaxed) == NEVER
     {
@@ -303,13 +379,61 @@ pub(crate) fn enqueue(thread: Arc<Thread>) {
     }
 }
 
+/// Where a real-time thread is queued that would go to `target`: elsewhere, if it would have to wait there for
+/// one that is as urgent, and not elsewhere.
+fn less_urgent(sched: &Entity, realtime: u8, target: usize) -> usize {
+    let urgency = |id: usize| CPUS[id].urgency.load(Ordering::Relaxed);
+    if urgency(target) < realtime || sched.on_cpu.load(Ordering::Acquire) {
+        return target;
+    }
+    let count = ochre_hal::cpu::count().min(MAX_CPUS);
+    let allowed = (0..count).filter(|&id| online() & (1 << id) != 0 && sched.may_run_on(id));
+    let least = allowed.min_by_key(|&id| urgency(id));
+    least.filter(|&id| urgency(id) < realtime).unwrap_or(target)
+}
+
 /// A ready thread from another CPU's queue.
-fn steal(id: usize, now: u64) -> Option<Arc<Thread>> {
+fn steal(id: usize) -> Option<Arc<Thread>> {
     let count = ochre_hal::cpu::count().min(MAX_CPUS);
     (1..count)
-        .map(|i| &CPUS[(id + i) % count])
-        .filter(|c| c.waiting())
-        .find_map(|c| c.pop(id, now))
+        .map(|i| (id + i) % count)
+        .filter(|&other| CPUS[other].waiting())
+        .find_map(|other| CPUS[other].with_queue(other, |queue| queue.take(id)))
+}
+
+/// In whose queue, of these CPUs', the most urgent real-time thread waits, and its priority.
+fn top_elsewhere(cpus: u64) -> Option<(usize, u8)> {
+    if cpus == 0 {
+        return None;
+    }
+    let waiting = |other: usize| CPUS[other].waiting_urgency.load(Ordering::Relaxed);
+    let others = (0..MAX_CPUS).filter(|other| cpus & (1 << other) != 0);
+    others
+        .map(|other| (other, waiting(other)))
+        .max_by_key(|(_, top)| *top)
+}
+
+/// A real-time thread that waits in the queue of one of these CPUs, and is more urgent than `least`.
+fn most_urgent_elsewhere(id: usize, cpus: u64, least: u8) -> Option<Arc<Thread>> {
+    let (other, top) = top_elsewhere(cpus)?;
+    if top <= least {
+        return None;
+    }
+    CPUS[other].with_queue(other, |queue| queue.take_most_urgent(id))
+}
+
+/// A real-time thread waits on this CPU, as one that is more urgent runs: another CPU may have it, where
+/// something less urgent runs.
+fn offer_urgent(id: usize) {
+    let top = CPUS[id].waiting_urgency.load(Ordering::Relaxed);
+    let count = ochre_hal::cpu::count().min(MAX_CPUS);
+    let urgency = |other: usize| CPUS[other].urgency.load(Ordering::Relaxed);
+    let others = (0..count).filter(|&other| other != id && online() & (1 << other) != 0);
+    if let Some(least) = others.min_by_key(|&other| urgency(other))
+        && urgency(least) < top
+    {
+        ochre_hal::cpu::kick(least);
+    }
 }
 
 /// Whether the thread should give way before it returns to user mode.
@@ -323,14 +447,25 @@ pub fn should_reschedule() -> bool {
 pub fn breathe() {
     ochre_hal::cpu::poll_interrupts();
     if should_reschedule() {
-        yield_now();
+        give_way();
     }
 }
 
-/// Lets the next thread run; the caller stays ready.
+/// As [`breathe`], in a call that a signal ends early: whether to go on.
+#[must_use]
+pub fn keep_on() -> bool {
+    breathe();
+    !current().has_signal()
+}
+
+/// Lets the others run first; the caller stays ready.
 pub fn yield_now() {
-    let thread = current();
-    reschedule(&thread, true);
+    reschedule(&current(), Leaves::Gives(Gives::Turn));
+}
+
+/// Lets another thread run whose turn has come; the caller stays ready.
+pub fn give_way() {
+    reschedule(&current(), Leaves::Gives(Gives::Way));
 }
 
 /// Sleeps, unless a wake-up came since [`Thread::prepare_to_sleep`].
@@ -341,55 +476,86 @@ pub fn sleep(thread: &Arc<Thread>) {
             .state
             .compare_exchange(PREPARED, SLEEPING, Ordering::SeqCst, Ordering::SeqCst);
     if slept.is_ok() {
-        reschedule(thread, false);
+        reschedule(thread, Leaves::Sleeps);
+    }
+}
+
+/// Takes a thread out of the queue that it waits in, if it does, and if `moves` says so of that CPU; queues it
+/// anew then.
+fn requeue_where(thread: &Arc<Thread>, moves: impl Fn(usize) -> bool) {
+    let count = ochre_hal::cpu::count().min(MAX_CPUS);
+    for (id, cpu) in CPUS[..count].iter().enumerate() {
+        if cpu.waiting() && moves(id) && cpu.with_queue(id, |queue| queue.remove(thread)) {
+            return enqueue(thread.clone());
+        }
     }
 }
 
 /// Takes a thread whose affinity has changed out of a queue that it may no longer be run from, to
 /// one that it may.
 pub fn requeue(thread: &Arc<Thread>) {
-    let count = ochre_hal::cpu::count().min(MAX_CPUS);
-    for (id, cpu) in CPUS[..count].iter().enumerate() {
-        if cpu.waiting() && !thread.sched.may_run_on(id) && cpu.remove(thread) {
-            return enqueue(thread.clone());
-        }
+    requeue_where(thread, |id| !thread.sched.may_run_on(id));
+}
+
+/// A thread's class, priority or weight has changed, wherever it is now.
+pub fn reprioritize(thread: &Arc<Thread>) {
+    let sched = &thread.sched;
+    if sched.state.load(Ordering::SeqCst) == READY {
+        requeue_where(thread, |_| true);
+    }
+    if !sched.on_cpu.load(Ordering::SeqCst) {
+        return;
+    }
+    let target = sched.cpu.load(Ordering::Relaxed) as usize;
+    if target == ochre_hal::cpu::id() {
+        this().urgency.store(sched.realtime(), Ordering::Relaxed);
+        this().look_again(sched);
+    } else {
+        ochre_hal::cpu::kick(target);
     }
 }
 
-fn reschedule(me: &Arc<Thread>, requeue: bool) {
+/// How a thread leaves its CPU.
+enum Leaves {
+    Sleeps,
+    Gives(Gives),
+}
+
+fn reschedule(me: &Arc<Thread>, leaves: Leaves) {
     let id = ochre_hal::cpu::id();
     let cpu = &CPUS[id];
     let now = crate::time::monotonic();
     cpu.tick(me, now, true);
-    // Where it may not run, another CPU takes it, as soon as this one has let go of it.
-    let leaves = requeue && !me.sched.may_run_on(id);
-    let next = {
-        let mut queue = cpu.queue.lock();
-        queue.charge(&me.sched, now);
-        if requeue {
+    let mut moves = false;
+    let next = cpu.choose(id, now, |queue| match leaves {
+        Leaves::Sleeps => queue.leave(&me.sched, now),
+        Leaves::Gives(gives) => {
             me.sched.state.store(READY, Ordering::SeqCst);
+            // Where it may not run, another CPU takes it, as soon as this one has let go of it.
+            moves = !me.sched.may_run_on(id);
+            if moves {
+                queue.leave(&me.sched, now);
+            } else {
+                queue.put_back(me.clone(), gives, now);
+            }
         }
-        if requeue && !leaves {
-            queue.push(me.clone());
-        }
-        let next = queue.pop(id, now);
-        cpu.queued.store(queue.len(), Ordering::Relaxed);
-        next
-    };
-    if leaves {
+    });
+    if moves {
         enqueue(me.clone());
     }
-    let next = next.or_else(|| steal(id, now));
-    cpu.need_reschedule.store(false, Ordering::Relaxed);
-    if requeue {
-        me.sched.preemptions.fetch_add(1, Ordering::Relaxed);
-    } else {
-        me.sched.switches.fetch_add(1, Ordering::Relaxed);
+    if URGENT.load(Ordering::Relaxed) & (1 << id) != 0 {
+        offer_urgent(id);
     }
+    cpu.need_reschedule.store(false, Ordering::Relaxed);
+    let count = match leaves {
+        Leaves::Sleeps => &me.sched.switches,
+        Leaves::Gives(_) => &me.sched.preemptions,
+    };
+    count.fetch_add(1, Ordering::Relaxed);
     match next {
-        Some(next) if Arc::ptr_eq(&next, me) => install(cpu, id, &next, now),
-        Some(next) => {
-            install(cpu, id, &next, now);
+        Some((next, end)) if Arc::ptr_eq(&next, me) => install(cpu, id, &next, end, now),
+        Some((next, end)) => {
+            install(cpu, id, &next, end, now);
             *cpu.previous.lock() = Some(me.clone());
             context::switch_to(next.context());
             drop(next);
@@ -405,28 +571,22 @@ fn reschedule(me: &Arc<Thread>, requeue: bool) {
     }
 }
 
-/// Makes `next` the thread of this CPU, all but the switch of stacks.
-fn install(cpu: &Cpu, id: usize, next: &Arc<Thread>, now: u64) {
+/// Makes `next` the thread of this CPU until `end`, all but the switch of stacks.
+fn install(cpu: &Cpu, id: usize, next: &Arc<Thread>, end: u64, now: u64) {
     let sched = &next.sched;
     sched.on_cpu.store(true, Ordering::Relaxed);
     sched.cpu.store(id as u32, Ordering::Relaxed);
     sched.time.start(now);
     sched.state.store(RUNNING, Ordering::SeqCst);
     *cpu.current.lock() = Some(next.clone());
-    let (slice, spill) = if cpu.waiting() {
-        let idle = IDLE.load(Ordering::SeqCst) != 0;
-        (
-            now.saturating_add(SLICE),
-            if idle {
-                now.saturating_add(SPILL)
-            } else {
-                NEVER
-            },
-        )
+    let spills = cpu.waiting() && IDLE.load(Ordering::SeqCst) != 0;
+    let spill = if spills {
+        now.saturating_add(GRACE)
     } else {
-        (NEVER, NEVER)
+        NEVER
     };
-    cpu.slice_end.store(slice, Ordering::Relaxed);
+    cpu.urgency.store(sched.realtime(), Ordering::Relaxed);
+    cpu.slice_end.store(end, Ordering::Relaxed);
     cpu.spill_at.store(spill, Ordering::Relaxed);
     cpu.start_ticks(now);
     cpu.program_timer();
@@ -480,17 +640,10 @@ pub fn exit() -> ! {
         let me = current();
         cpu.tick(&me, now, true);
         me.sched.state.store(DEAD, Ordering::SeqCst);
-        let next = {
-            let mut queue = cpu.queue.lock();
-            queue.charge(&me.sched, now);
-            let next = queue.pop(id, now);
-            cpu.queued.store(queue.len(), Ordering::Relaxed);
-            next
-        };
-        let next = next.or_else(|| steal(id, now));
+        let next = cpu.choose(id, now, |queue| queue.leave(&me.sched, now));
         cpu.need_reschedule.store(false, Ordering::Relaxed);
         match &next {
-            Some(next) => install(cpu, id, next, now),
+            Some((next, end)) => install(cpu, id, next, *end, now),
             None => {
                 *cpu.current.lock() = None;
                 cpu.stop_timing();
@@ -498,7 +651,7 @@ pub fn exit() -> ! {
         }
         *cpu.previous.lock() = Some(me);
         match next {
-            Some(next) => next.context().clone(),
+            Some((next, _)) => next.context().clone(),
             None => cpu
                 .idle
                 .get()
@@ -517,8 +670,8 @@ pub fn idle_loop() -> ! {
     ONLINE.fetch_or(1 << id, Ordering::SeqCst);
     loop {
         let now = crate::time::monotonic();
-        if let Some(next) = cpu.pop(id, now).or_else(|| steal(id, now)) {
-            install(cpu, id, &next, now);
+        if let Some((next, end)) = cpu.choose(id, now, |_| {}) {
+            install(cpu, id, &next, end, now);
             context::switch_to(next.context());
             drop(next);
             finish_switch();
@@ -560,7 +713,11 @@ pub fn timer_interrupt(kernel: bool) {
         if now >= cpu.slice_end.load(Ordering::Relaxed) {
             cpu.slice_end.store(NEVER, Ordering::Relaxed);
             cpu.need_reschedule.store(true, Ordering::Relaxed);
-            push_away(cpu, now);
+        }
+        if now >= cpu.balance_at.load(Ordering::Relaxed) {
+            let next = now.saturating_add(BALANCE);
+            cpu.balance_at.store(next, Ordering::Relaxed);
+            balance(ochre_hal::cpu::id(), now);
         }
     } else {
         cpu.slice_end.store(NEVER, Ordering::Relaxed);
@@ -569,31 +726,39 @@ pub fn timer_interrupt(kernel: bool) {
     cpu.program_timer();
 }
 
-/// Sends an idle CPU for what waits here.
+/// Sends an idle CPU for what waits here, if one may run it.
 fn spill(cpu: &Cpu, now: u64) {
     cpu.spill_at.store(NEVER, Ordering::Relaxed);
     let idle = IDLE.load(Ordering::SeqCst);
-    if idle != 0 {
-        ochre_hal::cpu::kick(idle.trailing_zeros() as usize);
-        if cpu.queued.load(Ordering::Relaxed) > 1 && idle.count_ones() > 1 {
-            cpu.spill_at
-                .store(now.saturating_add(SPILL), Ordering::Relaxed);
-        }
+    if idle == 0 {
+        return;
+    }
+    let queue = cpu.queue.lock();
+    let mut takers = (0..MAX_CPUS).filter(|&id| idle & (1 << id) != 0 && queue.has_for(id));
+    let Some(taker) = takers.next() else { return };
+    let more = queue.len() > 1 && takers.next().is_some();
+    drop(takers);
+    drop(queue);
+    ochre_hal::cpu::kick(taker);
+    if more {
+        cpu.spill_at
+            .store(now.saturating_add(GRACE), Ordering::Relaxed);
     }
 }
 
-/// At a slice's end, hands one waiting thread to a CPU that has two fewer.
-fn push_away(cpu: &'static Cpu, now: u64) {
-    let mine = cpu.queued.load(Ordering::Relaxed);
+/// Hands a fair thread that waits on CPU `id` to the one of which least is asked, if it weighs no more than what
+/// the two differ by.
+fn balance(id: usize, now: u64) {
+    let load = |id: usize| CPUS[id].load.load(Ordering::Relaxed);
     let count = ochre_hal::cpu::count().min(MAX_CPUS);
-    let least = (0..count).min_by_key(|&i| CPUS[i].queued.load(Ordering::Relaxed));
-    let Some(target) = least else { return };
-    if online() & (1 << target) == 0 || CPUS[target].queued.load(Ordering::Relaxed) + 2 > mine {
+    let online = (0..count).filter(|&other| other != id && online() & (1 << other) != 0);
+    let Some(least) = online.min_by_key(|&other| load(other)) else {
         return;
-    }
-    if let Some(thread) = cpu.pop(target, now) {
-        CPUS[target].push(thread);
-        ochre_hal::cpu::kick(target);
+    };
+    let differ = load(id).saturating_sub(load(least));
+    if let Some(thread) = CPUS[id].with_queue(id, |queue| queue.take_fair(least, differ)) {
+        CPUS[least].with_queue(least, |queue| queue.push(thread, now));
+        ochre_hal::cpu::kick(least);
     }
 }
 
@@ -602,12 +767,15 @@ pub fn kick_interrupt() {
     let cpu = this();
     let current = cpu.current.lock().clone();
     let Some(current) = current else { return };
-    if !current.sched.may_run_on(ochre_hal::cpu::id()) {
+    let mine = current.sched.realtime();
+    cpu.urgency.store(mine, Ordering::Relaxed);
+    let id = ochre_hal::cpu::id();
+    let others = URGENT.load(Ordering::Relaxed) & !(1 << id);
+    if !current.sched.may_run_on(id) || top_elsewhere(others).is_some_and(|(_, top)| top > mine) {
         cpu.need_reschedule.store(true, Ordering::Relaxed);
     }
     if cpu.waiting() {
-        let realtime = cpu.queue.lock().top_realtime();
-        cpu.competition(&current, realtime, crate::time::monotonic());
+        cpu.look_again(&current.sched);
     }
 }
 
@@ -615,7 +783,7 @@ pub fn kick_interrupt() {
 pub fn leave_forbidden() {
     let thread = current();
     if !thread.sched.may_run_on(ochre_hal::cpu::id()) {
-        reschedule(&thread, true);
+        reschedule(&thread, Leaves::Gives(Gives::Way));
     }
 }
 

@@ -7,6 +7,7 @@
 //! pick it.
 
 use super::account::{RunTime, Ticks};
+use super::lend::Lent;
 use core::sync::atomic::{
     AtomicBool, AtomicI32, AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering,
 };
@@ -41,16 +42,18 @@ pub struct Entity {
     pub on_cpu: AtomicBool,
     /// The CPU that ran it last.
     pub cpu: AtomicU32,
-    /// Virtual time consumed beyond (or short of) its queue's clock when it last left a CPU.
+    /// Nanoseconds that it was owed of its share when it last left a queue; negative if it had had too many.
     pub lag: AtomicI64,
-    /// Virtual run time while queued or running, on its queue's clock.
-    pub vruntime: AtomicU64,
+    /// How long it has run of its turn among real-time threads of its priority.
+    pub turn: AtomicU64,
     pub time: RunTime,
     pub ticks: Ticks,
     pub switches: AtomicU64,
     pub preemptions: AtomicU64,
     pub policy: AtomicU8,
     pub rt_priority: AtomicU8,
+    /// What those lend it that wait for its answer.
+    pub lent: Lent,
     pub nice: AtomicI32,
     pub affinity: AtomicU64,
     pub reset_on_fork: AtomicBool,
@@ -74,13 +77,14 @@ impl Entity {
             on_cpu: AtomicBool::new(false),
             cpu: AtomicU32::new(ochre_hal::cpu::id() as u32),
             lag: AtomicI64::new(0),
-            vruntime: AtomicU64::new(0),
+            turn: AtomicU64::new(0),
             time: RunTime::default(),
             ticks: Ticks::new(),
             switches: AtomicU64::new(0),
             preemptions: AtomicU64::new(0),
             policy: AtomicU8::new(policy),
             rt_priority: AtomicU8::new(priority),
+            lent: Lent::default(),
             nice: AtomicI32::new(nice),
             affinity: AtomicU64::new(from(|p| p.affinity.load(Ordering::Relaxed), u64::MAX)),
             reset_on_fork: AtomicBool::new(false),
@@ -90,13 +94,19 @@ impl Entity {
         }
     }
 
-    /// The real-time priority, 1 to 99, or 0 for the fair class.
+    /// The real-time priority that it was given, 1 to 99, or 0 for the fair class.
     #[must_use]
-    pub fn realtime(&self) -> u8 {
+    pub fn own_realtime(&self) -> u8 {
         match self.policy.load(Ordering::Relaxed) {
             SCHED_FIFO | SCHED_RR => self.rt_priority.load(Ordering::Relaxed),
             _ => 0,
         }
+    }
+
+    /// The real-time priority by which it runs: its own, or one that it was lent.
+    #[must_use]
+    pub fn realtime(&self) -> u8 {
+        self.own_realtime().max(self.lent.highest())
     }
 
     #[must_use]
@@ -106,12 +116,6 @@ impl Entity {
         }
         let nice = self.nice.load(Ordering::Relaxed).clamp(-20, 19);
         u64::from(WEIGHTS[(nice + 20) as usize])
-    }
-
-    /// Real nanoseconds as this thread's virtual ones.
-    #[must_use]
-    pub fn to_virtual(&self, nanos: u64) -> u64 {
-        nanos.saturating_mul(WEIGHT_NICE_0) / self.weight()
     }
 
     #[must_use]

@@ -5,6 +5,7 @@
 pub mod account;
 pub mod cpu;
 pub mod entity;
+pub mod lend;
 pub mod loadavg;
 pub mod mutex;
 mod queue;
@@ -13,8 +14,5 @@ pub mod wait;
 
 pub use cpu::{current, idle_loop, yield_now};
 
-/// How long equal threads run in turn, in nanoseconds.
-#[must_use]
-pub fn slice() -> u64 {
-    queue::SLICE
-}
+/// How long equal threads run in turn, in nanoseconds: fair ones, and those of SCHED_RR.
+pub use queue::{QUANTUM, SLICE};

@@ -184,7 +184,12 @@ pub fn wait_until<T>(
         }
         cpu::sleep(&thread);
     };
-    thread.cancel_sleep();
+    let woken = thread.cancel_sleep();
+    // Who was woken for the condition's sake takes what it was woken for, or nobody would.
+    let result = match result {
+        Err(error) if woken => condition().ok_or(error),
+        other => other,
+    };
     if let Some(timer) = timer {
         timer::cancel(timer);
     }

@@ -7,9 +7,11 @@ use crate::errno::{Errno, Result};
 use crate::file::Events;
 use crate::fs::open::OpenFile;
 use crate::lock_order;
+use crate::sched::lend::Loan;
 use crate::sched::wait::{Interrupt, WaitQueue, wait_until};
 use crate::scheme::file::SchemeFile;
 use crate::scheme::ring::Ring;
+use crate::task::thread::Thread;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
@@ -32,6 +34,23 @@ struct Call {
     passed: Option<Arc<OpenFile>>,
     outcome: SpinLock<Option<Outcome>>,
     done: WaitQueue,
+    /// The client's urgency, which the server has until it has answered.
+    loan: SpinLock<Option<Loan>>,
+}
+
+impl Call {
+    /// It has come to an end, if it hadn't yet: the client goes on.
+    fn end(&self, outcome: Outcome) {
+        self.outcome.lock().get_or_insert(outcome);
+        self.done.wake_all(Events::all());
+        // Only now, or the server would have to make room for others before the client is ready.
+        self.give_back();
+    }
+
+    fn give_back(&self) {
+        let loan = self.loan.lock().take();
+        drop(loan);
+    }
 }
 
 struct Slot {
@@ -59,6 +78,8 @@ pub struct Life {
     ioctls: SpinLock<Arc<Vec<Command>>>,
     /// The server waits here for requests.
     requested: WaitQueue,
+    /// The server's thread that looked for requests last.
+    server: SpinLock<Weak<Thread>>,
     /// Clients wait here for a slot.
     slot_freed: WaitQueue,
 }
@@ -119,6 +140,7 @@ impl Life {
             files: SpinLock::new(lock_order::SCHEME, BTreeMap::new()),
             ioctls: SpinLock::new(lock_order::SCHEME, Arc::new(Vec::new())),
             requested: WaitQueue::new(),
+            server: SpinLock::new(lock_order::CELL, Weak::new()),
             slot_freed: WaitQueue::new(),
         }))
     }
@@ -176,6 +198,7 @@ impl Life {
             passed,
             outcome: SpinLock::new(lock_order::FILE, None),
             done: WaitQueue::new(),
+            loan: SpinLock::new(lock_order::CELL, self.lend()),
         });
         if let Err(error) = self.submit(slot, &call, request) {
             self.free_slot(slot);
@@ -206,6 +229,21 @@ impl Life {
                 Err(error)
             }
         }
+    }
+
+    /// Lends the server the urgency of the running thread, which asks it.
+    fn lend(&self) -> Option<Loan> {
+        let server = self.server.lock().upgrade()?;
+        Loan::of_current(&server)
+    }
+
+    /// This thread looks for requests.
+    pub fn served_by(&self, thread: &Arc<Thread>) {
+        let new = Arc::downgrade(thread);
+        let mut server = self.server.lock();
+        let old = (!server.ptr_eq(&new)).then(|| core::mem::replace(&mut *server, new));
+        drop(server);
+        drop(old);
     }
 
     /// Sends a request that has no answer.
@@ -255,7 +293,9 @@ impl Life {
             }
             call
         };
-        drop(abandoned);
+        if let Some(call) = abandoned {
+            call.give_back();
+        }
         self.slot_freed.wake_one(Events::all());
     }
 
@@ -349,8 +389,7 @@ impl Life {
         };
         match call {
             Some(call) => {
-                *call.outcome.lock() = Some(Outcome::Completed(completion, fd));
-                call.done.wake_all(Events::all());
+                call.end(Outcome::Completed(completion, fd));
             }
             None => {
                 self.slot_freed.wake_one(Events::all());
@@ -395,8 +434,7 @@ impl Life {
         };
         drop(pending);
         for call in calls {
-            call.outcome.lock().get_or_insert(Outcome::Died);
-            call.done.wake_all(Events::all());
+            call.end(Outcome::Died);
         }
         let files: Vec<_> = self
             .files

@@ -39,7 +39,9 @@ impl ServerFile {
 
     /// Takes over completions, then waits for a request if asked to; how many wait.
     pub fn enter(&self, wait: bool) -> Result<usize> {
-        let files = current().process().files();
+        let thread = current();
+        self.life.served_by(&thread);
+        let files = thread.process().files();
         let invalidate = |node| self.scheme.changed(node);
         self.life.take_completions(|fd| files.get(fd), invalidate)?;
         if !wait {

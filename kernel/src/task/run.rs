@@ -79,7 +79,7 @@ fn run(thread: &Arc<Thread>, user: &mut UserContext) {
             Restart::No
         };
         if cpu::should_reschedule() {
-            cpu::yield_now();
+            cpu::give_way();
         }
         if (restart != Restart::No || !thread.attention().is_empty())
             && !deliver::run(thread, user, restart)

@@ -53,7 +53,7 @@ pub fn get_scheduler(ctx: &SyscallCtx<'_>, tid: usize) -> Result<usize> {
     Ok((u32::from(thread.sched.policy.load(Relaxed)) | reset) as usize)
 }
 
-fn apply(ctx: &SyscallCtx<'_>, thread: &Thread, policy: u32, priority: u32) -> Result {
+fn apply(ctx: &SyscallCtx<'_>, thread: &Arc<Thread>, policy: u32, priority: u32) -> Result {
     let reset = policy & RESET_ON_FORK != 0;
     let policy = u8::try_from(policy & !RESET_ON_FORK).map_err(|_| Errno::EINVAL)?;
     let realtime = matches!(policy, SCHED_FIFO | SCHED_RR);
@@ -71,6 +71,7 @@ fn apply(ctx: &SyscallCtx<'_>, thread: &Thread, policy: u32, priority: u32) -> R
     thread.sched.policy.store(policy, Relaxed);
     thread.sched.rt_priority.store(priority as u8, Relaxed);
     thread.sched.reset_on_fork.store(reset, Relaxed);
+    cpu::reprioritize(thread);
     Ok(())
 }
 
@@ -94,7 +95,7 @@ pub fn set_scheduler(
 
 pub fn get_param(ctx: &SyscallCtx<'_>, tid: usize, out: usize) -> Result<usize> {
     let thread = thread_of(ctx, tid)?;
-    UserPtr::<u32>::new(out).write(&u32::from(thread.sched.realtime()))?;
+    UserPtr::<u32>::new(out).write(&u32::from(thread.sched.own_realtime()))?;
     Ok(0)
 }
 
@@ -150,7 +151,7 @@ pub fn get_attr(
         policy: u32::from(thread.sched.policy.load(Relaxed)),
         flags: u64::from(thread.sched.reset_on_fork.load(Relaxed)),
         nice: thread.sched.nice.load(Relaxed),
-        priority: u32::from(thread.sched.realtime()),
+        priority: u32::from(thread.sched.own_realtime()),
         runtime: 0,
         deadline: 0,
         period: 0,
@@ -170,8 +171,11 @@ pub fn priority_bound(policy: usize, max: bool) -> Result<usize> {
 
 pub fn rr_interval(ctx: &SyscallCtx<'_>, tid: usize, out: usize) -> Result<usize> {
     let thread = thread_of(ctx, tid)?;
-    let fifo = thread.sched.policy.load(Relaxed) == SCHED_FIFO;
-    let slice = if fifo { 0 } else { crate::sched::slice() };
+    let slice = match thread.sched.policy.load(Relaxed) {
+        SCHED_FIFO => 0,
+        SCHED_RR => crate::sched::QUANTUM,
+        _ => crate::sched::SLICE,
+    };
     UserPtr::<Timespec>::new(out).write(&Timespec::from_nanos(slice))?;
     Ok(0)
 }
@@ -252,7 +256,7 @@ pub fn get_priority(ctx: &SyscallCtx<'_>, which: usize, who: usize) -> Result<us
     Ok(best.ok_or(Errno::ESRCH)? as usize)
 }
 
-fn renice(ctx: &SyscallCtx<'_>, thread: &Thread, nice: i32) -> Result {
+fn renice(ctx: &SyscallCtx<'_>, thread: &Arc<Thread>, nice: i32) -> Result {
     let nice = nice.clamp(-20, 19);
     check_owner(ctx, thread)?;
     let lowers = nice < thread.sched.nice.load(Relaxed);
@@ -261,6 +265,7 @@ fn renice(ctx: &SyscallCtx<'_>, thread: &Thread, nice: i32) -> Result {
         return Err(Errno::EACCES);
     }
     thread.sched.nice.store(nice, Relaxed);
+    cpu::reprioritize(thread);
     Ok(())
 }
 

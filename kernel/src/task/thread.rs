@@ -248,8 +248,10 @@ impl Thread {
         self.sched.state.store(entity::PREPARED, Ordering::SeqCst);
     }
 
-    pub fn cancel_sleep(&self) {
-        self.sched.state.store(entity::RUNNING, Ordering::SeqCst);
+    /// It does not sleep after all; whether it has been woken since it declared that it would.
+    pub fn cancel_sleep(&self) -> bool {
+        let before = self.sched.state.swap(entity::RUNNING, Ordering::SeqCst);
+        before == entity::RUNNING
     }
 
     #[must_use]

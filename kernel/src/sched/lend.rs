@@ -1,0 +1,84 @@
+//! Priority lent to who works for another thread: a server is as urgent as the most urgent of those that wait
+//! for it, or a thread of middling urgency that never rests could hold up both.
+
+use super::cpu;
+use crate::lock_order;
+use crate::task::thread::Thread;
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use core::sync::atomic::{AtomicU8, Ordering};
+use ochre_hal::sync::SpinLock;
+
+/// What a thread has been lent.
+pub struct Lent {
+    /// How many loans there are of each real-time priority.
+    loans: SpinLock<BTreeMap<u8, usize>>,
+    highest: AtomicU8,
+}
+
+impl Default for Lent {
+    fn default() -> Lent {
+        Lent {
+            loans: SpinLock::new(lock_order::CELL, BTreeMap::new()),
+            highest: AtomicU8::new(0),
+        }
+    }
+}
+
+impl Lent {
+    /// The highest priority that is lent, 0 if none is.
+    #[must_use]
+    pub fn highest(&self) -> u8 {
+        self.highest.load(Ordering::Relaxed)
+    }
+
+    /// Changes the loans; whether another priority is the highest now.
+    fn change(&self, work: impl FnOnce(&mut BTreeMap<u8, usize>)) -> bool {
+        let mut loans = self.loans.lock();
+        work(&mut loans);
+        let highest = loans.last_key_value().map_or(0, |(priority, _)| *priority);
+        self.highest.swap(highest, Ordering::Relaxed) != highest
+    }
+}
+
+/// A priority, lent until this is dropped.
+pub struct Loan {
+    to: Arc<Thread>,
+    priority: u8,
+}
+
+impl Loan {
+    /// Lends the real-time priority of the running thread, if it has one. The caller holds no spinlock that
+    /// comes after the run queues'.
+    #[must_use]
+    pub fn of_current(to: &Arc<Thread>) -> Option<Loan> {
+        let priority = cpu::current().sched.realtime();
+        (priority > 0).then(|| Loan::new(to.clone(), priority))
+    }
+
+    fn new(to: Arc<Thread>, priority: u8) -> Loan {
+        let rises = to.sched.lent.change(|loans| {
+            *loans.entry(priority).or_default() += 1;
+        });
+        if rises {
+            cpu::reprioritize(&to);
+        }
+        Loan { to, priority }
+    }
+}
+
+impl Drop for Loan {
+    fn drop(&mut self) {
+        let falls = self.to.sched.lent.change(|loans| {
+            if let Some(count) = loans.get_mut(&self.priority) {
+                *count -= 1;
+                if *count == 0 {
+                    loans.remove(&self.priority);
+                }
+            }
+        });
+        if falls {
+            cpu::reprioritize(&self.to);
+        }
+    }
+}
