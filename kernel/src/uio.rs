@@ -9,7 +9,7 @@
 use crate::errno::{Errno, Result};
 use alloc::vec::Vec;
 use ochre_hal::frame::Frame;
-use ochre_hal::uaccess;
+use ochre_hal::{PAGE_SIZE, uaccess};
 
 /// One range of user memory, checked to lie in the user half when it was made.
 #[derive(Clone, Copy, Debug)]
@@ -198,18 +198,35 @@ impl Dest<'_> {
         Ok(())
     }
 
-    /// Writes `len` zero bytes: a hole of a sparse file, /dev/zero.
+    /// Writes `len` zero bytes: a hole of a sparse file, /dev/zero. Those before memory that is not there
+    /// count as done.
     pub fn put_zeroes(&mut self, len: usize) -> Result {
         debug_assert!(len <= self.remaining());
-        if let Memory::Kernel(slice) = &mut self.memory {
-            slice[self.done..self.done + len].fill(0);
-        } else if let Some(ranges) = self.memory.ranges() {
-            pieces(ranges, &mut self.range, &mut self.offset, len, |addr, n| {
-                Ok(uaccess::zero_out(addr, n)?)
-            })?;
-        }
-        self.done += len;
-        Ok(())
+        let Some(ranges) = self.memory.ranges() else {
+            if let Memory::Kernel(slice) = &mut self.memory {
+                slice[self.done..self.done + len].fill(0);
+            }
+            self.done += len;
+            return Ok(());
+        };
+        let done = &mut self.done;
+        pieces(
+            ranges,
+            &mut self.range,
+            &mut self.offset,
+            len,
+            |addr, len| {
+                let end = addr + len;
+                let mut at = addr;
+                while at < end {
+                    let n = (PAGE_SIZE - at % PAGE_SIZE).min(end - at);
+                    uaccess::zero_out(at, n)?;
+                    at += n;
+                    *done += n;
+                }
+                Ok(())
+            },
+        )
     }
 }
 

@@ -31,15 +31,7 @@ impl File for MemoryDevice {
     fn read(&self, _io: Io, dst: &mut Dest<'_>) -> Result<usize> {
         match self.kind {
             Kind::Null => Ok(0),
-            Kind::Zero | Kind::Full => {
-                let before = dst.done();
-                let result = dst.put_zeroes(dst.remaining());
-                if dst.done() > before {
-                    Ok(dst.done() - before)
-                } else {
-                    result.map(|()| 0)
-                }
-            }
+            Kind::Zero | Kind::Full => fill_zeroes(dst),
             Kind::Random => fill_random(dst),
         }
     }
@@ -83,6 +75,22 @@ impl File for MemoryDevice {
     fn as_any(&self) -> &dyn Any {
         self
     }
+}
+
+/// Zeroes, until a signal comes: a read may be long.
+fn fill_zeroes(dst: &mut Dest<'_>) -> Result<usize> {
+    const STEP: usize = 1 << 16;
+    let before = dst.done();
+    while !dst.is_full() {
+        let moved = dst.put_zeroes(dst.remaining().min(STEP));
+        match moved {
+            Err(error) if dst.done() == before => return Err(error),
+            Err(_) => break,
+            Ok(()) if !cpu::keep_on() => break,
+            Ok(()) => {}
+        }
+    }
+    Ok(dst.done() - before)
 }
 
 /// Random bytes; a signal is looked at between chunks, as a read may be long.

@@ -5,6 +5,7 @@ use super::mapping::{Backing, Flags, Mapping};
 use crate::errno::{Errno, Result};
 use crate::linux::general as raw;
 use crate::mm::object::MemoryObject;
+use crate::sched::cpu;
 use crate::syscall::table::SyscallCtx;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -135,6 +136,7 @@ pub fn mincore(ctx: &mut SyscallCtx<'_>, addr: usize, len: usize, out: usize) ->
         }
         ochre_hal::uaccess::copy_out(out + (at - range.start) / PAGE_SIZE, &bytes[..count])?;
         at += count * PAGE_SIZE;
+        cpu::breathe();
     }
     Ok(0)
 }

@@ -174,6 +174,33 @@ fn moving() {
         );
         sys::close_all(&[device]);
     }
+    zeroes();
+}
+
+/// A long read of zeroes into memory that ends, is partly read-only, and starts where none is.
+fn zeroes() {
+    const PAGE: usize = 4096;
+    let device = open(c"/dev/zero", O_RDONLY).value();
+    let (access, kind) = (PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS);
+    let memory = sys!(SYS_mmap, 0, 64 * PAGE, access, kind, -1, 0).0 as usize;
+    let end = memory + 64 * PAGE;
+    show!("unmap", sys!(SYS_munmap, end - PAGE, PAGE));
+    show!("zeroes", sys!(SYS_read, device, memory, 48 * PAGE));
+    show!(
+        "zeroes past the end of memory",
+        sys!(SYS_read, device, end - 3 * PAGE - 5, 8 * PAGE)
+    );
+    show!(
+        "zeroes where there is no memory",
+        sys!(SYS_read, device, end - PAGE, PAGE)
+    );
+    let parts = [[memory, 100], [end - PAGE - 16, 24], [memory, 100]];
+    show!(
+        "zeroes into parts",
+        sys!(SYS_readv, device, parts.as_ptr(), 3)
+    );
+    sys!(SYS_munmap, memory, 63 * PAGE);
+    sys::close_all(&[device]);
 }
 
 fn sizes() {

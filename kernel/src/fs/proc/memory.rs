@@ -6,7 +6,7 @@ use crate::file::{File, Io};
 use crate::fs::node::{AttributeChange, Attributes, Inode, Node, NodeKind, OpenFlags, StatFs};
 use crate::mm::remote;
 use crate::mm::space::AddressSpace;
-use crate::sched;
+use crate::sched::{self, cpu};
 use crate::task::process::Process;
 use crate::task::trace::calls::check_access;
 use crate::uio::{Dest, Source};
@@ -73,7 +73,10 @@ impl MemoryFile {
             let at = start.checked_add(done).ok_or(Errno::EIO)?;
             let n = (PAGE_SIZE - at % PAGE_SIZE).min(len - done);
             match part(at, &mut page[..n]) {
-                Ok(moved) if moved == n => done += n,
+                Ok(moved) if moved == n => {
+                    done += n;
+                    cpu::breathe();
+                }
                 Ok(moved) => return Ok(done + moved),
                 Err(_) if done > 0 => break,
                 Err(error) => return Err(error),

@@ -11,6 +11,7 @@ use crate::linux::ptrace as pt;
 use crate::mm::remote;
 use crate::mm::space::AddressSpace;
 use crate::mm::uptr::UserPtr;
+use crate::sched::cpu;
 use crate::syscall::table::{Answer, Args, SyscallCtx};
 use crate::task::credentials::Capabilities;
 use crate::task::process::Process;
@@ -512,6 +513,7 @@ fn transfer(
                     if moved < n {
                         return Ok(done);
                     }
+                    cpu::breathe();
                 }
                 Err(_) if done > 0 => return Ok(done),
                 Err(_) => return Err(Errno::EFAULT),
