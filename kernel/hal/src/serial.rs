@@ -37,7 +37,7 @@ const PATIENCE: usize = 1 << 20;
 
 static LOCKS: [SpinLock<()>; PORTS] = [const { SpinLock::new(rank::SERIAL, ()) }; PORTS];
 static PRESENT: Once<[bool; PORTS]> = Once::new();
-/// What each port interrupts for; none but those that were asked for by [`enable_receive`]. Changed under
+/// What each port interrupts for; none but those that were asked for by [`enable_interrupts`]. Changed under
 /// the port's lock.
 static ENABLED: [AtomicU8; PORTS] = [const { AtomicU8::new(0) }; PORTS];
 
@@ -156,7 +156,7 @@ pub fn try_read(port: usize, dst: &mut [u8]) -> usize {
 
 /// Turns interrupts on: `KernelUpcalls::serial` is called when bytes wait, or when some that
 /// [`try_write`] left can be sent.
-pub fn enable_receive(port: usize) {
+pub fn enable_interrupts(port: usize) {
     if !exists(port) {
         return;
     }

@@ -162,6 +162,6 @@ pub fn register() {
         if port == 0 {
             device::register(CONSOLE, Arc::new(SerialDevice(tty.clone())));
         }
-        serial::enable_receive(port);
+        serial::enable_interrupts(port);
     }
 }
