@@ -85,11 +85,9 @@ pub fn command(arguments: Arguments) -> Result<ExitCode> {
     setup::ensure(recipe.purposes())?;
     let guest = &arguments.guest;
     let request = Request {
-        words: arguments.words,
         environment: arguments.env,
-        wait: Vec::new(),
         input: input::is_given(),
-        shown: false,
+        ..Request::command(arguments.words)
     };
     let built = guest.build(&recipe, Some(&request))?;
     let timeout = arguments.timeout.map(Duration::from_secs);

@@ -168,6 +168,17 @@ impl Guest {
 }
 
 impl Request {
+    /// A command with no more than its words.
+    pub fn command<W: Into<OsString>>(words: impl IntoIterator<Item = W>) -> Request {
+        Request {
+            words: words.into_iter().map(Into::into).collect(),
+            environment: Vec::new(),
+            wait: Vec::new(),
+            input: false,
+            shown: false,
+        }
+    }
+
     /// The file that `boot-command` reads.
     fn records(&self, session: bool) -> Vec<u8> {
         let mut records = Vec::new();

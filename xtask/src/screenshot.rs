@@ -59,11 +59,8 @@ pub fn command(arguments: Arguments) -> Result<ExitCode> {
     arguments.guest.add.insert(0, drawn_pointer()?);
     let guest = &arguments.guest;
     let request = Request {
-        words: arguments.words.clone(),
-        environment: Vec::new(),
-        wait: Vec::new(),
-        input: false,
         shown: true,
+        ..Request::command(arguments.words.clone())
     };
     let built = guest.build(&recipe, Some(&request))?;
     let seat = Seat {

@@ -1,21 +1,17 @@
 //! A window whose pixels are the display adapter's own memory: a dumb buffer, given to the compositor as
 //! a dma-buf. It shows one colour until it is closed.
 
-use crate::State;
+use crate::client::{Desk, State};
 use anyhow::{Context, Result, ensure};
 use drm::buffer::{Buffer, DrmFourcc};
 use drm::control::Device as _;
 use rustix::fs::SeekFrom;
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd};
-use wayland_client::Connection;
-use wayland_client::globals::registry_queue_init;
-use wayland_client::protocol::wl_compositor;
 use wayland_protocols::wp::linux_dmabuf::zv1::client::{
     zwp_linux_buffer_params_v1::{Flags, ZwpLinuxBufferParamsV1},
     zwp_linux_dmabuf_v1::ZwpLinuxDmabufV1,
 };
-use wayland_protocols::xdg::shell::client::xdg_wm_base;
 
 const SIZE: (u32, u32) = (320, 240);
 const CARD: &str = "/dev/dri/card0";
@@ -55,35 +51,22 @@ pub fn command(mut words: impl Iterator<Item = String>) -> Result<()> {
         "it begins elsewhere"
     );
 
-    let connection = Connection::connect_to_env().context("no Wayland compositor")?;
-    let (globals, mut queue) = registry_queue_init::<State>(&connection)?;
-    let to = queue.handle();
-    let compositor: wl_compositor::WlCompositor = globals.bind(&to, 4..=4, ())?;
-    let shell: xdg_wm_base::XdgWmBase = globals.bind(&to, 1..=1, ())?;
-    let dmabuf: ZwpLinuxDmabufV1 = globals.bind(&to, 3..=3, ())?;
+    let mut desk = Desk::connect()?;
+    let to = desk.queue.handle();
+    let dmabuf: ZwpLinuxDmabufV1 = desk.globals.bind(&to, 3..=3, ())?;
     let params = dmabuf.create_params(&to, ());
     params.add(shared.as_fd(), 0, 0, buffer.pitch(), 0, 0);
     let format = DrmFourcc::Xrgb8888 as u32;
     let (width, height) = (SIZE.0.cast_signed(), SIZE.1.cast_signed());
     let pixels = params.create_immed(width, height, format, Flags::empty(), &to, ());
 
-    let surface = compositor.create_surface(&to, ());
-    let role = shell.get_xdg_surface(&surface, &to, 0);
-    let toplevel = role.get_toplevel(&to, ());
-    toplevel.set_title("card".into());
-    surface.commit();
-    let mut state = State {
-        configured: vec![false],
-        ..State::default()
-    };
-    while !state.configured[0] {
-        queue.blocking_dispatch(&mut state)?;
-    }
+    let (surface, _toplevel) = desk.window("card".into());
+    desk.configure()?;
     surface.attach(Some(&pixels), 0, 0);
     surface.damage_buffer(0, 0, width, height);
     surface.commit();
-    while !state.closed {
-        queue.blocking_dispatch(&mut state)?;
+    while !desk.state.closed {
+        desk.queue.blocking_dispatch(&mut desk.state)?;
     }
     Ok(())
 }

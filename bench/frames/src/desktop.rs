@@ -9,8 +9,9 @@
 //! `wants drag COUNT`, for a press in the middle of the screen, so many moves and a release;
 //! `wants moves`, for moves over the middle of the screen until the next row is printed.
 
+use crate::client::Client;
 use crate::measure::{Measured, measured, row};
-use crate::{Client, Plan, SMALL, processes};
+use crate::{Plan, SMALL, processes};
 use anyhow::{Context, Result, bail, ensure};
 use std::fs;
 use std::process::{Command, Stdio};
@@ -86,19 +87,19 @@ fn drag() -> Result<()> {
     let mut client = Client::start(&SMALL)?;
     println!("wants drag {COUNT}");
     let serial = loop {
-        client.wait()?;
-        if let Some(serial) = client.state.pressed.take() {
+        client.desk.wait()?;
+        if let Some(serial) = client.desk.state.pressed.take() {
             break serial;
         }
     };
     let seat = client.seat.clone();
     let toplevel = client.toplevels.first().context("no window")?;
     toplevel._move(&seat, serial);
-    client.state.entered = false;
+    client.desk.state.entered = false;
     let spent = measured(|| {
         // The pointer is the compositor's until the button is let go.
-        while !client.state.entered {
-            client.wait()?;
+        while !client.desk.state.entered {
+            client.desk.wait()?;
         }
         Ok(())
     })?;
@@ -116,23 +117,23 @@ fn answer() -> Result<()> {
     println!("wants moves");
     let mut delays = Vec::new();
     while delays.len() < SAMPLES {
-        client.state.moved = None;
+        client.desk.state.moved = None;
         let moved = loop {
-            client.wait()?;
-            if let Some(moved) = client.state.moved {
+            client.desk.wait()?;
+            if let Some(moved) = client.desk.state.moved {
                 break moved;
             }
         };
         client.ask_when_seen()?;
         client.commit()?;
         let seen = loop {
-            client.wait()?;
-            if let Some(seen) = client.state.seen.take() {
+            client.desk.wait()?;
+            if let Some(seen) = client.desk.state.seen.take() {
                 break seen;
             }
         };
-        while client.state.waiting > 0 {
-            client.wait()?;
+        while client.desk.state.waiting > 0 {
+            client.desk.wait()?;
         }
         // Stamps of input are milliseconds, of which 32 bits are told.
         let seen = seen.context("a frame was never on the screen")?;

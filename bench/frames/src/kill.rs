@@ -5,8 +5,9 @@
 //! told what those that outlive drivers hold: descriptors and memory of compositor and supervisor,
 //! and the kernel's objects. Both processes must be those of the beginning, with as many descriptors.
 
+use crate::client::Client;
 use crate::pace::Pace;
-use crate::{Client, SMALL, processes};
+use crate::{SMALL, processes};
 use anyhow::{Context, Result, bail, ensure};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process};
@@ -107,9 +108,9 @@ fn kill(client: &mut Client, driver: &str) -> Result<Duration> {
 
 fn pace(client: &mut Client, input: bool) -> &mut Pace {
     if input {
-        &mut client.state.moves
+        &mut client.desk.state.moves
     } else {
-        &mut client.state.frames
+        &mut client.desk.state.frames
     }
 }
 
@@ -139,14 +140,15 @@ fn flow(client: &mut Client, driver: &str, input: bool, old: &[i32]) -> Result<V
 
 /// Draws if a frame is asked for, then waits for the compositor, but not long.
 fn turn(client: &mut Client) -> Result<()> {
-    if client.state.waiting == 0 {
+    if client.desk.state.waiting == 0 {
         client.commit()?;
     }
-    if client.state.closed {
+    let desk = &mut client.desk;
+    if desk.state.closed {
         bail!("the window was closed");
     }
-    client.queue.flush()?;
-    if let Some(guard) = client.connection.prepare_read() {
+    desk.queue.flush()?;
+    if let Some(guard) = desk.connection.prepare_read() {
         let timeout = Timespec {
             tv_sec: 0,
             tv_nsec: 20_000_000,
@@ -157,7 +159,7 @@ fn turn(client: &mut Client) -> Result<()> {
             guard.read()?;
         }
     }
-    client.queue.dispatch_pending(&mut client.state)?;
+    desk.queue.dispatch_pending(&mut desk.state)?;
     Ok(())
 }
 

@@ -4,22 +4,20 @@
 //! All pixels of a frame have one colour but for a seam of the opposite colour along its edges. The colour's red
 //! and the upper half of its green are the frame's number, the lower half of green is [`MARK`], blue is of the size.
 
-use crate::State;
-use anyhow::{Context, Result, ensure};
+use crate::client::{Desk, State};
+use anyhow::{Result, ensure};
 use rustix::fs::{MemfdFlags, memfd_create};
 use std::fs::File;
 use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use wayland_client::globals::registry_queue_init;
-use wayland_client::protocol::{wl_buffer, wl_compositor, wl_shm};
+use wayland_client::protocol::{wl_buffer, wl_shm};
 use wayland_client::{Connection, Dispatch, QueueHandle};
 use wayland_protocols::xdg::decoration::zv1::client::{
     zxdg_decoration_manager_v1::ZxdgDecorationManagerV1,
     zxdg_toplevel_decoration_v1::ZxdgToplevelDecorationV1,
 };
-use wayland_protocols::xdg::shell::client::xdg_wm_base;
 
 /// How large the window is where it may choose.
 const SIZE: (i32, i32) = (560, 400);
@@ -40,30 +38,16 @@ struct Buffer {
 
 /// `frames sizes`.
 pub fn command() -> Result<()> {
-    let connection = Connection::connect_to_env().context("no Wayland compositor")?;
-    let (globals, mut queue) = registry_queue_init::<State>(&connection)?;
-    let to = queue.handle();
-    let compositor: wl_compositor::WlCompositor = globals.bind(&to, 4..=4, ())?;
-    let shm: wl_shm::WlShm = globals.bind(&to, 1..=1, ())?;
-    let shell: xdg_wm_base::XdgWmBase = globals.bind(&to, 1..=1, ())?;
-    let decorations: ZxdgDecorationManagerV1 = globals.bind(&to, 1..=1, ())?;
-
-    let surface = compositor.create_surface(&to, ());
-    let role = shell.get_xdg_surface(&surface, &to, 0);
-    let toplevel = role.get_toplevel(&to, ());
+    let mut desk = Desk::connect()?;
+    let to = desk.queue.handle();
+    let shm: wl_shm::WlShm = desk.globals.bind(&to, 1..=1, ())?;
+    let decorations: ZxdgDecorationManagerV1 = desk.globals.bind(&to, 1..=1, ())?;
+    let (surface, toplevel) = desk.window("sizes".into());
     decorations.get_toplevel_decoration(&toplevel, &to, ());
-    toplevel.set_title("sizes".into());
-    surface.commit();
-    let mut state = State {
-        configured: vec![false],
-        ..State::default()
-    };
-    while !state.configured[0] {
-        queue.blocking_dispatch(&mut state)?;
-    }
+    desk.configure()?;
     let mut buffers: Vec<Buffer> = Vec::new();
     for number in 0.. {
-        let size = state.told.unwrap_or(SIZE);
+        let size = desk.state.told.unwrap_or(SIZE);
         buffers.retain(|buffer| buffer.size == size || !buffer.free.load(Ordering::Relaxed));
         let free = buffers
             .iter()
@@ -82,12 +66,12 @@ pub fn command() -> Result<()> {
         surface.attach(Some(&buffer.buffer), 0, 0);
         surface.damage_buffer(0, 0, size.0, size.1);
         // A callback of a frame that was not waited for comes with this one's.
-        state.waiting += 1;
+        desk.state.waiting += 1;
         surface.frame(&to, ());
         surface.commit();
-        while state.waiting > 0 && state.told.unwrap_or(SIZE) == size {
-            queue.blocking_dispatch(&mut state)?;
-            if state.closed {
+        while desk.state.waiting > 0 && desk.state.told.unwrap_or(SIZE) == size {
+            desk.queue.blocking_dispatch(&mut desk.state)?;
+            if desk.state.closed {
                 return Ok(());
             }
         }

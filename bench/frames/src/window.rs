@@ -1,6 +1,6 @@
 //! A window with two buffers, drawn in turns.
 
-use crate::State;
+use crate::client::State;
 use anyhow::Result;
 use rustix::fs::{MemfdFlags, memfd_create};
 use std::fs::File;

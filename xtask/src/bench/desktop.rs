@@ -77,14 +77,7 @@ pub fn measure(kernel: Kernel, smp: u8, debian: &Path, values: &mut Values) -> R
     };
     recipe.packages.push("ochre-frames".into());
     setup::ensure(recipe.purposes())?;
-    let request = Request {
-        words,
-        environment: Vec::new(),
-        wait: Vec::new(),
-        input: false,
-        shown: false,
-    };
-    let built = guest.build(&recipe, Some(&request))?;
+    let built = guest.build(&recipe, Some(&Request::command(words)))?;
     let (mut machine, _disk) = guest.machine(&built)?;
     machine.desktop(Seat::default()).without_display();
     let mut desktop = Desktop::start(machine)?;

@@ -4,12 +4,11 @@
 //! moves come again, and compositor and supervisor hold what they held before. A pause depends on the host: it is told,
 //! never judged.
 
+use super::desktop::with_frames;
 use super::{Machines, Tally};
 use crate::desktop::Desktop;
-use crate::guest::{Guest, Request};
-use crate::image::Recipe;
 use crate::process;
-use crate::qemu::{self, Size};
+use crate::qemu;
 use crate::reports::Ending;
 use crate::seat::{Gpu, Input, Seat};
 use anyhow::{Context, Result, bail, ensure};
@@ -76,37 +75,22 @@ fn play(cases: &[Case], machines: Machines, kills: u32, tell: bool) -> Result<Ta
 impl Case {
     /// What came of it; none where QEMU itself crashed.
     fn play(&self, machines: Machines, kills: u32, tell: bool) -> Result<Option<Result<()>>> {
-        let mut guest = Guest::new(Size {
-            smp: machines.smp.unwrap_or(2),
-            memory: None,
-        });
-        guest.uefi = machines.uefi;
-        let mut recipe = Recipe::load("desktop")?;
-        recipe.packages.push("ochre-frames".into());
         let count = kills.to_string();
-        let words = ["/ochre/bin/frames", "kill", &count];
-        let words = words.iter().chain(self.drivers);
-        let request = Request {
-            words: words.map(Into::into).collect(),
-            environment: Vec::new(),
-            wait: Vec::new(),
-            input: false,
-            shown: false,
-        };
-        let built = guest.build(&recipe, Some(&request))?;
-        let (mut machine, _disk) = guest.machine(&built)?;
+        let words = [&["kill", &count], self.drivers].concat();
         let seat = Seat {
             size: None,
             gpu: self.gpu,
             input: self.input,
         };
-        machine.desktop(seat).without_display();
-        let mut desktop = Desktop::start(machine)?;
-        let result = self.watch(&mut desktop, tell);
-        if result.is_err() && desktop.has_crashed() {
-            return Ok(None);
-        }
-        Ok(Some(result.with_context(|| desktop.end())))
+        with_frames(machines, seat, &words, |mut machine| {
+            machine.without_display();
+            let mut desktop = Desktop::start(machine)?;
+            let result = self.watch(&mut desktop, tell);
+            if result.is_err() && desktop.has_crashed() {
+                return Ok(None);
+            }
+            Ok(Some(result.with_context(|| desktop.end())))
+        })
     }
 
     /// Moves the pointer to and fro until the command has ended.

@@ -11,7 +11,7 @@ use crate::image::Recipe;
 use crate::paths;
 use crate::picture::{Area, Colour, Picture};
 use crate::process;
-use crate::qemu::{self, Size};
+use crate::qemu::{self, Machine, Size};
 use crate::rfb::Viewer;
 use crate::seat::{Gpu, Input, Seat, USB_KEYBOARD};
 use anyhow::{Context, Result, ensure};
@@ -154,6 +154,34 @@ pub fn run(builder: &Builder, machines: Machines) -> Result<Tally> {
     Ok(tally)
 }
 
+/// The desktop's image, with the client that draws by plan.
+fn recipe() -> Result<Recipe> {
+    let mut recipe = Recipe::load("desktop")?;
+    recipe.packages.push("ochre-frames".into());
+    Ok(recipe)
+}
+
+/// Works with a machine that is about to start, with a desktop on which that client does what these words
+/// say.
+pub fn with_frames<T>(
+    machines: Machines,
+    seat: Seat,
+    words: &[&str],
+    work: impl FnOnce(Machine) -> Result<T>,
+) -> Result<T> {
+    let mut guest = Guest::new(Size {
+        smp: machines.smp.unwrap_or(2),
+        memory: None,
+    });
+    guest.uefi = machines.uefi;
+    let request = Request::command([&["/ochre/bin/frames"], words].concat());
+    let built = guest.build(&recipe()?, Some(&request))?;
+    // The files that it boots from last until the work is done.
+    let (mut machine, _disk) = guest.machine(&built)?;
+    machine.desktop(seat);
+    work(machine)
+}
+
 impl Case {
     /// Plays it; nothing comes of it where QEMU crashes.
     fn play(&self, machines: Machines) -> Result<Option<Result<()>>> {
@@ -166,15 +194,10 @@ impl Case {
         let shell = "/bin/busybox:/bin/sh".parse();
         guest.add.push(shell.map_err(anyhow::Error::msg)?);
         let request = Request {
-            words: Vec::new(),
-            environment: Vec::new(),
-            wait: Vec::new(),
-            input: false,
             shown: true,
+            ..Request::command([] as [&str; 0])
         };
-        let mut recipe = Recipe::load("desktop")?;
-        recipe.packages.push("ochre-frames".into());
-        let built = guest.build(&recipe, Some(&request))?;
+        let built = guest.build(&recipe()?, Some(&request))?;
         let (mut machine, _disk) = guest.machine(&built)?;
         machine.desktop(Seat {
             size: Some(SIZE),

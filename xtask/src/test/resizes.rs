@@ -6,15 +6,14 @@
 //! while, with one frame of the program's, of the size that its window has then. So what is torn, or is left
 //! of the old size, is seen, however short it was there.
 
+use super::desktop::with_frames;
 use super::pattern::{self, Frame};
 use super::{Machines, Tally};
 use crate::desktop::{Desktop, PATIENCE};
-use crate::guest::{Guest, Request};
-use crate::image::Recipe;
 use crate::paths;
 use crate::picture::{Area, Picture};
 use crate::process;
-use crate::qemu::{self, Size};
+use crate::qemu;
 use crate::rfb::Viewer;
 use crate::seat::{Gpu, Input, Seat};
 use anyhow::{Context, Result, ensure};
@@ -59,44 +58,30 @@ pub fn run_long(machines: Machines, changes: u32) -> Result<Tally> {
 
 /// What came of it; none where QEMU itself crashed.
 fn play(machines: Machines, changes: u32) -> Result<Option<Result<()>>> {
-    let mut guest = Guest::new(Size {
-        smp: machines.smp.unwrap_or(2),
-        memory: None,
-    });
-    guest.uefi = machines.uefi;
-    let mut recipe = Recipe::load("desktop")?;
-    recipe.packages.push("ochre-frames".into());
-    let request = Request {
-        words: vec!["/ochre/bin/frames".into(), "sizes".into()],
-        environment: Vec::new(),
-        wait: Vec::new(),
-        input: false,
-        shown: false,
-    };
-    let built = guest.build(&recipe, Some(&request))?;
-    let (mut machine, _disk) = guest.machine(&built)?;
     let [(width, height), ..] = SIZES;
-    machine.desktop(Seat {
+    let seat = Seat {
         size: Some((width.into(), height.into())),
         gpu: Gpu::Virtio,
         input: Input::Virtio,
-    });
-    // The path of a socket is short.
-    let socket = std::env::temp_dir().join(format!("ochre-sizes-{}", std::process::id()));
-    machine.arguments(["-display", &format!("vnc=unix:{}", socket.display())]);
-    let mut watcher = Watcher {
-        desktop: Desktop::start(machine)?,
-        looks: BTreeMap::new(),
-        size: SIZES[0],
-        seen: 0,
-        random: 1,
     };
-    let result = Viewer::connect(&socket).and_then(|viewer| watcher.watch(viewer, changes));
-    let _ = fs::remove_file(&socket);
-    if result.is_err() && watcher.desktop.has_crashed() {
-        return Ok(None);
-    }
-    Ok(Some(result.with_context(|| watcher.desktop.end())))
+    with_frames(machines, seat, &["sizes"], |mut machine| {
+        // The path of a socket is short.
+        let socket = std::env::temp_dir().join(format!("ochre-sizes-{}", std::process::id()));
+        machine.arguments(["-display", &format!("vnc=unix:{}", socket.display())]);
+        let mut watcher = Watcher {
+            desktop: Desktop::start(machine)?,
+            looks: BTreeMap::new(),
+            size: SIZES[0],
+            seen: 0,
+            random: 1,
+        };
+        let result = Viewer::connect(&socket).and_then(|viewer| watcher.watch(viewer, changes));
+        let _ = fs::remove_file(&socket);
+        if result.is_err() && watcher.desktop.has_crashed() {
+            return Ok(None);
+        }
+        Ok(Some(result.with_context(|| watcher.desktop.end())))
+    })
 }
 
 /// Who looks.
