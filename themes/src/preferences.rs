@@ -20,6 +20,8 @@ pub struct Preferences {
     /// Size of text and controls relative to the theme's, 0.75 to 2.
     pub text_scale: f32,
     pub reduced_motion: bool,
+    /// Whether the panel tells the time.
+    pub clock: bool,
 }
 
 /// The theme when nobody chose.
@@ -33,6 +35,7 @@ impl Default for Preferences {
             wallpaper: None,
             text_scale: 1.0,
             reduced_motion: false,
+            clock: true,
         }
     }
 }
@@ -60,6 +63,7 @@ impl Preferences {
                 ("reduced-motion", DeValue::Boolean(reduced)) => {
                     preferences.reduced_motion = *reduced;
                 }
+                ("clock", DeValue::Boolean(shown)) => preferences.clock = *shown,
                 _ => {}
             }
         }
@@ -76,6 +80,7 @@ impl Preferences {
         }
         text += &format!("text-scale = {:.2}\n", self.text_scale);
         text += &format!("reduced-motion = {}\n", self.reduced_motion);
+        text += &format!("clock = {}\n", self.clock);
         text
     }
 }
@@ -106,6 +111,7 @@ mod tests {
             wallpaper: Some("/home/me/Bilder/düne.png".to_owned()),
             text_scale: 1.25,
             reduced_motion: true,
+            clock: false,
         };
         assert_eq!(Preferences::parse(&preferences.to_toml()), preferences);
         let plain = Preferences::default();

@@ -146,8 +146,8 @@ pub trait App {
     /// A window got or lost the keyboard.
     fn focused(&mut self, _window: WindowId, _focused: bool, _context: &mut Context) {}
 
-    /// Called at the start and when the time it returned has passed.
-    fn tick(&mut self) -> Option<Duration> {
+    /// Called at the start, when the preferences have changed, and when the time it returned has passed.
+    fn tick(&mut self, _preferences: &Preferences) -> Option<Duration> {
         None
     }
 

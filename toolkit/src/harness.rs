@@ -67,7 +67,7 @@ impl<A: App> Harness<A> {
             commands: Vec::new(),
             damage: Region::new(),
         };
-        harness.app.tick();
+        harness.app.tick(&harness.preferences);
         harness.refresh();
         harness.settle();
         Some(harness)

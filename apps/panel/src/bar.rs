@@ -43,7 +43,7 @@ pub fn view(
     toplevels: &[Toplevel],
     workspaces: &[Workspace],
     entries: &[Entry],
-    clock: &Clock,
+    clock: Option<&Clock>,
     open: bool,
     width: f32,
 ) -> Element<Message> {
@@ -61,26 +61,29 @@ pub fn view(
     let windows = toplevels
         .iter()
         .map(|toplevel| window(toplevel, entry_of(entries, toplevel), titled));
-    let time = Element::column([
-        Element::new(Label::new(clock.time.as_str()).weight(Weight::SemiBold)),
-        Element::new(Label::small(clock.date.as_str()).px(11.5)),
-    ])
-    .align(Align::End)
-    .rigid();
-    let content = Element::row([
+    let time = clock.map(|clock| {
+        Element::column([
+            Element::new(Label::new(clock.time.as_str()).weight(Weight::SemiBold)),
+            Element::new(Label::small(clock.date.as_str()).px(11.5)),
+        ])
+        .align(Align::End)
+        .rigid()
+    });
+    let mut content = vec![
         launcher,
         Element::row(windows.collect::<Vec<_>>()).gap(4.0).grow(1.0),
         switcher(workspaces),
-        time,
-    ])
-    .gap(8.0)
-    .padding(ochre_toolkit::Padding {
-        top: 3.0,
-        right: 16.0,
-        bottom: 4.0,
-        left: 8.0,
-    })
-    .grow(1.0);
+    ];
+    content.extend(time);
+    let content = Element::row(content)
+        .gap(8.0)
+        .padding(ochre_toolkit::Padding {
+            top: 3.0,
+            right: 16.0,
+            bottom: 4.0,
+            left: 8.0,
+        })
+        .grow(1.0);
     let line = Element::new(Container::new(Surface::Divider))
         .height(1.0)
         .rigid();

@@ -44,6 +44,8 @@ pub enum Message {
 /// The app.
 pub struct Panel {
     entries: Vec<Entry>,
+    /// Looks for them anew, as programs come and go.
+    search: Option<fn() -> Vec<Entry>>,
     toplevels: Vec<Toplevel>,
     workspaces: Vec<Workspace>,
     clock: Clock,
@@ -70,6 +72,7 @@ impl Panel {
         let panel = Panel::with(entry::installed(), Clock::system());
         Panel {
             control: Control::connect(),
+            search: Some(entry::installed),
             ..panel
         }
     }
@@ -87,6 +90,7 @@ impl Panel {
     pub fn with(entries: Vec<Entry>, clock: Clock) -> Panel {
         Panel {
             entries,
+            search: None,
             toplevels: Vec::new(),
             workspaces: Vec::new(),
             clock,
@@ -107,6 +111,9 @@ impl Panel {
     pub fn open(&mut self) {
         self.open = true;
         self.query.clear();
+        if let Some(search) = self.search {
+            self.entries = search();
+        }
         self.entries.sort_by_key(|entry| entry.name.to_lowercase());
     }
 
@@ -115,6 +122,12 @@ impl Panel {
         if self.launcher_only {
             context.ask(Command::Quit);
         }
+    }
+
+    /// Forgets the programs that have ended: whenever there is a reason to run, so that none is made up for it.
+    fn bury(&mut self) {
+        self.children
+            .retain_mut(|child| matches!(child.try_wait(), Ok(None)));
     }
 
     fn launch(&mut self, id: &str, context: &mut Context) {
@@ -209,13 +222,13 @@ impl App for Panel {
         }
     }
 
-    fn view(&self, window: WindowId, _: &Theme, _: &Preferences) -> Element<Message> {
+    fn view(&self, window: WindowId, _: &Theme, preferences: &Preferences) -> Element<Message> {
         if window == BAR {
             bar::view(
                 &self.toplevels,
                 &self.workspaces,
                 &self.entries,
-                &self.clock,
+                preferences.clock.then_some(&self.clock),
                 self.open,
                 self.width,
             )
@@ -258,10 +271,9 @@ impl App for Panel {
         }
     }
 
-    fn tick(&mut self) -> Option<Duration> {
-        self.children
-            .retain_mut(|child| matches!(child.try_wait(), Ok(None)));
-        Some(self.clock.update())
+    fn tick(&mut self, preferences: &Preferences) -> Option<Duration> {
+        self.bury();
+        preferences.clock.then(|| self.clock.update())
     }
 
     fn sources(&self) -> Vec<OwnedFd> {
@@ -287,6 +299,7 @@ impl App for Panel {
     }
 
     fn toplevels_changed(&mut self, toplevels: &[Toplevel]) {
+        self.bury();
         self.toplevels = toplevels.to_vec();
     }
 

@@ -87,6 +87,17 @@ fn windows_are_shown_and_put_away() {
 }
 
 #[test]
+fn without_a_clock_there_is_no_time_to_wake_up_at() {
+    let mut bar = harness(BAR, "ochre-light", (1280, 48));
+    assert!(bar.find(Role::Label, "10:24").is_some());
+    assert!(bar.app.tick(&bar.preferences).is_some());
+    bar.preferences.clock = false;
+    bar.event(ochre_toolkit::event::Event::PointerLeft);
+    assert!(bar.find(Role::Label, "10:24").is_none());
+    assert!(bar.app.tick(&bar.preferences).is_none());
+}
+
+#[test]
 fn workspaces_are_gone_to() {
     let mut bar = harness(BAR, "ochre-light", (1280, 48));
     assert!(bar.click(Role::Button, "Workspace 3"));

@@ -1,4 +1,4 @@
-//! The appearance page: theme, accent, text size, motion. Every choice takes effect at once.
+//! The appearance page: theme, accent, text size, motion, panel. Every choice takes effect at once.
 
 use ochre_toolkit::theme::{Color, Preferences, Theme};
 use ochre_toolkit::widget::{
@@ -73,6 +73,11 @@ pub fn page(
         preferences.reduced_motion,
         Message::ReducedMotion(!preferences.reduced_motion),
     ));
+    let clock = Element::new(Toggle::new(
+        "Clock",
+        preferences.clock,
+        Message::Clock(!preferences.clock),
+    ));
     Element::column([
         top,
         heading("Theme"),
@@ -89,6 +94,12 @@ pub fn page(
                 motion,
             ),
         ]),
+        heading("Panel"),
+        card([setting(
+            "Clock",
+            "Without it, the screen is drawn only when something happens.",
+            clock,
+        )]),
     ])
 }
 

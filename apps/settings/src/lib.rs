@@ -7,8 +7,6 @@ mod appearance;
 mod preview;
 mod row;
 
-use std::time::Duration;
-
 use ochre_toolkit::app::{Command, Context};
 use ochre_toolkit::theme::{Color, Contrast, Preferences, Store, Theme, counterpart};
 use ochre_toolkit::widget::{Button, Container, Label, Look, Surface};
@@ -33,6 +31,8 @@ pub enum Message {
     Accent(Option<Color>),
     TextScale(f32),
     ReducedMotion(bool),
+    /// Whether the panel tells the time.
+    Clock(bool),
 }
 
 /// The app.
@@ -134,6 +134,7 @@ impl App for Settings {
             Message::Accent(accent) => wished.accent = accent,
             Message::TextScale(scale) => wished.text_scale = scale,
             Message::ReducedMotion(reduced) => wished.reduced_motion = reduced,
+            Message::Clock(shown) => wished.clock = shown,
         }
         context.ask(Command::SetPreferences(wished));
     }
@@ -156,10 +157,6 @@ impl App for Settings {
         let scrolled = Element::column([content]).scroll().grow(1.0).fill_height();
         Element::row([self.sidebar(), scrolled.key(format!("{:?}", self.page))])
             .align(ochre_toolkit::Align::Stretch)
-    }
-
-    fn tick(&mut self) -> Option<Duration> {
-        None
     }
 }
 

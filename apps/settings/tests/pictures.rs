@@ -75,7 +75,11 @@ fn larger_text_and_scale_fit() {
         settings.preferences = preferences;
         settings.point(5.0, 5.0);
         show(&settings, &format!("settings-{theme}-{text_scale}-{scale}"));
-        for (role, label) in [(Role::Switch, "Reduce motion"), (Role::Slider, "Text size")] {
+        for (role, label) in [
+            (Role::Switch, "Reduce motion"),
+            (Role::Switch, "Clock"),
+            (Role::Slider, "Text size"),
+        ] {
             let bounds = settings.find(role, label).unwrap().bounds().unwrap();
             assert!(
                 bounds.x1 <= 880.0 * f64::from(scale),

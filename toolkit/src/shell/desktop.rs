@@ -145,7 +145,7 @@ impl<A: App> Program for Desktop<A> {
     }
 
     fn tick(&mut self, _: &mut Requests) -> Option<Duration> {
-        let next = self.app.tick();
+        let next = self.app.tick(&self.preferences);
         self.refresh();
         next
     }

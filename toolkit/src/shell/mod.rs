@@ -72,7 +72,7 @@ pub trait Program {
 
     fn theme_changed(&mut self, _theme: Rc<Theme>, _preferences: &Preferences) {}
 
-    /// Called at the start and when the time it returned has passed.
+    /// Called at the start, after each change of the theme, and when the time it returned has passed.
     fn tick(&mut self, _requests: &mut Requests) -> Option<Duration> {
         None
     }

@@ -294,6 +294,7 @@ impl Shell {
             for window in &mut self.windows {
                 window.restyle();
             }
+            self.tick();
         }
     }
 
