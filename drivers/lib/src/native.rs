@@ -72,6 +72,26 @@ pub fn scheme_unmount(path: &CStr) -> Result<()> {
     Ok(())
 }
 
+/// Has a process's first thread run before all that are not as urgent, in turns with equals (SCHED_RR); what it
+/// starts is as others are. 1 is the least, 99 the greatest urgency.
+pub fn set_realtime(pid: u32, priority: u8) -> Result<()> {
+    let policy = libc::SCHED_RR | libc::SCHED_RESET_ON_FORK;
+    let priority = i32::from(priority);
+    // SAFETY: `priority` is what the call's `sched_param` consists of, and only read.
+    unsafe {
+        call(
+            libc::SYS_sched_setscheduler as usize,
+            [
+                pid as usize,
+                policy as usize,
+                &raw const priority as usize,
+                0,
+            ],
+        )?
+    };
+    Ok(())
+}
+
 /// Starts a new life of the scheme; the descriptor is for the process that will serve it.
 pub fn scheme_attach(control: BorrowedFd<'_>) -> Result<OwnedFd> {
     // SAFETY: no pointers.

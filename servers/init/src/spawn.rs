@@ -68,5 +68,10 @@ pub fn spawn(
         // A kernel without /proc has nothing to spare it from.
         let _ = std::fs::write(format!("/proc/{pid}/oom_score_adj"), "-1000");
     }
+    if let Some(priority) = unit.realtime
+        && let Err(error) = ochre_driver::native::set_realtime(pid, priority)
+    {
+        eprintln!("init: {name} is no more urgent than others: {error}");
+    }
     Ok(Started { pid, output })
 }

@@ -29,6 +29,10 @@ pub struct Unit {
     /// session).
     #[serde(default)]
     pub console: bool,
+    /// Its first thread is a real-time one of this priority, 1 to 99: what a person waits for runs before what
+    /// computes, whatever the load.
+    #[serde(default)]
+    pub realtime: Option<u8>,
     #[serde(default)]
     pub scheme: Vec<Scheme>,
     #[serde(default)]
@@ -135,6 +139,8 @@ pub enum UnitError {
     },
     #[error("{path}: `exec` is empty: name the program to run")]
     NoProgram { path: PathBuf },
+    #[error("{path}: `realtime` is {priority}: it goes from 1 to 99")]
+    NoPriority { path: PathBuf, priority: u8 },
 }
 
 impl Unit {
@@ -146,6 +152,14 @@ impl Unit {
         if unit.exec.is_empty() {
             return Err(UnitError::NoProgram {
                 path: path.to_owned(),
+            });
+        }
+        if let Some(priority) = unit.realtime
+            && !(1..=99).contains(&priority)
+        {
+            return Err(UnitError::NoPriority {
+                path: path.to_owned(),
+                priority,
             });
         }
         unit.name = name.to_string();
@@ -223,6 +237,21 @@ mod tests {
     fn a_misspelt_key_is_an_error_that_names_it() {
         let error = parse("description = \"x\"\nexec = [\"/x\"]\nrestrat = \"never\"").unwrap_err();
         assert!(error.to_string().contains("restrat"), "{error}");
+    }
+
+    #[test]
+    fn urgency_has_bounds() {
+        let with = |priority| {
+            parse(&format!(
+                "description = \"x\"\nexec = [\"/x\"]\nrealtime = {priority}"
+            ))
+        };
+        assert_eq!(with(99).expect("the greatest").realtime, Some(99));
+        assert!(matches!(
+            with(100),
+            Err(UnitError::NoPriority { priority: 100, .. })
+        ));
+        assert!(with(0).is_err());
     }
 
     #[test]
