@@ -166,9 +166,14 @@ impl<B: Backend> Shared<B> {
     }
 
     /// RMFB and CLOSEFB.
-    fn remove_fb(self: &Rc<Self>, argument: &mut Argument<'_>) -> Result<u32> {
+    fn remove_fb(self: &Rc<Self>, file: u64, argument: &mut Argument<'_>) -> Result<u32> {
         let id: u32 = argument.get()?;
-        if self.objects.borrow().framebuffer(id).is_none() {
+        if !self
+            .objects
+            .borrow()
+            .framebuffers_of(file)
+            .any(|own| own == id)
+        {
             return Err(Errno::NOENT);
         }
         let concerned = self.objects.borrow_mut().remove_framebuffer(id);
@@ -214,7 +219,7 @@ impl<B: Backend> Shared<B> {
             abi::SET_CLIENT_CAP => self.set_client_cap(file, a),
             abi::SET_MASTER => self.set_master(file),
             abi::DROP_MASTER => self.drop_master(file),
-            abi::GETRESOURCES => self.get_resources(a),
+            abi::GETRESOURCES => self.get_resources(file, a),
             abi::GETCRTC => self.get_crtc(a),
             abi::SETCRTC => self.set_crtc(file, a).await,
             abi::CURSOR => self.cursor(file, a),
@@ -229,7 +234,7 @@ impl<B: Backend> Shared<B> {
             abi::GETFB => self.get_fb(file, a),
             abi::ADDFB => self.add_fb(file, a),
             abi::ADDFB2 => self.add_fb2(file, a),
-            abi::RMFB | abi::CLOSEFB => self.remove_fb(a),
+            abi::RMFB | abi::CLOSEFB => self.remove_fb(file, a),
             abi::PAGE_FLIP => self.page_flip(file, a).await,
             abi::DIRTYFB => self.dirty_fb(file, a).await,
             abi::CREATE_DUMB => self.create_dumb(file, a).await,

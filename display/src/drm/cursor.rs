@@ -420,6 +420,15 @@ mod tests {
     }
 
     #[test]
+    fn a_framebuffer_is_its_makers() {
+        let card = Driven::new();
+        let mut objects = card.shared.objects.borrow_mut();
+        let other = objects.open(false);
+        assert_eq!(objects.framebuffers_of(card.file).count(), 1);
+        assert_eq!(objects.framebuffers_of(other).count(), 0);
+    }
+
+    #[test]
     fn what_is_no_cursor_is_refused() {
         let card = Driven::new();
         for (pitch, height) in [(256, 32), (512, 64), (256, 65)] {

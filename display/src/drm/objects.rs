@@ -258,17 +258,21 @@ impl<D> Objects<D> {
             self.master = None;
         }
         self.blobs.retain(|_, blob| blob.owner != Some(file));
-        let gone: Vec<u32> = self
-            .framebuffers
-            .iter()
-            .filter(|(_, (_, owner))| *owner == file)
-            .map(|(id, _)| *id)
-            .collect();
+        let gone: Vec<u32> = self.framebuffers_of(file).collect();
         let gone = gone.iter().flat_map(|id| self.remove_framebuffer(*id));
         let mut concerned: Vec<usize> = gone.collect();
         concerned.sort_unstable();
         concerned.dedup();
         concerned
+    }
+
+    /// The framebuffers that this open file has made: others' it neither sees nor removes.
+    pub fn framebuffers_of(&self, file: u64) -> impl Iterator<Item = u32> {
+        let own = self
+            .framebuffers
+            .iter()
+            .filter(move |(_, (_, owner))| *owner == file);
+        own.map(|(id, _)| *id)
     }
 
     /// Takes a framebuffer away, and off the planes that show it; the outputs concerned.

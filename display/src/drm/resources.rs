@@ -23,14 +23,14 @@ const DISCONNECTED: u32 = 2;
 const SUBPIXEL_UNKNOWN: u32 = 1;
 
 impl<B: Backend> Shared<B> {
-    pub fn get_resources(&self, argument: &mut Argument<'_>) -> Result<u32> {
+    pub fn get_resources(&self, file: u64, argument: &mut Argument<'_>) -> Result<u32> {
         let objects = self.objects.borrow();
         let ids = |object: fn(usize) -> Object| -> Vec<u32> {
             (0..objects.outputs.len()).map(|n| object(n).id()).collect()
         };
         let mut resources: CardRes = argument.get()?;
         let lists = [
-            objects.framebuffers.keys().copied().collect(),
+            objects.framebuffers_of(file).collect(),
             ids(Object::Crtc),
             ids(Object::Connector),
             ids(Object::Encoder),
