@@ -4,9 +4,11 @@
 //! (`OCHRE_THEMES` instead, for tests), and those built in, so that there always is one. The first of a name wins.
 //! The choice: one file, replaced by renaming, so that who reads it sees the old or the new, never half.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags};
 
 use crate::compile::Theme;
 use crate::error::ThemeError;
@@ -200,14 +202,25 @@ fn built_in_path(id: &str) -> PathBuf {
 }
 
 fn read_small(path: &Path) -> io::Result<String> {
-    let length = fs::metadata(path)?.len();
-    if length > LARGEST {
+    let mut text = String::new();
+    open(path)?.take(LARGEST + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > LARGEST {
         return Err(io::Error::new(
             io::ErrorKind::FileTooLarge,
             "larger than any theme",
         ));
     }
-    fs::read_to_string(path)
+    Ok(text)
+}
+
+/// Opens a regular file. Of a pipe or a device in its place the reader would wait for ever.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
+    if file.metadata()?.is_file() {
+        return Ok(file);
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file"))
 }
 
 /// The same theme in the other mode, by the `-light` / `-dark` ending of its id.
@@ -220,6 +233,15 @@ pub fn counterpart(id: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pipe_is_no_theme_and_nobody_waits_for_it() {
+        let store = store("pipe");
+        let path = store.themes[0].join("pipe.toml");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &path, Mode::RWXU).unwrap();
+        let told = store.load("pipe", &Preferences::default()).unwrap_err();
+        assert!(matches!(told, StoreError::Io { .. }), "{told}");
+    }
 
     fn store(name: &str) -> Store {
         let root = std::env::temp_dir().join(format!("ochre-theme-{name}-{}", std::process::id()));

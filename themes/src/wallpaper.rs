@@ -3,7 +3,6 @@
 //! Dunes are painted from integer tables, a few operations a pixel: even an emulated machine paints a
 //! full screen in well under a second. All gradients are dithered, so that none shows bands.
 
-use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 
@@ -11,9 +10,12 @@ use ochre_raster::{Bitmap, Color, FixedRect, Rect};
 
 use crate::compile::Theme;
 use crate::oklch::Oklch;
+use crate::store;
 
 /// Pictures wider or higher than this are not for a screen.
 const LARGEST: u32 = 16_384;
+/// And no larger an area: a small file may claim any.
+const LARGEST_AREA: u64 = 64 << 20;
 
 /// Paints the theme's wallpaper; every pixel is opaque. None when the size can't be.
 pub fn paint(theme: &Theme, width: u32, height: u32) -> Option<Bitmap> {
@@ -377,11 +379,12 @@ fn halved(picture: &Bitmap) -> Option<Bitmap> {
 }
 
 fn read_png(path: &Path) -> Option<Bitmap> {
-    let mut decoder = png::Decoder::new(BufReader::new(File::open(path).ok()?));
+    let mut decoder = png::Decoder::new(BufReader::new(store::open(path).ok()?));
     decoder.set_transformations(png::Transformations::normalize_to_color8());
     let mut reader = decoder.read_info().ok()?;
     let (width, height) = (reader.info().width, reader.info().height);
-    if width > LARGEST || height > LARGEST || width == 0 || height == 0 {
+    let area = u64::from(width) * u64::from(height);
+    if width > LARGEST || height > LARGEST || !(1..=LARGEST_AREA).contains(&area) {
         return None;
     }
     let mut bytes = vec![0; reader.output_buffer_size()?];
@@ -454,7 +457,7 @@ mod tests {
     #[test]
     fn a_picture_covers_and_gives_its_hue() {
         let path = std::env::temp_dir().join(format!("ochre-wall-{}.png", std::process::id()));
-        let file = File::create(&path).unwrap();
+        let file = std::fs::File::create(&path).unwrap();
         let mut encoder = png::Encoder::new(file, 200, 100);
         encoder.set_color(png::ColorType::Rgb);
         let mut writer = encoder.write_header().unwrap();
