@@ -125,8 +125,7 @@ impl Edit {
     fn before(&self, word: bool) -> usize {
         let rest = &self.text[..self.caret];
         if word {
-            let trimmed = rest.trim_end();
-            return trimmed.rfind(char::is_whitespace).map_or(0, |at| at + 1);
+            return word_start(rest.trim_end());
         }
         rest.char_indices().next_back().map_or(0, |(at, _)| at)
     }
@@ -178,14 +177,18 @@ impl Edit {
 
     fn word_at(&self, index: usize) -> (usize, usize) {
         let index = index.min(self.text.len());
-        let from = self.text[..index]
-            .rfind(char::is_whitespace)
-            .map_or(0, |at| at + 1);
+        let from = word_start(&self.text[..index]);
         let to = self.text[index..]
             .find(char::is_whitespace)
             .map_or(self.text.len(), |at| index + at);
         (from, to)
     }
+}
+
+/// Where the last word of a text begins.
+fn word_start(text: &str) -> usize {
+    let mut blanks = text.rmatch_indices(char::is_whitespace);
+    blanks.next().map_or(0, |(at, blank)| at + blank.len())
 }
 
 /// Where the text is, inside the field.
@@ -433,6 +436,18 @@ mod tests {
             text: String::new(),
             repeated: false,
         });
+    }
+
+    #[test]
+    fn words_end_at_blanks_of_any_length() {
+        for blank in [" ", "\u{a0}", "\u{3000}"] {
+            let mut edit = Edit::of(&format!("one{blank}two"));
+            assert_eq!(edit.word_at(edit.text.len()).0, 3 + blank.len());
+            press(&mut edit, Key::Left, false, true);
+            assert_eq!(edit.caret, 3 + blank.len());
+            press(&mut edit, Key::Backspace, false, true);
+            assert_eq!(edit.text, "two");
+        }
     }
 
     #[test]
