@@ -272,6 +272,8 @@ impl Terminal {
         match request {
             Request::Title(title) => self.window.set_title(title.as_deref().unwrap_or(TITLE)),
             Request::Bell => self.ring(),
+            // The compositor gives the clipboard to who has the keyboard: of others' it would never tell.
+            Request::Copy(_) | Request::CopyPrimary(_) if !self.focused => {}
             Request::Copy(text) => self.copy(text),
             Request::CopyPrimary(text) => self.copy_primary(text),
             Request::Close => self.signal.stop(),
