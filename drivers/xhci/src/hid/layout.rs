@@ -19,6 +19,8 @@ const NESTED_MAX: u32 = 16;
 /// Usages that a range may name for controls that are bits, and for arrays.
 const RANGE_MAX: u32 = 0x400;
 const ARRAY_RANGE_MAX: u32 = 0xffff;
+/// And all of them together.
+const RANGES_MAX: u64 = 4 * 0xffff;
 
 /// Bits of a report.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -360,7 +362,8 @@ fn check(descriptor: &[u8]) -> Result<(), &'static str> {
     const TOO_LARGE: &str = "its report descriptor promises too much";
     let mut rest = descriptor;
     let (mut size, mut count, mut usages) = (0u64, 0u64, (0u32, 0u32));
-    let (mut controls, mut bits, mut nested, mut pushed) = (0u64, 0u64, 0u32, 0u32);
+    let (mut controls, mut bits, mut ranges) = (0u64, 0u64, 0u64);
+    let (mut nested, mut pushed) = (0u32, 0u32);
     while let Some((&head, after)) = rest.split_first() {
         if head == 0xfe {
             return Err("its report descriptor has long items");
@@ -386,6 +389,7 @@ fn check(descriptor: &[u8]) -> Result<(), &'static str> {
                     1
                 };
                 bits += size.saturating_mul(count);
+                ranges += u64::from(range);
                 let most = if is_variable {
                     RANGE_MAX
                 } else {
@@ -395,6 +399,7 @@ fn check(descriptor: &[u8]) -> Result<(), &'static str> {
                     || bits > REPORT_BITS_MAX
                     || count > REPORT_BITS_MAX
                     || range > most
+                    || ranges > RANGES_MAX
                 {
                     return Err(TOO_LARGE);
                 }
@@ -520,6 +525,9 @@ pub mod tests {
         assert!(huge(&[0x97, 0xff, 0xff, 0xff, 0xff, 0x09, 0x30, 0x81, 0x02]).is_err());
         assert!(huge(&[0x95, 1, 0x19, 0, 0x2b, 0xff, 0xff, 0xff, 0x7f, 0x81, 0]).is_err());
         assert!(huge(&[0xa1; 40]).is_err());
+        let array = [0x75, 1, 0x95, 1, 0x19, 0, 0x2a, 0xff, 0xff, 0x81, 0];
+        assert!(check(&array.repeat(4)).is_ok());
+        assert!(check(&array.repeat(5)).is_err());
     }
 
     #[test]
