@@ -84,6 +84,20 @@ struct Reopened {
     open: Arc<OpenFile>,
 }
 
+/// The node of a socket, which can't be opened anew. It does not keep the socket: a place in its own
+/// queue would, for ever.
+struct Socket(Attributes);
+
+impl Inode for Socket {
+    fn attributes(&self) -> Result<Attributes> {
+        Ok(self.0)
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
 impl Inode for Reopened {
     fn attributes(&self) -> Result<Attributes> {
         self.open.attributes()
@@ -112,8 +126,12 @@ impl Inode for Reopened {
 /// The node through which `open`'s object is opened anew.
 #[must_use]
 pub fn reopened(open: &Arc<OpenFile>) -> Arc<Node> {
-    let mode = open.attributes().map_or(0, |attributes| attributes.mode);
+    let attributes = open.attributes();
+    let mode = attributes.as_ref().map_or(0, |attributes| attributes.mode);
     let kind = NodeKind::from_mode(mode).unwrap_or(NodeKind::CharDevice);
+    if let (NodeKind::Socket, Ok(attributes)) = (kind, attributes) {
+        return Node::new(kind, Socket(attributes));
+    }
     Node::new(kind, Reopened { open: open.clone() })
 }
 

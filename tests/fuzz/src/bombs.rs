@@ -19,7 +19,7 @@ const fn bomb(name: &'static str, user: bool, go: fn()) -> Bomb {
     Bomb { name, user, go }
 }
 
-const BOMBS: [Bomb; 15] = [
+const BOMBS: [Bomb; 16] = [
     bomb("forks", true, forks),
     bomb("threads", true, threads),
     bomb("descriptors", true, descriptors),
@@ -31,6 +31,7 @@ const BOMBS: [Bomb; 15] = [
     bomb("timers", true, timers),
     bomb("watches", true, watches),
     bomb("epoll sets", true, epolls),
+    bomb("links to descriptors", true, links_to_descriptors),
     bomb("a full tmpfs", true, full_tmpfs),
     bomb("many names", true, names),
     bomb("memory", true, memory),
@@ -351,6 +352,26 @@ fn epolls() {
         }
         set
     });
+}
+
+/// Each link in /proc, held open, leads to the one before.
+fn links_to_descriptors() {
+    for (folder, flags) in [
+        ("fd", libc::O_PATH | libc::O_NOFOLLOW),
+        ("fdinfo", libc::O_RDONLY),
+    ] {
+        let mut held = sys!(SYS_dup, 0);
+        for _ in 0..20_000 {
+            let name = CString::new(format!("/proc/self/{folder}/{held}")).expect("digits");
+            let next = sys!(SYS_open, name.as_ptr(), flags, 0);
+            sys!(SYS_close, held);
+            if next < 0 {
+                break;
+            }
+            held = next;
+        }
+        sys!(SYS_close, held);
+    }
 }
 
 fn full_tmpfs() {

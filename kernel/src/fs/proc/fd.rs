@@ -52,14 +52,17 @@ impl Inode for Descriptors {
     fn lookup(&self, name: &[u8]) -> Result<Arc<Node>> {
         let fd = number(name).ok_or(Errno::ENOENT)?;
         let fd_index = i32::try_from(fd).map_err(|_| Errno::ENOENT)?;
-        let open = self
-            .process
-            .files()
-            .get(fd_index)
-            .map_err(|_| Errno::ENOENT)?;
-        let ino = self.ino(fd);
+        let descriptor = Descriptor {
+            process: self.process.clone(),
+            fd: fd_index,
+            ino: self.ino(fd),
+            mode: 0,
+            owner: self.owner(),
+        };
+        let open = descriptor.open()?;
+        let ino = descriptor.ino;
         if self.shows == Shows::Infos {
-            let make = Box::new(move || Ok(info(&open)));
+            let make = Box::new(move || Ok(info(&*descriptor.open()?)));
             let text = Text {
                 ino,
                 mode: 0o400,
@@ -69,13 +72,16 @@ impl Inode for Descriptors {
             };
             return Ok(text.node());
         }
+        let mut mode = 0;
+        if open.readable() {
+            mode |= 0o500;
+        }
+        if open.writable() {
+            mode |= 0o300;
+        }
         Ok(Node::new(
             NodeKind::Symlink,
-            Descriptor {
-                open,
-                ino,
-                owner: self.owner(),
-            },
+            Descriptor { mode, ..descriptor },
         ))
     }
 
@@ -126,35 +132,40 @@ pub fn text_of(path: &Path) -> Vec<u8> {
     name
 }
 
+/// One of a process's descriptors, by its number: a link that is held open must not keep what it
+/// leads to, which may be another such link, or what this one is sent through.
 struct Descriptor {
-    open: Arc<OpenFile>,
+    process: Arc<Process>,
+    fd: i32,
     ino: u64,
+    mode: u32,
     owner: (u32, u32),
+}
+
+impl Descriptor {
+    fn open(&self) -> Result<Arc<OpenFile>> {
+        let files = self.process.files();
+        files.get(self.fd).map_err(|_| Errno::ENOENT)
+    }
 }
 
 impl Inode for Descriptor {
     fn attributes(&self) -> Result<Attributes> {
-        let mut mode = 0;
-        if self.open.readable() {
-            mode |= 0o500;
-        }
-        if self.open.writable() {
-            mode |= 0o300;
-        }
         let (uid, gid) = self.owner;
-        let base = attributes(self.ino, NodeKind::Symlink, mode, uid, gid);
+        let base = attributes(self.ino, NodeKind::Symlink, self.mode, uid, gid);
         Ok(Attributes { size: 64, ..base })
     }
 
     fn read_link(&self) -> Result<Vec<u8>> {
-        Ok(match self.open.path() {
+        let open = self.open()?;
+        Ok(match open.path() {
             Some(path) => text_of(path),
-            None => self.open.description(),
+            None => open.description(),
         })
     }
 
     fn magic_link(&self) -> Option<Result<Path>> {
-        Some(Ok(opening::place_of(&self.open)))
+        Some(self.open().map(|open| opening::place_of(&open)))
     }
 
     fn as_any(&self) -> &dyn Any {
