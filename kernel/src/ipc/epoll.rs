@@ -22,7 +22,7 @@ use alloc::vec::Vec;
 use bytemuck::{Pod, Zeroable};
 use core::any::Any;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use ochre_hal::admission;
+use ochre_hal::admission::{self, Room};
 use ochre_hal::sync::SpinLock;
 
 /// Flags beside the events of a request.
@@ -32,7 +32,8 @@ pub const ONESHOT: u32 = 1 << 30;
 pub const EDGE: u32 = 1 << 31;
 const PRIVATE: u32 = EXCLUSIVE | WAKEUP | ONESHOT | EDGE;
 
-/// How deep sets may watch sets.
+/// How many sets may watch one another in a row, besides the first: as deep do wake-ups and questions
+/// go from set to set.
 const DEPTH_MAX: usize = 4;
 /// Files in one set: a bound on what one process can pin.
 const ITEMS_MAX: usize = 1 << 20;
@@ -65,6 +66,8 @@ pub struct Epoll {
     items: SpinLock<BTreeMap<Key, Arc<Item>>>,
     ready: SpinLock<VecDeque<Arc<Item>>>,
     queue: WaitQueue,
+    /// The sets that watch this one, each as often as it has items for it.
+    outer: SpinLock<Vec<Weak<Epoll>>>,
 }
 
 /// The open file of a set.
@@ -234,24 +237,66 @@ impl Epoll {
         false
     }
 
-    /// Whether `other` can be reached from here within `depth` steps, or there are more steps.
-    fn reaches(&self, other: &Epoll, depth: usize) -> Result {
-        if core::ptr::eq(self, other) || depth == 0 {
-            return Err(Errno::ELOOP);
+    /// Adds the sets that this one watches to `found`.
+    fn inner_sets(&self, found: &mut Vec<Arc<Epoll>>) -> Result {
+        let mut opens = Vec::new();
+        {
+            let items = self.items.lock();
+            opens.room_exact(items.len())?;
+            opens.extend(items.values().filter_map(|item| item.open.upgrade()));
         }
-        let inner: Vec<Arc<OpenFile>> = self
-            .items
-            .lock()
-            .values()
-            .filter_map(|item| item.open.upgrade())
-            .collect();
-        for open in inner {
+        for open in opens {
             if let Some(file) = open.downcast::<EpollFile>() {
-                file.0.reaches(other, depth - 1)?;
+                found.room(1)?;
+                found.push(file.0.clone());
             }
         }
         Ok(())
     }
+
+    /// Adds the sets that watch this one to `found`.
+    fn outer_sets(&self, found: &mut Vec<Arc<Epoll>>) -> Result {
+        let outer = self.outer.lock();
+        found.room(outer.len())?;
+        found.extend(outer.iter().filter_map(Weak::upgrade));
+        Ok(())
+    }
+
+    fn is_left_by(&self, set: &Arc<Epoll>) {
+        let mut outer = self.outer.lock();
+        let at = outer
+            .iter()
+            .position(|known| known.as_ptr() == Arc::as_ptr(set));
+        let gone = at.map(|at| outer.swap_remove(at));
+        drop(outer);
+        drop(gone);
+    }
+}
+
+/// How far `next` leads on from `set`; ELOOP when that is too far, or by way of `barred`.
+fn steps_from(
+    set: &Arc<Epoll>,
+    barred: &Arc<Epoll>,
+    next: fn(&Epoll, &mut Vec<Arc<Epoll>>) -> Result,
+) -> Result<usize> {
+    let mut level = Vec::from([set.clone()]);
+    for steps in 0..=DEPTH_MAX {
+        if level.iter().any(|set| Arc::ptr_eq(set, barred)) {
+            return Err(Errno::ELOOP);
+        }
+        let mut further = Vec::new();
+        for set in &level {
+            next(set, &mut further)?;
+        }
+        if further.is_empty() {
+            return Ok(steps);
+        }
+        // Many ways may lead to one set.
+        further.sort_unstable_by_key(|set| Arc::as_ptr(set).addr());
+        further.dedup_by(|one, other| Arc::ptr_eq(one, other));
+        level = further;
+    }
+    Err(Errno::ELOOP)
 }
 
 impl EpollFile {
@@ -261,6 +306,7 @@ impl EpollFile {
             items: SpinLock::new(lock_order::EPOLL, BTreeMap::new()),
             ready: SpinLock::new(lock_order::READY_LIST, VecDeque::new()),
             queue: WaitQueue::new(),
+            outer: SpinLock::new(lock_order::CELL, Vec::new()),
         }))
     }
 
@@ -280,7 +326,12 @@ impl EpollFile {
         }
         let _nesting = inner.map(|_| NESTING.lock());
         if let Some(inner) = inner {
-            inner.0.reaches(set, DEPTH_MAX)?;
+            let below = steps_from(&inner.0, set, Epoll::inner_sets)?;
+            let above = steps_from(set, &inner.0, Epoll::outer_sets)?;
+            if above + 1 + below > DEPTH_MAX {
+                return Err(Errno::ELOOP);
+            }
+            inner.0.outer.lock().room(1)?;
         }
         let key = (fd, open.id());
         admission::ask()?;
@@ -302,6 +353,9 @@ impl EpollFile {
                 return Err(Errno::ENOSPC);
             }
             items.insert(key, item.clone());
+        }
+        if let Some(inner) = inner {
+            inner.0.outer.lock().push(Arc::downgrade(set));
         }
         item.attach(file);
         open.watched_by(item.clone());
@@ -348,6 +402,9 @@ impl EpollFile {
         item.detach(&**open.file());
         item.mask.store(0, Ordering::SeqCst);
         open.not_watched_by(&item);
+        if let Some(inner) = open.downcast::<EpollFile>() {
+            inner.0.is_left_by(&self.0);
+        }
         let gone = self.0.items.lock().remove(&item.key);
         drop(gone);
         Ok(())
@@ -395,6 +452,9 @@ impl Drop for EpollFile {
             if let Some(open) = item.open.upgrade() {
                 item.detach(&**open.file());
                 open.not_watched_by(&item);
+                if let Some(inner) = open.downcast::<EpollFile>() {
+                    inner.0.is_left_by(&self.0);
+                }
             }
         }
         let ready = core::mem::take(&mut *self.0.ready.lock());

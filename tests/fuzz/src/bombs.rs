@@ -19,7 +19,7 @@ const fn bomb(name: &'static str, user: bool, go: fn()) -> Bomb {
     Bomb { name, user, go }
 }
 
-const BOMBS: [Bomb; 16] = [
+const BOMBS: [Bomb; 17] = [
     bomb("forks", true, forks),
     bomb("threads", true, threads),
     bomb("descriptors", true, descriptors),
@@ -31,6 +31,7 @@ const BOMBS: [Bomb; 16] = [
     bomb("timers", true, timers),
     bomb("watches", true, watches),
     bomb("epoll sets", true, epolls),
+    bomb("epoll sets from the top", true, epolls_from_the_top),
     bomb("links to descriptors", true, links_to_descriptors),
     bomb("a full tmpfs", true, full_tmpfs),
     bomb("many names", true, names),
@@ -352,6 +353,26 @@ fn epolls() {
         }
         set
     });
+}
+
+/// Each set is put into the one above before anything is put into it.
+fn epolls_from_the_top() {
+    let event = [1_u64, 0];
+    let add =
+        |set: isize, fd: isize| sys!(SYS_epoll_ctl, set, libc::EPOLL_CTL_ADD, fd, event.as_ptr());
+    let mut set = sys!(SYS_epoll_create1, 0);
+    until_it_fails(|| {
+        let inner = sys!(SYS_epoll_create1, 0);
+        if inner >= 0 {
+            add(set, inner);
+            set = inner;
+        }
+        inner
+    });
+    sys!(SYS_close, 0);
+    let counter = sys!(SYS_eventfd2, 0, 0);
+    add(set, counter);
+    sys!(SYS_write, counter, event.as_ptr(), 8);
 }
 
 /// Each link in /proc, held open, leads to the one before.
