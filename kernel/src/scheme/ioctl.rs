@@ -38,7 +38,12 @@ pub fn check_table(table: &[Command]) -> Result {
         return Err(Errno::E2BIG);
     }
     for command in table {
-        let size = Number(command.number).size();
+        // As much of the struct as is there whatever the client's number says.
+        let size = if command.flags & MATCH_ANY_SIZE != 0 {
+            0
+        } else {
+            Number(command.number).size().min(MAX_STRUCT)
+        };
         let fits = |offset: u16, width: usize| usize::from(offset) + width <= size;
         for (index, array) in arrays(command).enumerate() {
             let count_fits = match array.count_kind {
@@ -165,7 +170,8 @@ impl Transfer {
             self.header.arrays[index].offset = start as u32;
             self.header.arrays[index].capacity = bytes as u32;
             let field = usize::from(array.pointer_offset);
-            hidden[field..field + 8].fill(0);
+            let hidden = hidden.get_mut(field..field + 8).ok_or(Errno::EIO)?;
+            hidden.fill(0);
             at = start + bytes;
             count += 1;
         }
@@ -220,7 +226,9 @@ impl Transfer {
             .get(reply.slot(), size_of::<ArgHeader>(), &mut bytes)?;
         for array in arrays(&self.command) {
             let field = usize::from(array.pointer_offset);
-            bytes[field..field + 8].copy_from_slice(&self.original[field..field + 8]);
+            let client = self.original.get(field..field + 8).ok_or(Errno::EIO)?;
+            let shown = bytes.get_mut(field..field + 8).ok_or(Errno::EIO)?;
+            shown.copy_from_slice(client);
         }
         let mut len = bytes.len();
         if self.command.flags & MATCH_ANY_SIZE != 0 {
@@ -231,15 +239,55 @@ impl Transfer {
             return Ok(uaccess::copy_out(self.address, &bytes[..len])?);
         }
         let open = reply.fd.clone().ok_or(Errno::EIO)?;
+        let field = usize::from(self.command.fd_out);
+        let place = bytes.get_mut(field..field + 4).ok_or(Errno::EIO)?;
         let process = current().process().clone();
         let limit = process.limit(Resource::Files);
         let fd = process.files().insert(open, true, limit)?;
-        let field = usize::from(self.command.fd_out);
-        bytes[field..field + 4].copy_from_slice(&fd.to_ne_bytes());
+        place.copy_from_slice(&fd.to_ne_bytes());
         uaccess::copy_out(self.address, &bytes[..len]).map_err(|fault| {
             // The client never learns the number: take the descriptor back.
             let _ = process.files().close(fd);
             Errno::from(fault)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check_table;
+    use crate::errno::Errno;
+    use ochre_abi::ioctl::{Array, Command, DIR_OUT, MATCH_ANY_SIZE, MAX_STRUCT};
+
+    /// A number whose struct has so many bytes, to be copied in and out.
+    fn number(size: usize) -> u32 {
+        3 << 30 | (size as u32) << 16 | 0x6401
+    }
+
+    fn with_array_at(size: usize, offset: usize) -> Command {
+        Command::new(number(size), &[Array::new(offset as u16, 0, DIR_OUT, 1)])
+    }
+
+    #[test]
+    fn fields_lie_in_what_is_copied() {
+        assert_eq!(check_table(&[with_array_at(16, 8)]), Ok(()));
+        assert_eq!(check_table(&[with_array_at(16, 9)]), Err(Errno::EINVAL));
+        let large = MAX_STRUCT + 16;
+        assert_eq!(check_table(&[with_array_at(large, MAX_STRUCT - 8)]), Ok(()));
+        let beyond = with_array_at(large, MAX_STRUCT);
+        assert_eq!(check_table(&[beyond]), Err(Errno::EINVAL));
+        let beyond = Command::new(number(large), &[]).fd_out(MAX_STRUCT as u16);
+        assert_eq!(check_table(&[beyond]), Err(Errno::EINVAL));
+    }
+
+    #[test]
+    fn a_struct_of_any_size_has_no_fields() {
+        let any = |command: Command| check_table(&[command.flags(MATCH_ANY_SIZE)]);
+        assert_eq!(any(Command::new(number(16), &[])), Ok(()));
+        assert_eq!(any(with_array_at(16, 8)), Err(Errno::EINVAL));
+        assert_eq!(
+            any(Command::new(number(16), &[]).fd_in(0)),
+            Err(Errno::EINVAL)
+        );
     }
 }
