@@ -59,13 +59,17 @@ impl Scheme {
     /// The kernel's node for the server's `number`.
     pub fn node(self: &Arc<Self>, number: u64, kind: NodeKind) -> Arc<Node> {
         let mut nodes = self.nodes.lock();
-        if let Some(known) = nodes.get(&number).and_then(Weak::upgrade)
+        let known = nodes.get(&number).and_then(Weak::upgrade);
+        if let Some(known) = &known
             && known.kind() == kind
         {
-            return known;
+            return known.clone();
         }
         let node: Arc<Node> = Node::new(kind, SchemeNode::new(self.clone(), number));
         nodes.insert(number, Arc::downgrade(&node));
+        // One of another kind may end here, which asks for the table.
+        drop(nodes);
+        drop(known);
         node
     }
 
