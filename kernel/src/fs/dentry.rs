@@ -7,8 +7,8 @@
 //!
 //! Invariants: a directory has at most one dentry; children point strongly to their parent and
 //! parents weakly to their children; what a child map says of a caching file system is true, which
-//! the generation counter protects against a lookup racing a change. Renames hold the rename mutex
-//! (`fs/rename.rs`), so ancestry is stable under it. No two dentry locks are held at once, and no
+//! the generation counter protects against a lookup racing a change. Renames hold the file
+//! system's shape ([`Inode::shape`](crate::fs::node::Inode::shape)), so ancestry is stable under it. No two dentry locks are held at once, and no
 //! dentry is dropped under one.
 
 use crate::errno::Result;
@@ -89,9 +89,9 @@ impl Dentry {
     }
 
     /// Keeps others from changing names in this directory: the file system's change and the
-    /// cache's are one.
-    pub fn lock_names(&self) -> MutexGuard<'_, ()> {
-        self.changing.lock()
+    /// cache's are one. An error when the caller is killed meanwhile.
+    pub fn lock_names(&self) -> Result<MutexGuard<'_, ()>> {
+        self.changing.lock_killable()
     }
 
     #[must_use]

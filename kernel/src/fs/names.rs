@@ -11,9 +11,14 @@ use crate::fs::path::{Last, Parent, Resolve, Walk};
 use crate::sched::mutex::Mutex;
 use alloc::sync::Arc;
 
-/// Held by whoever changes the shape of the tree: renames, and removals of directories. Ancestry
-/// stands still under it, and file systems may lock two directories.
-static RENAME: Mutex<()> = Mutex::new(());
+/// The shape of the file systems that have no lock of their own for it.
+static SHAPE: Mutex<()> = Mutex::new(());
+
+/// Held by whoever changes the shape of the tree that `dir` is in: renames, and removals of
+/// directories. Ancestry stands still under it, and the file system may lock two directories.
+fn shape_of(dir: &Path) -> &Mutex<()> {
+    dir.node().inode().shape().unwrap_or(&SHAPE)
+}
 
 /// A name relative to a place.
 #[derive(Clone)]
@@ -74,7 +79,7 @@ pub fn make(
     identity.check_confined(&dir, landlock::making(kind))?;
     check_create(identity, &dir)?;
     let (mode, uid, gid) = identity.for_new(dir.node(), kind, mode)?;
-    let names = dir.dentry.lock_names();
+    let names = dir.dentry.lock_names()?;
     let node = dir.node().inode().create(
         &last,
         &NewNode {
@@ -143,7 +148,7 @@ pub fn link(view: &FsView, identity: &Identity, target: &Path, name: &Name<'_>) 
     if target.dentry.is_removed() && target.node().attributes()?.nlink == 0 {
         return Err(Errno::ENOENT);
     }
-    let names = dir.dentry.lock_names();
+    let names = dir.dentry.lock_names()?;
     dir.node().inode().link(&last, target.node())?;
     dir.dentry.created(&last, target.node().clone())?;
     drop(names);
@@ -162,7 +167,7 @@ pub fn unlink(view: &FsView, identity: &Identity, name: &Name<'_>) -> Result {
     let Last::Name(last) = last else {
         return Err(Errno::EISDIR);
     };
-    let names = dir.dentry.lock_names();
+    let names = dir.dentry.lock_names()?;
     let place = child_of(view, identity, &dir, &last)?;
     let node = place.node();
     if trailing_slash {
@@ -203,8 +208,8 @@ pub fn rmdir(view: &FsView, identity: &Identity, name: &Name<'_>) -> Result {
         Last::DotDot => return Err(Errno::ENOTEMPTY),
         Last::Root => return Err(Errno::EBUSY),
     };
-    let _shape = RENAME.lock();
-    let names = dir.dentry.lock_names();
+    let _shape = shape_of(&dir).lock_killable()?;
+    let names = dir.dentry.lock_names()?;
     let place = child_of(view, identity, &dir, &last)?;
     dir.mount.check_writable()?;
     identity.check_confined(&dir, Rights::REMOVE_DIR)?;
@@ -246,15 +251,15 @@ pub fn rename(
         return Err(if exists { Errno::EEXIST } else { Errno::EBUSY });
     };
     from.dir.mount.check_writable()?;
-    let _shape = RENAME.lock();
+    let _shape = shape_of(&from.dir).lock_killable()?;
     let (first, second) = match from.dir.node().id().cmp(&to.dir.node().id()) {
         core::cmp::Ordering::Equal => (&from.dir, None),
         core::cmp::Ordering::Less => (&from.dir, Some(&to.dir)),
         core::cmp::Ordering::Greater => (&to.dir, Some(&from.dir)),
     };
     let names = (
-        first.dentry.lock_names(),
-        second.map(|dir| dir.dentry.lock_names()),
+        first.dentry.lock_names()?,
+        second.map(|dir| dir.dentry.lock_names()).transpose()?,
     );
     let old = child_of(view, identity, &from.dir, name)?;
     let new = match child_of(view, identity, &to.dir, to_name) {

@@ -16,6 +16,7 @@ use crate::fs::inotify::Watches;
 use crate::fs::namespace::Path;
 use crate::linux::general as raw;
 use crate::lock_order;
+use crate::sched::mutex::Mutex;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use bitflags::bitflags;
@@ -236,6 +237,18 @@ bitflags! {
 pub trait Inode: Any + Send + Sync {
     fn attributes(&self) -> Result<Attributes>;
 
+    /// `st_dev` and `st_ino`, for who must not wait for a server's answer.
+    fn identity(&self) -> Result<(DeviceNumber, u64)> {
+        let attributes = self.attributes()?;
+        Ok((attributes.dev, attributes.ino))
+    }
+
+    /// Held by whoever changes the shape of this file system's tree, if it has a lock of its own for
+    /// it: a server that does not answer is in the way of its own clients only.
+    fn shape(&self) -> Option<&Mutex<()>> {
+        None
+    }
+
     fn set_attributes(&self, _change: &AttributeChange) -> Result {
         Err(Errno::EPERM)
     }
@@ -272,7 +285,7 @@ pub trait Inode: Any + Send + Sync {
 
     /// Renames `name` (which means `node`) to `to_name` in `to_dir` of the same file system.
     /// `replaced` is what `to_name` meant, already checked to be of a fitting kind; the file
-    /// system checks that a replaced directory is empty. One rename runs at a time per mount.
+    /// system checks that a replaced directory is empty. One rename runs at a time per file system.
     fn rename(
         &self,
         _name: &[u8],

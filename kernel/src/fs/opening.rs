@@ -152,7 +152,7 @@ fn create(identity: &Identity, dir: &Path, name: &[u8], how: &How) -> Result<Pat
         uid,
         gid,
     };
-    let _names = dir.dentry.lock_names();
+    let _names = dir.dentry.lock_names()?;
     let node = dir.node().inode().create(name, &new)?;
     let dentry = dir.dentry.created(name, node)?;
     inotify::notify_name(dir.node(), name, Mask::CREATE, false, 0);

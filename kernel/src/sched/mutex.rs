@@ -1,7 +1,8 @@
 //! A lock whose waiters sleep: for what may be held across a page fault, a request to a server, or
 //! long work. Never taken by the page-fault path of the memory it protects.
 
-use super::wait::WaitQueue;
+use super::wait::{Interrupt, WaitQueue, wait_until};
+use crate::errno::Result;
 use crate::file::Events;
 use crate::lock_order;
 use core::ops::{Deref, DerefMut};
@@ -40,6 +41,22 @@ impl<T: ?Sized> Mutex<T> {
         self.waiting.fetch_add(1, Ordering::SeqCst);
         let guard = self.queue.wait_uninterrupted(|| self.try_lock());
         self.waiting.fetch_sub(1, Ordering::SeqCst);
+        guard
+    }
+
+    /// As [`Mutex::lock`], for a thread that may be killed while it waits: what is held across a
+    /// server's answer may be held for long.
+    pub fn lock_killable(&self) -> Result<MutexGuard<'_, T>> {
+        if let Some(guard) = self.try_lock() {
+            return Ok(guard);
+        }
+        self.waiting.fetch_add(1, Ordering::SeqCst);
+        let guard = wait_until(&[&self.queue], None, Interrupt::Kill, || self.try_lock());
+        self.waiting.fetch_sub(1, Ordering::SeqCst);
+        if guard.is_err() {
+            // A wake-up that was meant for this thread is for the next.
+            self.queue.wake_one(Events::all());
+        }
         guard
     }
 

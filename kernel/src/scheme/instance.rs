@@ -6,6 +6,7 @@ use crate::fs::inotify::{self, Mask};
 use crate::fs::node::{DeviceNumber, Node, NodeKind};
 use crate::fs::open::OpenFile;
 use crate::lock_order;
+use crate::sched::mutex::Mutex;
 use crate::sched::wait::{Interrupt, WaitQueue, wait_until};
 use crate::scheme::life::{Life, Reply};
 use crate::scheme::node::SchemeNode;
@@ -29,6 +30,7 @@ pub struct Scheme {
     /// Nodes in use, by the server's number: each has one kernel node, so that locks and watches
     /// meet.
     nodes: SpinLock<BTreeMap<u64, Weak<Node>>>,
+    pub shape: Mutex<()>,
 }
 
 impl Scheme {
@@ -42,6 +44,7 @@ impl Scheme {
             life: SpinLock::new(lock_order::SCHEME, None),
             attached: WaitQueue::new(),
             nodes: SpinLock::new(lock_order::FS_NAMES_INNER, BTreeMap::new()),
+            shape: Mutex::new(()),
         })
     }
 

@@ -7,6 +7,7 @@ use crate::fs::node::{
     OpenFlags, RenameFlags, StatFs, Timestamp,
 };
 use crate::sched::current;
+use crate::sched::mutex::Mutex;
 use crate::scheme::file::SchemeFile;
 use crate::scheme::instance::Scheme;
 use crate::scheme::life::Reply;
@@ -42,6 +43,11 @@ pub fn request(op: Op, node: u64) -> Request {
 
 /// An open directory's positions before the entries of its file system; a server's begin at 0.
 const OWN_POSITIONS: u64 = 2;
+
+/// `st_ino` of the server's `number`.
+fn ino_of(number: u64) -> u64 {
+    number.wrapping_add(1)
+}
 
 fn kind_of(attr: &Attr) -> Result<NodeKind> {
     NodeKind::from_mode(attr.mode).ok_or(Errno::EIO)
@@ -109,9 +115,10 @@ impl Inode for SchemeNode {
     fn attributes(&self) -> Result<Attributes> {
         let reply = self.ask(Op::GetAttr, &[], [0; 4])?;
         let attr: Attr = reply.ring().get_struct(reply.slot(), 0)?;
+        let (dev, _) = self.identity()?;
         Ok(Attributes {
-            dev: self.scheme.device,
-            ino: attr.node + 1,
+            dev,
+            ino: ino_of(attr.node),
             mode: attr.mode,
             nlink: attr.links,
             uid: attr.uid,
@@ -125,6 +132,14 @@ impl Inode for SchemeNode {
             ctime: Timestamp(attr.ctime),
             btime: Timestamp(attr.ctime),
         })
+    }
+
+    fn identity(&self) -> Result<(DeviceNumber, u64)> {
+        Ok((self.scheme.device, ino_of(self.number)))
+    }
+
+    fn shape(&self) -> Option<&Mutex<()>> {
+        Some(&self.scheme.shape)
     }
 
     fn set_attributes(&self, change: &AttributeChange) -> Result {

@@ -2,6 +2,7 @@
 
 use crate::fs::context::FsView;
 use crate::fs::namespace::{Mount, MountFlags};
+use crate::fs::node::DeviceNumber;
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -77,9 +78,9 @@ pub fn mountinfo(view: &FsView) -> Vec<u8> {
         let device = mount
             .root()
             .node()
-            .attributes()
-            .map(|a| a.dev)
-            .unwrap_or_default();
+            .inode()
+            .identity()
+            .map_or(DeviceNumber::default(), |(device, _)| device);
         let head = format!(
             "{} {parent} {}:{} / ",
             mount.id,
