@@ -73,6 +73,17 @@ impl Mount {
     }
 }
 
+impl Drop for Mount {
+    fn drop(&mut self) {
+        // A loop, as with a dentry's parents: thousands may be stacked on one place.
+        let mut point = self.point.take();
+        while let Some(Path { mount, dentry }) = point {
+            drop(dentry);
+            point = Arc::into_inner(mount).and_then(|mut mount| mount.point.take());
+        }
+    }
+}
+
 /// A place in the tree of names, as one namespace sees it.
 #[derive(Clone)]
 pub struct Path {

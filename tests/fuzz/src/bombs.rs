@@ -19,7 +19,7 @@ const fn bomb(name: &'static str, user: bool, go: fn()) -> Bomb {
     Bomb { name, user, go }
 }
 
-const BOMBS: [Bomb; 17] = [
+const BOMBS: [Bomb; 18] = [
     bomb("forks", true, forks),
     bomb("threads", true, threads),
     bomb("descriptors", true, descriptors),
@@ -33,6 +33,7 @@ const BOMBS: [Bomb; 17] = [
     bomb("epoll sets", true, epolls),
     bomb("epoll sets from the top", true, epolls_from_the_top),
     bomb("links to descriptors", true, links_to_descriptors),
+    bomb("stacked mounts", false, stacked_mounts),
     bomb("a full tmpfs", true, full_tmpfs),
     bomb("many names", true, names),
     bomb("memory", true, memory),
@@ -393,6 +394,16 @@ fn links_to_descriptors() {
         }
         sys!(SYS_close, held);
     }
+}
+
+/// Each covers the one before, and all go with their namespace.
+fn stacked_mounts() {
+    sys!(SYS_unshare, libc::CLONE_NEWNS);
+    until_it_fails(|| {
+        let (kind, place) = (c"tmpfs".as_ptr(), FOLDER);
+        let place = CString::new(place).expect("it has no NUL");
+        sys!(SYS_mount, kind, place.as_ptr(), kind, 0, 0)
+    });
 }
 
 fn full_tmpfs() {
