@@ -1,7 +1,7 @@
 //! kcmp(2): whether two processes have a thing in common, or which is first in an order that lasts.
 
 use super::process::Process;
-use super::trace::calls::check_access;
+use super::trace::calls::{By, check_access};
 use super::{Pid, tree};
 use crate::errno::{Errno, Result};
 use crate::fs::open::OpenFile;
@@ -47,8 +47,8 @@ fn file_of(process: &Process, fd: usize) -> Result<Arc<OpenFile>> {
 pub fn kcmp(ctx: &SyscallCtx<'_>, args: [usize; 6]) -> Result<usize> {
     let [first, second, kind, one, other, _] = args;
     let (a, b) = (process_of(first as i32)?, process_of(second as i32)?);
-    check_access(ctx.thread, &a)?;
-    check_access(ctx.thread, &b)?;
+    check_access(ctx.thread, &a, By::Real)?;
+    check_access(ctx.thread, &b, By::Real)?;
     Ok(match kind as u32 {
         FILE => ordered(file_of(&a, one)?.id(), file_of(&b, other)?.id()),
         VM => {

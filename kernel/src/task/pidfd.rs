@@ -2,6 +2,7 @@
 
 use super::process::Process;
 use super::signal::{self, SigInfo, info};
+use super::trace::calls::{By, check_access};
 use super::tree;
 use crate::errno::{Errno, Result};
 use crate::file::{Events, File};
@@ -133,7 +134,7 @@ pub fn get_fd(ctx: &mut SyscallCtx<'_>, pidfd: i32, fd: i32, flags: usize) -> Re
     if process.is_zombie() {
         return Err(Errno::ESRCH);
     }
-    super::trace::calls::check_access(ctx.thread, &process)?;
+    check_access(ctx.thread, &process, By::Real)?;
     let open = process.files().get(fd)?;
     let fd = ctx
         .process

@@ -3,8 +3,8 @@
 use crate::sys::Ret;
 use crate::{child, show, sys};
 use libc::{
-    CLONE_FILES, CLONE_FS, MAP_ANONYMOUS, MAP_PRIVATE, MAP_SHARED, O_RDONLY, O_RDWR, PROT_NONE,
-    PROT_READ, PROT_WRITE, SIGCHLD, SIGKILL,
+    CLONE_FILES, CLONE_FS, MAP_ANONYMOUS, MAP_PRIVATE, MAP_SHARED, O_NOFOLLOW, O_PATH, O_RDONLY,
+    O_RDWR, P_PID, PROT_NONE, PROT_READ, PROT_WRITE, SIGCHLD, SIGKILL, WEXITED, WNOWAIT,
 };
 use std::ffi::CString;
 
@@ -21,6 +21,8 @@ pub fn run() {
     things();
     descriptors();
     permission();
+    others_folder();
+    held_links();
     own_memory();
     others_memory();
 }
@@ -147,6 +149,97 @@ fn permission() {
         0
     });
     show!("the other user", ended);
+}
+
+/// What is in the folder of process `pid` in /proc.
+fn file_of(pid: Ret, name: &str) -> CString {
+    CString::new(format!("/proc/{}/{name}", pid.0)).unwrap_or_default()
+}
+
+fn others_folder() {
+    let me = sys!(SYS_getpid);
+    let ended = child::run(|| {
+        sys!(SYS_setresuid, 1000, 1000, 1000);
+        let mut text = [0_u8; 64];
+        for name in ["cwd", "root", "exe", "fd/0", "ns/mnt"] {
+            let link = file_of(me, name);
+            show!(
+                "where root's link leads",
+                "{name}: {}",
+                sys!(SYS_readlink, link.as_c_str(), text.as_mut_ptr(), 64)
+            );
+            show!(
+                "through root's link",
+                "{name}: {}",
+                sys!(SYS_open, link.as_c_str(), O_PATH)
+            );
+        }
+        for name in [
+            "maps", "smaps", "environ", "auxv", "io", "fd", "cwd/", "root/etc",
+        ] {
+            let file = file_of(me, name);
+            show!(
+                "root's file",
+                "{name}: {}",
+                sys!(SYS_open, file.as_c_str(), O_RDONLY)
+            );
+        }
+        for name in ["stat", "status", "cmdline", "statm", "comm"] {
+            let file = file_of(me, name);
+            show!(
+                "anybody's file",
+                "{name}: {}",
+                sys!(SYS_open, file.as_c_str(), O_RDONLY).outcome()
+            );
+        }
+        0
+    });
+    show!("who looked at root's folder", ended);
+    let mut ends = [0_i32; 2];
+    sys!(SYS_pipe2, ends.as_mut_ptr(), 0);
+    let pid = child::fork(|| {
+        sys!(SYS_close, ends[1]);
+        sys!(SYS_read, ends[0], [0_u8; 1].as_mut_ptr(), 1);
+        0
+    });
+    let opened = ["maps", "environ"].map(|name| {
+        let file = file_of(Ret(pid as isize), name);
+        sys!(SYS_open, file.as_c_str(), O_RDONLY)
+    });
+    sys!(SYS_close, ends[1]);
+    sys!(SYS_waitid, P_PID, pid, 0, WEXITED | WNOWAIT, 0);
+    for file in opened {
+        show!(
+            "of memory that is gone",
+            sys!(SYS_read, file, [0_u8; 64].as_mut_ptr(), 64)
+        );
+        sys!(SYS_close, file);
+    }
+    child::wait(pid);
+    sys!(SYS_close, ends[0]);
+}
+
+fn held_links() {
+    let link = |fd: Ret| {
+        let name = file_of(sys!(SYS_getpid), &format!("fd/{}", fd.0));
+        sys!(SYS_open, name.as_c_str(), O_PATH | O_NOFOLLOW)
+    };
+    let text = |fd: Ret| {
+        let mut bytes = [0_u8; 64];
+        let len = sys!(SYS_readlinkat, fd, c"", bytes.as_mut_ptr(), 64);
+        let bytes = &bytes[..usize::try_from(len.0).unwrap_or(0)];
+        format!("{} {}", len.outcome(), String::from_utf8_lossy(bytes))
+    };
+    let null = sys!(SYS_open, c"/dev/null", O_RDONLY);
+    let held = link(null);
+    show!("where a held link leads", text(held));
+    sys!(SYS_close, null);
+    show!("once that is closed", text(held));
+    let zero = sys!(SYS_open, c"/dev/zero", O_RDONLY);
+    show!("the same number again", zero == null);
+    show!("where it leads then", text(held));
+    sys!(SYS_close, zero);
+    sys!(SYS_close, held);
 }
 
 fn map(prot: i32, flags: i32) -> usize {

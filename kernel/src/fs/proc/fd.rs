@@ -1,7 +1,7 @@
 //! /proc/PID/fd and fdinfo: a process's descriptors as links and texts.
 
-use super::text::Text;
-use super::{attributes, number};
+use super::text::{Contents, Make, Text};
+use super::{attributes, check_access, number};
 use crate::errno::{Errno, Result};
 use crate::fs::namespace::Path;
 use crate::fs::node::{Attributes, DirEntry, Inode, Node, NodeKind};
@@ -62,12 +62,17 @@ impl Inode for Descriptors {
         let open = descriptor.open()?;
         let ino = descriptor.ino;
         if self.shows == Shows::Infos {
-            let make = Box::new(move || Ok(info(&*descriptor.open()?)));
+            let descriptor = Arc::new(descriptor);
+            let bind = move || -> Result<Box<Make>> {
+                check_access(&descriptor.process)?;
+                let descriptor = descriptor.clone();
+                Ok(Box::new(move || Ok(info(&*descriptor.open()?))))
+            };
             let text = Text {
                 ino,
                 mode: 0o400,
                 owner: self.owner(),
-                make,
+                contents: Contents::Bound(Box::new(bind)),
                 take: None,
             };
             return Ok(text.node());
@@ -157,6 +162,7 @@ impl Inode for Descriptor {
     }
 
     fn read_link(&self) -> Result<Vec<u8>> {
+        check_access(&self.process)?;
         let open = self.open()?;
         Ok(match open.path() {
             Some(path) => text_of(path),
@@ -165,7 +171,8 @@ impl Inode for Descriptor {
     }
 
     fn magic_link(&self) -> Option<Result<Path>> {
-        Some(self.open().map(|open| opening::place_of(&open)))
+        let open = check_access(&self.process).and_then(|()| self.open());
+        Some(open.map(|open| opening::place_of(&open)))
     }
 
     fn as_any(&self) -> &dyn Any {

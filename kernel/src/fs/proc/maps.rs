@@ -1,8 +1,9 @@
 //! /proc/PID/maps and smaps.
 
-use crate::errno::{Errno, Result};
+use crate::errno::Result;
 use crate::fs::namespace::Path;
 use crate::mm::mapping::{Backing, Flags, Name};
+use crate::mm::space::AddressSpace;
 use crate::mm::usage::Usage;
 use crate::task::process::Process;
 use alloc::format;
@@ -46,8 +47,7 @@ impl From<&Name> for Shown {
     }
 }
 
-fn rows(process: &Process) -> Result<Vec<Row>> {
-    let space = process.space().ok_or(Errno::ESRCH)?;
+fn rows(space: &AddressSpace) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     let inner = space.lock();
     rows.room(inner.maps.len())?;
@@ -84,8 +84,9 @@ fn line(row: &Row, root: &Path, out: &mut Vec<u8>) {
     let (device, ino) = match &row.name {
         Shown::File(path) => path
             .node()
-            .attributes()
-            .map_or((0, 0), |a| (a.dev.0, a.ino)),
+            .inode()
+            .identity()
+            .map_or((0, 0), |(device, ino)| (device.0, ino)),
         Shown::Segment(_, id) => (0, *id as u64),
         _ => (0, 0),
     };
@@ -123,19 +124,19 @@ fn line(row: &Row, root: &Path, out: &mut Vec<u8>) {
     out.push(b'\n');
 }
 
-pub fn maps(process: &Process) -> Result<Vec<u8>> {
+pub fn maps(process: &Process, space: &AddressSpace) -> Result<Vec<u8>> {
     let root = process.fs().view().root;
     let mut out = Vec::new();
-    for row in rows(process)? {
+    for row in rows(space)? {
         line(&row, &root, &mut out);
     }
     Ok(out)
 }
 
-pub fn smaps(process: &Process) -> Result<Vec<u8>> {
+pub fn smaps(process: &Process, space: &AddressSpace) -> Result<Vec<u8>> {
     let root = process.fs().view().root;
     let mut out = Vec::new();
-    for row in rows(process)? {
+    for row in rows(space)? {
         line(&row, &root, &mut out);
         let mut text = String::new();
         for (name, bytes) in [
@@ -145,7 +146,7 @@ pub fn smaps(process: &Process) -> Result<Vec<u8>> {
         ] {
             amount(&mut text, name, bytes);
         }
-        usage_lines(&mut text, usage_of(process, row.start)?);
+        usage_lines(&mut text, usage_of(space, row.start));
         out.extend_from_slice(text.as_bytes());
         let flags = [
             (Perms::READ, "rd "),
@@ -182,11 +183,11 @@ pub fn smaps(process: &Process) -> Result<Vec<u8>> {
 }
 
 /// The sums of what [`smaps`] has.
-pub fn smaps_rollup(process: &Process) -> Result<Vec<u8>> {
-    let rows = rows(process)?;
+pub fn smaps_rollup(space: &AddressSpace) -> Result<Vec<u8>> {
+    let rows = rows(space)?;
     let mut sum = Usage::default();
     for row in &rows {
-        sum = sum + usage_of(process, row.start)?;
+        sum = sum + usage_of(space, row.start);
     }
     let start = rows.first().map_or(0, |row| row.start);
     let end = rows.last().map_or(0, |row| row.end);
@@ -200,11 +201,10 @@ pub fn smaps_rollup(process: &Process) -> Result<Vec<u8>> {
 }
 
 /// Of the mapping that begins there, if it still does: others may run in between.
-fn usage_of(process: &Process, start: usize) -> Result<Usage> {
-    let space = process.space().ok_or(Errno::ESRCH)?;
+fn usage_of(space: &AddressSpace, start: usize) -> Usage {
     let inner = space.lock();
     let mapping = inner.maps.get(&start);
-    Ok(mapping.map_or(Usage::default(), |mapping| inner.usage(mapping)))
+    mapping.map_or(Usage::default(), |mapping| inner.usage(mapping))
 }
 
 fn usage_lines(text: &mut String, usage: Usage) {

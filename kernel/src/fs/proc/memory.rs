@@ -1,14 +1,13 @@
 //! /proc/PID/mem: a process's memory, for who may trace it.
 
-use super::attributes;
+use super::{attributes, check_access};
 use crate::errno::{Errno, Result};
 use crate::file::{File, Io};
 use crate::fs::node::{AttributeChange, Attributes, Inode, Node, NodeKind, OpenFlags, StatFs};
 use crate::mm::remote;
 use crate::mm::space::AddressSpace;
-use crate::sched::{self, cpu};
+use crate::sched::cpu;
 use crate::task::process::Process;
-use crate::task::trace::calls::check_access;
 use crate::uio::{Dest, Source};
 use alloc::sync::Arc;
 use core::any::Any;
@@ -32,7 +31,7 @@ impl Inode for Memory {
     }
 
     fn open(&self, node: &Arc<Node>, _flags: OpenFlags) -> Result<Arc<dyn File>> {
-        check_access(&sched::current(), &self.process).map_err(|_| Errno::EACCES)?;
+        check_access(&self.process)?;
         Ok(Arc::new(MemoryFile {
             node: node.clone(),
             space: self.process.space(),

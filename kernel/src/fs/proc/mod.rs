@@ -23,7 +23,9 @@ use crate::fs::node::{
 };
 use crate::linux::general as raw;
 use crate::sched;
-use crate::task;
+use crate::task::process::Process;
+use crate::task::trace::calls::By;
+use crate::task::{self, trace};
 use alloc::sync::Arc;
 use core::any::Any;
 
@@ -67,6 +69,11 @@ fn stat_fs() -> StatFs {
         fsid: DEVICE.0,
         ..StatFs::default()
     }
+}
+
+/// EACCES unless who asks may look into `process`.
+fn check_access(process: &Process) -> Result {
+    trace::calls::check_access(&sched::current(), process, By::Fs).map_err(|_| Errno::EACCES)
 }
 
 /// A number in a directory's name.

@@ -2,12 +2,13 @@
 
 use super::fd::{Descriptors, Shows};
 use super::memory::Memory;
-use super::text::{Make, Take, Text};
-use super::{attributes, maps, mounts, net, number, status};
+use super::text::{Contents, Make, Take, Text};
+use super::{attributes, check_access, maps, mounts, net, number, status};
 use crate::errno::{Errno, Result};
 use crate::fs::namespace::Path;
 use crate::fs::node::{Attributes, DirEntry, Inode, Node, NodeKind, StatFs};
 use crate::ipc::netlink::connector;
+use crate::mm::space::AddressSpace;
 use crate::task::credentials::Capabilities;
 use crate::task::oom;
 use crate::task::process::Process;
@@ -32,12 +33,15 @@ enum Item {
     Public(fn(&Subject) -> Result<Vec<u8>>),
     /// For the owner alone.
     Private(fn(&Subject) -> Result<Vec<u8>>),
+    /// A text of this mode about the memory that the process has when it is opened, for who may
+    /// look into it.
+    OfMemory(u32, fn(&Subject, &Arc<AddressSpace>) -> Result<Vec<u8>>),
     /// As Public, and writable by the owner.
     Writable(
         fn(&Subject) -> Result<Vec<u8>>,
         fn(&Subject, &[u8]) -> Result,
     ),
-    /// A link straight to a place.
+    /// A link straight to a place, for who may look into the process.
     Place(fn(&Subject) -> Result<Path>),
     /// A link that names a namespace.
     Namespace,
@@ -66,20 +70,29 @@ impl Subject {
         let first = || self.process.threads().first().cloned();
         self.thread.clone().or_else(first).ok_or(Errno::ESRCH)
     }
-
-    /// Bytes of the process's own memory.
-    fn memory(&self, (start, end): (usize, usize)) -> Result<Vec<u8>> {
-        let space = self.process.space().ok_or(Errno::ESRCH)?;
-        let len = end.saturating_sub(start).min(1 << 20);
-        let mut bytes = admission::zeroes(len)?;
-        let read = crate::mm::remote::read(&space, start, &mut bytes)?;
-        bytes.truncate(read);
-        Ok(bytes)
-    }
 }
 
-fn layout(subject: &Subject) -> Result<crate::mm::space::Layout> {
-    Ok(subject.process.space().ok_or(Errno::ESRCH)?.lock().layout)
+/// Bytes of a process's own memory.
+fn bytes_of(space: &AddressSpace, (start, end): (usize, usize)) -> Result<Vec<u8>> {
+    let len = end.saturating_sub(start).min(1 << 20);
+    let mut bytes = admission::zeroes(len)?;
+    let read = crate::mm::remote::read(space, start, &mut bytes)?;
+    bytes.truncate(read);
+    Ok(bytes)
+}
+
+/// A text of `make`'s about the memory that the process has now, empty when nobody lives in it any
+/// more.
+fn bind(
+    subject: &Subject,
+    make: fn(&Subject, &Arc<AddressSpace>) -> Result<Vec<u8>>,
+) -> Result<Box<Make>> {
+    check_access(&subject.process)?;
+    let (subject, space) = (subject.clone(), subject.process.space());
+    Ok(Box::new(move || {
+        let lived_in = space.as_ref().filter(|space| space.user_count() > 0);
+        lived_in.map_or(Ok(Vec::new()), |space| make(&subject, space))
+    }))
 }
 
 const NAMESPACES: &[(&str, Item)] = &[
@@ -115,20 +128,29 @@ const NET: &[(&str, Item)] = &[
 const COMMON: &[(&str, Item)] = &[
     (
         "auxv",
-        Item::Private(|s| Ok(s.process.space().ok_or(Errno::ESRCH)?.auxv.lock().clone())),
+        Item::OfMemory(0o400, |_, space| Ok(space.auxv.lock().clone())),
     ),
     ("cgroup", Item::Public(|_| Ok(b"0::/\n".to_vec()))),
     (
         "cmdline",
-        Item::Public(|s| match layout(s) {
-            Ok(layout) => s.memory(layout.args),
+        Item::Public(|s| match s.process.space() {
+            Some(space) => {
+                let args = space.lock().layout.args;
+                bytes_of(&space, args)
+            }
             // A zombie has none.
-            Err(_) => Ok(Vec::new()),
+            None => Ok(Vec::new()),
         }),
     ),
     ("comm", Item::Writable(comm, set_comm)),
     ("cwd", Item::Place(|s| Ok(s.process.fs().view().cwd))),
-    ("environ", Item::Private(|s| s.memory(layout(s)?.env))),
+    (
+        "environ",
+        Item::OfMemory(0o400, |_, space| {
+            let env = space.lock().layout.env;
+            bytes_of(space, env)
+        }),
+    ),
     (
         "exe",
         Item::Place(|s| s.process.program().path.ok_or(Errno::ENOENT)),
@@ -142,11 +164,17 @@ const COMMON: &[(&str, Item)] = &[
     ),
     (
         "io",
-        Item::Private(|s| Ok(status::transfers(&s.process, s.thread.as_ref()))),
+        Item::Private(|s| {
+            check_access(&s.process)?;
+            Ok(status::transfers(&s.process, s.thread.as_ref()))
+        }),
     ),
     ("limits", Item::Public(|s| status::limits(&s.process))),
     ("loginuid", Item::Public(|_| Ok(b"4294967295".to_vec()))),
-    ("maps", Item::Public(|s| maps::maps(&s.process))),
+    (
+        "maps",
+        Item::OfMemory(0o444, |s, space| maps::maps(&s.process, space)),
+    ),
     ("mem", Item::Memory),
     (
         "mountinfo",
@@ -166,10 +194,13 @@ const COMMON: &[(&str, Item)] = &[
     ("root", Item::Place(|s| Ok(s.process.fs().view().root))),
     ("sessionid", Item::Public(|_| Ok(b"4294967295".to_vec()))),
     ("setgroups", Item::Public(|_| Ok(b"allow\n".to_vec()))),
-    ("smaps", Item::Public(|s| maps::smaps(&s.process))),
+    (
+        "smaps",
+        Item::OfMemory(0o444, |s, space| maps::smaps(&s.process, space)),
+    ),
     (
         "smaps_rollup",
-        Item::Public(|s| maps::smaps_rollup(&s.process)),
+        Item::OfMemory(0o444, |_, space| maps::smaps_rollup(space)),
     ),
     (
         "stat",
@@ -292,21 +323,28 @@ impl Folder {
         let subject = self.subject.clone();
         let ino = self.ino + 1 + at as u64;
         let owner = subject.owner();
-        let text = |mode, make: fn(&Subject) -> Result<Vec<u8>>, take: Option<Box<Take>>| {
-            let subject = subject.clone();
-            let make: Box<Make> = Box::new(move || make(&subject));
+        let file = |mode, contents, take: Option<Box<Take>>| {
             Text {
                 ino,
                 mode,
                 owner,
-                make,
+                contents,
                 take,
             }
             .node()
         };
+        let text = |mode, make: fn(&Subject) -> Result<Vec<u8>>, take| {
+            let subject = subject.clone();
+            let contents = Contents::Made(Box::new(move || make(&subject)));
+            file(mode, contents, take)
+        };
         match item {
             Item::Public(make) => text(0o444, make, None),
             Item::Private(make) => text(0o400, make, None),
+            Item::OfMemory(mode, make) => {
+                let bind = move || bind(&subject, make);
+                file(mode, Contents::Bound(Box::new(bind)), None)
+            }
             Item::Writable(make, take) => {
                 let subject = subject.clone();
                 text(
@@ -362,9 +400,11 @@ impl Folder {
 
     fn kind(item: Item) -> NodeKind {
         match item {
-            Item::Public(_) | Item::Private(_) | Item::Writable(..) | Item::Memory => {
-                NodeKind::Regular
-            }
+            Item::Public(_)
+            | Item::Private(_)
+            | Item::OfMemory(..)
+            | Item::Writable(..)
+            | Item::Memory => NodeKind::Regular,
             Item::Place(_) | Item::Namespace => NodeKind::Symlink,
             Item::Fds(_) | Item::Tasks | Item::Folder(_) => NodeKind::Directory,
         }
@@ -427,6 +467,7 @@ impl Inode for Link {
     }
 
     fn read_link(&self) -> Result<Vec<u8>> {
+        check_access(&self.subject.process)?;
         match self.place {
             Some(place) => Ok(super::fd::text_of(&place(&self.subject)?)),
             // Every process is in the one namespace of each kind that there is.
@@ -436,7 +477,7 @@ impl Inode for Link {
 
     fn magic_link(&self) -> Option<Result<Path>> {
         Some(match self.place {
-            Some(place) => place(&self.subject),
+            Some(place) => check_access(&self.subject.process).and_then(|()| place(&self.subject)),
             None => Err(Errno::EACCES),
         })
     }

@@ -13,14 +13,24 @@ use core::any::Any;
 use ochre_hal::admission;
 
 pub type Make = dyn Fn() -> Result<Vec<u8>> + Send + Sync;
+/// Makes what makes the contents for one opening of the file.
+pub type Bind = dyn Fn() -> Result<Box<Make>> + Send + Sync;
 pub type Take = dyn Fn(&[u8]) -> Result + Send + Sync;
+
+/// Where a file's contents come from.
+pub enum Contents {
+    /// The same for whoever opens it.
+    Made(Box<Make>),
+    /// Who opens it is judged then, and has what was there then.
+    Bound(Box<Bind>),
+}
 
 /// A file's making: what it says, and what a write does.
 pub struct Text {
     pub ino: u64,
     pub mode: u32,
     pub owner: (u32, u32),
-    pub make: Box<Make>,
+    pub contents: Contents,
     pub take: Option<Box<Take>>,
 }
 
@@ -32,7 +42,7 @@ impl Text {
             ino,
             mode: 0o444,
             owner: (0, 0),
-            make,
+            contents: Contents::Made(make),
             take: None,
         }
     }
@@ -54,8 +64,13 @@ impl Inode for Text {
     }
 
     fn open(&self, node: &Arc<Node>, _flags: OpenFlags) -> Result<Arc<dyn File>> {
+        let bound = match &self.contents {
+            Contents::Made(_) => None,
+            Contents::Bound(bind) => Some(bind()?),
+        };
         Ok(Arc::new(TextFile {
             node: node.clone(),
+            bound,
             contents: Mutex::new(None),
         }))
     }
@@ -71,6 +86,7 @@ impl Inode for Text {
 
 struct TextFile {
     node: Arc<Node>,
+    bound: Option<Box<Make>>,
     /// Made by the last read from the start.
     contents: Mutex<Option<Vec<u8>>>,
 }
@@ -82,6 +98,13 @@ impl TextFile {
     fn text(&self) -> Result<&Text> {
         self.node.downcast().ok_or(Errno::EIO)
     }
+
+    fn make(&self) -> Result<Vec<u8>> {
+        match (&self.bound, &self.text()?.contents) {
+            (Some(make), _) | (None, Contents::Made(make)) => make(),
+            (None, Contents::Bound(_)) => Err(Errno::EIO),
+        }
+    }
 }
 
 impl File for TextFile {
@@ -89,7 +112,7 @@ impl File for TextFile {
         let mut contents = self.contents.lock();
         let bytes = match &mut *contents {
             Some(bytes) if io.offset > 0 => bytes,
-            slot => slot.insert((self.text()?.make)()?),
+            slot => slot.insert(self.make()?),
         };
         let start = usize::try_from(io.offset)
             .unwrap_or(usize::MAX)

@@ -48,8 +48,17 @@ pub fn dispatch(ctx: &mut SyscallCtx<'_>, number: u32, args: Args) -> Answer {
     })
 }
 
+/// By which of its numbers somebody is judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// PTRACE_MODE_REALCREDS: by those of who calls ptrace and the like.
+    Real,
+    /// PTRACE_MODE_FSCREDS: as who opens a file, of /proc.
+    Fs,
+}
+
 /// EPERM unless `thread` may look into `target`, and change it.
-pub fn check_access(thread: &Thread, target: &Process) -> Result {
+pub fn check_access(thread: &Thread, target: &Process, by: By) -> Result {
     let process = thread.process();
     if process.pid == target.pid {
         return Ok(());
@@ -65,15 +74,19 @@ pub fn check_access(thread: &Thread, target: &Process) -> Result {
     if mine.can(Capabilities::SYS_PTRACE) {
         return Ok(());
     }
+    let (my_uid, my_gid, capabilities) = match by {
+        By::Real => (mine.uid.real, mine.gid.real, mine.permitted),
+        By::Fs => (mine.uid.fs, mine.gid.fs, mine.effective),
+    };
     let (uid, gid) = (theirs.uid, theirs.gid);
     let same = [uid.real, uid.effective, uid.saved]
         .iter()
-        .all(|&id| id == mine.uid.real)
+        .all(|&id| id == my_uid)
         && [gid.real, gid.effective, gid.saved]
             .iter()
-            .all(|&id| id == mine.gid.real);
+            .all(|&id| id == my_gid);
     let dumpable = target.dumpable.load(core::sync::atomic::Ordering::Relaxed);
-    if same && dumpable && mine.permitted.contains(theirs.permitted) {
+    if same && dumpable && capabilities.contains(theirs.permitted) {
         Ok(())
     } else {
         Err(Errno::EPERM)
@@ -155,7 +168,7 @@ fn begin(
     if target.pid == ctx.process.pid {
         return Err(Errno::EPERM);
     }
-    check_access(ctx.thread, target)?;
+    check_access(ctx.thread, target, By::Real)?;
     if target.is_zombie() || !attach(thread, ctx.process, seized, options) {
         return Err(Errno::EPERM);
     }
@@ -478,7 +491,7 @@ fn transfer(
         Some(process) => process,
         None => tree::thread(pid).ok_or(Errno::ESRCH)?.process().clone(),
     };
-    check_access(ctx.thread, &target)?;
+    check_access(ctx.thread, &target, By::Real)?;
     let space = target.space().ok_or(Errno::ESRCH)?;
     let (mut dest, mut source) = (Dest::user(ranges.clone()), Source::user(ranges));
     let mut done = 0;
