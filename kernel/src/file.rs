@@ -55,6 +55,27 @@ pub struct Io {
     pub packets: bool,
 }
 
+/// The memory that mmap shows.
+pub struct View {
+    pub object: Arc<MemoryObject>,
+    /// Where in the object that begins which was asked for.
+    pub offset: u64,
+    /// Whether what is mapped shared may be written, now or after mprotect, through a descriptor that
+    /// may be.
+    pub writable: bool,
+}
+
+impl View {
+    #[must_use]
+    pub fn new(object: Arc<MemoryObject>, offset: u64) -> View {
+        View {
+            object,
+            offset,
+            writable: true,
+        }
+    }
+}
+
 /// What an open file description points at. Methods have the answer of an object that lacks the
 /// capability as their default.
 pub trait File: Any + Send + Sync {
@@ -176,9 +197,9 @@ pub trait File: Any + Send + Sync {
         Err(Errno::ENOTTY)
     }
 
-    /// The memory that mmap shows, for `[offset, offset+len)`: the object, and the offset in it
-    /// that corresponds. `write` asks for a shared writable mapping.
-    fn memory(&self, _offset: u64, _len: usize, _write: bool) -> Result<(Arc<MemoryObject>, u64)> {
+    /// The memory that mmap shows, for `[offset, offset+len)`. `write` asks for a shared writable
+    /// mapping.
+    fn memory(&self, _offset: u64, _len: usize, _write: bool) -> Result<View> {
         Err(Errno::ENODEV)
     }
 

@@ -1,7 +1,7 @@
 //! The devices that are no hardware: null, zero, full, random, urandom, kmsg.
 
 use crate::errno::{Errno, Result};
-use crate::file::{Events, File, Io};
+use crate::file::{Events, File, Io, View};
 use crate::fs::device::{self, Device};
 use crate::fs::node::{DeviceNumber, Node, OpenFlags};
 use crate::mm::object::MemoryObject;
@@ -61,9 +61,9 @@ impl File for MemoryDevice {
         true
     }
 
-    fn memory(&self, _offset: u64, len: usize, _write: bool) -> Result<(Arc<MemoryObject>, u64)> {
+    fn memory(&self, _offset: u64, len: usize, _write: bool) -> Result<View> {
         match self.kind {
-            Kind::Zero => Ok((MemoryObject::anonymous(len as u64), 0)),
+            Kind::Zero => Ok(View::new(MemoryObject::anonymous(len as u64), 0)),
             _ => Err(Errno::ENODEV),
         }
     }

@@ -5,6 +5,7 @@ use super::mapping::{Backing, Flags, Mapping, Name, ObjectRef};
 use super::object::MemoryObject;
 use super::space::{AddressSpace, MIN_ADDR, Unmapped};
 use crate::errno::{Errno, Result};
+use crate::file::View;
 use crate::linux::general as raw;
 use crate::sched::cpu;
 use crate::sched::wait::Interrupt;
@@ -92,10 +93,17 @@ fn file(
     if end.is_none_or(|end| i64::try_from(end).is_err()) {
         return Err(Errno::EOVERFLOW);
     }
-    let (object, offset) = open.file().memory(offset, len, writes)?;
+    let View {
+        object,
+        offset,
+        writable,
+    } = open.file().memory(offset, len, writes)?;
+    if writes && !writable {
+        return Err(Errno::EACCES);
+    }
     let mut max = Perms::all();
-    let mut writer = shared && open.writable();
-    if shared && !open.writable() {
+    let mut writer = shared && open.writable() && writable;
+    if shared && !writer {
         max -= Perms::WRITE;
     }
     if writer && !writes && object.viewers.add_writer().is_ok() {

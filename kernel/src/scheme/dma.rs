@@ -6,7 +6,7 @@
 //! right's last descriptor. The PCI server keeps one until it has stopped the device.
 
 use crate::errno::{Errno, Result};
-use crate::file::{Events, File};
+use crate::file::{Events, File, View};
 use crate::fs::node::Attributes;
 use crate::fs::unnamed;
 use crate::lock_order;
@@ -194,9 +194,9 @@ impl File for DmaMemory {
         Some(self.length)
     }
 
-    fn memory(&self, offset: u64, len: usize, _write: bool) -> Result<(Arc<MemoryObject>, u64)> {
+    fn memory(&self, offset: u64, len: usize, _write: bool) -> Result<View> {
         match offset.checked_add(len as u64) {
-            Some(end) if end <= self.length => Ok((self.memory.clone(), offset)),
+            Some(end) if end <= self.length => Ok(View::new(self.memory.clone(), offset)),
             _ => Err(Errno::ENXIO),
         }
     }

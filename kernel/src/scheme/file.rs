@@ -1,9 +1,8 @@
 //! An open file of a scheme.
 
 use crate::errno::{Errno, Result};
-use crate::file::{Events, File, Io};
+use crate::file::{Events, File, Io, View};
 use crate::fs::node::{Attributes, Node, OpenFlags};
-use crate::mm::object::MemoryObject;
 use crate::sched::wait::{Interrupt, WaitQueue, wait_until};
 use crate::scheme::instance::Scheme;
 use crate::scheme::life::Life;
@@ -185,7 +184,7 @@ impl File for SchemeFile {
         ioctl::perform(self, cmd, arg)
     }
 
-    fn memory(&self, offset: u64, len: usize, write: bool) -> Result<(Arc<MemoryObject>, u64)> {
+    fn memory(&self, offset: u64, len: usize, write: bool) -> Result<View> {
         let request = Request {
             offset,
             length: len as u64,
@@ -200,7 +199,15 @@ impl File for SchemeFile {
             // Mappings of mappings could go in circles.
             return Err(Errno::ENODEV);
         }
-        memory.file().memory(at, len, write)
+        // The server gives what it may do itself, and no more.
+        if write && !memory.writable() {
+            return Err(Errno::EACCES);
+        }
+        let view = memory.file().memory(at, len, write)?;
+        Ok(View {
+            writable: view.writable && memory.writable(),
+            ..view
+        })
     }
 
     fn node(&self) -> Option<Arc<Node>> {

@@ -1,10 +1,8 @@
 //! The framebuffer that the firmware set up, for the driver of machines without a better one.
 
 use crate::errno::{Errno, Result};
-use crate::file::{Events, File};
-use crate::mm::object::MemoryObject;
+use crate::file::{Events, File, View};
 use crate::scheme::physical::PhysicalFile;
-use alloc::sync::Arc;
 use core::any::Any;
 use ochre_abi::native::Framebuffer;
 use ochre_hal::boot::{FramebufferInfo, PixelFormat};
@@ -49,7 +47,7 @@ impl File for FramebufferFile {
         Events::empty()
     }
 
-    fn memory(&self, offset: u64, len: usize, write: bool) -> Result<(Arc<MemoryObject>, u64)> {
+    fn memory(&self, offset: u64, len: usize, write: bool) -> Result<View> {
         self.memory.memory(offset, len, write)
     }
 

@@ -1,7 +1,7 @@
 //! A range of physical memory that is no RAM: device registers, for mmap.
 
 use crate::errno::{Errno, Result};
-use crate::file::{Events, File};
+use crate::file::{Events, File, View};
 use crate::mm::object::MemoryObject;
 use alloc::sync::Arc;
 use core::any::Any;
@@ -33,9 +33,9 @@ impl File for PhysicalFile {
         Events::empty()
     }
 
-    fn memory(&self, offset: u64, len: usize, _write: bool) -> Result<(Arc<MemoryObject>, u64)> {
+    fn memory(&self, offset: u64, len: usize, _write: bool) -> Result<View> {
         match offset.checked_add(len as u64) {
-            Some(end) if end <= self.length => Ok((self.memory.clone(), offset)),
+            Some(end) if end <= self.length => Ok(View::new(self.memory.clone(), offset)),
             _ => Err(Errno::ENXIO),
         }
     }

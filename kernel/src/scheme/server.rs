@@ -2,8 +2,7 @@
 //! ends the server's life.
 
 use crate::errno::{Errno, Result};
-use crate::file::{Events, File};
-use crate::mm::object::MemoryObject;
+use crate::file::{Events, File, View};
 use crate::sched::current;
 use crate::sched::wait::WaitQueue;
 use crate::scheme::instance::Scheme;
@@ -74,11 +73,11 @@ impl File for ServerFile {
         Some(self.life.requested())
     }
 
-    fn memory(&self, offset: u64, _len: usize, _write: bool) -> Result<(Arc<MemoryObject>, u64)> {
+    fn memory(&self, offset: u64, _len: usize, _write: bool) -> Result<View> {
         if !offset.is_multiple_of(PAGE_SIZE as u64) {
             return Err(Errno::EINVAL);
         }
-        Ok((self.life.ring().memory().clone(), offset))
+        Ok(View::new(self.life.ring().memory().clone(), offset))
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -458,6 +458,27 @@ fn memory_files() {
     show!("write", sys!(SYS_pwrite64, fd, c"x", 1, 0));
     show!("map to write", map(PROT_READ | PROT_WRITE).outcome());
     show!("map to read", map(PROT_READ).outcome());
+    let later = sys!(SYS_memfd_create, c"later", MFD_ALLOW_SEALING).value();
+    sys!(SYS_ftruncate, later, 4096);
+    let map_later = |protection| sys!(SYS_mmap, 0, 4096, protection, MAP_SHARED, later, 0);
+    let write = PROT_READ | PROT_WRITE;
+    let before = map_later(PROT_READ);
+    show!(
+        "seal later writing",
+        sys!(SYS_fcntl, later, F_ADD_SEALS, F_SEAL_FUTURE_WRITE)
+    );
+    show!("map to write later", map_later(write).outcome());
+    let after = map_later(PROT_READ);
+    show!("map to read later", after.outcome());
+    show!(
+        "what was mapped before",
+        sys!(SYS_mprotect, before, 4096, write)
+    );
+    show!(
+        "what was mapped after",
+        sys!(SYS_mprotect, after, 4096, write)
+    );
+    sys!(SYS_close, later);
     show!("seal seals", sys!(SYS_fcntl, fd, F_ADD_SEALS, F_SEAL_SEAL));
     show!("seal more", sys!(SYS_fcntl, fd, F_ADD_SEALS, F_SEAL_GROW));
     show!("all seals", sys!(SYS_fcntl, fd, F_GET_SEALS));

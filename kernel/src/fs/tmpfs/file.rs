@@ -4,9 +4,8 @@ use super::Tmpfs;
 use super::data::{FileData, Seals};
 use super::inode::TmpInode;
 use crate::errno::{Errno, Result};
-use crate::file::{Events, File, Io};
+use crate::file::{Events, File, Io, View};
 use crate::fs::node::{Attributes, Inode, NewKind, NewNode, Node, OpenFlags};
-use crate::mm::object::MemoryObject;
 use crate::uio::{Dest, Source};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -85,12 +84,16 @@ impl File for TmpFile {
         true
     }
 
-    fn memory(&self, offset: u64, _len: usize, write: bool) -> Result<(Arc<MemoryObject>, u64)> {
+    fn memory(&self, offset: u64, _len: usize, write: bool) -> Result<View> {
         let data = self.data()?;
-        if write && data.seals().intersects(Seals::WRITE | Seals::FUTURE_WRITE) {
+        let writable = !data.seals().intersects(Seals::WRITE | Seals::FUTURE_WRITE);
+        if write && !writable {
             return Err(Errno::EPERM);
         }
-        Ok((data.object().clone(), offset))
+        Ok(View {
+            writable,
+            ..View::new(data.object().clone(), offset)
+        })
     }
 
     fn node(&self) -> Option<Arc<Node>> {

@@ -2,6 +2,7 @@
 
 use super::{Executable, Request, Strings, execute, read_strings};
 use crate::errno::{Errno, Result};
+use crate::file::View;
 use crate::fs::access::{Access, Identity};
 use crate::fs::busy::ExecUse;
 use crate::fs::calls::{Caller, read_path};
@@ -36,7 +37,7 @@ fn open(identity: &Identity, place: Path) -> Result<Executable> {
     let trusted = !place.mount.flags().contains(MountFlags::NO_SUID);
     let open = open_place(&Identity::kernel(), place.clone(), OpenFlags::empty())?;
     let exec_use = Arc::new(ExecUse::of(&unnamed::underlying(place.node()))?);
-    let (object, offset) = open.file().memory(0, 0, false)?;
+    let View { object, offset, .. } = open.file().memory(0, 0, false)?;
     if offset != 0 {
         return Err(Errno::ENOEXEC);
     }
