@@ -8,6 +8,7 @@ use crate::errno::{Errno, Result};
 use crate::file::{File, Io};
 use crate::fs::busy::{OpenUse, WriteUse};
 use crate::fs::dnotify;
+use crate::fs::flock::NodeLocks;
 use crate::fs::inotify;
 use crate::fs::lease;
 use crate::fs::namespace::Path;
@@ -348,14 +349,23 @@ impl OpenFile {
         drop(gone);
     }
 
-    /// The last descriptor of one process on this description was closed.
+    /// A process closed a descriptor of this description.
     pub fn closed_by(&self, process: u64) {
         self.file.flush();
+        if let Some(path) = &self.path
+            && path.node().is_dir()
+        {
+            dnotify::forget(process, self);
+        }
+        self.release_locks(|locks| locks.release_process(process));
+    }
+
+    /// Has what it is open on let go of locks: a memfd's node, which no path leads to, has them, too.
+    fn release_locks(&self, release: impl FnOnce(&NodeLocks)) {
         if let Some(path) = &self.path {
-            if path.node().is_dir() {
-                dnotify::forget(process, self);
-            }
-            path.node().locks.release_process(process);
+            release(&path.node().locks);
+        } else if let Some(node) = self.file.node() {
+            release(&node.locks);
         }
     }
 }
@@ -376,8 +386,8 @@ impl Drop for OpenFile {
                 lease::release(&node, self.id);
             }
         }
+        self.release_locks(|locks| locks.release_open(self.id));
         if let Some(path) = &self.path {
-            path.node().locks.release_open(self.id);
             if !self.flags().contains(OpenFlags::PATH) {
                 let mask = if self.flags().writes() {
                     inotify::Mask::CLOSE_WRITE

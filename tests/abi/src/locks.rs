@@ -102,8 +102,62 @@ pub fn run() {
     show!("closing any descriptor unlocks", other(F_WRLCK, 0));
     deadlock(fd);
     no_deadlock(fd);
+    closed_while_waited_for(fd);
     descriptions(fd);
     whole();
+    memory_files();
+}
+
+/// A descriptor is closed in one thread while another waits for a lock through it: the lock would
+/// stay with the process, which has nothing left to close.
+fn closed_while_waited_for(fd: i32) {
+    let (mut ends, waited_for) = ([0_i32; 2], fd);
+    sys!(SYS_pipe2, ends.as_mut_ptr(), 0);
+    let pid = child::fork(|| {
+        sys!(SYS_close, ends[1]);
+        let fd = sys!(SYS_open, c"l", O_RDWR, 0).value();
+        lock(fd, F_SETLK, F_WRLCK, 0, 1);
+        sys!(SYS_read, ends[0], [0_u8; 1].as_mut_ptr(), 1);
+        0
+    });
+    while !ask(waited_for, F_GETLK, F_WRLCK, 0, 1).ends_with("a process") {
+        sys!(SYS_sched_yield);
+    }
+    let second = sys!(SYS_open, c"l", O_RDWR, 0).value();
+    let tid = std::sync::atomic::AtomicI32::new(0);
+    let answer = std::thread::scope(|scope| {
+        let waiter = scope.spawn(|| {
+            let own = sys!(SYS_gettid).value();
+            tid.store(own, std::sync::atomic::Ordering::SeqCst);
+            lock(second, F_SETLKW, F_WRLCK, 0, 1)
+        });
+        let sleeps = || {
+            let tid = tid.load(std::sync::atomic::Ordering::SeqCst);
+            std::fs::read_to_string(format!("/proc/self/task/{tid}/stat"))
+                .is_ok_and(|stat| tid != 0 && stat.contains(") S "))
+        };
+        while !sleeps() {
+            sys!(SYS_sched_yield);
+        }
+        sys!(SYS_close, second);
+        sys!(SYS_close, ends[1]);
+        waiter.join().expect("it doesn't panic")
+    });
+    show!("closed while its lock was waited for", answer);
+    child::wait(pid);
+    show!("it is nobody's", other(F_WRLCK, 0));
+    sys!(SYS_close, ends[0]);
+}
+
+/// A memfd has no name, but several processes.
+fn memory_files() {
+    let fd = sys!(SYS_memfd_create, c"l", 0).value();
+    let other = || child::run(|| i32::from(lock(fd, F_SETLK, F_WRLCK, 0, 1).failed()));
+    show!("a memfd's lock", lock(fd, F_SETLK, F_WRLCK, 0, 1));
+    show!("it keeps another out", other());
+    let twin = sys!(SYS_dup, fd).value();
+    sys!(SYS_close, twin);
+    show!("until it is closed", other());
 }
 
 fn deadlock(fd: i32) {

@@ -14,6 +14,7 @@ use crate::mm::uptr::UserPtr;
 use crate::syscall::table::SyscallCtx;
 use crate::task::credentials::Capabilities;
 use crate::task::limits::Resource;
+use alloc::sync::Arc;
 use bytemuck::{Pod, Zeroable};
 
 const F_ADD_SEALS: u32 = 1033;
@@ -47,7 +48,7 @@ pub fn fcntl(ctx: &SyscallCtx<'_>, fd: usize, command: u32, arg: usize) -> Resul
         raw::F_GETFL => return Ok(open.flags().bits() as usize),
         F_DUPFD_QUERY => {
             let other = files.get(arg as i32)?;
-            return Ok(usize::from(alloc::sync::Arc::ptr_eq(&open, &other)));
+            return Ok(usize::from(Arc::ptr_eq(&open, &other)));
         }
         _ if open.is_path_only() => return Err(Errno::EBADF),
         _ => {}
@@ -55,11 +56,11 @@ pub fn fcntl(ctx: &SyscallCtx<'_>, fd: usize, command: u32, arg: usize) -> Resul
     match command {
         raw::F_SETFL => set_status(ctx, &open, fd, arg as u32),
         raw::F_GETLK => get_lock(ctx, &open, arg, false),
-        raw::F_SETLK => set_lock(ctx, &open, arg, false, true),
-        raw::F_SETLKW => set_lock(ctx, &open, arg, false, false),
+        raw::F_SETLK => set_lock(ctx, (fd, &open), arg, false, true),
+        raw::F_SETLKW => set_lock(ctx, (fd, &open), arg, false, false),
         raw::F_OFD_GETLK => get_lock(ctx, &open, arg, true),
-        raw::F_OFD_SETLK => set_lock(ctx, &open, arg, true, true),
-        raw::F_OFD_SETLKW => set_lock(ctx, &open, arg, true, false),
+        raw::F_OFD_SETLK => set_lock(ctx, (fd, &open), arg, true, true),
+        raw::F_OFD_SETLKW => set_lock(ctx, (fd, &open), arg, true, false),
         raw::F_GETOWN => {
             let receiver = open.known_receiver();
             Ok(receiver.map_or(0, |r| r.owner().number()) as usize)
@@ -252,7 +253,7 @@ fn get_lock(ctx: &SyscallCtx<'_>, open: &OpenFile, arg: usize, ofd: bool) -> Res
 
 fn set_lock(
     ctx: &SyscallCtx<'_>,
-    open: &OpenFile,
+    (fd, open): (i32, &Arc<OpenFile>),
     arg: usize,
     ofd: bool,
     nonblock: bool,
@@ -280,6 +281,13 @@ fn set_lock(
         raw::F_WRLCK if !open.writable() => return Err(Errno::EBADF),
         raw::F_RDLCK | raw::F_WRLCK => {
             locks.map_or(Ok(()), |locks| locks.lock_range(wanted, nonblock))?;
+            // Who closed the descriptor meanwhile found no lock of this process's to release.
+            let files = ctx.process.files();
+            let is_open = || files.get(fd).is_ok_and(|now| Arc::ptr_eq(&now, open));
+            if !ofd && !is_open() {
+                locks.map_or(Ok(()), |locks| locks.unlock_range(&wanted))?;
+                return Err(Errno::EBADF);
+            }
         }
         _ => return Err(Errno::EINVAL),
     }
