@@ -86,7 +86,9 @@ fn pipe2(ctx: &SyscallCtx<'_>, out: usize, flags: u32) -> Result<usize> {
     if flags & !(raw::O_CLOEXEC | raw::O_NONBLOCK | raw::O_DIRECT) != 0 {
         return Err(Errno::EINVAL);
     }
-    let pair = pipe::create(OpenFlags::from_bits_truncate(flags))?;
+    let credentials = ctx.process.credentials();
+    let owner = (credentials.uid.fs, credentials.gid.fs);
+    let pair = pipe::create(OpenFlags::from_bits_truncate(flags), owner)?;
     install_pair(ctx, pair, flags & raw::O_CLOEXEC != 0, out)
 }
 

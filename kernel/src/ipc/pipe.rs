@@ -44,6 +44,8 @@ pub struct Pipe {
     write_queue: WaitQueue,
     ino: u64,
     created: Timestamp,
+    /// Who made it, by the numbers that count for files: who may open it anew, through /proc.
+    owner: (u32, u32),
 }
 
 /// One open end (both, for a FIFO opened for reading and writing).
@@ -56,7 +58,7 @@ pub struct PipeEnd {
 }
 
 impl Pipe {
-    fn new() -> Result<Arc<Pipe>> {
+    fn new(owner: (u32, u32)) -> Result<Arc<Pipe>> {
         Ok(Arc::new(Pipe {
             contents: Mutex::new(Contents::new(DEFAULT_CAPACITY)?),
             queued: AtomicUsize::new(0),
@@ -71,6 +73,7 @@ impl Pipe {
             write_queue: WaitQueue::new(),
             ino: unnamed::next_ino(),
             created: Timestamp::now(),
+            owner,
         }))
     }
 
@@ -366,11 +369,12 @@ impl File for PipeEnd {
 
     fn attributes(&self) -> Result<Attributes> {
         let mode = NodeKind::Fifo.mode_bits() | 0o600;
-        Ok(unnamed::attributes_of(
-            self.pipe.ino,
-            mode,
-            self.pipe.created,
-        ))
+        let (uid, gid) = self.pipe.owner;
+        Ok(Attributes {
+            uid,
+            gid,
+            ..unnamed::attributes_of(self.pipe.ino, mode, self.pipe.created)
+        })
     }
 
     fn description(&self) -> Vec<u8> {
@@ -395,9 +399,9 @@ impl File for PipeEnd {
     }
 }
 
-/// pipe2(2): the reading and the writing end.
-pub fn create(flags: OpenFlags) -> Result<(Arc<OpenFile>, Arc<OpenFile>)> {
-    let pipe = Pipe::new()?;
+/// pipe2(2): the reading and the writing end, of a pipe of `owner`'s.
+pub fn create(flags: OpenFlags, owner: (u32, u32)) -> Result<(Arc<OpenFile>, Arc<OpenFile>)> {
+    let pipe = Pipe::new(owner)?;
     let status = flags & (OpenFlags::NONBLOCK | OpenFlags::DIRECT);
     let reader = PipeEnd::new(pipe.clone(), true, false);
     // No hang-up is reported before a writer was there, which is at once.
@@ -417,7 +421,8 @@ pub fn open_fifo(node: &Node, flags: OpenFlags) -> Result<Arc<dyn File>> {
     let pipe = match known {
         Some(pipe) => pipe,
         None => {
-            let fresh = Pipe::new()?;
+            // Its node says whose it is.
+            let fresh = Pipe::new((0, 0))?;
             let mut attachment = node.attachment.lock();
             let raced = match &*attachment {
                 Attachment::Fifo(pipe) => pipe.upgrade(),

@@ -23,7 +23,35 @@ fn read(fd: i32, room: usize) -> String {
     }
 }
 
+/// Who is not root opens pipes of its own anew, through /proc.
+fn reopening() {
+    let of_root = pipe(0);
+    let reopen = |fd: i32, flags: i32| {
+        let name = std::ffi::CString::new(format!("/proc/self/fd/{fd}")).expect("no NUL");
+        let opened = sys!(SYS_open, &*name, flags);
+        if !opened.failed() {
+            sys!(SYS_close, opened);
+        }
+        opened.outcome()
+    };
+    let ended = child::run(|| {
+        sys!(SYS_setresgid, 1001, 1001, 1001);
+        sys!(SYS_setresuid, 1000, 1000, 1000);
+        let ends = pipe(0);
+        let mut stat = crate::files::empty_stat();
+        sys!(SYS_fstat, ends[0], &raw mut stat);
+        show!("whose pipe it is", "{} {}", stat.st_uid, stat.st_gid);
+        show!("my reading end anew", reopen(ends[0], O_RDONLY));
+        show!("my writing end anew", reopen(ends[1], O_WRONLY));
+        show!("root's anew", reopen(of_root[0], O_RDONLY));
+        0
+    });
+    show!("who opened them", ended);
+    close(of_root);
+}
+
 pub fn run() {
+    reopening();
     show!("wrong flags", sys!(SYS_pipe2, [0_i32; 2].as_mut_ptr(), 1));
     show!("wrong address", sys!(SYS_pipe, 8));
     let ends = pipe(O_NONBLOCK);
