@@ -107,6 +107,22 @@ impl Contents {
         self.ring.peek(0, dst, usize::MAX)
     }
 
+    /// As [`Contents::peek`], up to the first packet's end.
+    pub fn peek_some(&self, dst: &mut Dest<'_>) -> Result {
+        let first = self.packets.front();
+        let max = first.map_or(usize::MAX, |packet| (packet.end - self.taken) as usize);
+        self.ring.peek(0, dst, max)
+    }
+
+    /// Takes `len` bytes away; what of a packet is left is one.
+    pub fn consume(&mut self, len: usize) {
+        self.ring.consume(len);
+        self.taken += len as u64;
+        while self.packets.front().is_some_and(|p| p.end <= self.taken) {
+            self.packets.pop_front();
+        }
+    }
+
     pub fn resize(&mut self, capacity: usize) -> Result {
         if self.packets.len() * PAGE_SIZE > capacity {
             return Err(Errno::EBUSY);

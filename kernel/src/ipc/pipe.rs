@@ -17,7 +17,7 @@ use crate::uio::{Dest, Source};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::any::Any;
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use ochre_hal::PAGE_SIZE;
 
 /// Writes up to this size are not interleaved with others.
@@ -32,6 +32,8 @@ pub struct Pipe {
     queued: AtomicUsize,
     free: AtomicUsize,
     capacity: AtomicUsize,
+    /// Somebody has a [`Claim`]; changed under the contents' lock.
+    claimed: AtomicBool,
     /// The least room that a sleeping writer waits for; none: `usize::MAX`.
     wanted: AtomicUsize,
     readers: AtomicUsize,
@@ -64,6 +66,7 @@ impl Pipe {
             queued: AtomicUsize::new(0),
             free: AtomicUsize::new(DEFAULT_CAPACITY),
             capacity: AtomicUsize::new(DEFAULT_CAPACITY),
+            claimed: AtomicBool::new(false),
             wanted: AtomicUsize::new(usize::MAX),
             readers: AtomicUsize::new(0),
             writers: AtomicUsize::new(0),
@@ -105,7 +108,7 @@ impl Pipe {
         loop {
             if self.queued() > 0 {
                 let mut contents = self.contents.lock();
-                if !contents.is_empty() {
+                if !contents.is_empty() && !self.is_claimed() {
                     let before = contents.free();
                     let result = contents.pull(dst);
                     self.mirror(&contents);
@@ -119,9 +122,35 @@ impl Pipe {
             if ended && self.queued() == 0 {
                 return Ok(0);
             }
-            wait_for(nonblock, &self.read_queue, || {
-                (self.queued() > 0 || !self.has_writers()).then_some(())
-            })?;
+            wait_for(nonblock, &self.read_queue, || self.readable())?;
+        }
+    }
+
+    fn is_claimed(&self) -> bool {
+        self.claimed.load(Ordering::SeqCst)
+    }
+
+    /// Whether a reader can go on.
+    fn readable(&self) -> Option<()> {
+        let has_news = self.queued() > 0 || !self.has_writers();
+        (has_news && !self.is_claimed()).then_some(())
+    }
+
+    /// Waits for bytes and keeps others from taking them; none at the end. Who has a claim may sleep,
+    /// but not for a claim of another pipe's.
+    pub fn claim(&self, nonblock: bool) -> Result<Option<Claim<'_>>> {
+        loop {
+            {
+                let contents = self.contents.lock();
+                if !contents.is_empty() && !self.claimed.swap(true, Ordering::SeqCst) {
+                    return Ok(Some(Claim(self)));
+                }
+            }
+            let ended = !self.has_writers();
+            if ended && self.queued() == 0 {
+                return Ok(None);
+            }
+            wait_for(nonblock, &self.read_queue, || self.readable())?;
         }
     }
 
@@ -269,6 +298,34 @@ impl Pipe {
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.capacity.load(Ordering::Relaxed)
+    }
+}
+
+/// What waits in a pipe, for one who takes of it only what has gone where it should.
+pub struct Claim<'a>(&'a Pipe);
+
+impl Claim<'_> {
+    /// Copies what waits, up to a packet's end.
+    pub fn peek(&self, dst: &mut Dest<'_>) -> Result {
+        self.0.contents.lock().peek_some(dst)
+    }
+
+    pub fn take(&self, len: usize) {
+        let mut contents = self.0.contents.lock();
+        let before = contents.free();
+        contents.consume(len);
+        self.0.mirror(&contents);
+        drop(contents);
+        self.0.room_made(before);
+    }
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        self.0.claimed.store(false, Ordering::SeqCst);
+        self.0
+            .read_queue
+            .wake_all(Events::READABLE | Events::WRITABLE);
     }
 }
 

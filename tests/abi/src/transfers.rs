@@ -117,6 +117,75 @@ pub fn run() {
     splices();
     copies();
     narrow();
+    kept();
+    limited();
+}
+
+/// What a socket that is full does not take stays in the pipe.
+fn kept() {
+    let from = filled_pipe();
+    let to = pair(AF_UNIX, SOCK_STREAM);
+    sys!(SYS_fcntl, to[0], F_SETFL, O_NONBLOCK);
+    let page = [0_u8; 4096];
+    while !sys!(SYS_write, to[0], page.as_ptr(), page.len()).failed() {}
+    while !sys!(SYS_write, to[0], page.as_ptr(), 1).failed() {}
+    show!("to a full socket", splice(from, to[0], 16));
+    show!("what is left for it", left(from[0]));
+    sys::close_all(&[from[0], from[1], to[0], to[1]]);
+}
+
+fn splice(from: [i32; 2], to: i32, count: usize) -> sys::Ret {
+    sys!(SYS_splice, from[0], 0, to, 0, count, SPLICE_F_NONBLOCK)
+}
+
+fn left(fd: i32) -> sys::Ret {
+    sys!(SYS_read, fd, [0_u8; 64].as_mut_ptr(), 64)
+}
+
+/// RLIMIT_FSIZE, and whether it is told by a signal.
+fn limited() {
+    let mask = 1_u64 << (SIGXFSZ - 1);
+    sys!(SYS_rt_sigprocmask, SIG_BLOCK, &raw const mask, 0, 8);
+    // What is printed has no limit.
+    let mut shown = Vec::new();
+    let mut show = |what: &'static str, answer: sys::Ret| {
+        let none = [0_u64; 2];
+        let signal = sys!(SYS_rt_sigtimedwait, &raw const mask, 0, none.as_ptr(), 8);
+        shown.push((what, format!("{answer} {signal}")));
+    };
+    let limit = |bytes: u64| {
+        let limit = [bytes, u64::MAX];
+        sys!(SYS_setrlimit, RLIMIT_FSIZE, limit.as_ptr());
+    };
+    let open = |name| sys!(SYS_open, name, O_RDWR | O_CREAT | O_TRUNC, 0o600).value();
+    let (from, to) = (open(c"from"), open(c"to"));
+    sys!(SYS_write, from, CONTENTS.as_ptr(), CONTENTS.len());
+    let pipe = filled_pipe();
+    limit(10);
+    let send = || sys!(SYS_sendfile, to, from, 0, 16);
+    sys!(SYS_lseek, from, 0, SEEK_SET);
+    show("sendfile over the limit", send());
+    show("sendfile at the limit", send());
+    sys!(SYS_ftruncate, to, 0);
+    sys!(SYS_lseek, to, 0, SEEK_SET);
+    show("splice over the limit", splice(pipe, to, 16));
+    show("splice at the limit", splice(pipe, to, 16));
+    show("what is left in the pipe", left(pipe[0]));
+    sys!(SYS_ftruncate, to, 0);
+    sys!(SYS_lseek, to, 0, SEEK_SET);
+    let copy = || {
+        let start = 0_u64;
+        sys!(SYS_copy_file_range, from, &raw const start, to, 0, 8, 0)
+    };
+    show("copy below the limit", copy());
+    show("copy over the limit", copy());
+    show("copy at the limit", copy());
+    limit(u64::MAX);
+    for (what, answer) in shown {
+        show!(what, answer);
+    }
+    sys!(SYS_rt_sigprocmask, SIG_UNBLOCK, &raw const mask, 0, 8);
+    sys::close_all(&[from, to, pipe[0], pipe[1]]);
 }
 
 /// A pipe that takes a part of what is sent, and then none, or that nobody reads any more.

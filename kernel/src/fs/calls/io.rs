@@ -195,9 +195,16 @@ pub fn limit_size(
     at: At,
     source: &mut Source<'_>,
 ) -> Result {
+    let allowed = limit_count(ctx, open, at, source.remaining())?;
+    source.truncate(allowed);
+    Ok(())
+}
+
+/// As [`limit_size`]: how many of `count` bytes may be written.
+pub fn limit_count(ctx: &SyscallCtx<'_>, open: &OpenFile, at: At, count: usize) -> Result<usize> {
     let limit = ctx.process.limit(Resource::FileSize);
     if limit == INFINITY || !open.file().is_seekable() {
-        return Ok(());
+        return Ok(count);
     }
     let io = open.io(0);
     let start = if io.append {
@@ -205,12 +212,11 @@ pub fn limit_size(
     } else {
         at.unwrap_or_else(|| *open.cursor().lock())
     };
-    if source.remaining() == 0 {
-        return Ok(());
+    if count == 0 {
+        return Ok(0);
     }
     check_size(ctx, start, limit)?;
-    source.truncate(usize::try_from(limit - start).unwrap_or(usize::MAX));
-    Ok(())
+    Ok(count.min(usize::try_from(limit - start).unwrap_or(usize::MAX)))
 }
 
 /// SIGXFSZ and EFBIG when a file is to reach beyond `start`, which is at or past the limit.

@@ -2,11 +2,12 @@
 //!
 //! Bytes pass through one kernel buffer of the call's own.
 
+use super::io::{limit_count, limit_size};
 use super::{file_of, vector_of};
 use crate::errno::{Errno, Result};
 use crate::file::{Events, Io};
 use crate::fs::open::OpenFile;
-use crate::ipc::pipe::PipeEnd;
+use crate::ipc::pipe::{Pipe, PipeEnd};
 use crate::linux::general as raw;
 use crate::mm::uptr::UserPtr;
 use crate::sched::cpu;
@@ -97,6 +98,7 @@ fn buffer(count: usize) -> Result<Vec<u8>> {
 /// sleep after progress. `room` bounds each round by what the output takes at once, for inputs whose
 /// bytes cannot be given back.
 fn pump(
+    ctx: &SyscallCtx<'_>,
     from: &mut Side<'_>,
     to: &mut Side<'_>,
     count: usize,
@@ -115,26 +117,75 @@ fn pump(
             Ok(read) => read,
             Err(error) => break Err(error),
         };
-        let mut source = Source::kernel(&buffer[..read]);
-        let mut failure = None;
-        while !source.is_full() {
-            let before = source.done();
-            if let Err(error) = to.write(&mut source) {
-                failure = Some(error);
-                break;
-            }
-            if source.done() == before {
-                break;
-            }
-        }
-        let written = source.done();
+        let (written, result) = put(ctx, to, &buffer[..read]);
         moved += written;
         if written < read {
             from.unread(read - written);
-            break failure.map_or(Ok(()), Err);
+            break result;
         }
         if read < n && !from.open.file().is_seekable() {
             break Ok(());
+        }
+        cpu::breathe();
+        if cpu::current().has_signal() {
+            break Ok(());
+        }
+    };
+    match result {
+        Err(error) if moved == 0 => Err(error),
+        _ => Ok(moved),
+    }
+}
+
+/// Writes `bytes`: how many were, and why no more.
+fn put(ctx: &SyscallCtx<'_>, to: &mut Side<'_>, bytes: &[u8]) -> (usize, Result) {
+    let mut done = 0;
+    while done < bytes.len() {
+        let mut source = Source::kernel(&bytes[done..]);
+        let result =
+            limit_size(ctx, to.open, to.at, &mut source).and_then(|()| to.write(&mut source));
+        done += source.done();
+        match result {
+            Err(error) => return (done, Err(error)),
+            Ok(_) if source.done() == 0 => break,
+            Ok(_) => {}
+        }
+    }
+    (done, Ok(()))
+}
+
+/// As [`pump`], from a pipe, which keeps what the output does not take.
+fn drain(
+    ctx: &SyscallCtx<'_>,
+    (pipe, nonblock): (&Pipe, bool),
+    to: &mut Side<'_>,
+    count: usize,
+    room: impl Fn() -> usize,
+) -> Result<usize> {
+    let count = count.min(TRANSFER_MAX);
+    let mut buffer = buffer(count)?;
+    let mut moved = 0;
+    let result = loop {
+        if moved == count {
+            break Ok(());
+        }
+        let claim = match pipe.claim(nonblock || moved > 0) {
+            Ok(Some(claim)) => claim,
+            Ok(None) => break Ok(()),
+            Err(error) => break Err(error),
+        };
+        let n = (count - moved).min(buffer.len()).min(room().max(1));
+        let mut dst = Dest::kernel(&mut buffer[..n]);
+        if let Err(error) = claim.peek(&mut dst) {
+            break Err(error);
+        }
+        let read = dst.done();
+        let (written, result) = put(ctx, to, &buffer[..read]);
+        claim.take(written);
+        drop(claim);
+        moved += written;
+        if written < read {
+            break result;
         }
         cpu::breathe();
         if cpu::current().has_signal() {
@@ -200,7 +251,7 @@ fn sendfile(
     if count > 0 {
         check_kinds(&input, &out)?;
     }
-    let moved = counted(ctx, pump(&mut from, &mut to, count, || usize::MAX))?;
+    let moved = counted(ctx, pump(ctx, &mut from, &mut to, count, || usize::MAX))?;
     store_offset(offset, &from)?;
     Ok(moved)
 }
@@ -254,7 +305,8 @@ fn copy_file_range(ctx: &SyscallCtx<'_>, a: Args) -> Result<usize> {
             return Err(Errno::EINVAL);
         }
     }
-    let moved = counted(ctx, pump(&mut from, &mut to, count, || usize::MAX))?;
+    let count = limit_count(ctx, &out, to.at, count)?;
+    let moved = counted(ctx, pump(ctx, &mut from, &mut to, count, || usize::MAX))?;
     store_offset(a[1], &from)?;
     store_offset(a[3], &to)?;
     Ok(moved)
@@ -297,18 +349,26 @@ fn splice(ctx: &SyscallCtx<'_>, a: Args) -> Result<usize> {
         at: offset_at(a[3])?,
         nonblock: nonblock && target.is_some(),
     };
-    // A pipe or socket cannot take its bytes back: read only what the other side has room for.
-    let pipe = target.map(|end| end.pipe().clone());
-    if let Some(pipe) = &pipe {
-        pipe.wait_for_room(to.io(0).nonblock)?;
-    }
-    let room = || pipe.as_ref().map_or(usize::MAX, |pipe| pipe.room());
-    let count = if pipe.is_some() {
-        a[4].min(room())
-    } else {
-        a[4]
+    // A socket cannot take its bytes back: read only what the other side has room for.
+    let room = || target.map_or(usize::MAX, |end| end.pipe().room());
+    let waits = !to.io(0).nonblock;
+    let moved = loop {
+        if let Some(target) = target {
+            target.pipe().wait_for_room(!waits)?;
+        }
+        let count = a[4].min(room());
+        let Some(source) = source else {
+            break pump(ctx, &mut from, &mut to, count, room)?;
+        };
+        // Who has a claim on one pipe does not wait for another's reader.
+        to.nonblock |= target.is_some();
+        let nonblock = from.io(0).nonblock;
+        match drain(ctx, (source.pipe(), nonblock), &mut to, count, room) {
+            // Another writer was faster.
+            Err(Errno::EAGAIN) if target.is_some() && waits && !nonblock => {}
+            moved => break moved?,
+        }
     };
-    let moved = pump(&mut from, &mut to, count, room)?;
     store_offset(a[1], &from)?;
     store_offset(a[3], &to)?;
     Ok(moved)
