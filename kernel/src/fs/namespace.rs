@@ -127,6 +127,26 @@ impl Path {
         }
     }
 
+    /// Whether it is `root` or somewhere below.
+    #[must_use]
+    pub fn is_within(&self, root: &Path) -> bool {
+        let mut at = self.clone();
+        while at != *root {
+            if at.is_mount_root() {
+                let Some(point) = at.mount.point().cloned() else {
+                    return false;
+                };
+                at = point;
+            } else {
+                let Some(parent) = at.dentry.parent() else {
+                    return false;
+                };
+                at.dentry = parent;
+            }
+        }
+        true
+    }
+
     /// The absolute name as seen from `root`, and whether it is reachable from there.
     pub fn name_from(&self, root: &Path) -> (Vec<u8>, bool) {
         let mut parts: Vec<Box<[u8]>> = Vec::new();

@@ -180,7 +180,15 @@ impl<'a> Walk<'a> {
             self.at.dentry = parent;
         }
         self.at = self.view.namespace.cross(self.at.clone());
+        // Where we are may have been moved away from below the root, whom we then never meet.
+        if self.is_scoped() && !self.at.is_within(&self.root) {
+            return Err(Errno::EAGAIN);
+        }
         Ok(())
+    }
+
+    fn is_scoped(&self) -> bool {
+        self.resolve.intersects(Resolve::BENEATH | Resolve::IN_ROOT)
     }
 
     /// The place that `name` means in the directory we are at, links unfollowed.
