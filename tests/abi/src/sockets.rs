@@ -502,6 +502,29 @@ fn circles() {
         show!(format!("{name} let go"), ends_soon(reader));
         sys!(SYS_close, reader);
     }
+    let (listener, [reader, writer]) = (socket(SOCK_STREAM), pipe());
+    bind(listener, b"circle");
+    sys!(SYS_listen, listener, 1);
+    let client = socket(SOCK_STREAM);
+    connect(client, b"circle");
+    send_control(client, SCM_RIGHTS, &[listener, writer]);
+    sys::close_all(&[listener, client, writer]);
+    show!("listener in a connection to it", ends_soon(reader));
+    sys!(SYS_close, reader);
+    // What /proc shows of a socket does not keep it.
+    for (name, flags) in [("place", O_PATH), ("link", O_PATH | O_NOFOLLOW)] {
+        let (ends, [reader, writer]) = (pair(SOCK_STREAM), pipe());
+        let path = format!("/proc/self/fd/{}", ends[1]);
+        let path = std::ffi::CString::new(path).expect("no NUL");
+        let held = sys!(SYS_open, &*path, flags).value();
+        send_control(ends[0], SCM_RIGHTS, &[held, writer]);
+        sys::close_all(&[held, ends[1], ends[0], writer]);
+        show!(
+            format!("socket whose {name} waits in it"),
+            ends_soon(reader)
+        );
+        sys!(SYS_close, reader);
+    }
 }
 
 fn credentials() {

@@ -98,7 +98,9 @@ pub fn collect() {
         while WANTED.swap(false, Ordering::SeqCst) {
             for open in find().unwrap_or_default() {
                 if let Some(file) = open.downcast::<UnixFile>() {
-                    file.0.inbox.discard();
+                    for socket in queues_of(&file.0) {
+                        socket.inbox.discard();
+                    }
                 }
             }
         }
@@ -120,11 +122,7 @@ fn find() -> Option<Vec<Arc<OpenFile>>> {
         let Some(file) = open.downcast::<UnixFile>() else {
             continue;
         };
-        let mut queues = Vec::from([file.0.clone()]);
-        if let Phase::Listening { pending, .. } = &file.0.state.lock().phase {
-            queues.extend(pending.iter().cloned());
-        }
-        for socket in queues {
+        for socket in queues_of(&file.0) {
             let complete = each_waiting(&socket, |id| {
                 if let Some(&to) = numbers.get(&id) {
                     graph.add(number, to);
@@ -145,6 +143,15 @@ fn find() -> Option<Vec<Arc<OpenFile>>> {
             .map(|((open, _), _)| open)
             .collect(),
     )
+}
+
+/// Whose queues end with `socket`: its own, and those of connections that nobody took from it.
+fn queues_of(socket: &Arc<UnixSocket>) -> Vec<Arc<UnixSocket>> {
+    let mut queues = Vec::from([socket.clone()]);
+    if let Phase::Listening { pending, .. } = &socket.state.lock().phase {
+        queues.extend(pending.iter().cloned());
+    }
+    queues
 }
 
 /// Sockets in flight that only flights refer to, and how many.
