@@ -4,6 +4,7 @@ use super::{Kind, MAX_SIZE, MemoryObject, PAGE, Slot, pages_of};
 use crate::errno::{Errno, Result};
 use crate::file::Events;
 use crate::sched::cpu;
+use crate::sched::wait::Interrupt;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use ochre_hal::PAGE_SIZE;
@@ -70,10 +71,16 @@ impl MemoryObject {
         let (first, end) = (start / PAGE, pages_of(start.saturating_add(len)));
         let mut runs: Vec<(u64, u64)> = Vec::new();
         for index in first..end {
+            cpu::breathe();
             if self.resident_frame(index).is_some() {
                 continue;
             }
-            if let Err(error) = self.frame(index) {
+            let made = if cpu::current().is_interrupted(Interrupt::Kill) {
+                Err(Errno::EINTR)
+            } else {
+                self.frame(index).map(drop)
+            };
+            if let Err(error) = made {
                 self.take_back(&runs);
                 return Err(error);
             }
