@@ -195,13 +195,16 @@ impl NetlinkSocket {
     /// that is taken one that no process has. Linux lets a bound socket keep its port only.
     fn claim(&self, wanted: u32) -> Result<u32> {
         let all = ALL.lock();
-        let taken = |port: u32| {
-            let others = all.iter().filter_map(Weak::upgrade);
-            others
-                .filter(|other| other.protocol == self.protocol)
-                .filter(|other| !core::ptr::eq(&**other, self))
-                .any(|other| other.state.lock().port == port)
-        };
+        let mut ports = Vec::new();
+        ports.room_exact(all.len())?;
+        let others = all
+            .iter()
+            .filter_map(Weak::upgrade)
+            .filter(|other| other.protocol == self.protocol)
+            .filter(|other| !core::ptr::eq(&**other, self));
+        ports.extend(others.map(|other| other.state.lock().port));
+        ports.sort_unstable();
+        let taken = |port: u32| ports.binary_search(&port).is_ok();
         let own = self.state.lock().port;
         let port = match (own, wanted) {
             (0, 0) => {
