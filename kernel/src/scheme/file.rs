@@ -62,6 +62,11 @@ impl SchemeFile {
         self.changed.wake_all(level);
     }
 
+    /// How ready it is when its client gets it: nobody waits yet.
+    pub fn begin_at(&self, level: Events) {
+        self.level.store(level.bits(), Ordering::Release);
+    }
+
     /// The server is dead.
     pub fn hang_up(&self) {
         self.set_level(Events::HUP | Events::ERR);

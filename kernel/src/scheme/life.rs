@@ -15,9 +15,10 @@ use crate::task::thread::Thread;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
+use bytemuck::Zeroable;
 use core::sync::atomic::{AtomicBool, Ordering};
 use ochre_abi::ioctl::Command;
-use ochre_abi::scheme::{COMPLETE, Completion, INVALIDATE, LEVEL, Request, SLOTS};
+use ochre_abi::scheme::{COMPLETE, Completion, INVALIDATE, LEVEL, Op, Request, SLOTS};
 use ochre_hal::sync::SpinLock;
 
 /// How a call ended.
@@ -57,6 +58,15 @@ struct Slot {
     id: u64,
     /// None once the client has given up: the slot is free again when the server answers.
     call: Option<Arc<Call>>,
+    /// Of an Open: what closes the file again, but for its number.
+    close: Option<Request>,
+}
+
+/// A file that the server has opened.
+enum Opened {
+    /// Its client has yet to make a file of it; how ready it is.
+    Answered(u64),
+    File(Weak<SchemeFile>),
 }
 
 struct Calls {
@@ -74,7 +84,7 @@ pub struct Life {
     calls: SpinLock<Calls>,
     dead: AtomicBool,
     /// Open files, by the server's number.
-    files: SpinLock<BTreeMap<u64, Weak<SchemeFile>>>,
+    files: SpinLock<BTreeMap<u64, Opened>>,
     ioctls: SpinLock<Arc<Vec<Command>>>,
     /// The server waits here for requests.
     requested: WaitQueue,
@@ -86,6 +96,22 @@ pub struct Life {
 
 /// Closes that may wait for room in the ring; a server that takes none of so many is as good as dead.
 const PENDING_MAX: usize = 65_536;
+
+/// What closes the file that `request` opens, if it is one that does.
+fn closing(request: &Request) -> Option<Request> {
+    (request.op == Op::Open as u32).then(|| Request {
+        op: Op::Close as u32,
+        node: request.node,
+        uid: request.uid,
+        gid: request.gid,
+        pid: request.pid,
+        ..Request::zeroed()
+    })
+}
+
+fn events_of(level: u64) -> Events {
+    Events::from_bits_truncate(level as u32)
+}
 
 /// A call's answer. It owns the slot, so that the payload can be read, until it is dropped.
 pub struct Reply {
@@ -171,8 +197,13 @@ impl Life {
         drop(old);
     }
 
+    /// A client has its file, which is as ready as the server said meanwhile.
     pub fn add_file(&self, number: u64, file: &Arc<SchemeFile>) {
-        self.files.lock().insert(number, Arc::downgrade(file));
+        let mut files = self.files.lock();
+        let known = files.insert(number, Opened::File(Arc::downgrade(file)));
+        if let Some(Opened::Answered(level)) = known {
+            file.begin_at(events_of(level));
+        }
     }
 
     pub fn remove_file(&self, number: u64) {
@@ -207,6 +238,14 @@ impl Life {
         let waited = wait_until(&[&call.done], None, Interrupt::Kill, || {
             call.outcome.lock().clone()
         });
+        let waited = match waited {
+            // What was answered meanwhile is this client's to use, or to end.
+            Err(_) if !self.abandon(slot) => {
+                let answer = || call.outcome.lock().clone();
+                Ok(call.done.wait_uninterrupted(answer))
+            }
+            other => other,
+        };
         match waited {
             Ok(Outcome::Completed(completion, fd)) => {
                 let reply = Reply {
@@ -224,10 +263,7 @@ impl Life {
                 self.free_slot(slot);
                 Err(Errno::ENODEV)
             }
-            Err(error) => {
-                self.abandon(slot);
-                Err(error)
-            }
+            Err(error) => Err(error),
         }
     }
 
@@ -266,7 +302,11 @@ impl Life {
             }
             let mut calls = self.calls.lock();
             let free = calls.slots.iter().position(Option::is_none)?;
-            calls.slots[free] = Some(Slot { id: 0, call: None });
+            calls.slots[free] = Some(Slot {
+                id: 0,
+                call: None,
+                close: None,
+            });
             Some(Ok(free))
         };
         wait_until(&[&self.slot_freed], None, Interrupt::Kill, take)?
@@ -279,16 +319,19 @@ impl Life {
     }
 
     /// The client is gone; the slot stays taken until the server has answered, as it may still
-    /// write to its payload area.
-    fn abandon(&self, slot: usize) {
+    /// write to its payload area. False when an answer came meanwhile.
+    fn abandon(&self, slot: usize) -> bool {
         let abandoned = {
             let mut calls = self.calls.lock();
             let Some(entry) = calls.slots[slot].as_mut() else {
-                return;
+                return true;
             };
+            // An answer has cleared the number.
+            if entry.id == 0 {
+                return false;
+            }
             let call = entry.call.take();
-            // An answer that came meanwhile has already cleared the number.
-            if entry.id == 0 || self.is_dead() {
+            if self.is_dead() {
                 calls.slots[slot] = None;
             }
             call
@@ -297,6 +340,7 @@ impl Life {
             call.give_back();
         }
         self.slot_freed.wake_one(Events::all());
+        true
     }
 
     fn submit(&self, slot: usize, call: &Arc<Call>, mut request: Request) -> Result {
@@ -311,6 +355,7 @@ impl Life {
             calls.slots[slot] = Some(Slot {
                 id,
                 call: Some(call.clone()),
+                close: closing(&request),
             });
             calls.pending.push_back(request);
             self.publish_pending(&mut calls);
@@ -370,7 +415,7 @@ impl Life {
             0.. => descriptor(completion.fd).ok(),
             _ => None,
         };
-        let call = {
+        let (call, close) = {
             let mut calls = self.calls.lock();
             let found = calls.slots.iter().position(|s| {
                 s.as_ref()
@@ -378,29 +423,45 @@ impl Life {
             });
             // An answer to nothing: late, repeated, or invented.
             let Some(slot) = found else { return };
-            let entry = calls.slots[slot].as_mut().and_then(|entry| {
-                entry.id = 0;
-                entry.call.clone()
-            });
-            if entry.is_none() {
+            let Some(entry) = calls.slots[slot].as_mut() else {
+                return;
+            };
+            entry.id = 0;
+            let found = (entry.call.clone(), entry.close.take());
+            if found.0.is_none() {
                 calls.slots[slot] = None;
             }
-            entry
+            found
         };
+        let close = close.filter(|_| completion.result >= 0);
+        let [file, level] = completion.values;
         match call {
             Some(call) => {
+                if close.is_some() {
+                    self.files.lock().insert(file, Opened::Answered(level));
+                }
                 call.end(Outcome::Completed(completion, fd));
             }
             None => {
                 self.slot_freed.wake_one(Events::all());
+                if let Some(close) = close {
+                    self.post(Request { file, ..close });
+                }
             }
         }
     }
 
     fn set_level(&self, file: u64, level: u64) {
-        let found = self.files.lock().get(&file).and_then(Weak::upgrade);
+        let found = match self.files.lock().get_mut(&file) {
+            Some(Opened::File(file)) => file.upgrade(),
+            Some(Opened::Answered(known)) => {
+                *known = level;
+                None
+            }
+            None => None,
+        };
         if let Some(file) = found {
-            file.set_level(Events::from_bits_truncate(level as u32));
+            file.set_level(events_of(level));
         }
     }
 
@@ -426,6 +487,7 @@ impl Life {
                     Some(Slot {
                         id: 1..,
                         call: None,
+                        ..
                     }) => *slot = None,
                     _ => {}
                 }
@@ -440,7 +502,10 @@ impl Life {
             .files
             .lock()
             .values()
-            .filter_map(Weak::upgrade)
+            .filter_map(|opened| match opened {
+                Opened::File(file) => file.upgrade(),
+                Opened::Answered(_) => None,
+            })
             .collect();
         for file in files {
             file.hang_up();
