@@ -151,6 +151,10 @@ macro_rules! sys {
 /// `show!("what is done", value)`: one check's line.
 #[macro_export]
 macro_rules! show {
+    // Before the values: a form may name all that it shows.
+    ($name:expr, $form:literal) => {
+        println!("{}: {}", $name, format_args!($form))
+    };
     ($name:expr, $value:expr) => {
         println!("{}: {}", $name, $value)
     };
