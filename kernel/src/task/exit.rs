@@ -41,6 +41,7 @@ pub(super) fn thread(thread: &Arc<Thread>) {
     if process.remove_thread(thread) == 0 {
         end(&process);
     } else {
+        signal::send::offer_pending(&process);
         process.changed.wake_all(Events::all());
     }
     if let Some(end) = told {

@@ -87,6 +87,43 @@ pub fn run() {
     stacks();
     restarts();
     descriptors();
+    threads();
+}
+
+/// A signal for the process that one of its threads is told of just as it ends.
+fn threads() {
+    const ROUNDS: i32 = 200;
+    show!(
+        "sent while a thread ends",
+        child::run(|| {
+            handle(SIGUSR1, 0);
+            mask(SIG_BLOCK, &[SIGUSR1]);
+            for round in 1..=ROUNDS {
+                let ready = AtomicI32::new(0);
+                let take = || {
+                    mask(SIG_UNBLOCK, &[SIGUSR1]);
+                    ready.fetch_add(1, SeqCst);
+                    while ready.load(SeqCst) < 2 {
+                        std::thread::yield_now();
+                    }
+                };
+                std::thread::scope(|scope| {
+                    scope.spawn(take);
+                    scope.spawn(|| {
+                        take();
+                        while CAUGHT.load(SeqCst) < round {
+                            std::thread::yield_now();
+                        }
+                    });
+                    while ready.load(SeqCst) < 2 {
+                        std::thread::yield_now();
+                    }
+                    sys!(SYS_kill, me(), SIGUSR1);
+                });
+            }
+            i32::from(caught() == ROUNDS)
+        })
+    );
 }
 
 fn sending() {

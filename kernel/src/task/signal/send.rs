@@ -90,7 +90,9 @@ fn queue_unless_ignored(
                 thread.notify(Attention::SIGNAL);
             }
         }
-        None => notify_one(&threads, signal),
+        // Listed only now: a thread that left the list before knew nothing of the signal, one that
+        // leaves it later offers it to the others.
+        None => notify_one(&process.threads(), signal),
     }
     process.signal_arrived.wake_all(Events::READABLE);
     queued.map_err(|QueueFull| Errno::EAGAIN)
@@ -284,15 +286,30 @@ pub fn set_mask(thread: &Arc<Thread>, new: SignalSet) -> SignalSet {
         (old, signals.pending.set().intersect(new).minus(old))
     };
     recalculate(thread);
-    if !offered.is_empty() && process.thread_count() > 1 {
-        let threads = process.threads();
-        let mut rest = offered;
-        while let Some(signal) = rest.first() {
-            rest = rest.minus(SignalSet::of(signal));
-            notify_one(&threads, signal);
-        }
+    if process.thread_count() > 1 {
+        offer(process, offered);
     }
     old
+}
+
+/// Offers what is pending for the process to the threads that stay: one that has left its list may
+/// have been told of it, and ended before it took it.
+pub fn offer_pending(process: &Process) {
+    let pending = process.signals.lock().pending.set();
+    offer(process, pending);
+}
+
+/// Tells of each of these signals a thread that does not block it.
+fn offer(process: &Process, offered: SignalSet) {
+    if offered.is_empty() {
+        return;
+    }
+    let threads = process.threads();
+    let mut rest = offered;
+    while let Some(signal) = rest.first() {
+        rest = rest.minus(SignalSet::of(signal));
+        notify_one(&threads, signal);
+    }
 }
 
 /// What is pending for the thread, its process's signals included.
