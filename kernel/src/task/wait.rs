@@ -81,13 +81,14 @@ fn look(parent: &Process, which: Which, options: u32) -> Result<Option<Event>> {
         if !wanted || !which.matches(&child) {
             continue;
         }
-        any = true;
         if child.has_ended() {
             if options & raw::WEXITED == 0 {
+                any = true;
                 continue;
             }
             let usage = child.total_usage();
             if !keep {
+                // Another thread's child by now: nobody would wake who waits for it here.
                 if !tree::reap(child.pid) {
                     continue;
                 }
@@ -104,6 +105,7 @@ fn look(parent: &Process, which: Which, options: u32) -> Result<Option<Event>> {
                 usage,
             }));
         }
+        any = true;
         let kind = {
             let mut signals = child.signals.lock();
             let kind = match signals.report {

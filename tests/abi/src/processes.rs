@@ -112,6 +112,22 @@ fn waiting() {
     let mut status = 0_i32;
     let mut info = [0_i32; 32];
     show!("no children", sys!(SYS_wait4, -1, &raw mut status, 0, 0));
+    show!(
+        "two threads wait for one child",
+        child::run(|| {
+            let one_each = |_: &i32| {
+                let pid = child::fork(|| 0);
+                let wait = || sys!(SYS_wait4, pid, 0, 0, 0).outcome();
+                let mut answers = std::thread::scope(|scope| {
+                    let other = scope.spawn(wait);
+                    [wait(), other.join().expect("it has just waited")]
+                });
+                answers.sort();
+                answers == ["ECHILD", "ok"]
+            };
+            (0..100).filter(one_each).count() as i32
+        })
+    );
     show!("not my child", sys!(SYS_wait4, 1, &raw mut status, 0, 0));
     show!(
         "wrong options",

@@ -236,8 +236,9 @@ impl Tracer {
             if !matches(tid, &process) {
                 continue;
             }
-            any = true;
-            if let Some(status) = ends.then(|| self.take_end(tid, keep)).flatten() {
+            if !ends {
+                any = true;
+            } else if let Some(status) = self.take_end(tid, keep) {
                 let found = Found {
                     tid,
                     process,
