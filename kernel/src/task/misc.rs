@@ -108,7 +108,9 @@ pub fn sysinfo(out: usize) -> Result<usize> {
     Ok(0)
 }
 
-pub fn getrandom(out: usize, len: usize, flags: u32) -> Result<usize> {
+pub fn getrandom(ctx: &SyscallCtx<'_>, out: usize, len: usize, flags: u32) -> Result<usize> {
+    /// Bytes between two looks at what else there is to do.
+    const STEP: usize = 4096;
     let known = raw::GRND_NONBLOCK | raw::GRND_RANDOM | raw::GRND_INSECURE;
     let exclusive = raw::GRND_RANDOM | raw::GRND_INSECURE;
     if flags & !known != 0 || flags & exclusive == exclusive {
@@ -129,6 +131,12 @@ pub fn getrandom(out: usize, len: usize, flags: u32) -> Result<usize> {
             };
         }
         done += n;
+        if done.is_multiple_of(STEP) {
+            cpu::breathe();
+            if ctx.thread.has_signal() {
+                break;
+            }
+        }
     }
     Ok(done)
 }

@@ -90,7 +90,7 @@ pub fn run() {
     threads();
 }
 
-/// A signal for the process that one of its threads is told of just as it ends.
+/// A signal for the process that one of its threads is told of just as it ends, and a call that ends early.
 fn threads() {
     const ROUNDS: i32 = 200;
     show!(
@@ -122,6 +122,24 @@ fn threads() {
                 });
             }
             i32::from(caught() == ROUNDS)
+        })
+    );
+    show!(
+        "many random bytes",
+        child::run(|| {
+            handle(SIGUSR1, 0);
+            let mut bytes = vec![0_u8; 64 << 20];
+            let (thread, done) = (sys!(SYS_gettid), AtomicBool::new(false));
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    while !done.load(SeqCst) {
+                        sys!(SYS_tgkill, me(), thread, SIGUSR1);
+                    }
+                });
+                let filled = sys!(SYS_getrandom, bytes.as_mut_ptr(), bytes.len(), 0).0 as usize;
+                done.store(true, SeqCst);
+                i32::from(filled < bytes.len() && filled.is_multiple_of(4096))
+            })
         })
     );
 }
