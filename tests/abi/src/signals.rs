@@ -231,6 +231,11 @@ fn blocking() {
     sys!(SYS_rt_sigpending, &raw mut pending, 8);
     show!("ignoring drops what is pending", "{pending:#x}");
     handle(SIGUSR1, 0);
+    sys!(SYS_tgkill, me(), sys!(SYS_gettid), SIGUSR1);
+    sys!(SYS_rt_sigaction, SIGUSR1, ignore.as_ptr(), 0, 8);
+    sys!(SYS_rt_sigpending, &raw mut pending, 8);
+    show!("what is pending for a thread, too", "{pending:#x}");
+    handle(SIGUSR1, 0);
     mask(SIG_UNBLOCK, &[SIGUSR1]);
     show!(
         "blocked in a child",

@@ -50,6 +50,7 @@ pub fn sigaction(
     if new.is_some() && SignalSet::UNBLOCKABLE.has(signal) {
         return Err(Errno::EINVAL);
     }
+    let threads = ctx.process.threads();
     let previous = {
         let mut signals = ctx.process.signals.lock();
         let previous = signals.actions.get(signal);
@@ -61,9 +62,13 @@ pub fn sigaction(
                 mask: SignalSet(new.mask).minus(SignalSet::UNBLOCKABLE),
             };
             signals.actions.set(signal, action);
-            // What is ignored from now on does not stay pending.
+            // What is ignored from now on does not stay pending, nor for one of the threads.
             if signals.actions.ignores(signal) {
-                signals.pending.discard(SignalSet::of(signal));
+                let ignored = SignalSet::of(signal);
+                signals.pending.discard(ignored);
+                for thread in &threads {
+                    thread.signals.lock().pending.discard(ignored);
+                }
             }
         }
         previous
