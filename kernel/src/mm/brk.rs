@@ -36,7 +36,8 @@ pub fn brk(ctx: &mut SyscallCtx<'_>, wish: usize) -> Result<usize> {
     }
     if new_end > old_end {
         // One page is kept free above: running over the end faults.
-        if !inner.is_free(old_end..new_end + PAGE_SIZE) {
+        let free = inner.is_free(old_end..new_end + PAGE_SIZE);
+        if !free || !inner.allows(ctx.process, new_end - old_end) {
             return Ok(old);
         }
         let mapping = Mapping {

@@ -260,8 +260,8 @@ fn map_around(
     }
 }
 
-/// Extends a growing mapping down to `addr`, if the one above `addr` is such and the stack limit and
-/// the gap to what lies below allow it.
+/// Extends a growing mapping down to `addr`, if the one above `addr` is such and the limits of stack and
+/// address space and the gap to what lies below allow it.
 fn grow_stack(inner: &mut Inner, addr: usize) -> bool {
     let page = addr & !(PAGE_SIZE - 1);
     let Some((&start, mapping)) = inner.maps.range(addr..).next() else {
@@ -270,9 +270,13 @@ fn grow_stack(inner: &mut Inner, addr: usize) -> bool {
     if !mapping.flags.contains(Flags::GROWS_DOWN) {
         return false;
     }
-    let limit = crate::sched::cpu::try_current()
-        .map_or(8 << 20, |thread| thread.process().limit(Resource::Stack));
-    if (mapping.end - page) as u64 > limit {
+    let Some(thread) = crate::sched::cpu::try_current() else {
+        return false;
+    };
+    let process = thread.process();
+    if (mapping.end - page) as u64 > process.limit(Resource::Stack)
+        || !inner.allows(process, start - page)
+    {
         return false;
     }
     let below = inner

@@ -10,7 +10,6 @@ use crate::linux::general as raw;
 use crate::sched::cpu;
 use crate::sched::wait::Interrupt;
 use crate::syscall::table::{Args, SyscallCtx};
-use crate::task::limits::Resource;
 use crate::task::process::Process;
 use alloc::sync::Arc;
 use core::ops::Range;
@@ -139,14 +138,9 @@ pub enum Place {
 /// Enters a mapping, whose addresses are yet offsets from its place.
 pub fn add(ctx: &SyscallCtx<'_>, place: Place, mut mapping: Mapping) -> Result<usize> {
     let space = space_of(ctx)?;
-    let limit = ctx.process.limit(Resource::AddressSpace);
     let len = mapping.end;
     let mut inner = space.lock();
-    if (inner.total as u64)
-        .saturating_mul(PAGE_SIZE as u64)
-        .saturating_add(len as u64)
-        > limit
-    {
+    if !inner.allows(ctx.process, len) {
         return Err(Errno::ENOMEM);
     }
     // What a mapping takes the place of is gone before that is there.

@@ -6,7 +6,6 @@ use super::space::{Inner, Unmapped};
 use crate::errno::{Errno, Result};
 use crate::linux::general as raw;
 use crate::syscall::table::SyscallCtx;
-use crate::task::limits::Resource;
 use core::ops::Range;
 use ochre_hal::PAGE_SIZE;
 
@@ -37,7 +36,6 @@ pub fn mremap(
     if stays && old.len() != new_len {
         return Err(Errno::EINVAL);
     }
-    let limit = ctx.process.limit(Resource::AddressSpace);
     let space = space_of(ctx)?;
     let mut inner = space.lock();
     let target = if fixed {
@@ -54,11 +52,11 @@ pub fn mremap(
         return Err(Errno::EFAULT);
     }
     let grown = if stays {
-        new_len as u64
+        new_len
     } else {
-        (new_len.saturating_sub(old.len())) as u64
+        new_len.saturating_sub(old.len())
     };
-    if (inner.total as u64 * PAGE_SIZE as u64).saturating_add(grown) > limit {
+    if !inner.allows(ctx.process, grown) {
         return Err(Errno::ENOMEM);
     }
     let mut unmapped = Unmapped::default();

@@ -11,6 +11,8 @@ use crate::fs::busy::ExecUse;
 use crate::fs::calls::aio;
 use crate::lock_order;
 use crate::sched::cpu;
+use crate::task::limits::Resource;
+use crate::task::process::Process;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -448,6 +450,12 @@ impl Inner {
     pub(super) fn grow(&mut self, pages: usize) {
         self.total += pages;
         self.peak = self.peak.max(self.total);
+    }
+
+    /// Whether so many more bytes of mappings stay within `process`'s RLIMIT_AS.
+    pub fn allows(&self, process: &Process, more: usize) -> bool {
+        let mapped = (self.total as u64).saturating_mul(PAGE_SIZE as u64);
+        mapped.saturating_add(more as u64) <= process.limit(Resource::AddressSpace)
     }
 
     /// Whether there can be `more` mappings.

@@ -440,4 +440,23 @@ fn across_fork() {
             i32::from(map(128 << 20, RW, PRIVATE).failed())
         })
     );
+    show!(
+        "address space limited, for the heap",
+        child::run(|| {
+            let end = sys!(SYS_brk, 0);
+            sys!(SYS_prlimit64, 0, RLIMIT_AS, &raw const limit, 0);
+            i32::from(sys!(SYS_brk, at(end, 128 << 20)) == end)
+        })
+    );
+    show!(
+        "address space limited, for the stack",
+        child::run(|| {
+            let none = [0_u64; 2];
+            sys!(SYS_prlimit64, 0, RLIMIT_AS, none.as_ptr(), 0);
+            let below = none.as_ptr().addr() - (4 << 20);
+            // SAFETY: the fault is the check.
+            unsafe { (below as *mut u8).write_volatile(1) };
+            0
+        })
+    );
 }
