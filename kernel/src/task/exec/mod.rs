@@ -97,8 +97,10 @@ pub fn execute(
         loaded.space.lock().small_pages_only = old.lock().small_pages_only;
         old.leave();
     }
-    unshare_files(thread)?;
-    process.files().close_on_exec();
+    let unshared = unshare_files(thread);
+    if unshared.is_ok() {
+        process.files().close_on_exec();
+    }
     {
         let mut signals = process.signals.lock();
         signals.actions.reset_for_exec();
@@ -123,7 +125,9 @@ pub fn execute(
     thread.robust_list.store(0, Ordering::Relaxed);
     thread.user_dispatch.switch_off();
 
-    let finished = loaded.zero_tails().and_then(|()| image.write());
+    let finished = unshared
+        .and_then(|()| loaded.zero_tails())
+        .and_then(|()| image.write());
     user.regs = UserRegs {
         rip: loaded.entry,
         rsp: image.stack_pointer(),
