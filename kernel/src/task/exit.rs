@@ -1,6 +1,6 @@
 //! The end of threads and processes.
 
-use super::process::{Process, thread_usage};
+use super::process::Process;
 use super::resources::TICK;
 use super::signal::info::Payload;
 use super::signal::{self, SigInfo};
@@ -30,8 +30,6 @@ pub(super) fn thread(thread: &Arc<Thread>) {
     if clear != 0 && (process.thread_count() > 1 || is_shared(&process)) {
         futex::clear_and_wake(&process, clear);
     }
-    let used = thread_usage(thread);
-    process.usage.lock().add(&used);
     thread.seccomp.release();
     thread.exited.store(true, Ordering::SeqCst);
     let status = status_of(thread);

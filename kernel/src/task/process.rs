@@ -120,7 +120,8 @@ pub struct Process {
     pub exit_signal: AtomicI32,
     /// prctl(PR_SET_DUMPABLE).
     pub dumpable: AtomicBool,
-    /// What the threads that ended used.
+    /// What the threads that ended used. Each is added, and all are read, with the list of the living
+    /// locked, so that none is counted as both.
     pub usage: SpinLock<Usage>,
     /// How the time of all threads, those that ended too, divides.
     pub ticks: Ticks,
@@ -315,9 +316,11 @@ impl Process {
         self.threads.lock().push(thread);
     }
 
-    /// Takes a thread off the list; returns how many stay.
+    /// Takes a thread off the list, and adds what it used to that of those who ended; returns how
+    /// many stay.
     pub(super) fn remove_thread(&self, thread: &Arc<Thread>) -> usize {
         let mut threads = self.threads.lock();
+        self.usage.lock().add(&thread_usage(thread));
         threads.retain(|t| !Arc::ptr_eq(t, thread));
         threads.len()
     }
@@ -413,10 +416,14 @@ impl Process {
     /// What it has used itself, living threads included.
     #[must_use]
     pub fn total_usage(&self) -> Usage {
-        let mut usage = *self.usage.lock();
-        for thread in self.threads() {
-            usage.add(&thread_usage(&thread));
-        }
+        let mut usage = {
+            let threads = self.threads.lock();
+            let mut usage = *self.usage.lock();
+            for thread in threads.iter() {
+                usage.add(&thread_usage(thread));
+            }
+            usage
+        };
         (usage.user, usage.system) = self.ticks.split(usage.runtime());
         usage
     }
@@ -424,9 +431,10 @@ impl Process {
     /// Nanoseconds on CPUs.
     #[must_use]
     pub fn runtime(&self) -> u64 {
+        let threads = self.threads.lock();
         let ended = self.usage.lock().runtime();
-        let living = self.threads();
-        ended + living.iter().map(|t| t.sched.time.total()).sum::<u64>()
+        let living = threads.iter();
+        ended + living.map(|t| t.sched.time.total()).sum::<u64>()
     }
 }
 
