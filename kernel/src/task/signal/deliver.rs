@@ -248,13 +248,15 @@ fn stop_process(thread: &Arc<Thread>, signal: Signal) {
 
 fn wait_while_stopped(thread: &Arc<Thread>) {
     let process = thread.process();
+    // Before the look: a stop that comes after it marks the thread anew.
+    thread.clear_attention(Attention::STOP);
     let _ = wait_until(&[&process.changed], None, Interrupt::Kill, || {
         let stopped = process.signals.lock().stopped;
         (!stopped || thread.trace.is_traced()).then_some(())
     });
-    // A tracer who came meanwhile is told of the stop.
-    if !thread.trace.is_traced() {
-        thread.clear_attention(Attention::STOP);
+    // A tracer who came meanwhile is told of the stop, if it still is one.
+    if thread.trace.is_traced() {
+        thread.mark(Attention::STOP);
     }
 }
 

@@ -77,8 +77,8 @@ fn queue_unless_ignored(
         end_process(process, signal, None);
     }
     if effects.continued {
-        for thread in &threads {
-            thread.clear_attention(Attention::STOP);
+        // They see for themselves that the stop has ended: the mark may be the next stop's by now.
+        for thread in process.threads() {
             thread.unpark();
         }
         process.changed.wake_all(Events::all());
