@@ -104,6 +104,8 @@ struct State {
     stop: Option<Box<Stop>>,
     /// PTRACE_GETEVENTMSG.
     message: u64,
+    /// The thread has ended, and has no tracer any more.
+    gone: bool,
 }
 
 /// What a thread has for being traced.
@@ -175,6 +177,12 @@ impl Tracee {
         self.resumed.wake_all(Events::all());
         tracer
     }
+
+    /// As [`Self::forget`], for good.
+    fn end(&self) -> Pid {
+        self.state.lock().gone = true;
+        self.forget()
+    }
 }
 
 impl Default for Tracee {
@@ -194,6 +202,8 @@ struct Ended {
 struct Watched {
     threads: Vec<Arc<Thread>>,
     ended: Vec<Ended>,
+    /// The process has ended: nobody would let go of what it came to trace now.
+    released: bool,
 }
 
 /// What a process has for tracing others.
@@ -293,7 +303,11 @@ impl Tracer {
 
     /// The process traces nobody any more, as it ends.
     pub fn release_all(&self) {
-        let watched = core::mem::take(&mut *self.watched.lock());
+        let none = Watched {
+            released: true,
+            ..Watched::default()
+        };
+        let watched = core::mem::replace(&mut *self.watched.lock(), none);
         for thread in watched.threads {
             let kill = thread.trace.options().contains(Options::EXIT_KILL);
             thread.trace.forget();
@@ -310,11 +324,13 @@ impl Default for Tracer {
     }
 }
 
-/// `thread` is traced by `tracer` from now on. False: it is already, by whomever.
+/// `thread` is traced by `tracer` from now on. False: it is already, by whomever, or one of the two has
+/// ended.
 fn attach(thread: &Arc<Thread>, tracer: &Process, seized: bool, options: Options) -> bool {
     let mut watched = tracer.tracer.watched.lock();
     let mut state = thread.trace.state.lock();
-    if state.tracer != 0 || watched.threads.room(1).is_err() {
+    let over = watched.released || state.gone;
+    if over || state.tracer != 0 || watched.threads.room(1).is_err() {
         return false;
     }
     state.tracer = tracer.pid;
@@ -364,10 +380,10 @@ fn tell(thread: &Thread, tracer: Pid, status: u32, ended: bool) {
 /// A traced thread has ended, with this status. Its tracer waits for it, unless that is the parent,
 /// who will wait for all of the process.
 pub fn ended(thread: &Arc<Thread>, status: u32) {
-    if !thread.trace.is_traced() {
+    let tracer = thread.trace.end();
+    if tracer == 0 {
         return;
     }
-    let tracer = thread.trace.forget();
     let Some(process) = tree::process(tracer) else {
         return;
     };
@@ -376,11 +392,18 @@ pub fn ended(thread: &Arc<Thread>, status: u32) {
     if thread.tid() == of.pid && of.parent() == tracer {
         return;
     }
-    process.tracer.watched.lock().ended.push(Ended {
+    let end = Ended {
         tid: thread.tid(),
         status,
         process: of.clone(),
-    });
+    };
+    {
+        let mut watched = process.tracer.watched.lock();
+        if watched.released {
+            return;
+        }
+        watched.ended.push(end);
+    }
     tell(thread, tracer, status, true);
 }
 
