@@ -68,7 +68,7 @@ impl PageTable {
                 huge += usize::from(block.is_leaf());
                 into.blocks.push(block);
             });
-        self.root.flush(blocks);
+        self.root.flush_tables(blocks);
         self.tables.drop_spares(huge);
     }
 

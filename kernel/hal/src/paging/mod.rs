@@ -2,8 +2,9 @@
 //!
 //! Each present entry owns a [`Frame`] (or names device memory). Methods that take `&mut self`
 //! are called with the space's lock held. Changes that take rights away flush the TLBs of all
-//! CPUs where the space is active before frames are released. Tables live as long as the space:
-//! they are freed when it is dropped, after every CPU has left it.
+//! CPUs where the space is active before frames are released. Tables are freed with the space, after
+//! every CPU has left it; last-level ones also when much is taken out at once ([`Detached`]) or a huge
+//! page takes their place, after every CPU, idle ones too, has forgotten where they were.
 
 mod detached;
 pub(crate) mod entry;
@@ -182,7 +183,7 @@ impl PageTable {
     /// aside. An empty table in the way becomes that spare.
     fn huge_slot(&mut self, va: usize) -> Result<Slot<'_>, OutOfMemory> {
         if let Some(table) = self.tables.take_empty_table(va) {
-            self.root.flush(va..va + HUGE_SIZE);
+            self.root.flush_tables(va..va + HUGE_SIZE);
             self.tables.put_spare(table);
         } else {
             self.tables.put_spare(frame::alloc_table()?);
@@ -428,7 +429,7 @@ impl PageTable {
             } else if huge {
                 // The split table that was put aside for the old place serves the new one.
                 if let Some(table) = self.tables.take_empty_table(target) {
-                    self.root.flush(target..target + HUGE_SIZE);
+                    self.root.flush_tables(target..target + HUGE_SIZE);
                     self.tables.put_spare(table);
                     self.tables.drop_spares(1);
                 }

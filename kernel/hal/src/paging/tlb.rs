@@ -4,8 +4,9 @@
 //! each target's `shootdowns`, interrupts the targets and waits for all to acknowledge. Waiting
 //! CPUs and CPUs that spin for a lock serve requests themselves ([`serve`]), so two that shoot at
 //! each other, or one that holds a lock another spins for, can't block. An idle CPU isn't woken:
-//! it flushes everything when it leaves its halt, before it can touch user memory. That is sound
-//! as page tables are only freed after [`Root::evict`], which does not spare idle CPUs.
+//! it flushes everything when it leaves its halt, before it can touch user memory. What may not wait
+//! for that are tables that are freed, as the CPU keeps where they are, and may look into them on its
+//! own account: those go by [`Root::evict`] or [`Root::flush_tables`], which spare no idle CPU.
 
 use super::kernel;
 use crate::addr::PAGE_SIZE;
@@ -29,6 +30,11 @@ const MAX_SINGLE: usize = 24;
 #[derive(Clone, Copy)]
 enum Action {
     Flush {
+        start: usize,
+        end: usize,
+    },
+    /// As `Flush`, with all that was kept of the tables themselves.
+    FlushTables {
         start: usize,
         end: usize,
     },
@@ -76,7 +82,18 @@ impl Root {
 
     /// Forgets the translations of `range` on all CPUs. The entries were changed before.
     pub fn flush(&self, range: Range<usize>) {
-        if range.is_empty() {
+        let Range { start, end } = range;
+        self.flush_as(start, end, Action::Flush { start, end });
+    }
+
+    /// As [`Self::flush`], where last-level tables were taken out: no CPU looks into them any more.
+    pub fn flush_tables(&self, range: Range<usize>) {
+        let Range { start, end } = range;
+        self.flush_as(start, end, Action::FlushTables { start, end });
+    }
+
+    fn flush_as(&self, start: usize, end: usize, action: Action) {
+        if start >= end {
             return;
         }
         // Orders the changes of entries before the look at who may have cached them.
@@ -84,17 +101,11 @@ impl Root {
         let local = local::this();
         let cpus = self.cpus.load(Ordering::SeqCst);
         if cpus & 1 << local.id() != 0 {
-            flush_local(range.start, range.end);
+            flush_local(start, end);
         }
         let others = cpus & !(1 << local.id());
         if others != 0 {
-            self.ask(
-                others,
-                Action::Flush {
-                    start: range.start,
-                    end: range.end,
-                },
-            );
+            ask(self, others, action);
         }
     }
 
@@ -106,39 +117,44 @@ impl Root {
         }
         let others = self.cpus.load(Ordering::SeqCst);
         if others != 0 {
-            self.ask(others, Action::Evict);
+            ask(self, others, Action::Evict);
         }
     }
+}
 
-    #[cold]
-    fn ask(&self, targets: u64, action: Action) {
-        let me = local::id();
-        let request = REQUESTS.get(me);
-        let mut asked = 0;
-        // SAFETY: the slot is this CPU's, and no request of it is under way, as this function
-        // waits for the end of each.
-        let waiting = unsafe {
-            (*request).root = self;
-            (*request).action = action;
-            &(*request).waiting
+/// Has the targets do it, and waits until they have.
+#[cold]
+fn ask(root: *const Root, targets: u64, action: Action) {
+    let me = local::id();
+    let request = REQUESTS.get(me);
+    let mut asked = 0;
+    // SAFETY: the slot is this CPU's, and no request of it is under way, as this function
+    // waits for the end of each.
+    let waiting = unsafe {
+        (*request).root = root;
+        (*request).action = action;
+        &(*request).waiting
+    };
+    waiting.store(targets, Ordering::Release);
+    for cpu in bits(targets) {
+        let target = local::of(cpu);
+        let spared = match action {
+            Action::Flush { .. } => leave_for_later(target),
+            Action::FlushTables { .. } | Action::Evict => false,
         };
-        waiting.store(targets, Ordering::Release);
-        for cpu in bits(targets) {
-            let target = local::of(cpu);
-            if matches!(action, Action::Flush { .. }) && leave_for_later(target) {
-                waiting.fetch_and(!(1 << cpu), Ordering::Relaxed);
-                continue;
-            }
-            target.shootdowns.fetch_or(1 << me, Ordering::SeqCst);
-            asked |= 1 << cpu;
+        if spared {
+            waiting.fetch_and(!(1 << cpu), Ordering::Relaxed);
+            continue;
         }
-        for cpu in bits(asked) {
-            apic::send_shootdown(cpu);
-        }
-        while waiting.load(Ordering::Acquire) != 0 {
-            serve();
-            crate::cpu::pause();
-        }
+        target.shootdowns.fetch_or(1 << me, Ordering::SeqCst);
+        asked |= 1 << cpu;
+    }
+    for cpu in bits(asked) {
+        apic::send_shootdown(cpu);
+    }
+    while waiting.load(Ordering::Acquire) != 0 {
+        serve();
+        crate::cpu::pause();
     }
 }
 
@@ -211,11 +227,13 @@ fn serve_waiting(local: &CpuLocal) {
         // acknowledges below.
         let (root, action, waiting) =
             unsafe { ((*request).root, (*request).action, &(*request).waiting) };
-        if ptr::eq(local.root.get(), root) {
-            match action {
-                Action::Flush { start, end } => flush_local(start, end),
-                Action::Evict => leave(local),
+        let active = ptr::eq(local.root.get(), root);
+        match action {
+            Action::Flush { start, end } | Action::FlushTables { start, end } if active => {
+                flush_local(start, end);
             }
+            Action::Evict if active => leave(local),
+            _ => {}
         }
         waiting.fetch_and(!(1 << local.id()), Ordering::Release);
     }
