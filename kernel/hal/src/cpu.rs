@@ -205,6 +205,11 @@ pub fn kick(cpu: CpuId) {
     apic::send_kick(cpu);
 }
 
+/// Returns when each other CPU has passed a memory barrier.
+pub fn barrier_everywhere() {
+    tlb::barrier_everywhere();
+}
+
 /// Entropy: the CPU's generator, else jitter of the clock.
 #[must_use]
 pub fn random_u64() -> u64 {

@@ -18,7 +18,7 @@ use ochre_hal::sync::Once;
 use ochre_hal::{HUGE_SIZE, PAGE_SIZE, USER_END};
 
 /// The caller's address space.
-pub(super) fn space_of(ctx: &SyscallCtx<'_>) -> Result<Arc<AddressSpace>> {
+pub fn space_of(ctx: &SyscallCtx<'_>) -> Result<Arc<AddressSpace>> {
     ctx.process.space().ok_or(Errno::ESRCH)
 }
 

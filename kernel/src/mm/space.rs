@@ -17,7 +17,7 @@ use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
-use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use ochre_hal::admission;
 use ochre_hal::frame::Frame;
 use ochre_hal::paging::{Detached, PageTable, Perms};
@@ -53,6 +53,8 @@ pub struct AddressSpace {
     users: AtomicUsize,
     /// AT_* values of the program, as bytes: /proc/self/auxv.
     pub auxv: SpinLock<Vec<u8>>,
+    /// membarrier's registration: of all who live here, and of forked children.
+    pub private_barriers: AtomicBool,
     /// Asynchronous I/O that its programs have set up.
     pub aio: aio::Contexts,
     /// Keeps the program from being written while it runs here.
@@ -109,6 +111,7 @@ impl AddressSpace {
             inner: SpinLock::new(lock_order::SPACE, inner),
             users: AtomicUsize::new(1),
             auxv: SpinLock::new(lock_order::CELL, Vec::new()),
+            private_barriers: AtomicBool::new(false),
             aio: SpinLock::new(lock_order::CELL, BTreeMap::new()),
             program: SpinLock::new(lock_order::CELL, None),
         }))
@@ -176,6 +179,8 @@ impl AddressSpace {
             table.finish_fork();
             copied?;
         }
+        let registered = self.private_barriers.load(Ordering::Relaxed);
+        child.private_barriers.store(registered, Ordering::Relaxed);
         let auxv = self.auxv.lock().clone();
         *child.auxv.lock() = auxv;
         let program = self.program.lock().clone();

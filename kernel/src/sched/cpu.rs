@@ -787,18 +787,6 @@ pub fn leave_forbidden() {
     }
 }
 
-/// Makes every CPU that runs a thread of the same process pass through the kernel.
-pub fn barrier(thread: &Thread) {
-    let here = ochre_hal::cpu::id();
-    core::sync::atomic::fence(Ordering::SeqCst);
-    for other in thread.process().threads() {
-        let on = other.sched.cpu.load(Ordering::Relaxed) as usize;
-        if other.sched.on_cpu.load(Ordering::SeqCst) && on != here {
-            ochre_hal::cpu::kick(on);
-        }
-    }
-}
-
 /// Makes a running thread look at its state (signals, exit) soon; harmless if it does not run.
 pub fn nudge(thread: &Thread) {
     let sched = &thread.sched;

@@ -9,6 +9,7 @@ use crate::errno::{Errno, Result};
 use crate::ipc::netlink::connector;
 use crate::linux::general as raw;
 use crate::linux::prctl as pr;
+use crate::mm::map::space_of;
 use crate::mm::uptr::{self, UserPtr};
 use crate::sched::{cpu, loadavg};
 use crate::syscall::table::SyscallCtx;
@@ -303,8 +304,7 @@ fn ambient(ctx: &SyscallCtx<'_>, action: u32, number: usize) -> Result<usize> {
     Ok(0)
 }
 
-/// Every return to user mode orders memory on x86, and kicking makes the others return: the
-/// expedited commands need nothing more.
+/// Each command returns when the CPUs that it is about have passed a barrier; none is the quicker one.
 pub fn membarrier(ctx: &SyscallCtx<'_>, command: u32, flags: u32) -> Result<usize> {
     const GLOBAL: u32 = 1;
     const GLOBAL_EXPEDITED: u32 = 2;
@@ -319,13 +319,20 @@ pub fn membarrier(ctx: &SyscallCtx<'_>, command: u32, flags: u32) -> Result<usiz
             Ok((GLOBAL | GLOBAL_EXPEDITED | REGISTER_GLOBAL | PRIVATE | REGISTER_PRIVATE) as usize)
         }
         REGISTER_PRIVATE => {
-            ctx.process.private_barriers.store(true, Relaxed);
+            space_of(ctx)?.private_barriers.store(true, Relaxed);
             Ok(0)
         }
         REGISTER_GLOBAL => Ok(0),
-        PRIVATE if !ctx.process.private_barriers.load(Relaxed) => Err(Errno::EPERM),
-        GLOBAL | GLOBAL_EXPEDITED | PRIVATE => {
-            cpu::barrier(ctx.thread);
+        PRIVATE => {
+            let space = space_of(ctx)?;
+            if !space.private_barriers.load(Relaxed) {
+                return Err(Errno::EPERM);
+            }
+            space.lock().table.barrier();
+            Ok(0)
+        }
+        GLOBAL | GLOBAL_EXPEDITED => {
+            ochre_hal::cpu::barrier_everywhere();
             Ok(0)
         }
         _ => Err(Errno::EINVAL),

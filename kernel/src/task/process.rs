@@ -139,8 +139,6 @@ pub struct Process {
     /// What it was set to by somebody privileged: others go no lower.
     pub oom_adjust_least: AtomicI32,
     pub personality: AtomicU32,
-    /// membarrier's registration.
-    pub private_barriers: AtomicBool,
     /// The threads of others that it traces.
     pub tracer: super::trace::Tracer,
     /// Its end has semaphores of System V IPC to set back.
@@ -203,7 +201,6 @@ impl Process {
             generation: AtomicU64::new(0),
             oom_adjust: AtomicI32::new(0),
             oom_adjust_least: AtomicI32::new(0),
-            private_barriers: AtomicBool::new(false),
             tracer: super::trace::Tracer::new(),
             undoes_semaphores: AtomicBool::new(false),
             personality: AtomicU32::new(0),

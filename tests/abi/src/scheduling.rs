@@ -51,6 +51,11 @@ pub fn run() {
     );
     show!("register", sys!(SYS_membarrier, 16, 0, 0));
     show!("barrier", sys!(SYS_membarrier, 8, 0, 0));
+    show!("barrier everywhere", sys!(SYS_membarrier, 1, 0, 0));
+    show!(
+        "a child's barrier",
+        child::run(|| i32::from(sys!(SYS_membarrier, 8, 0, 0).failed()))
+    );
     show!("no barrier", sys!(SYS_membarrier, 1 << 20, 0, 0));
 }
 

@@ -477,6 +477,11 @@ impl PageTable {
         });
     }
 
+    /// Returns when each other CPU where the space is active has passed a memory barrier.
+    pub fn barrier(&self) {
+        self.root.barrier();
+    }
+
     /// Makes this the space that user addresses mean on this CPU.
     #[inline]
     pub fn activate(&self) {

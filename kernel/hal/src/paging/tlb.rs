@@ -7,6 +7,8 @@
 //! it flushes everything when it leaves its halt, before it can touch user memory. What may not wait
 //! for that are tables that are freed, as the CPU keeps where they are, and may look into them on its
 //! own account: those go by [`Root::evict`] or [`Root::flush_tables`], which spare no idle CPU.
+//!
+//! A memory barrier on other CPUs goes the same way ([`barrier_everywhere`], [`Root::barrier`]).
 
 use super::kernel;
 use crate::addr::PAGE_SIZE;
@@ -40,6 +42,8 @@ enum Action {
     },
     /// Leave the space for the kernel's own.
     Evict,
+    /// Order memory.
+    Barrier,
 }
 
 struct Request {
@@ -109,6 +113,16 @@ impl Root {
         }
     }
 
+    /// Returns when each CPU where this space is active has passed a memory barrier. One that comes
+    /// to it, or leaves it, meanwhile passes one by doing so.
+    pub fn barrier(&self) {
+        fence(Ordering::SeqCst);
+        let others = self.cpus.load(Ordering::SeqCst) & !(1 << local::id());
+        if others != 0 {
+            ask(self, others, Action::Barrier);
+        }
+    }
+
     /// Makes all CPUs leave this space.
     pub fn evict(&self) {
         let local = local::this();
@@ -119,6 +133,16 @@ impl Root {
         if others != 0 {
             ask(self, others, Action::Evict);
         }
+    }
+}
+
+/// Returns when each CPU has passed a memory barrier.
+pub fn barrier_everywhere() {
+    fence(Ordering::SeqCst);
+    let all = u64::MAX >> (MAX_CPUS - crate::cpu::count());
+    let others = all & !(1 << local::id());
+    if others != 0 {
+        ask(ptr::null(), others, Action::Barrier);
     }
 }
 
@@ -140,6 +164,8 @@ fn ask(root: *const Root, targets: u64, action: Action) {
         let target = local::of(cpu);
         let spared = match action {
             Action::Flush { .. } => leave_for_later(target),
+            // Its way into idling and out of it are barriers.
+            Action::Barrier => target.idling.load(Ordering::SeqCst),
             Action::FlushTables { .. } | Action::Evict => false,
         };
         if spared {
@@ -229,6 +255,7 @@ fn serve_waiting(local: &CpuLocal) {
             unsafe { ((*request).root, (*request).action, &(*request).waiting) };
         let active = ptr::eq(local.root.get(), root);
         match action {
+            Action::Barrier => fence(Ordering::SeqCst),
             Action::Flush { start, end } | Action::FlushTables { start, end } if active => {
                 flush_local(start, end);
             }
