@@ -7,15 +7,25 @@ use std::{
     os::{fd::AsFd, unix::net::UnixStream},
 };
 
-use fixture::{FRAME, Fixture, LITTLE};
+use fixture::{ClientSide, FRAME, Fixture, LITTLE};
 use wayland_client::{
-    Proxy,
+    Proxy, delegate_noop,
     protocol::{
         wl_compositor::WlCompositor,
         wl_shm::{self, WlShm},
+        wl_subcompositor::WlSubcompositor,
+        wl_subsurface::WlSubsurface,
     },
 };
-use wayland_protocols::xdg::shell::client::xdg_wm_base::XdgWmBase;
+use wayland_protocols::xdg::{
+    shell::client::xdg_wm_base::XdgWmBase,
+};
+
+delegate_noop!(ClientSide: ignore WlSubcompositor);
+delegate_noop!(ClientSide: ignore WlSubsurface);
+
+/// More than anybody nests, and more than a stack holds.
+const ABYSS: usize = 10_000;
 
 /// A fixture with an honest client whose window must survive.
 fn honest() -> (Fixture, fixture::Client, fixture::TestWindow) {
@@ -138,6 +148,83 @@ fn a_popup_that_hangs_on_itself_is_a_protocol_error() {
         xdg.get_popup(Some(&parent), &positioner, &bad.handle, ());
         assert!(!bad.roundtrip(&mut fixture));
     }
+    assert_unharmed(&mut fixture, &mut client, &window);
+}
+
+#[test]
+fn surfaces_nest_only_so_deep() {
+    let (mut fixture, mut client, window) = honest();
+    for inside_out in [false, true] {
+        let mut bad = fixture.client();
+        let compositor = bad.bind::<WlCompositor>(6);
+        let shell = bad.bind::<WlSubcompositor>(1);
+        let mut last = compositor.create_surface(&bad.handle, ());
+        let depth = (1..ABYSS).find(|_| {
+            let next = compositor.create_surface(&bad.handle, ());
+            let (inner, outer) = if inside_out {
+                (&last, &next)
+            } else {
+                (&next, &last)
+            };
+            shell.get_subsurface(inner, outer, &bad.handle, ());
+            outer.commit();
+            last = next;
+            !bad.roundtrip(&mut fixture)
+        });
+        assert_eq!(depth, Some(64), "{inside_out}");
+        assert_eq!(bad.error.unwrap().object_interface, "wl_subcompositor");
+    }
+    assert_unharmed(&mut fixture, &mut client, &window);
+}
+
+#[test]
+fn popups_nest_only_so_deep() {
+    let (mut fixture, mut client, window) = honest();
+    let mut bad = fixture.client();
+    let parent = bad.window(&mut fixture, "parent");
+    let mut last = parent.xdg.clone();
+    let depth = (1..ABYSS).find(|_| {
+        last = bad.popup(Some(&last), (0, 0)).xdg;
+        !bad.roundtrip(&mut fixture)
+    });
+    assert_eq!(depth, Some(64));
+    // Nor from the inside out.
+    let mut bad = fixture.client();
+    let compositor = bad.bind::<WlCompositor>(6);
+    let base = bad.bind::<XdgWmBase>(6);
+    let positioner = base.create_positioner(&bad.handle, ());
+    positioner.set_size(50, 50);
+    positioner.set_anchor_rect(0, 0, 1, 1);
+    let outer = compositor.create_surface(&bad.handle, ());
+    let outer = base.get_xdg_surface(&outer, &bad.handle, ());
+    bad.popup(Some(&outer), (0, 0));
+    assert!(bad.roundtrip(&mut fixture));
+    let parent = bad.window(&mut fixture, "parent");
+    outer.get_popup(Some(&parent.xdg), &positioner, &bad.handle, ());
+    assert!(!bad.roundtrip(&mut fixture));
+    assert_unharmed(&mut fixture, &mut client, &window);
+}
+
+#[test]
+fn a_long_chain_of_dialogs_is_raised_with_its_window() {
+    let (mut fixture, mut client, window) = honest();
+    let mut bad = fixture.client();
+    let first = bad.window(&mut fixture, "first");
+    let compositor = bad.bind::<WlCompositor>(6);
+    let base = bad.bind::<XdgWmBase>(6);
+    let mut last = first.toplevel.clone();
+    for at in 0..ABYSS / 4 {
+        let surface = compositor.create_surface(&bad.handle, ());
+        let xdg = base.get_xdg_surface(&surface, &bad.handle, ());
+        let dialog = xdg.get_toplevel(&bad.handle, xdg.clone());
+        dialog.set_parent(Some(&last));
+        last = dialog;
+        if at % 50 == 0 {
+            bad.roundtrip(&mut fixture);
+        }
+    }
+    bad.show(&mut fixture, &first, (200, 100), 0xff80_0000);
+    assert!(bad.error.is_none());
     assert_unharmed(&mut fixture, &mut client, &window);
 }
 

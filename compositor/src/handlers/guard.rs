@@ -384,4 +384,3 @@ delegate_global_dispatch!(Compositor: [WlCompositor: ()] => CompositorState);
 delegate_global_dispatch!(Compositor: [WlSubcompositor: ()] => CompositorState);
 delegate_dispatch!(Compositor: [WlCompositor: ()] => CompositorState);
 delegate_dispatch!(Compositor: [WlCallback: ()] => CompositorState);
-delegate_dispatch!(Compositor: [WlSubcompositor: ()] => CompositorState);

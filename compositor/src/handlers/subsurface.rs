@@ -3,6 +3,8 @@
 //! A place takes effect with the parent's next commit, and with all else that the parent committed
 //! (`wl_subsurface.set_position`). Smithay has it take effect with the subsurface's own; so it is kept
 //! from it until then.
+//!
+//! Smithay walks trees of surfaces by recursion, so they are only let grow so deep.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -11,18 +13,23 @@ use smithay::{
         Client, DataInit, Dispatch, DisplayHandle, Resource,
         backend::ClientId,
         protocol::{
+            wl_subcompositor::{self, WlSubcompositor},
             wl_subsurface::{self, WlSubsurface},
             wl_surface::WlSurface,
         },
     },
     utils::{Logical, Point},
     wayland::compositor::{
-        CompositorState, SubsurfaceCachedState, SubsurfaceUserData, get_children, with_states,
+        CompositorState, SubsurfaceCachedState, SubsurfaceUserData, get_children, get_parent,
+        with_states,
     },
 };
 
 use super::guard::near;
 use crate::state::Compositor;
+
+/// So many surfaces hang on each other; toolkits nest two or three.
+pub(super) const DEEPEST: usize = 64;
 
 /// The place that a subsurface has, and those that it is to have.
 #[derive(Debug, Default)]
@@ -79,6 +86,51 @@ fn keep_in_place(surface: &WlSurface) {
         cached.pending().location = place;
         cached.current().location = place;
     });
+}
+
+/// How many surfaces there are from a root down to this one.
+fn depth(surface: &WlSurface) -> usize {
+    std::iter::successors(Some(surface.clone()), get_parent).count()
+}
+
+/// How many surfaces there are from this one down to the deepest of its tree.
+fn height(surface: &WlSurface) -> usize {
+    let below = |level: &Vec<WlSurface>| {
+        let below: Vec<_> = level.iter().flat_map(get_children).collect();
+        (!below.is_empty()).then_some(below)
+    };
+    std::iter::successors(Some(vec![surface.clone()]), below).count()
+}
+
+impl Dispatch<WlSubcompositor, ()> for Compositor {
+    fn request(
+        state: &mut Self,
+        client: &Client,
+        subcompositor: &WlSubcompositor,
+        request: wl_subcompositor::Request,
+        data: &(),
+        display: &DisplayHandle,
+        init: &mut DataInit<'_, Self>,
+    ) {
+        if let wl_subcompositor::Request::GetSubsurface {
+            surface, parent, ..
+        } = &request
+            && depth(parent) + height(surface) > DEEPEST
+        {
+            let error = wl_subcompositor::Error::BadParent;
+            subcompositor.post_error(error, "surfaces are nested too deep");
+            return;
+        }
+        <CompositorState as Dispatch<_, _, Self>>::request(
+            state,
+            client,
+            subcompositor,
+            request,
+            data,
+            display,
+            init,
+        );
+    }
 }
 
 impl Dispatch<WlSubsurface, SubsurfaceUserData> for Compositor {

@@ -21,7 +21,7 @@ use smithay::{
     },
 };
 
-use super::{guard::near, has_buffer};
+use super::{guard::near, has_buffer, subsurface::DEEPEST};
 use crate::{
     shell::{Edges, configure, place_popup},
     state::Compositor,
@@ -41,16 +41,15 @@ impl XdgShellHandler for Compositor {
     }
 
     fn new_popup(&mut self, surface: PopupSurface, positioner: PositionerState) {
-        if hangs_on_itself(surface.wl_surface()) {
+        if let Err(reason) = self.may_hang(surface.wl_surface()) {
             // Whoever looks for what it hangs on would look for ever.
             forget_parent(surface.wl_surface());
             let error = xdg_wm_base::Error::InvalidPopupParent as u32;
-            surface
-                .xdg_popup()
-                .post_error(error, "a popup is not its own parent's parent");
+            surface.xdg_popup().post_error(error, reason);
             return;
         }
         surface.with_pending_state(|state| {
+        self.popups.cleanup(); // those that are gone still hold what hung on them
             state.geometry = positioner.get_geometry();
             state.positioner = positioner;
         });
@@ -191,19 +190,22 @@ fn forget_parent(surface: &WlSurface) {
     });
 }
 
-/// Whether a popup that was just made is a parent of its parents.
-fn hangs_on_itself(popup: &WlSurface) -> bool {
-    let mut above = parent_of(popup);
-    while let Some(surface) = above {
-        if surface == *popup {
-            return true;
-        }
-        above = parent_of(&surface);
-    }
-    false
-}
-
 impl Compositor {
+    /// Whether a popup that was just made may have its parent, or why not. As nothing hangs on it yet, it is
+    /// no parent of its parents, and chains grow at their end, where they are counted.
+    fn may_hang(&self, popup: &WlSurface) -> Result<(), &'static str> {
+        let parents = std::iter::successors(parent_of(popup), parent_of);
+        if parents.take(DEEPEST).count() == DEEPEST {
+            return Err("popups are nested too deep");
+        }
+        let popups = self.protocols.xdg_shell.popup_surfaces();
+        let hangs_on_it = |other: &PopupSurface| other.get_parent_surface().as_ref() == Some(popup);
+        if popups.iter().any(hangs_on_it) {
+            return Err("a popup is not made below what hangs on it");
+        }
+        Ok(())
+    }
+
     /// A client may start a move or resize only with the press or touch that it was given; a touch or
     /// a pen's tip is then the pointer's. Gives where that was: the pointer may have gone on since, as toolkits wait for
     /// some pixels of it, and a busy client for longer.

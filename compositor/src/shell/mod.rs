@@ -27,7 +27,7 @@ use std::collections::HashMap;
 
 use smithay::{
     desktop::Window,
-    reexports::wayland_server::protocol::wl_surface::WlSurface,
+    reexports::wayland_server::{Resource, backend::ObjectId, protocol::wl_surface::WlSurface},
     utils::{IsAlive, SERIAL_COUNTER, Serial},
     wayland::{
         compositor::with_states,
@@ -159,22 +159,27 @@ impl Shell {
         }
     }
 
+    /// Brings a window to the top. Dialogs stay above the window that they belong to.
     fn raise(&mut self, id: WindowId) {
-        if let Some(place) = self.windows.iter().position(|window| window.id == id) {
-            let window = self.windows.remove(place);
-            self.windows.push(window);
+        let own = |window: &ManagedWindow| window.surface().map(|surface| surface.id());
+        let mut dialogs: HashMap<ObjectId, Vec<_>> = HashMap::new();
+        for window in self.windows.iter().rev().filter(|window| window.id != id) {
+            if let Some(parent) = window.parent() {
+                let there = dialogs.entry(parent.id()).or_default();
+                there.push((window.id, own(window)));
+            }
         }
-        // Dialogs stay above the window that they belong to.
-        let parent = self.get(id).and_then(ManagedWindow::surface);
-        let children: Vec<WindowId> = self
-            .windows
-            .iter()
-            .filter(|window| window.id != id && window.parent() == parent && parent.is_some())
-            .map(|window| window.id)
-            .collect();
-        for child in children {
-            self.raise(child);
+        // A chain of dialogs may be as long as their client likes: there is no recursion.
+        let mut order: HashMap<WindowId, usize> = HashMap::new();
+        let mut next = vec![(id, self.get(id).and_then(own))];
+        while let Some((id, surface)) = next.pop() {
+            order.insert(id, order.len() + 1);
+            let above = surface.and_then(|surface| dialogs.remove(&surface));
+            next.extend(above.into_iter().flatten());
         }
+        // Those that stay where they are keep their order.
+        self.windows
+            .sort_by_key(|window| order.get(&window.id).copied().unwrap_or_default());
     }
 }
 
