@@ -18,11 +18,19 @@ use wayland_client::{
     },
 };
 use wayland_protocols::xdg::{
+    foreign::zv2::client::{
+        zxdg_exported_v2::ZxdgExportedV2, zxdg_exporter_v2::ZxdgExporterV2,
+        zxdg_imported_v2::ZxdgImportedV2, zxdg_importer_v2::ZxdgImporterV2,
+    },
     shell::client::xdg_wm_base::XdgWmBase,
 };
 
 delegate_noop!(ClientSide: ignore WlSubcompositor);
 delegate_noop!(ClientSide: ignore WlSubsurface);
+delegate_noop!(ClientSide: ignore ZxdgExporterV2);
+delegate_noop!(ClientSide: ignore ZxdgImporterV2);
+delegate_noop!(ClientSide: ignore ZxdgImportedV2);
+note_events!(ZxdgExportedV2);
 
 /// More than anybody nests, and more than a stack holds.
 const ABYSS: usize = 10_000;
@@ -202,6 +210,23 @@ fn popups_nest_only_so_deep() {
     let parent = bad.window(&mut fixture, "parent");
     outer.get_popup(Some(&parent.xdg), &positioner, &bad.handle, ());
     assert!(!bad.roundtrip(&mut fixture));
+    assert_unharmed(&mut fixture, &mut client, &window);
+}
+
+#[test]
+fn a_window_is_not_its_own_parent() {
+    let (mut fixture, mut client, window) = honest();
+    let mut bad = fixture.client();
+    let own = bad.window(&mut fixture, "own");
+    let exporter = bad.bind::<ZxdgExporterV2>(1);
+    exporter.export_toplevel(&own.surface, &bad.handle, ());
+    bad.roundtrip(&mut fixture);
+    let note = bad.state.notes.pop().unwrap();
+    let handle = note.split('"').nth(1).unwrap().to_owned();
+    let importer = bad.bind::<ZxdgImporterV2>(1);
+    let imported = importer.import_toplevel(handle, &bad.handle, ());
+    imported.set_parent_of(&own.surface);
+    bad.roundtrip(&mut fixture);
     assert_unharmed(&mut fixture, &mut client, &window);
 }
 

@@ -32,6 +32,7 @@ mod toplevel;
 mod virtual_keyboard;
 mod virtual_pointer;
 mod workspaces;
+mod xdg_foreign;
 
 pub use capture::{CaptureRequest, Captures};
 pub use foreign::WindowHandles;

@@ -3,7 +3,7 @@
 use smithay::{
     backend::renderer::utils::{on_commit_buffer_handler, with_renderer_surface_state},
     delegate_alpha_modifier, delegate_content_type, delegate_fractional_scale, delegate_output,
-    delegate_presentation, delegate_single_pixel_buffer, delegate_viewporter, delegate_xdg_foreign,
+    delegate_presentation, delegate_single_pixel_buffer, delegate_viewporter,
     output::Output,
     reexports::wayland_server::{
         Client,
@@ -18,7 +18,6 @@ use smithay::{
         fractional_scale::{FractionalScaleHandler, with_fractional_scale},
         output::OutputHandler,
         shm::{ShmHandler, ShmState},
-        xdg_foreign::{XdgForeignHandler, XdgForeignState},
     },
 };
 
@@ -129,12 +128,6 @@ impl FractionalScaleHandler for Compositor {
     }
 }
 
-impl XdgForeignHandler for Compositor {
-    fn xdg_foreign_state(&mut self) -> &mut XdgForeignState {
-        &mut self.protocols.xdg_foreign
-    }
-}
-
 delegate_output!(Compositor);
 delegate_viewporter!(Compositor);
 delegate_fractional_scale!(Compositor);
@@ -142,4 +135,3 @@ delegate_presentation!(Compositor);
 delegate_single_pixel_buffer!(Compositor);
 delegate_alpha_modifier!(Compositor);
 delegate_content_type!(Compositor);
-delegate_xdg_foreign!(Compositor);
