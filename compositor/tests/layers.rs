@@ -9,11 +9,16 @@ use std::{
 };
 
 use fixture::{Client, ClientSide, FRAME, Fixture, LITTLE};
+use ochre_compositor::{
+    input::Action,
+    output::{DisplayInfo, OutputId},
+    shell::Hit,
+};
 use wayland_client::{
     delegate_noop,
     protocol::{
-        wl_compositor::WlCompositor, wl_seat::WlSeat, wl_subcompositor::WlSubcompositor,
-        wl_subsurface::WlSubsurface, wl_surface::WlSurface,
+        wl_compositor::WlCompositor, wl_output::WlOutput, wl_seat::WlSeat,
+        wl_subcompositor::WlSubcompositor, wl_subsurface::WlSubsurface, wl_surface::WlSurface,
     },
 };
 use wayland_protocols_wlr::layer_shell::v1::client::{
@@ -21,6 +26,7 @@ use wayland_protocols_wlr::layer_shell::v1::client::{
     zwlr_layer_surface_v1::{Anchor, ZwlrLayerSurfaceV1},
 };
 
+delegate_noop!(ClientSide: ignore WlOutput);
 delegate_noop!(ClientSide: ignore WlSubcompositor);
 delegate_noop!(ClientSide: ignore WlSubsurface);
 
@@ -46,6 +52,20 @@ fn panel(
     client.roundtrip(fixture);
     fixture.advance(FRAME);
     (panel, surface)
+}
+
+/// A second display, of 1000x700 pixels.
+fn plug(fixture: &mut Fixture) -> OutputId {
+    let id = fixture.compositor.add_output(&DisplayInfo {
+        name: "DP-1".into(),
+        make: "Ochre".into(),
+        model: "Memory".into(),
+        millimetres: (0, 0),
+        size: (1000, 700),
+        refresh: 60_000,
+    });
+    fixture.turn();
+    id
 }
 
 #[test]
@@ -74,6 +94,42 @@ fn what_hangs_on_a_panel_is_above_windows_though_the_panel_is_below() {
         user.show(&mut fixture, &window, (800, 600), 0xff20_8040);
         assert_eq!(fixture.pixel(310, 290), 0x20_8040, "{layer:?}");
     }
+}
+
+#[test]
+fn a_fullscreen_window_hides_the_panels_of_its_own_display_only() {
+    let mut fixture = Fixture::new();
+    let mut client = fixture.client();
+    let second = plug(&mut fixture);
+    let _panel = panel(&mut fixture, &mut client, Layer::Top);
+    let mut user = fixture.client();
+    let window = user.shown(&mut fixture, "window", (300, 200), true);
+    let [x, y, ..] = fixture.windows()[0].frame;
+    fixture.point(x + 60, y + 10);
+    fixture.press(true);
+    fixture.point_at(1200, 300);
+    fixture.press(false);
+    let fill = |fixture: &mut Fixture, user: &mut Client, size| {
+        fixture.compositor.act(Action::Fullscreen);
+        user.roundtrip(fixture);
+        user.show(fixture, &window, size, 0xff20_8040);
+    };
+    let panel_is_hit = |fixture: &Fixture| match fixture.compositor.hit((5.0, 5.0).into()) {
+        Hit::Surface { layer, .. } => layer.is_some(),
+        _ => false,
+    };
+    fill(&mut fixture, &mut user, (1000, 700));
+    assert_eq!(fixture.windows()[0].content, [800, 0, 1000, 700]);
+    assert_eq!(fixture.pixel(5, 5), 0x10_1010);
+    assert!(panel_is_hit(&fixture));
+    // On the panel's own it is above it.
+    fixture.compositor.remove_output(second);
+    fixture.turn();
+    user.roundtrip(&mut fixture);
+    user.show(&mut fixture, &window, (800, 600), 0xff20_8040);
+    assert_eq!(fixture.windows()[0].content, [0, 0, 800, 600]);
+    assert_eq!(fixture.pixel(5, 5), 0x20_8040);
+    assert!(!panel_is_hit(&fixture));
 }
 
 #[test]

@@ -155,11 +155,7 @@ impl Compositor {
             Some(_) => {}
             None => self.painter.window_menu = None,
         }
-        let covered = self
-            .shell
-            .visible()
-            .next_back()
-            .is_some_and(|top| top.mode == Mode::Fullscreen);
+        let covered = self.is_covered(id);
         self.push_layer_popups(&mut elements, id, &[Layer::Overlay], &view);
         self.push_layers(&mut elements, id, Layer::Overlay, &view);
         if !covered {

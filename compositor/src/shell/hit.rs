@@ -7,8 +7,12 @@ use smithay::{
     wayland::shell::wlr_layer::{KeyboardInteractivity, Layer},
 };
 
-use super::{Edges, FrameButton, FrameLayout, Mode, WindowId};
-use crate::{handlers::has_buffer, output::Screen, state::Compositor};
+use super::{Edges, FrameButton, FrameLayout, ManagedWindow, Mode, WindowId};
+use crate::{
+    handlers::has_buffer,
+    output::{OutputId, Screen},
+    state::Compositor,
+};
 
 /// How far outside a frame its edges can be grabbed.
 const EDGE: i32 = 8;
@@ -65,11 +69,7 @@ impl Compositor {
             return Hit::Menu;
         }
         let screen = self.outputs.at(point);
-        let covered = self
-            .shell
-            .visible()
-            .next_back()
-            .is_some_and(|top| top.mode == Mode::Fullscreen);
+        let covered = screen.is_some_and(|screen| self.is_covered(screen.id));
         let layers = |layers: &[Layer], part| self.hit_layers(screen, layers, part, point);
         let (all, popups) = (WindowSurfaceType::ALL, WindowSurfaceType::POPUP);
         layers(&[Layer::Overlay], all)
@@ -81,6 +81,16 @@ impl Compositor {
             .or_else(|| self.hit_windows(point))
             .or_else(|| layers(&[Layer::Bottom, Layer::Background], all))
             .unwrap_or(Hit::Desktop)
+    }
+
+    /// Whether a fullscreen window is above the panels of an output: the topmost one on it.
+    pub(crate) fn is_covered(&self, id: OutputId) -> bool {
+        let here = |window: &&ManagedWindow| {
+            let on = self.outputs.most_on(window.rect());
+            on.is_some_and(|screen| screen.id == id)
+        };
+        let top = self.shell.visible().rev().find(here);
+        top.is_some_and(|top| top.mode == Mode::Fullscreen)
     }
 
     fn hit_layers(
