@@ -23,7 +23,7 @@ use wayland_client::{
 };
 use wayland_protocols_wlr::layer_shell::v1::client::{
     zwlr_layer_shell_v1::{Layer, ZwlrLayerShellV1},
-    zwlr_layer_surface_v1::{Anchor, ZwlrLayerSurfaceV1},
+    zwlr_layer_surface_v1::{Anchor, KeyboardInteractivity, ZwlrLayerSurfaceV1},
 };
 
 delegate_noop!(ClientSide: ignore WlOutput);
@@ -130,6 +130,36 @@ fn a_fullscreen_window_hides_the_panels_of_its_own_display_only() {
     assert_eq!(fixture.windows()[0].content, [0, 0, 800, 600]);
     assert_eq!(fixture.pixel(5, 5), 0x20_8040);
     assert!(!panel_is_hit(&fixture));
+}
+
+#[test]
+fn the_keyboard_leaves_a_layer_whose_display_goes() {
+    let mut fixture = Fixture::new();
+    let second = plug(&mut fixture);
+    let mut user = fixture.client();
+    user.bind::<WlSeat>(7).get_keyboard(&user.handle, ());
+    let window = user.shown(&mut fixture, "window", (300, 200), true);
+    let mut client = fixture.client();
+    let surface = client
+        .bind::<WlCompositor>(6)
+        .create_surface(&client.handle, ());
+    let shell = client.bind::<ZwlrLayerShellV1>(4);
+    let output = client.bind::<WlOutput>(4); // the newer of both
+    let (layer, name) = (Layer::Top, "search".to_owned());
+    let search = shell.get_layer_surface(&surface, Some(&output), layer, name, &client.handle, ());
+    search.set_size(60, 20);
+    search.set_keyboard_interactivity(KeyboardInteractivity::OnDemand);
+    surface.commit();
+    client.roundtrip(&mut fixture);
+    let (buffer, _file) = client.buffer((60, 20), 0xff10_1010);
+    surface.attach(Some(&buffer), 0, 0);
+    surface.commit();
+    client.roundtrip(&mut fixture);
+    user.roundtrip(&mut fixture);
+    assert!(!user.has_keyboard(&window));
+    fixture.compositor.remove_output(second);
+    user.roundtrip(&mut fixture);
+    assert!(user.has_keyboard(&window));
 }
 
 #[test]

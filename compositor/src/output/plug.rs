@@ -137,6 +137,7 @@ impl Compositor {
     /// A display is no longer driven; what was on it moves to the others.
     fn hide(&mut self, id: OutputId) -> Option<Output> {
         let order = self.outputs.screens.iter().position(|it| it.id == id)?;
+        let loses_keyboard = self.has_keyboard_on(id);
         self.note_displays();
         self.remember_homes(id);
         let screen = self.outputs.screens.remove(order);
@@ -167,11 +168,28 @@ impl Compositor {
         }
         self.confirm_lock();
         self.tell_scales();
+        if loses_keyboard {
+            self.refocus();
+        }
         self.pointer_moved_under();
         Some(screen.output)
     }
 
     /// Takes a display's global from clients; one that binds it before it hears so does no wrong.
+    /// Whether a layer or a lock surface of a display has the keyboard: it goes with the display.
+    fn has_keyboard_on(&self, id: OutputId) -> bool {
+        let keyboard = self.seat.get_keyboard();
+        let Some(focus) = keyboard.and_then(|keyboard| keyboard.current_focus()) else {
+            return false;
+        };
+        let lock = self.shell.lock.as_ref();
+        lock.and_then(|lock| lock.surface_on(id)) == Some(&focus)
+            || self
+                .outputs
+                .get(id)
+                .is_some_and(|screen| screen.layers.of(&focus).is_some())
+    }
+
     fn retire(&mut self, global: GlobalId) {
         self.display.disable_global::<Compositor>(global.clone());
         let until = self.clock.now() + FAREWELL;

@@ -279,7 +279,8 @@ impl Compositor {
         })
     }
 
-    /// Who has the keyboard while the session is locked: the surface under the pointer, or any.
+    /// Who has the keyboard while the session is locked: the surface under the pointer, or any, rather one
+    /// that is shown.
     pub(crate) fn lock_focus(&self) -> Option<WlSurface> {
         let lock = self.shell.lock.as_ref()?;
         let at = self.seat.get_pointer()?.current_location();
@@ -293,6 +294,10 @@ impl Compositor {
     /// The lock surface at a point, and its origin.
     pub(super) fn lock_surface_at(
         &self,
+            .or_else(|| {
+                let mut there = self.outputs.iter();
+                there.find_map(|screen| lock.surface_on(screen.id))
+            })
         point: Point<f64, Logical>,
     ) -> Option<(WlSurface, Point<f64, Logical>)> {
         let screen = self.outputs.at(point)?;
