@@ -5,9 +5,16 @@ mod fixture;
 use fixture::{Client, ClientSide, FRAME, Fixture, LITTLE, SIZE};
 use ochre_compositor::input::Action;
 use wayland_client::{
-    Connection, Dispatch, Proxy, QueueHandle, delegate_noop,
+    Connection, Dispatch, Proxy, QueueHandle, delegate_noop, event_created_child,
     protocol::{
-        wl_compositor::WlCompositor, wl_output::WlOutput, wl_seat::WlSeat, wl_surface::WlSurface,
+        wl_compositor::WlCompositor,
+        wl_data_device::{self, WlDataDevice},
+        wl_data_device_manager::{DndAction, WlDataDeviceManager},
+        wl_data_offer::WlDataOffer,
+        wl_data_source::WlDataSource,
+        wl_output::WlOutput,
+        wl_seat::WlSeat,
+        wl_surface::WlSurface,
     },
 };
 use wayland_protocols::ext::session_lock::v1::client::{
@@ -18,6 +25,35 @@ use wayland_protocols::ext::session_lock::v1::client::{
 
 delegate_noop!(ClientSide: ignore ExtSessionLockManagerV1);
 delegate_noop!(ClientSide: ignore WlOutput);
+delegate_noop!(ClientSide: ignore WlDataDeviceManager);
+delegate_noop!(ClientSide: ignore WlDataOffer);
+note_events!(WlDataSource);
+
+/// Takes whatever is dragged over it.
+impl Dispatch<WlDataDevice, ()> for ClientSide {
+    fn event(
+        _: &mut Self,
+        _: &WlDataDevice,
+        event: wl_data_device::Event,
+        (): &(),
+        _: &Connection,
+        _: &QueueHandle<Self>,
+    ) {
+        if let wl_data_device::Event::Enter {
+            serial,
+            id: Some(offer),
+            ..
+        } = event
+        {
+            offer.accept(serial, Some("text/plain".into()));
+            offer.set_actions(DndAction::Copy, DndAction::Copy);
+        }
+    }
+
+    event_created_child!(ClientSide, WlDataDevice, [
+        wl_data_device::EVT_DATA_OFFER_OPCODE => (WlDataOffer, ()),
+    ]);
+}
 
 impl Dispatch<ExtSessionLockV1, ()> for ClientSide {
     fn event(
@@ -259,4 +295,35 @@ fn who_holds_no_lock_unlocks_nothing() {
     assert!(!thief.roundtrip(&mut fixture));
     assert_eq!(thief.error.unwrap().object_interface, "ext_session_lock_v1");
     assert!(fixture.compositor.is_locked());
+}
+
+#[test]
+fn what_is_dragged_while_the_session_is_locked_is_not_dropped() {
+    let mut fixture = Fixture::new();
+    let mut client = fixture.client();
+    let seat = client.bind::<WlSeat>(7);
+    seat.get_pointer(&client.handle, ());
+    let window = client.shown(&mut fixture, "one", (400, 300), false);
+    fixture.point(400, 300);
+    fixture.press(true);
+    client.roundtrip(&mut fixture);
+    let manager = client.bind::<WlDataDeviceManager>(3);
+    let device = manager.get_data_device(&seat, &client.handle, ());
+    let source = manager.create_data_source(&client.handle, ());
+    source.offer("text/plain".into());
+    source.set_actions(DndAction::Copy);
+    device.start_drag(Some(&source), &window.surface, None, client.state.serial);
+    client.roundtrip(&mut fixture);
+    fixture.point(410, 310);
+    client.roundtrip(&mut fixture);
+    client.roundtrip(&mut fixture);
+    let copies = |note: &String| note.starts_with("Action") && note.contains("Copy");
+    assert!(client.state.notes.iter().any(copies), "it would be taken");
+    let mut locker = fixture.client();
+    lock(&locker);
+    locker.roundtrip(&mut fixture);
+    client.roundtrip(&mut fixture);
+    let notes = &client.state.notes;
+    assert!(notes.contains(&"Cancelled".to_owned()), "{notes:?}");
+    assert!(!notes.contains(&"DndDropPerformed".to_owned()), "{notes:?}");
 }

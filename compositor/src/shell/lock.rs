@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 
 use smithay::{
+    input::pointer::MotionEvent,
     reexports::{
         wayland_protocols::ext::session_lock::v1::server::ext_session_lock_v1::ExtSessionLockV1,
         wayland_server::{Resource, protocol::wl_surface::WlSurface},
@@ -143,6 +144,13 @@ impl Compositor {
         let serial = SERIAL_COUNTER.next_serial();
         let time = self.clock.millis();
         if let Some(pointer) = self.seat.get_pointer() {
+            // What is dragged is over nothing, and so not dropped.
+            let event = MotionEvent {
+                location: pointer.current_location(),
+                serial,
+                time,
+            };
+            pointer.motion(self, None, &event);
             pointer.unset_grab(self, serial, time);
         }
         if let Some(keyboard) = self.seat.get_keyboard() {
@@ -286,6 +294,10 @@ impl Compositor {
         let at = self.seat.get_pointer()?.current_location();
         let here = self.outputs.at(at).map(|screen| screen.id);
         here.and_then(|output| lock.surface_on(output))
+            .or_else(|| {
+                let mut there = self.outputs.iter();
+                there.find_map(|screen| lock.surface_on(screen.id))
+            })
             .or_else(|| lock.surfaces().next())
             .filter(|surface| has_buffer(surface))
             .cloned()
@@ -294,10 +306,6 @@ impl Compositor {
     /// The lock surface at a point, and its origin.
     pub(super) fn lock_surface_at(
         &self,
-            .or_else(|| {
-                let mut there = self.outputs.iter();
-                there.find_map(|screen| lock.surface_on(screen.id))
-            })
         point: Point<f64, Logical>,
     ) -> Option<(WlSurface, Point<f64, Logical>)> {
         let screen = self.outputs.at(point)?;
