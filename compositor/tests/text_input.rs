@@ -22,11 +22,15 @@ use wayland_protocols_misc::zwp_input_method_v2::client::{
     zwp_input_popup_surface_v2::ZwpInputPopupSurfaceV2,
 };
 
-note_events!(ZwpTextInputV1, ZwpTextInputV3, ZwpInputMethodV2);
+note_events!(
+    ZwpTextInputV1,
+    ZwpTextInputV3,
+    ZwpInputMethodV2,
+    ZwpInputMethodKeyboardGrabV2
+);
 delegate_noop!(ClientSide: ignore ZwpTextInputManagerV1);
 delegate_noop!(ClientSide: ignore ZwpTextInputManagerV3);
 delegate_noop!(ClientSide: ignore ZwpInputMethodManagerV2);
-delegate_noop!(ClientSide: ignore ZwpInputMethodKeyboardGrabV2);
 delegate_noop!(ClientSide: ignore ZwpInputPopupSurfaceV2);
 
 fn told(fixture: &mut Fixture, client: &mut Client) -> Vec<String> {
@@ -240,4 +244,59 @@ fn a_popup_is_at_the_cursor_of_what_is_typed_into() {
     field.disable();
     field.commit();
     assert_eq!(seen(&mut client), [window; 2]);
+}
+
+/// Whether a key goes to the input method.
+fn types_through(fixture: &mut Fixture, method: &mut Client) -> bool {
+    method.roundtrip(fixture);
+    method.state.notes.clear();
+    fixture.tap(30);
+    told(fixture, method).contains(&"Key".to_owned())
+}
+
+#[test]
+fn windows_and_menus_are_used_as_ever_while_a_method_has_the_keys() {
+    let mut fixture = Fixture::new();
+    let (mut other, methods, seat) = typist(&mut fixture);
+    let method = methods.get_input_method(&seat, &other.handle, ());
+    let mut client = fixture.client();
+    client.bind::<WlSeat>(7).get_keyboard(&client.handle, ());
+    let first = client.shown(&mut fixture, "first", (200, 100), true);
+    let second = client.shown(&mut fixture, "second", (200, 100), true);
+    method.grab_keyboard(&other.handle, ());
+    assert!(types_through(&mut fixture, &mut other));
+    assert!(client.has_keyboard(&second));
+    // A click gives a window the keyboard.
+    let windows = fixture.windows();
+    let below = windows.iter().find(|window| window.title == "first");
+    let [x, y, ..] = below.unwrap().frame;
+    fixture.point(x + 60, y + 10);
+    fixture.press(true);
+    fixture.press(false);
+    client.roundtrip(&mut fixture);
+    assert!(client.has_keyboard(&first));
+    // A menu opens and has it, too, and gives it back.
+    let menu = client.menu(&mut fixture, &first.xdg);
+    assert!(!client.was_dismissed());
+    assert!(client.types_into(&menu));
+    assert!(types_through(&mut fixture, &mut other));
+    menu.close();
+    client.roundtrip(&mut fixture);
+    assert!(client.has_keyboard(&first));
+    assert!(
+        types_through(&mut fixture, &mut other),
+        "it has the keys again"
+    );
+    // One that is closed by the desktop likewise.
+    client.menu(&mut fixture, &first.xdg);
+    fixture.point(790, 590);
+    fixture.press(true);
+    fixture.press(false);
+    client.roundtrip(&mut fixture);
+    assert!(client.was_dismissed());
+    assert!(client.has_keyboard(&first));
+    assert!(
+        types_through(&mut fixture, &mut other),
+        "it has the keys again"
+    );
 }

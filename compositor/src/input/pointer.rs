@@ -251,12 +251,8 @@ impl Compositor {
 
     /// Click to focus: raises a window, or gives a layer that wants it the keyboard.
     pub(super) fn focus_by_click(&mut self, hit: &Hit, serial: Serial) {
-        if self
-            .seat
-            .get_keyboard()
-            .is_some_and(|keyboard| keyboard.is_grabbed())
-        {
-            return; // a menu is open: the click is its
+        if self.shell.menus.is_some() {
+            return; // the click is theirs
         }
         match hit {
             Hit::Surface {

@@ -12,7 +12,10 @@ use smithay::{
         PopupGrab, PopupKeyboardGrab, PopupKind, PopupManager, PopupPointerGrab,
         PopupUngrabStrategy, find_popup_root_surface,
     },
-    input::pointer::{ClickGrab, Focus, PointerGrab, PointerHandle},
+    input::{
+        keyboard::KeyboardHandle,
+        pointer::{ClickGrab, Focus, PointerGrab, PointerHandle},
+    },
     reexports::wayland_server::{Resource, protocol::wl_surface::WlSurface},
     utils::{IsAlive, SERIAL_COUNTER, Serial},
     wayland::shell::xdg::PopupSurface,
@@ -50,9 +53,11 @@ impl Compositor {
         };
         let before = grab.previous_serial().unwrap_or(serial);
         let (keyboard, pointer) = (seat.get_keyboard(), seat.get_pointer());
-        let keys_taken = keyboard
-            .as_ref()
-            .is_some_and(|it| it.is_grabbed() && !(it.has_grab(serial) || it.has_grab(before)));
+        let keys = keyboard.as_ref().map_or(Keys::Free, keys_of);
+        let keys_taken = keys == Keys::Menu
+            && keyboard
+                .as_ref()
+                .is_some_and(|it| !(it.has_grab(serial) || it.has_grab(before)));
         let pointer_taken = pointer.as_ref().is_some_and(|it| {
             let ours = it.has_grab(serial) || it.has_grab(before) || pressed_in(it, &root);
             it.is_grabbed() && !ours
@@ -63,7 +68,9 @@ impl Compositor {
         }
         if let Some(keyboard) = keyboard {
             keyboard.set_focus(self, grab.current_grab(), serial);
-            keyboard.set_grab(self, PopupKeyboardGrab::new(&grab), serial);
+            if keys != Keys::InputMethod {
+                keyboard.set_grab(self, PopupKeyboardGrab::new(&grab), serial);
+            }
         }
         if let Some(pointer) = pointer {
             // A grab that goes takes the keyboard's of the same serial along: a menu that is opened
@@ -121,10 +128,10 @@ impl Compositor {
         };
         grab.ungrab(PopupUngrabStrategy::All);
         let serial = SERIAL_COUNTER.next_serial();
-        if let Some(keyboard) = self.seat.get_keyboard()
-            && (keyboard.has_grab(grab.serial()) || !keyboard.is_grabbed())
-        {
-            keyboard.unset_grab(self);
+        if let Some(keyboard) = self.seat.get_keyboard() {
+            if keys_of(&keyboard) == Keys::Menu {
+                keyboard.unset_grab(self);
+            }
             let focus = self.active_surface().or(Some(root)).filter(IsAlive::alive);
             keyboard.set_focus(self, focus, serial);
         }
@@ -155,6 +162,23 @@ impl Compositor {
             self.close_menus();
         }
     }
+}
+
+/// Who is given the keys before they go to what has the keyboard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Keys {
+    Free,
+    Menu,
+    /// It keeps them while menus are open, as there is no giving them back: it types into menus, too.
+    InputMethod,
+}
+
+fn keys_of(keyboard: &KeyboardHandle<Compositor>) -> Keys {
+    let taken = keyboard.with_grab(|_, grab| match grab.is::<PopupKeyboardGrab<Compositor>>() {
+        true => Keys::Menu,
+        false => Keys::InputMethod,
+    });
+    taken.unwrap_or(Keys::Free)
 }
 
 /// Whether a button that was pressed in a client of `surface` is still down, and no more than that. A
