@@ -162,6 +162,8 @@ pub struct Compositor {
     pub(crate) meta_alone: bool,
     /// Buttons whose press was the desktop's: their release is too.
     pub(crate) swallowed_buttons: HashSet<u32>,
+    /// The surface that its user took the desktop's keys back from.
+    pub(crate) keys_kept_from: Option<WlSurface>,
     /// How far the wheel has turned towards the next notch that the desktop takes.
     pub(crate) wheel_turned: (i32, i32),
     /// The modifiers that hold the switcher open.
@@ -252,6 +254,7 @@ impl Compositor {
             in_batch: false,
             batch_spoke: false,
             pointer_stale: false,
+            keys_kept_from: None,
             session: Session::default(),
             control: crate::control::Waiters::default(),
             options,

@@ -136,7 +136,10 @@ impl KeyboardShortcutsInhibitHandler for Compositor {
     }
 
     fn new_inhibitor(&mut self, inhibitor: KeyboardShortcutsInhibitor) {
-        inhibitor.activate();
+        // Asking again does not get around its user.
+        if self.keys_kept_from.as_ref() != Some(inhibitor.wl_surface()) {
+            inhibitor.activate();
+        }
     }
 }
 

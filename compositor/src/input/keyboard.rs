@@ -6,7 +6,9 @@ use smithay::{
     backend::input::{KeyState, Keycode},
     input::keyboard::{FilterResult, Keysym},
     utils::SERIAL_COUNTER,
-    wayland::keyboard_shortcuts_inhibit::KeyboardShortcutsInhibitorSeat,
+    wayland::keyboard_shortcuts_inhibit::{
+        KeyboardShortcutsInhibitor, KeyboardShortcutsInhibitorSeat,
+    },
 };
 
 use super::{Action, Chord, Modifiers, Trigger};
@@ -24,6 +26,18 @@ const KEY_LEFTMETA: u32 = 125;
 /// The Linux key codes that exist: anything above is a broken device's.
 const LAST_KEY: u32 = 0x2ff;
 
+/// Takes the desktop's keys back from a client that has all of them, and gives them again: whatever that client
+/// is, it can be left.
+const TAKE_BACK: (Modifiers, Keysym) = (
+    Modifiers {
+        logo: true,
+        ctrl: false,
+        alt: false,
+        shift: false,
+    },
+    Keysym::Escape,
+);
+
 /// What a key means that is the desktop's.
 enum Meaning {
     /// Nothing, now.
@@ -32,6 +46,8 @@ enum Meaning {
     Bound(Action),
     /// Something to the menu of a window.
     Menu(Keysym),
+    /// That the focused client is to have all keys no more, or again.
+    TakeBack,
     /// That a window that follows the pointer has been moved enough.
     PutDown,
 }
@@ -58,6 +74,7 @@ impl Compositor {
         let switching = self.shell.switcher.is_some();
         let modal = switching || self.shell.window_menu.is_some();
         let inhibited = self.keys_are_a_client_s();
+        let inhibits = self.inhibitor().is_some();
         let meaning = keyboard.input(
             self,
             keycode,
@@ -77,6 +94,10 @@ impl Compositor {
                         return FilterResult::Intercept(Meaning::PutDown);
                     }
                     let raw = key.raw_latin_sym_or_raw_current_sym().unwrap_or(sym);
+                    if inhibits && (held, raw) == TAKE_BACK {
+                        state.swallowed_keys.insert(code);
+                        return FilterResult::Intercept(Meaning::TakeBack);
+                    }
                     let action = if switching && sym == Keysym::Escape {
                         Some(Action::SwitchCancel)
                     } else {
@@ -121,6 +142,7 @@ impl Compositor {
         match meaning {
             Some(Meaning::Bound(action)) => self.act(action),
             Some(Meaning::Menu(key)) => self.window_menu_key(key),
+            Some(Meaning::TakeBack) => self.take_keys_back(),
             Some(Meaning::PutDown) => self.put_down(),
             Some(Meaning::Nothing) | None => {}
         }
@@ -162,10 +184,29 @@ impl Compositor {
 
     /// Whether the focused client has all keys to itself (a virtual machine, a remote desktop).
     pub(super) fn keys_are_a_client_s(&self) -> bool {
-        !self.is_locked()
-            && self.shell.switcher.is_none()
-            && self.shell.window_menu.is_none()
-            && self.seat.keyboard_shortcuts_inhibited()
+        self.inhibitor().is_some_and(|it| it.is_active())
+    }
+
+    /// What the focused client asked for all keys with, in force or not.
+    fn inhibitor(&self) -> Option<KeyboardShortcutsInhibitor> {
+        if self.is_locked() || self.shell.switcher.is_some() || self.shell.window_menu.is_some() {
+            return None;
+        }
+        let focus = self.seat.get_keyboard()?.current_focus()?;
+        self.seat.keyboard_shortcuts_inhibitor_for_surface(&focus)
+    }
+
+    fn take_keys_back(&mut self) {
+        let Some(inhibitor) = self.inhibitor() else {
+            return;
+        };
+        if inhibitor.is_active() {
+            inhibitor.inactivate();
+            self.keys_kept_from = Some(inhibitor.wl_surface().clone());
+        } else {
+            inhibitor.activate();
+            self.keys_kept_from = None;
+        }
     }
 
     pub(super) fn next_keyboard_layout(&mut self) {
