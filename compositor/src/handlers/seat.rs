@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use smithay::{
+    backend::renderer::utils::with_renderer_surface_state,
     delegate_cursor_shape, delegate_idle_inhibit, delegate_idle_notify,
     delegate_keyboard_shortcuts_inhibit, delegate_pointer_constraints, delegate_pointer_gestures,
     delegate_relative_pointer, delegate_xdg_system_bell,
@@ -22,7 +23,7 @@ use smithay::{
             wl_touch::WlTouch,
         },
     },
-    utils::{Logical, Point},
+    utils::{Logical, Point, Rectangle},
     wayland::{
         idle_inhibit::IdleInhibitHandler,
         idle_notify::{IdleNotifierHandler, IdleNotifierState},
@@ -108,8 +109,14 @@ impl PointerConstraintsHandler for Compositor {
         let active = with_pointer_constraint(surface, pointer, |constraint| {
             constraint.is_some_and(|constraint| constraint.is_active())
         });
-        if active && let Some(origin) = self.surface_origin(surface) {
-            pointer.set_location(origin + location);
+        let size = with_renderer_surface_state(surface, |state| state.surface_size()).flatten();
+        let inside =
+            size.is_some_and(|size| Rectangle::from_size(size.to_f64()).contains(location));
+        if active
+            && inside
+            && let Some(origin) = self.surface_origin(surface)
+        {
+            pointer.set_location(self.outputs.clamp(origin + location));
         }
     }
 }
