@@ -5,7 +5,8 @@ use std::time::Duration;
 use smithay::{
     delegate_xdg_activation,
     input::Seat,
-    reexports::wayland_server::protocol::wl_surface::WlSurface,
+    reexports::wayland_server::{Resource, protocol::wl_surface::WlSurface},
+    utils::Serial,
     wayland::xdg_activation::{
         XdgActivationHandler, XdgActivationState, XdgActivationToken, XdgActivationTokenData,
     },
@@ -21,7 +22,8 @@ impl XdgActivationHandler for Compositor {
         &mut self.protocols.activation
     }
 
-    /// A token is good if its maker had the keyboard when it asked: nobody steals focus.
+    /// A token is good if its maker has the keyboard or the pointer, and has had it since what it names: nobody
+    /// steals focus.
     fn token_created(&mut self, _token: XdgActivationToken, data: XdgActivationTokenData) -> bool {
         self.protocols
             .activation
@@ -32,13 +34,16 @@ impl XdgActivationHandler for Compositor {
         let Some(seat) = Seat::<Compositor>::from_resource(&seat) else {
             return false;
         };
+        let has = |focus: Option<WlSurface>, entered: Option<Serial>| {
+            let client = focus.and_then(|focus| focus.client());
+            client.is_some_and(|client| Some(client.id()) == data.client_id)
+                && entered.is_some_and(|entered| serial.is_no_older_than(&entered))
+        };
         seat.get_keyboard()
-            .and_then(|keyboard| keyboard.last_enter())
-            .is_some_and(|entered| serial.is_no_older_than(&entered))
+            .is_some_and(|it| has(it.current_focus(), it.last_enter()))
             || seat
                 .get_pointer()
-                .and_then(|pointer| pointer.last_enter())
-                .is_some_and(|entered| serial.is_no_older_than(&entered))
+                .is_some_and(|it| has(it.current_focus(), it.last_enter()))
     }
 
     fn request_activation(
