@@ -16,13 +16,18 @@ delegate_noop!(ClientSide: ignore WlOutput);
 
 /// A second display, of 1000x700 pixels.
 fn plug(fixture: &mut Fixture, name: &str) -> OutputId {
+    plug_at(fixture, name, 60_000)
+}
+
+/// One of another refresh rate, in mHz.
+fn plug_at(fixture: &mut Fixture, name: &str, refresh: i32) -> OutputId {
     let id = fixture.compositor.add_output(&DisplayInfo {
         name: name.into(),
         make: "Ochre".into(),
         model: "Memory".into(),
         millimetres: (0, 0),
         size: (1000, 700),
-        refresh: 60_000,
+        refresh,
     });
     fixture.turn();
     id
@@ -253,6 +258,29 @@ fn who_comes_back_stands_where_it_stood() {
     let mut now = placed(&fixture);
     now.sort_by_key(|(_, x, _)| *x);
     assert_eq!((now, fixture.windows()[0].content), before);
+}
+
+#[test]
+fn a_window_is_dragged_to_the_top_of_any_display() {
+    let mut fixture = Fixture::new();
+    let mut client = fixture.client();
+    plug(&mut fixture, "DP-1");
+    let higher = OutputChoice {
+        position: Some((800, -300)),
+        ..OutputChoice::default()
+    };
+    fixture.compositor.apply_config(Config {
+        outputs: vec![("DP-1".into(), higher)],
+        ..Config::default()
+    });
+    client.shown(&mut fixture, "one", (300, 200), true);
+    let [x, y, ..] = fixture.windows()[0].frame;
+    fixture.point_at(x + 60, y + 10);
+    fixture.press(true);
+    fixture.point_at(1260, -190);
+    assert_eq!(fixture.windows()[0].frame[..2], [1200, -200]);
+    fixture.point_at(1260, -300);
+    assert_eq!(fixture.windows()[0].frame[..2], [1200, -300], "no higher");
 }
 
 #[test]

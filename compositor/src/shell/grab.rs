@@ -16,7 +16,7 @@ use smithay::{
 };
 
 use super::{ManagedWindow, Mode, Snap, WindowId, configure, configure_changed, window::Resizing};
-use crate::state::Compositor;
+use crate::{output::Screen, state::Compositor};
 
 /// The smallest content that a window can be dragged to when its client names no minimum.
 const SMALLEST: (i32, i32) = (120, 48);
@@ -205,7 +205,8 @@ impl Compositor {
                     *from = self.tear_off(grab.window, grab.start.location);
                 }
                 let from = *from;
-                let area = self.outputs.work_area(None);
+                let screen = self.outputs.at(pointer).or(self.outputs.primary());
+                let area = screen.map_or(self.outputs.work_area(None), Screen::work_area);
                 let title = self.look.title_height;
                 if let Some(window) = self.shell.get_mut(grab.window) {
                     let mut to = from + delta.to_i32_round();
