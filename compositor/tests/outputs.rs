@@ -4,7 +4,7 @@ mod fixture;
 
 use std::time::Duration;
 
-use fixture::{Client, ClientSide, FRAME, Fixture, TestWindow};
+use fixture::{Client, ClientSide, FRAME, Fixture, FrameCallback, TestWindow};
 use ochre_compositor::{
     config::{Config, OutputChoice},
     input::Action,
@@ -369,4 +369,60 @@ fn a_chosen_place_stays_chosen() {
     assert_eq!(placed(&fixture)[1], ("DP-1".into(), 640, 1000));
     fixture.resize(700, 480);
     assert_eq!(placed(&fixture)[1], ("DP-1".into(), 700, 1000));
+}
+
+/// Lets everything come to rest.
+fn rest(fixture: &mut Fixture) {
+    for _ in 0..20 {
+        fixture.advance(Duration::from_millis(100));
+    }
+    assert!(fixture.compositor.outputs.is_idle());
+}
+
+#[test]
+fn a_window_is_told_of_the_frames_of_the_display_that_it_is_on() {
+    let mut fixture = Fixture::new();
+    let mut client = fixture.client();
+    plug_at(&mut fixture, "DP-1", 10_000);
+    let window = on_second(&mut fixture, &mut client);
+    rest(&mut fixture);
+    window.surface.frame(&client.handle, FrameCallback);
+    window.surface.commit();
+    client.roundtrip(&mut fixture);
+    for _ in 0..3 {
+        fixture.advance(FRAME);
+        client.roundtrip(&mut fixture);
+        assert_eq!(client.state.frames, 0, "that was the other's");
+    }
+    fixture.advance(Duration::from_millis(100));
+    client.roundtrip(&mut fixture);
+    assert_eq!(client.state.frames, 1);
+}
+
+#[test]
+fn a_frame_is_asked_for_only_where_a_window_is() {
+    let mut fixture = Fixture::new();
+    let mut client = fixture.client();
+    plug_at(&mut fixture, "DP-1", 10_000); // whose frame would not be over yet
+    let window = client.shown(&mut fixture, "one", (300, 200), true);
+    rest(&mut fixture);
+    let (buffer, _file) = client.buffer((300, 200), 0xff00_00ff);
+    let draw = |fixture: &mut Fixture, client: &mut Client| {
+        window.surface.attach(Some(&buffer), 0, 0);
+        window.surface.damage_buffer(0, 0, 300, 200);
+        window.surface.commit();
+        client.roundtrip(fixture);
+    };
+    let before = fixture.frames();
+    draw(&mut fixture, &mut client);
+    fixture.advance(FRAME);
+    assert_eq!(fixture.frames(), before + 1);
+    assert!(
+        fixture.compositor.outputs.is_idle(),
+        "it is not on the other"
+    );
+    fixture.compositor.act(Action::Minimize);
+    rest(&mut fixture);
+    draw(&mut fixture, &mut client);
+    assert!(fixture.compositor.outputs.is_idle(), "nobody sees it");
 }

@@ -83,6 +83,11 @@ impl Paced {
     pub(crate) fn frame_drawn(&mut self) {
         self.drawn = true;
     }
+
+    /// Whether content of any surface may wait for a frame.
+    pub(crate) fn has_fifos(&self) -> bool {
+        !self.fifos.is_empty()
+    }
 }
 
 impl Compositor {

@@ -18,14 +18,54 @@ use crate::{
     backend::{Backend, Presented, drm::LOST_FLIP},
     clock::Due,
     render::{Extent, Target, Tracker, Turned, turned},
+    shell::WindowId,
     state::Compositor,
 };
 
 impl Compositor {
     /// Asks for a frame wherever a surface shows.
-    pub(crate) fn queue_redraw_for(&mut self, _root: &WlSurface) {
-        // One output is the rule; a frame without damage costs no drawing.
-        self.outputs.queue_all();
+    pub(crate) fn queue_redraw_for(&mut self, root: &WlSurface) {
+        if let Some(id) = self.shell.id_of(root) {
+            self.queue_redraw_for_window(id);
+            return;
+        }
+        let layer_on = self.outputs.iter().find(|it| it.layers.of(root).is_some());
+        match layer_on.map(|screen| screen.id) {
+            Some(id) => self.outputs.queue(id),
+            // A popup, a lock, what the pointer drags: seldom, and a frame without damage costs no drawing.
+            None => self.outputs.queue_all(),
+        }
+    }
+
+    /// Asks for a frame where a window is, and where it was when it last drew.
+    fn queue_redraw_for_window(&mut self, id: WindowId) {
+        let Some(window) = self.shell.get(id) else {
+            return;
+        };
+        // The switcher shows all windows on every output, and content that waits goes on with any frame.
+        let hidden = !self.shell.visible().any(|shown| shown.id == id);
+        if self.shell.switcher.is_some() || hidden && self.protocols.paced.has_fifos() {
+            self.outputs.queue_all();
+            return;
+        }
+        if hidden {
+            return;
+        }
+        let mut drawn = window.window.bbox_with_popups();
+        drawn.loc += window.surface_origin();
+        let drawn = drawn.merge(window.frame_rect(&self.look));
+        // Frame callbacks come from there even if nothing of it is in sight.
+        let paces = self.outputs.most_on(window.rect()).map(|screen| screen.id);
+        let there = |screen: &&Screen| screen.rect().overlaps(drawn) || Some(screen.id) == paces;
+        let there = self.outputs.iter().filter(there).map(|screen| screen.id);
+        let there: Vec<OutputId> = there.collect();
+        let Some(window) = self.shell.get_mut(id) else {
+            return;
+        };
+        let before = std::mem::replace(&mut window.drawn_on, there.clone());
+        for output in there.into_iter().chain(before) {
+            self.outputs.queue(output);
+        }
     }
 
     /// Draws the outputs that are due.

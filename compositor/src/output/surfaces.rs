@@ -20,8 +20,8 @@ use smithay::{
     wayland::compositor::{SurfaceData, TraversalAction, with_surface_tree_downward},
 };
 
-use super::Screen;
-use crate::{shell::SessionLock, state::Compositor};
+use super::{OutputId, Screen};
+use crate::{shell::ManagedWindow, state::Compositor};
 
 impl Compositor {
     /// Tells surfaces whether they are on an output that is drawn: what of a window is out of sight there is
@@ -47,10 +47,19 @@ impl Compositor {
         }
     }
 
+    /// Windows whose frames are those of an output, be they seen on others, too: the output that most of a
+    /// window is on. Of two that tell it of theirs, a client would draw for both.
+    fn windows_paced_by(&self, id: OutputId) -> impl Iterator<Item = &ManagedWindow> {
+        self.shell.visible().filter(move |window| {
+            let on = self.outputs.most_on(window.rect());
+            on.is_some_and(|screen| screen.id == id)
+        })
+    }
+
     pub(super) fn send_frame_callbacks(&self, screen: &Screen, now: Duration) {
         let output = &screen.output;
         let here = |_: &WlSurface, _: &SurfaceData| Some(output.clone());
-        for window in self.shell.visible() {
+        for window in self.windows_paced_by(screen.id) {
             window
                 .window
                 .send_frame(output, now, Some(Duration::ZERO), here);
@@ -58,7 +67,7 @@ impl Compositor {
         for layer in screen.layers.iter() {
             layer.send_frame(output, now, Some(Duration::ZERO), here);
         }
-        for surface in self.loose_surfaces() {
+        for surface in self.loose_surfaces_on(screen.id) {
             send_frames_surface_tree(&surface, output, now, Some(Duration::ZERO), here);
         }
     }
@@ -68,7 +77,7 @@ impl Compositor {
         let mut feedback = OutputPresentationFeedback::new(output);
         let here = |_: &WlSurface, _: &SurfaceData| Some(output.clone());
         let kind = |_: &WlSurface, _: &SurfaceData| Kind::empty();
-        for window in self.shell.visible() {
+        for window in self.windows_paced_by(screen.id) {
             window
                 .window
                 .take_presentation_feedback(&mut feedback, here, kind);
@@ -76,14 +85,22 @@ impl Compositor {
         for layer in screen.layers.iter() {
             layer.take_presentation_feedback(&mut feedback, here, kind);
         }
-        for surface in self.loose_surfaces() {
+        for surface in self.loose_surfaces_on(screen.id) {
             take_presentation_feedback_surface_tree(&surface, &mut feedback, here, kind);
         }
         feedback
     }
 
-    /// Surfaces of neither window nor layer: the pointer's image, what it drags, the lock's.
-    pub(super) fn loose_surfaces(&self) -> Vec<WlSurface> {
+    /// An output's surfaces of neither window nor layer: the lock's, and where the pointer is its image and
+    /// what it drags.
+    fn loose_surfaces_on(&self, id: OutputId) -> Vec<WlSurface> {
+        let lock = self.shell.lock.as_ref();
+        let locks = lock.and_then(|lock| lock.surface_on(id)).cloned();
+        let pointer = self.seat.get_pointer();
+        let over = pointer.and_then(|pointer| self.outputs.at(pointer.current_location()));
+        if over.is_none_or(|over| over.id != id) {
+            return locks.into_iter().collect();
+        }
         let cursor = match &self.cursor {
             CursorImageStatus::Surface(surface) => Some(surface.clone()),
             _ => None,
@@ -91,13 +108,7 @@ impl Compositor {
         cursor
             .into_iter()
             .chain(self.drag_icon.as_ref().map(|(icon, _)| icon.clone()))
-            .chain(
-                self.shell
-                    .lock
-                    .iter()
-                    .flat_map(SessionLock::surfaces)
-                    .cloned(),
-            )
+            .chain(locks)
             .collect()
     }
 }

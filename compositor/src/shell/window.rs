@@ -13,7 +13,10 @@ use smithay::{
 };
 
 use super::{Edges, home::Home};
-use crate::render::{Look, Picture};
+use crate::{
+    output::OutputId,
+    render::{Look, Picture},
+};
 
 /// A window's name for as long as the compositor runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -121,6 +124,8 @@ pub struct ManagedWindow {
     moved: bool,
 }
 
+    /// The outputs that it was on when it last drew.
+    pub(crate) drawn_on: Vec<OutputId>,
 impl ManagedWindow {
     pub(super) fn new(id: WindowId, window: Window) -> Self {
         Self {
@@ -148,6 +153,7 @@ impl ManagedWindow {
         }
     }
 
+            drawn_on: Vec::new(),
     /// Its root surface.
     pub fn surface(&self) -> Option<WlSurface> {
         self.window.wl_surface().map(|surface| surface.into_owned())
