@@ -426,3 +426,31 @@ fn a_frame_is_asked_for_only_where_a_window_is() {
     draw(&mut fixture, &mut client);
     assert!(fixture.compositor.outputs.is_idle(), "nobody sees it");
 }
+
+#[test]
+fn a_title_bar_is_kept_for_each_scale() {
+    let mut fixture = Fixture::new();
+    let mut client = fixture.client();
+    plug(&mut fixture, "DP-1");
+    let finer = OutputChoice {
+        scale: Some(2.0),
+        ..OutputChoice::default()
+    };
+    fixture.compositor.apply_config(Config {
+        outputs: vec![("DP-1".into(), finer)],
+        ..Config::default()
+    });
+    client.shown(&mut fixture, "one", (300, 200), true);
+    let [x, y, ..] = fixture.windows()[0].frame;
+    fixture.point(x + 60, y + 10);
+    fixture.press(true);
+    fixture.point_at(700, 100);
+    fixture.press(false);
+    rest(&mut fixture);
+    let before = fixture.frames();
+    for _ in 0..3 {
+        fixture.compositor.outputs.queue_all();
+        rest(&mut fixture);
+    }
+    assert_eq!(fixture.frames(), before, "nothing has changed");
+}

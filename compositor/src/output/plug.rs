@@ -142,6 +142,7 @@ impl Compositor {
         self.remember_homes(id);
         let screen = self.outputs.screens.remove(order);
         self.deadlines.cancel(Due::Vblank(id));
+        self.painter.forget_output(id);
         for layer in screen.layers.iter() {
             layer.layer_surface().send_close();
         }
@@ -167,15 +168,14 @@ impl Compositor {
             pointer.set_location(self.outputs.clamp(pointer.current_location()));
         }
         self.confirm_lock();
-        self.tell_scales();
         if loses_keyboard {
             self.refocus();
         }
+        self.tell_scales();
         self.pointer_moved_under();
         Some(screen.output)
     }
 
-    /// Takes a display's global from clients; one that binds it before it hears so does no wrong.
     /// Whether a layer or a lock surface of a display has the keyboard: it goes with the display.
     fn has_keyboard_on(&self, id: OutputId) -> bool {
         let keyboard = self.seat.get_keyboard();
@@ -190,6 +190,7 @@ impl Compositor {
                 .is_some_and(|screen| screen.layers.of(&focus).is_some())
     }
 
+    /// Takes a display's global from clients; one that binds it before it hears so does no wrong.
     fn retire(&mut self, global: GlobalId) {
         self.display.disable_global::<Compositor>(global.clone());
         let until = self.clock.now() + FAREWELL;

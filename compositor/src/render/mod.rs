@@ -47,7 +47,7 @@ pub use target::{Extent, Target, crop, png};
 pub use tone::{CURVE, Tone};
 pub use turned::{Turned, in_buffer, turned};
 
-use crate::shell::WindowId;
+use crate::{output::OutputId, shell::WindowId};
 
 /// Why a frame could not be drawn.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -111,6 +111,12 @@ impl Painter {
     /// How long a line of text is.
     pub(crate) fn text_width(&mut self, text: &str, size: f32) -> f32 {
         self.text.width(text, size)
+    }
+
+    /// Forgets what was kept for an output that is gone.
+    pub(crate) fn forget_output(&mut self, gone: OutputId) {
+        self.titlebars.retain(|_, output| output != gone);
+        self.wallpaper.forget(gone);
     }
 
     /// Forgets everything that the theme shows in.

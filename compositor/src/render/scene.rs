@@ -58,6 +58,7 @@ impl Scene {
 /// An output as the scene sees it.
 #[derive(Clone, Copy)]
 pub(super) struct View {
+    output: OutputId,
     pub(super) scale: f64,
     /// Its corner among all outputs.
     corner: Point<i32, Logical>,
@@ -73,6 +74,7 @@ impl View {
     /// An output at rest.
     pub(super) fn of(screen: &Screen) -> Self {
         Self {
+            output: screen.id,
             scale: screen.output.current_scale().fractional_scale(),
             corner: screen.rect().loc,
             shift: Point::default(),
@@ -258,7 +260,8 @@ impl Compositor {
             windows.extend(there.filter(here).map(|window| (window.id, view)));
         }
         let kept = |id: &WindowId| windows.iter().any(|(other, _)| other == id);
-        self.painter.titlebars.retain(|id| kept(&id));
+        let titlebars = &mut self.painter.titlebars;
+        titlebars.retain(|id, other| other != output || kept(&id));
         self.painter.shadow_ids.retain(|id, _| kept(id));
         for (id, view) in windows {
             self.push_ghosts(elements, output, Some(id), &view, at);
@@ -396,9 +399,10 @@ impl Compositor {
                 .map(|(_, button, held)| (button, held)),
             scale: view.scale,
         };
-        let bar = painter
-            .titlebars
-            .element(id, bar, bar_place, look, &mut painter.text);
+        let bar =
+            painter
+                .titlebars
+                .element((id, view.output), bar, bar_place, look, &mut painter.text);
         elements.extend(bar.map(|mut bar| {
             bar.alpha = view.alpha;
             SceneElement::from(bar)

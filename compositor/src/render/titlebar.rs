@@ -17,7 +17,10 @@ use super::{
     text::Text,
     vector,
 };
-use crate::shell::{FrameButton, FrameLayout, WindowId};
+use crate::{
+    output::OutputId,
+    shell::{FrameButton, FrameLayout, WindowId},
+};
 
 /// Everything that a title bar's pixels depend on, but the look.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,20 +42,21 @@ pub struct Bar {
 /// The title bars of the windows on screen.
 #[derive(Debug, Default)]
 pub struct Titlebars {
-    kept: HashMap<WindowId, (Bar, Id, Kept)>,
+    /// Of each window on each output, as their scales may differ.
+    kept: HashMap<(WindowId, OutputId), (Bar, Id, Kept)>,
 }
 
 impl Titlebars {
-    /// The title bar of a window, drawn anew if something about it changed.
+    /// The title bar of a window on an output, drawn anew if something about it changed.
     pub fn element(
         &mut self,
-        window: WindowId,
+        of: (WindowId, OutputId),
         bar: Bar,
         place: Rectangle<i32, Physical>,
         look: &Look,
         text: &mut Text,
     ) -> Option<BitmapElement> {
-        if let Some((before, id, kept)) = self.kept.get_mut(&window) {
+        if let Some((before, id, kept)) = self.kept.get_mut(&of) {
             if *before != bar {
                 kept.replace(draw(&bar, look, text)?);
                 *before = bar;
@@ -61,13 +65,14 @@ impl Titlebars {
         }
         let id = Id::new();
         let fresh = Kept::new(draw(&bar, look, text)?);
-        self.kept.insert(window, (bar, id.clone(), fresh.clone()));
+        self.kept.insert(of, (bar, id.clone(), fresh.clone()));
         Some(BitmapElement::new(id, fresh, place.loc))
     }
 
-    /// Forgets the title bars of windows that are gone.
-    pub fn retain(&mut self, keep: impl Fn(WindowId) -> bool) {
-        self.kept.retain(|window, _| keep(*window));
+    /// Forgets the title bars of windows or outputs that are gone.
+    pub fn retain(&mut self, keep: impl Fn(WindowId, OutputId) -> bool) {
+        self.kept
+            .retain(|(window, output), _| keep(*window, *output));
     }
 }
 
