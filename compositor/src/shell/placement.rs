@@ -11,6 +11,8 @@ const STEP: i32 = 32;
 const GAP: i32 = 12;
 /// How much of a title bar has to stay on screen.
 const REACH: i32 = 48;
+/// So many windows from the top a new one's place depends on: each makes more places to look at.
+const MOST_MINDED: usize = 24;
 
 impl Compositor {
     /// Gives a window that shows its place; one that was hidden by its client has it.
@@ -43,6 +45,7 @@ impl Compositor {
                 let others: Vec<_> = self
                     .shell
                     .visible()
+                    .rev()
                     .filter(|other| other.id != id)
                     .map(|other| other.frame_rect(&self.look))
                     .collect();
@@ -158,12 +161,13 @@ impl Compositor {
 }
 
 /// The corner for a window of `size`: where it hides no other altogether, covers least of them, and is
-/// nearest to the middle. None if it does not fit at all.
+/// nearest to the middle. None if it does not fit at all. The others are topmost first.
 fn best_place(
     size: Size<i32, Logical>,
     area: Rectangle<i32, Logical>,
     others: &[Rectangle<i32, Logical>],
 ) -> Option<Point<i32, Logical>> {
+    let others = &others[..others.len().min(MOST_MINDED)];
     let middle = centered(size, area);
     // Beside, above, below or askew of each of the others, or against the area's edges.
     let end = area.loc + area.size.to_point();
@@ -286,6 +290,15 @@ mod tests {
             );
             windows.push(place);
         }
+    }
+
+    #[test]
+    fn what_lies_beneath_a_crowd_does_not_matter() {
+        let area = rect(0, 0, 1000, 600);
+        let size = Size::from((300, 200));
+        let mut windows = vec![rect(0, 0, 10, 10); MOST_MINDED];
+        windows.extend(vec![rect(350, 200, 300, 200); 5000]);
+        assert_eq!(best_place(size, area, &windows), Some((350, 200).into()));
     }
 
     #[test]
