@@ -13,6 +13,7 @@ use std::{
     collections::HashMap,
     os::fd::{AsFd, AsRawFd},
     panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use rustix::{
@@ -33,10 +34,26 @@ const WARY: u32 = 600;
 /// Without a limit that is known.
 const USUAL_LIMIT: u64 = 1024;
 
+/// Clients that are gone and not forgotten yet. The protocol library tells of them wherever it finds out.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Gone(Arc<Mutex<Vec<ClientId>>>);
+
+impl Gone {
+    pub(crate) fn add(&self, client: ClientId) {
+        let mut gone = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        gone.push(client);
+    }
+
+    fn take(&self) -> Vec<ClientId> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
 /// The clients, and what each left behind.
 #[derive(Debug)]
 pub struct Clients {
     connected: HashMap<ClientId, i64>,
+    gone: Gone,
     /// From here on descriptors are short.
     short: i64,
     /// Turns left of serving clients one by one.
@@ -57,6 +74,7 @@ impl Default for Clients {
             .clamp(USUAL_LIMIT, 16 * USUAL_LIMIT);
         Self {
             connected: HashMap::new(),
+            gone: Gone::default(),
             short: i64::try_from(limit / 4).unwrap_or(256),
             wary: 0,
         }
@@ -67,6 +85,18 @@ impl Clients {
     /// Takes note of a client.
     pub fn add(&mut self, client: &Client) {
         self.connected.insert(client.id(), 0);
+    }
+
+    /// Where a client is noted that is gone.
+    pub(crate) fn gone(&self) -> Gone {
+        self.gone.clone()
+    }
+
+    /// Forgets the clients that are gone.
+    pub(crate) fn forget_gone(&mut self) {
+        for id in self.gone.take() {
+            self.connected.remove(&id);
+        }
     }
 }
 
@@ -120,5 +150,34 @@ pub(crate) fn dispatch(display: &mut Display<Compositor>, state: &mut Compositor
                 .backend_handle()
                 .kill_client(id, DisconnectReason::ConnectionClosed);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{os::unix::net::UnixStream, time::Duration};
+
+    use smithay::reexports::calloop::EventLoop;
+
+    use super::*;
+    use crate::{clock::Clock, state::Options};
+
+    #[test]
+    fn who_is_gone_is_forgotten() {
+        let mut events = EventLoop::try_new().unwrap();
+        let clock = Clock::manual(Duration::ZERO);
+        let mut compositor = Compositor::new(&events, clock, Options::default()).unwrap();
+        let (stays, ours) = UnixStream::pair().unwrap();
+        compositor.adopt(ours).unwrap();
+        for _ in 0..10 {
+            let (_, ours) = UnixStream::pair().unwrap();
+            compositor.adopt(ours).unwrap();
+        }
+        events
+            .dispatch(Some(Duration::ZERO), &mut compositor)
+            .unwrap();
+        compositor.settle();
+        assert_eq!(compositor.clients.connected.len(), 1);
+        drop(stays);
     }
 }

@@ -95,6 +95,8 @@ pub enum Due {
     Retired,
     /// Keys that were typed ahead wait no longer for the launcher.
     TypedAhead,
+    /// Sockets that no connection could be taken from are listened on again.
+    Listen,
     /// Somebody on the control socket waits for things to be quiet.
     Quiet,
 }

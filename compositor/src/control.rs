@@ -54,13 +54,14 @@ impl Compositor {
         };
         let listener = UnixListener::bind(&path).map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;
-        let source = Generic::new(listener, Interest::READ, Mode::Level);
-        self.events.insert_source(source, |_, listener, state| {
-            while let Ok((stream, _)) = listener.accept() {
+        self.listen_on(listener, |listener, state| match listener.accept() {
+            Ok((stream, _)) => {
                 // A connection that cannot be watched is closed, which its peer sees.
                 let _ = state.watch_control(stream);
+                Ok(true)
             }
-            Ok(PostAction::Continue)
+            Err(err) if err.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            Err(err) => Err(err),
         })?;
         Ok(path)
     }

@@ -26,6 +26,7 @@ pub mod control;
 pub mod error;
 pub mod handlers;
 pub mod input;
+mod listening;
 pub mod output;
 pub mod render;
 pub mod session;

@@ -39,11 +39,12 @@ use smithay::{
 use crate::{
     Error,
     backend::{Backend, Devices},
-    clients::{self, Clients},
+    clients::{self, Clients, Gone},
     clock::{Clock, Deadlines, Due},
     config::{Config, ConfigFile, Keyboard, xkb_config},
     handlers::Protocols,
     input::{Modifiers, Tablets, Touches},
+    listening::Paused,
     output::Outputs,
     render::{Look, Painter},
     session::Session,
@@ -105,11 +106,16 @@ pub struct ClientState {
     pub touches: AtomicBool,
     /// So many times it asked for tablets.
     pub tablets: AtomicU32,
+    /// Where it is noted when it is gone.
+    pub(crate) gone: Gone,
 }
 
 impl ClientData for ClientState {
     fn initialized(&self, _client_id: ClientId) {}
-    fn disconnected(&self, _client_id: ClientId, _reason: DisconnectReason) {}
+
+    fn disconnected(&self, client_id: ClientId, _reason: DisconnectReason) {
+        self.gone.add(client_id);
+    }
 }
 
 /// The compositor.
@@ -156,14 +162,14 @@ pub struct Compositor {
     pub tablets: Tablets,
     /// Keys whose press was the desktop's: their release is too.
     pub(crate) swallowed_keys: HashSet<u32>,
+    /// The surface that its user took the desktop's keys back from.
+    pub(crate) keys_kept_from: Option<WlSurface>,
     /// Keys that wait for the launcher to open, with the time of each.
     pub(crate) typed_ahead: Option<Vec<(u32, bool, u32)>>,
     /// The Super key is down and nothing happened since.
     pub(crate) meta_alone: bool,
     /// Buttons whose press was the desktop's: their release is too.
     pub(crate) swallowed_buttons: HashSet<u32>,
-    /// The surface that its user took the desktop's keys back from.
-    pub(crate) keys_kept_from: Option<WlSurface>,
     /// How far the wheel has turned towards the next notch that the desktop takes.
     pub(crate) wheel_turned: (i32, i32),
     /// The modifiers that hold the switcher open.
@@ -191,6 +197,8 @@ pub struct Compositor {
     pub options: Options,
     /// Clients that wait on the control socket.
     pub control: crate::control::Waiters,
+    /// Sockets that are not listened on for now.
+    pub(crate) paused: Paused,
     alarm: Option<(RegistrationToken, Duration)>,
 }
 
@@ -246,6 +254,7 @@ impl Compositor {
             wheel_turned: (0, 0),
             config,
             config_file: ConfigFile::default(),
+            keys_kept_from: None,
             typed_ahead: None,
             meta_alone: false,
             title_press: None,
@@ -254,9 +263,9 @@ impl Compositor {
             in_batch: false,
             batch_spoke: false,
             pointer_stale: false,
-            keys_kept_from: None,
             session: Session::default(),
             control: crate::control::Waiters::default(),
+            paused: Paused::default(),
             options,
             alarm: None,
             events,
@@ -279,13 +288,10 @@ impl Compositor {
                 directory.display()
             )));
         };
-        let source = Generic::new(socket, Interest::READ, Mode::Level);
-        self.events.insert_source(source, |_, socket, state| {
-            while let Ok(Some(stream)) = socket.accept() {
-                // A connection that dies before it begins is its client's loss alone.
-                let _ = state.adopt(stream);
-            }
-            Ok(PostAction::Continue)
+        self.listen_on(socket, |socket, state| {
+            let stream = socket.accept()?;
+            // A connection that dies before it begins is its client's loss alone.
+            Ok(stream.map(|stream| state.adopt(stream)).is_some())
         })?;
         Ok(name.into())
     }
@@ -299,8 +305,9 @@ impl Compositor {
     pub(crate) fn adopt_as(
         &mut self,
         stream: std::os::unix::net::UnixStream,
-        kind: ClientState,
+        mut kind: ClientState,
     ) -> Result<Client, Error> {
+        kind.gone = self.clients.gone();
         let client = self
             .display
             .insert_client(stream, Arc::new(kind))
@@ -322,6 +329,7 @@ impl Compositor {
         self.answer_idle_waiters();
         // A client that cannot be written to is dropped by the backend itself.
         let _ = self.display.flush_clients();
+        self.clients.forget_gone();
         self.arm_alarm();
     }
 
@@ -341,6 +349,7 @@ impl Compositor {
                 Due::Animate => self.animate(),
                 Due::Rescan => self.rescan_devices(),
                 Due::RestartShell => self.restart_shell(),
+                Due::Listen => self.listen_again(),
                 Due::Hands => self.expire_hands(),
                 Due::Night => self.follow_night(),
                 Due::Bell => self.bell_rang(),

@@ -52,7 +52,7 @@ impl SecurityContextHandler for Compositor {
         source: SecurityContextListenerSource,
         _context: SecurityContext,
     ) {
-        let listening = self.events.insert_source(source, |stream, (), state| {
+        let listening = self.listen_for_sandbox(source, |stream, state| {
             let kind = ClientState {
                 sandboxed: true,
                 ..ClientState::default()
