@@ -454,3 +454,24 @@ fn a_title_bar_is_kept_for_each_scale() {
     }
     assert_eq!(fixture.frames(), before, "nothing has changed");
 }
+
+#[test]
+fn a_window_fills_the_display_that_it_names() {
+    let mut fixture = Fixture::new();
+    let mut client = fixture.client();
+    plug(&mut fixture, "DP-1");
+    client.roundtrip(&mut fixture);
+    let second = client.bind::<WlOutput>(4); // the newer of both
+    let window = client.shown(&mut fixture, "one", (300, 200), true);
+    let before = fixture.windows()[0].content;
+    window.toplevel.set_fullscreen(Some(&second));
+    answer(&mut fixture, &mut client, &window);
+    assert_eq!(fixture.windows()[0].content, [800, 0, 1000, 700]);
+    window.toplevel.unset_fullscreen();
+    answer(&mut fixture, &mut client, &window);
+    assert_eq!(fixture.windows()[0].content, before);
+    // Without a name it fills the one that it is on.
+    window.toplevel.set_fullscreen(None);
+    answer(&mut fixture, &mut client, &window);
+    assert_eq!(fixture.windows()[0].content, [0, 0, 800, 600]);
+}

@@ -4,6 +4,7 @@ use smithay::{
     desktop::{
         PopupKind, PopupManager, Window, find_popup_root_surface, get_popup_toplevel_coords,
     },
+    output::Output,
     reexports::{
         wayland_protocols::xdg::shell::server::{xdg_toplevel::ResizeEdge, xdg_wm_base},
         wayland_server::{
@@ -48,8 +49,8 @@ impl XdgShellHandler for Compositor {
             surface.xdg_popup().post_error(error, reason);
             return;
         }
-        surface.with_pending_state(|state| {
         self.popups.cleanup(); // those that are gone still hold what hung on them
+        surface.with_pending_state(|state| {
             state.geometry = positioner.get_geometry();
             state.positioner = positioner;
         });
@@ -137,9 +138,15 @@ impl XdgShellHandler for Compositor {
         }
     }
 
-    fn fullscreen_request(&mut self, surface: ToplevelSurface, _output: Option<WlOutput>) {
+    fn fullscreen_request(&mut self, surface: ToplevelSurface, output: Option<WlOutput>) {
+        let output = output.as_ref().and_then(Output::from_resource);
+        let mut screens = self.outputs.iter();
+        let on = screens
+            .find(|screen| Some(&screen.output) == output.as_ref())
+            .map(|screen| screen.id);
+        drop(screens);
         match self.shell.id_of(surface.wl_surface()) {
-            Some(id) => self.fullscreen(id),
+            Some(id) => self.fullscreen_on(id, on),
             None => _ = configure(&surface),
         }
     }

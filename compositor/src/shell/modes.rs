@@ -9,7 +9,10 @@ use smithay::{
 };
 
 use super::{Going, Mode, WindowId, configure, configure_changed};
-use crate::{output::Screen, state::Compositor};
+use crate::{
+    output::{OutputId, Screen},
+    state::Compositor,
+};
 
 impl Compositor {
     /// Fills the work area.
@@ -37,10 +40,16 @@ impl Compositor {
 
     /// Fills the output, above panels.
     pub fn fullscreen(&mut self, id: WindowId) {
-        if let Some(window) = self.shell.get_mut(id)
-            && window.mode != Mode::Fullscreen
-        {
-            window.beneath = window.mode;
+        self.fullscreen_on(id, None);
+    }
+
+    /// Fills the output that its client names, or the one that it is on.
+    pub(crate) fn fullscreen_on(&mut self, id: WindowId, output: Option<OutputId>) {
+        if let Some(window) = self.shell.get_mut(id) {
+            window.fills = output;
+            if window.mode != Mode::Fullscreen {
+                window.beneath = window.mode;
+            }
         }
         self.set_mode(id, Mode::Fullscreen);
     }
@@ -178,8 +187,9 @@ impl Compositor {
             }
             Mode::Maximized | Mode::SnappedLeft | Mode::SnappedRight => {}
             Mode::Fullscreen => {
-                let noted = self.noted_display(id).map(Screen::rect);
-                let screen = noted.or_else(|| self.outputs.rect_at(near.unwrap_or(area)));
+                let named = window.fills.and_then(|output| self.outputs.get(output));
+                let named = named.or_else(|| self.noted_display(id)).map(Screen::rect);
+                let screen = named.or_else(|| self.outputs.rect_at(near.unwrap_or(area)));
                 return Some(Some(screen.unwrap_or(area)));
             }
         }

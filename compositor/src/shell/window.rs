@@ -90,6 +90,8 @@ pub struct ManagedWindow {
     pub position: Point<i32, Logical>,
     /// How it fills its output.
     pub mode: Mode,
+    /// The output that it fills while it is fullscreen, if its client names one.
+    pub(super) fills: Option<OutputId>,
     /// What it goes back to from fullscreen.
     pub(super) beneath: Mode,
     /// Hidden by its user.
@@ -122,10 +124,10 @@ pub struct ManagedWindow {
     /// A display has waited for it in vain.
     late: bool,
     moved: bool,
-}
-
     /// The outputs that it was on when it last drew.
     pub(crate) drawn_on: Vec<OutputId>,
+}
+
 impl ManagedWindow {
     pub(super) fn new(id: WindowId, window: Window) -> Self {
         Self {
@@ -133,6 +135,7 @@ impl ManagedWindow {
             window,
             position: Point::default(),
             mode: Mode::Floating,
+            fills: None,
             beneath: Mode::Floating,
             minimized: false,
             workspace: 0,
@@ -150,10 +153,10 @@ impl ManagedWindow {
             before: None,
             late: false,
             moved: false,
+            drawn_on: Vec::new(),
         }
     }
 
-            drawn_on: Vec::new(),
     /// Its root surface.
     pub fn surface(&self) -> Option<WlSurface> {
         self.window.wl_surface().map(|surface| surface.into_owned())
