@@ -97,6 +97,11 @@ fn main() -> ExitCode {
             .parse::<u8>()
             .map_or(ExitCode::FAILURE, ExitCode::from);
     }
+    // Asks for a barrier that nobody registered for.
+    if wanted == "--barrier" {
+        let asked = sys!(SYS_membarrier, 8, 0, 0);
+        return ExitCode::from(u8::from(asked.failed()));
+    }
     // Runs until its input ends.
     if wanted == "--wait" {
         let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());

@@ -56,6 +56,15 @@ pub fn run() {
         "a child's barrier",
         child::run(|| i32::from(sys!(SYS_membarrier, 8, 0, 0).failed()))
     );
+    show!(
+        "a new program's barrier",
+        child::run(|| {
+            let words = [c"abi".as_ptr(), c"--barrier".as_ptr(), std::ptr::null()];
+            let environment = [std::ptr::null::<c_char>()];
+            let (words, environment) = (words.as_ptr(), environment.as_ptr());
+            sys!(SYS_execve, c"/proc/self/exe", words, environment).value()
+        })
+    );
     show!("no barrier", sys!(SYS_membarrier, 1 << 20, 0, 0));
 }
 
