@@ -387,15 +387,15 @@ impl Drop for OpenFile {
             }
         }
         self.release_locks(|locks| locks.release_open(self.id));
-        if let Some(path) = &self.path {
-            if !self.flags().contains(OpenFlags::PATH) {
-                let mask = if self.flags().writes() {
-                    inotify::Mask::CLOSE_WRITE
-                } else {
-                    inotify::Mask::CLOSE_NOWRITE
-                };
-                inotify::notify(path, mask);
-            }
+        if let Some(path) = &self.path
+            && !self.flags().contains(OpenFlags::PATH)
+        {
+            let mask = if self.flags().writes() {
+                inotify::Mask::CLOSE_WRITE
+            } else {
+                inotify::Mask::CLOSE_NOWRITE
+            };
+            inotify::notify(path, mask);
         }
     }
 }

@@ -66,7 +66,7 @@ impl Inode for Descriptors {
             let bind = move || -> Result<Box<Make>> {
                 check_access(&descriptor.process)?;
                 let descriptor = descriptor.clone();
-                Ok(Box::new(move || Ok(info(&*descriptor.open()?))))
+                Ok(Box::new(move || descriptor.open().map(|open| info(&open))))
             };
             let text = Text {
                 ino,
