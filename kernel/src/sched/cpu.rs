@@ -329,7 +329,8 @@ impl Cpu {
     /// Looks whether what runs on this CPU is to make room for what waits.
     fn look_again(&self, current: &Entity) {
         let now = crate::time::monotonic();
-        let end = self.queue.lock().turn_ends(current, now);
+        let id = ochre_hal::cpu::id();
+        let end = self.with_queue(id, |queue| queue.turn_ends(current, now));
         self.limit_turn(end, now);
     }
 }
@@ -757,7 +758,12 @@ fn balance(id: usize, now: u64) {
     };
     let differ = load(id).saturating_sub(load(least));
     if let Some(thread) = CPUS[id].with_queue(id, |queue| queue.take_fair(least, differ)) {
-        CPUS[least].with_queue(least, |queue| queue.push(thread, now));
+        let target = &CPUS[least];
+        target.with_queue(least, |queue| queue.push(thread, now));
+        // It does not come back at once where the two are as busy.
+        target
+            .balance_at
+            .store(now.saturating_add(BALANCE), Ordering::Relaxed);
         ochre_hal::cpu::kick(least);
     }
 }

@@ -290,16 +290,33 @@ impl RunQueue {
         all.any(|thread| thread.sched.may_run_on(cpu))
     }
 
+    /// What runs may be of another class than it was when it began.
+    fn follow(&mut self, running: &Entity) {
+        let urgent = running.realtime() > 0;
+        if urgent == self.runs_urgent {
+            return;
+        }
+        self.runs_urgent = urgent;
+        if urgent {
+            running.lag.store(self.fair.leave(), Ordering::Relaxed);
+        } else {
+            let lag = running.lag.swap(0, Ordering::Relaxed);
+            self.fair.run(running.weight(), lag);
+        }
+    }
+
     /// When the thread that runs, as `running` says, is to make room for one that waits: never, if none does.
     pub fn turn_ends(&mut self, running: &Entity, now: u64) -> Option<u64> {
+        self.charge(now);
+        self.follow(running);
         let top = self.top_urgent();
         if top == 0 && self.fair.len() == 0 {
             return None;
         }
-        self.charge(now);
         let mine = running.realtime();
         let spent = self.is_spent(now);
-        if top > mine && !spent {
+        // Among themselves they go by urgency, spent or not.
+        if top > mine && (mine > 0 || !spent) {
             let grace = if mine == 0 { GRACE } else { 0 };
             return Some(now.saturating_add(grace));
         }
