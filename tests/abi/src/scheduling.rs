@@ -33,6 +33,7 @@ pub fn run() {
     affinity();
     crowd();
     hogs();
+    turns();
     io_priorities();
     let mut time = timespec {
         tv_sec: 9,
@@ -185,6 +186,75 @@ fn hogs() {
         sys!(SYS_kill, hog, SIGKILL);
         show!("a hog", child::wait(hog));
     }
+}
+
+/// In which order real-time threads of one processor run: each leaves its letter.
+fn turns() {
+    let urgent = |priority: i32| {
+        let priority = std::ptr::from_ref(&priority);
+        sys!(SYS_sched_setscheduler, 0, SCHED_FIFO, priority)
+    };
+    let (mut letters, mut calls) = ([0_i32; 2], [0_i32; 2]);
+    let ended = child::run(|| {
+        sys!(SYS_pipe, letters.as_mut_ptr());
+        sys!(SYS_pipe, calls.as_mut_ptr());
+        sys!(SYS_sched_setaffinity, 0, 8, [1_u64].as_ptr());
+        show!("urgent", urgent(10));
+        let leave = |letter: u8| sys!(SYS_write, letters[1], &raw const letter, 1);
+        let told = || {
+            let mut all = [0_u8; 16];
+            let read = sys!(SYS_read, letters[0], all.as_mut_ptr(), all.len());
+            String::from_utf8_lossy(&all[..read.0.max(0) as usize]).into_owned()
+        };
+        let twice = |letter: u8| {
+            child::fork(move || {
+                leave(letter);
+                sys!(SYS_sched_yield);
+                leave(letter);
+                0
+            })
+        };
+        // Equals run in their order, and one after the other where they yield; yielding to who is less
+        // urgent is nothing.
+        let equals = [twice(b'a'), twice(b'b')];
+        let more = child::fork(|| {
+            urgent(20);
+            leave(b'c');
+            sys!(SYS_sched_yield);
+            leave(b'c');
+            0
+        });
+        for pid in [more, equals[0], equals[1]] {
+            child::wait(pid);
+        }
+        show!("equals that yield", told());
+        // Who is interrupted by somebody more urgent goes on before its equals.
+        let more = child::fork(|| {
+            urgent(20);
+            let mut call = 0_u8;
+            sys!(SYS_read, calls[0], &raw mut call, 1);
+            leave(b'c');
+            0
+        });
+        // It has looked for the call when somebody less urgent runs.
+        sys!(SYS_sched_yield);
+        let interrupted = child::fork(|| {
+            leave(b'a');
+            sys!(SYS_write, calls[1], c"x", 1);
+            leave(b'a');
+            0
+        });
+        let equal = child::fork(|| {
+            leave(b'b');
+            0
+        });
+        for pid in [more, interrupted, equal] {
+            child::wait(pid);
+        }
+        show!("one that was interrupted", told());
+        0
+    });
+    show!("turns", ended);
 }
 
 fn io_priorities() {
