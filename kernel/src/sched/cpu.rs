@@ -1,21 +1,15 @@
-//! What each CPU does: picks threads, switches to them, idles.
+//! What each CPU does: picks threads, switches to them, idles. Which CPU a thread waits for is
+//! [`placement`](super::placement)'s.
 //!
-//! Placement: a woken thread is queued where the waker runs. If the waker soon sleeps (the usual
-//! round trip), the woken one follows on the same CPU: no interrupt between CPUs, no cold cache. If
-//! the waker goes on for [`GRACE`], an idle CPU is kicked and takes the thread. A CPU that goes
-//! idle looks at the others' queues before it halts. Slice timers run only while someone waits.
-//!
-//! Balance: every [`BALANCE`] a CPU on which a thread waits gives one to the CPU of which least is asked, if that
-//! makes the two more alike. Real-time threads are where they must not wait for others as urgent: a CPU looks
-//! for those that wait elsewhere before it runs anything less urgent.
+//! A CPU that goes idle looks at the others' queues before it halts. Slice timers run only while someone waits.
 //!
 //! The idle mask decides who is kicked. An idler sets its bit, then looks at all queues; a waker
 //! queues, then looks at the mask: one of them sees the other.
 
 use super::account::{RunTime, TICK, Ticks};
-use super::entity::Entity;
-use super::entity::{DEAD, PREPARED, READY, RUNNING, SLEEPING};
+use super::entity::{DEAD, Entity, PREPARED, READY, RUNNING, SLEEPING};
 use super::loadavg;
+use super::placement;
 use super::queue::{GRACE, Gives, RunQueue};
 use super::timer::TimerQueue;
 use crate::lock_order;
@@ -32,31 +26,28 @@ pub const MAX_CPUS: usize = 64;
 /// What was just chosen runs at least for so long, in nanoseconds.
 const LEAST: u64 = 100_000;
 
-/// How often CPUs are compared, in nanoseconds.
-const BALANCE: u64 = 64_000_000;
-
-const NEVER: u64 = u64::MAX;
+pub(super) const NEVER: u64 = u64::MAX;
 
 /// One CPU's part of the scheduler.
 pub struct Cpu {
-    current: SpinLock<Option<Arc<Thread>>>,
+    pub(super) current: SpinLock<Option<Arc<Thread>>>,
     /// Who ran before the switch under way; let go of right after it.
     previous: SpinLock<Option<Arc<Thread>>>,
     /// The address space whose page table is loaded; kept alive while it is.
     space: SpinLock<Option<Arc<AddressSpace>>>,
-    queue: SpinLock<RunQueue>,
+    pub(super) queue: SpinLock<RunQueue>,
     /// Length of `queue`, readable without its lock.
     queued: AtomicUsize,
     /// Real-time priority of what runs, and of what waits: 0 if it has none.
-    urgency: AtomicU8,
-    waiting_urgency: AtomicU8,
+    pub(super) urgency: AtomicU8,
+    pub(super) waiting_urgency: AtomicU8,
     /// What fair threads ask of it, in weights.
-    load: AtomicU64,
+    pub(super) load: AtomicU64,
     /// When it is compared with others next.
-    balance_at: AtomicU64,
+    pub(super) balance_at: AtomicU64,
     pub(super) timers: TimerQueue,
-    slice_end: AtomicU64,
-    spill_at: AtomicU64,
+    pub(super) slice_end: AtomicU64,
+    pub(super) spill_at: AtomicU64,
     /// When what runs is sampled next; never in the idle loop.
     tick_at: AtomicU64,
     ticks: Ticks,
@@ -70,12 +61,12 @@ pub struct Cpu {
     switches: AtomicU64,
 }
 
-static CPUS: [Cpu; MAX_CPUS] = [const { Cpu::new() }; MAX_CPUS];
+pub(super) static CPUS: [Cpu; MAX_CPUS] = [const { Cpu::new() }; MAX_CPUS];
 
 /// CPUs that halt or are about to.
-static IDLE: AtomicU64 = AtomicU64::new(0);
+pub(super) static IDLE: AtomicU64 = AtomicU64::new(0);
 /// CPUs in whose queues real-time threads wait.
-static URGENT: AtomicU64 = AtomicU64::new(0);
+pub(super) static URGENT: AtomicU64 = AtomicU64::new(0);
 /// CPUs that run the idle loop at all.
 static ONLINE: AtomicU64 = AtomicU64::new(0);
 
@@ -241,7 +232,7 @@ impl Cpu {
     }
 
     /// Works on the queue, and notes what others want to know of it.
-    fn with_queue<R>(&self, id: usize, work: impl FnOnce(&mut RunQueue) -> R) -> R {
+    pub(super) fn with_queue<R>(&self, id: usize, work: impl FnOnce(&mut RunQueue) -> R) -> R {
         let mut queue = self.queue.lock();
         let result = work(&mut queue);
         self.queued.store(queue.len(), Ordering::SeqCst);
@@ -285,13 +276,13 @@ impl Cpu {
                 let end = ends(queue, &next);
                 Some((next, end))
             });
-            return mine.or_else(|| adopt(steal(id)?));
+            return mine.or_else(|| adopt(placement::steal(id)?));
         }
         let top = self.with_queue(id, |queue| {
             leave(queue);
             queue.top_urgent()
         });
-        if let Some(next) = most_urgent_elsewhere(id, others, top) {
+        if let Some(next) = placement::most_urgent_elsewhere(id, others, top) {
             return adopt(next);
         }
         let mine = self.with_queue(id, |queue| {
@@ -299,10 +290,10 @@ impl Cpu {
             let end = ends(queue, &next);
             Some((next, end))
         });
-        mine.or_else(|| adopt(steal(id)?))
+        mine.or_else(|| adopt(placement::steal(id)?))
     }
 
-    fn waiting(&self) -> bool {
+    pub(super) fn waiting(&self) -> bool {
         self.queued.load(Ordering::SeqCst) > 0
     }
 
@@ -312,7 +303,7 @@ impl Cpu {
     }
 
     /// The running thread's turn ends then: sets the slice and spill timers of this CPU, or has it give way.
-    fn limit_turn(&self, end: Option<u64>, now: u64) {
+    pub(super) fn limit_turn(&self, end: Option<u64>, now: u64) {
         let Some(end) = end else { return };
         if end <= now {
             self.need_reschedule.store(true, Ordering::Relaxed);
@@ -327,113 +318,11 @@ impl Cpu {
     }
 
     /// Looks whether what runs on this CPU is to make room for what waits.
-    fn look_again(&self, current: &Entity) {
+    pub(super) fn look_again(&self, current: &Entity) {
         let now = crate::time::monotonic();
         let id = ochre_hal::cpu::id();
         let end = self.with_queue(id, |queue| queue.turn_ends(current, now));
         self.limit_turn(end, now);
-    }
-}
-
-/// Queues a thread that has just become ready.
-pub(crate) fn enqueue(thread: Arc<Thread>) {
-    let here = ochre_hal::cpu::id();
-    let sched = &thread.sched;
-    let holder = sched.cpu.load(Ordering::Relaxed) as usize;
-    let target = if sched.on_cpu.load(Ordering::Acquire) && sched.may_run_on(holder) {
-        holder
-    } else if sched.may_run_on(here) {
-        here
-    } else {
-        let allowed = sched.affinity.load(Ordering::Relaxed) & online();
-        let last = sched.cpu.load(Ordering::Relaxed) as usize;
-        if sched.may_run_on(last) || allowed == 0 {
-            last
-        } else {
-            allowed.trailing_zeros() as usize
-        }
-    };
-    let realtime = sched.realtime();
-    let target = match realtime {
-        0 => target,
-        _ => less_urgent(sched, realtime, target),
-    };
-    let cpu = &CPUS[target];
-    let now = crate::time::monotonic();
-    if target == here {
-        let current = cpu.current.lock().clone();
-        let end = cpu.with_queue(here, |queue| {
-            queue.push(thread, now);
-            queue.turn_ends(&current.as_ref()?.sched, now)
-        });
-        if current.is_some() {
-            cpu.limit_turn(end, now);
-        }
-        return;
-    }
-    cpu.with_queue(target, |queue| queue.push(thread, now));
-    if IDLE.load(Ordering::SeqCst) & (1 << target) != 0
-        || realtime > 0
-        || cpu.slice_end.load(Ordering::Relaxed) == NEVER
-    {
-        ochre_hal::cpu::kick(target);
-    }
-}
-
-/// Where a real-time thread is queued that would go to `target`: elsewhere, if it would have to wait there for
-/// one that is as urgent, and not elsewhere.
-fn less_urgent(sched: &Entity, realtime: u8, target: usize) -> usize {
-    let urgency = |id: usize| CPUS[id].urgency.load(Ordering::Relaxed);
-    if urgency(target) < realtime || sched.on_cpu.load(Ordering::Acquire) {
-        return target;
-    }
-    let count = ochre_hal::cpu::count().min(MAX_CPUS);
-    let allowed = (0..count).filter(|&id| online() & (1 << id) != 0 && sched.may_run_on(id));
-    let least = allowed.min_by_key(|&id| urgency(id));
-    least.filter(|&id| urgency(id) < realtime).unwrap_or(target)
-}
-
-/// A ready thread from another CPU's queue.
-fn steal(id: usize) -> Option<Arc<Thread>> {
-    let count = ochre_hal::cpu::count().min(MAX_CPUS);
-    (1..count)
-        .map(|i| (id + i) % count)
-        .filter(|&other| CPUS[other].waiting())
-        .find_map(|other| CPUS[other].with_queue(other, |queue| queue.take(id)))
-}
-
-/// In whose queue, of these CPUs', the most urgent real-time thread waits, and its priority.
-fn top_elsewhere(cpus: u64) -> Option<(usize, u8)> {
-    if cpus == 0 {
-        return None;
-    }
-    let waiting = |other: usize| CPUS[other].waiting_urgency.load(Ordering::Relaxed);
-    let others = (0..MAX_CPUS).filter(|other| cpus & (1 << other) != 0);
-    others
-        .map(|other| (other, waiting(other)))
-        .max_by_key(|(_, top)| *top)
-}
-
-/// A real-time thread that waits in the queue of one of these CPUs, and is more urgent than `least`.
-fn most_urgent_elsewhere(id: usize, cpus: u64, least: u8) -> Option<Arc<Thread>> {
-    let (other, top) = top_elsewhere(cpus)?;
-    if top <= least {
-        return None;
-    }
-    CPUS[other].with_queue(other, |queue| queue.take_most_urgent(id))
-}
-
-/// A real-time thread waits on this CPU, as one that is more urgent runs: another CPU may have it, where
-/// something less urgent runs.
-fn offer_urgent(id: usize) {
-    let top = CPUS[id].waiting_urgency.load(Ordering::Relaxed);
-    let count = ochre_hal::cpu::count().min(MAX_CPUS);
-    let urgency = |other: usize| CPUS[other].urgency.load(Ordering::Relaxed);
-    let others = (0..count).filter(|&other| other != id && online() & (1 << other) != 0);
-    if let Some(least) = others.min_by_key(|&other| urgency(other))
-        && urgency(least) < top
-    {
-        ochre_hal::cpu::kick(least);
     }
 }
 
@@ -481,41 +370,6 @@ pub fn sleep(thread: &Arc<Thread>) {
     }
 }
 
-/// Takes a thread out of the queue that it waits in, if it does, and if `moves` says so of that CPU; queues it
-/// anew then.
-fn requeue_where(thread: &Arc<Thread>, moves: impl Fn(usize) -> bool) {
-    let count = ochre_hal::cpu::count().min(MAX_CPUS);
-    for (id, cpu) in CPUS[..count].iter().enumerate() {
-        if cpu.waiting() && moves(id) && cpu.with_queue(id, |queue| queue.remove(thread)) {
-            return enqueue(thread.clone());
-        }
-    }
-}
-
-/// Takes a thread whose affinity has changed out of a queue that it may no longer be run from, to
-/// one that it may.
-pub fn requeue(thread: &Arc<Thread>) {
-    requeue_where(thread, |id| !thread.sched.may_run_on(id));
-}
-
-/// A thread's class, priority or weight has changed, wherever it is now.
-pub fn reprioritize(thread: &Arc<Thread>) {
-    let sched = &thread.sched;
-    if sched.state.load(Ordering::SeqCst) == READY {
-        requeue_where(thread, |_| true);
-    }
-    if !sched.on_cpu.load(Ordering::SeqCst) {
-        return;
-    }
-    let target = sched.cpu.load(Ordering::Relaxed) as usize;
-    if target == ochre_hal::cpu::id() {
-        this().urgency.store(sched.realtime(), Ordering::Relaxed);
-        this().look_again(sched);
-    } else {
-        ochre_hal::cpu::kick(target);
-    }
-}
-
 /// How a thread leaves its CPU.
 enum Leaves {
     Sleeps,
@@ -542,10 +396,10 @@ fn reschedule(me: &Arc<Thread>, leaves: Leaves) {
         }
     });
     if moves {
-        enqueue(me.clone());
+        placement::enqueue(me.clone());
     }
     if URGENT.load(Ordering::Relaxed) & (1 << id) != 0 {
-        offer_urgent(id);
+        placement::offer_urgent(id);
     }
     cpu.need_reschedule.store(false, Ordering::Relaxed);
     let count = match leaves {
@@ -709,63 +563,18 @@ pub fn timer_interrupt(kernel: bool) {
     cpu.timers.run(now);
     if cpu.waiting() {
         if now >= cpu.spill_at.load(Ordering::Relaxed) {
-            spill(cpu, now);
+            placement::spill(cpu, now);
         }
         if now >= cpu.slice_end.load(Ordering::Relaxed) {
             cpu.slice_end.store(NEVER, Ordering::Relaxed);
             cpu.need_reschedule.store(true, Ordering::Relaxed);
         }
-        if now >= cpu.balance_at.load(Ordering::Relaxed) {
-            let next = now.saturating_add(BALANCE);
-            cpu.balance_at.store(next, Ordering::Relaxed);
-            balance(ochre_hal::cpu::id(), now);
-        }
+        placement::balance(cpu, ochre_hal::cpu::id(), now);
     } else {
         cpu.slice_end.store(NEVER, Ordering::Relaxed);
         cpu.spill_at.store(NEVER, Ordering::Relaxed);
     }
     cpu.program_timer();
-}
-
-/// Sends an idle CPU for what waits here, if one may run it.
-fn spill(cpu: &Cpu, now: u64) {
-    cpu.spill_at.store(NEVER, Ordering::Relaxed);
-    let idle = IDLE.load(Ordering::SeqCst);
-    if idle == 0 {
-        return;
-    }
-    let queue = cpu.queue.lock();
-    let mut takers = (0..MAX_CPUS).filter(|&id| idle & (1 << id) != 0 && queue.has_for(id));
-    let Some(taker) = takers.next() else { return };
-    let more = queue.len() > 1 && takers.next().is_some();
-    drop(takers);
-    drop(queue);
-    ochre_hal::cpu::kick(taker);
-    if more {
-        cpu.spill_at
-            .store(now.saturating_add(GRACE), Ordering::Relaxed);
-    }
-}
-
-/// Hands a fair thread that waits on CPU `id` to the one of which least is asked, if it weighs no more than what
-/// the two differ by.
-fn balance(id: usize, now: u64) {
-    let load = |id: usize| CPUS[id].load.load(Ordering::Relaxed);
-    let count = ochre_hal::cpu::count().min(MAX_CPUS);
-    let online = (0..count).filter(|&other| other != id && online() & (1 << other) != 0);
-    let Some(least) = online.min_by_key(|&other| load(other)) else {
-        return;
-    };
-    let differ = load(id).saturating_sub(load(least));
-    if let Some(thread) = CPUS[id].with_queue(id, |queue| queue.take_fair(least, differ)) {
-        let target = &CPUS[least];
-        target.with_queue(least, |queue| queue.push(thread, now));
-        // It does not come back at once where the two are as busy.
-        target
-            .balance_at
-            .store(now.saturating_add(BALANCE), Ordering::Relaxed);
-        ochre_hal::cpu::kick(least);
-    }
 }
 
 /// Another CPU asked this one to look again.
@@ -777,7 +586,9 @@ pub fn kick_interrupt() {
     cpu.urgency.store(mine, Ordering::Relaxed);
     let id = ochre_hal::cpu::id();
     let others = URGENT.load(Ordering::Relaxed) & !(1 << id);
-    if !current.sched.may_run_on(id) || top_elsewhere(others).is_some_and(|(_, top)| top > mine) {
+    if !current.sched.may_run_on(id)
+        || placement::top_elsewhere(others).is_some_and(|(_, top)| top > mine)
+    {
         cpu.need_reschedule.store(true, Ordering::Relaxed);
     }
     if cpu.waiting() {

@@ -1,7 +1,7 @@
 //! Priority lent to who works for another thread: a server is as urgent as the most urgent of those that wait
 //! for it, or a thread of middling urgency that never rests could hold up both.
 
-use super::cpu;
+use super::{cpu, placement};
 use crate::lock_order;
 use crate::task::thread::Thread;
 use alloc::collections::BTreeMap;
@@ -61,7 +61,7 @@ impl Loan {
             *loans.entry(priority).or_default() += 1;
         });
         if rises {
-            cpu::reprioritize(&to);
+            placement::reprioritize(&to);
         }
         Loan { to, priority }
     }
@@ -78,7 +78,7 @@ impl Drop for Loan {
             }
         });
         if falls {
-            cpu::reprioritize(&self.to);
+            placement::reprioritize(&self.to);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Who runs where. Each CPU has a run queue; a thread that becomes ready is queued on the CPU that
 //! woke it, and an idle CPU takes it over if that CPU does not get to it at once (see
-//! [`cpu`]). Sleeping is always on a condition ([`wait`]); time is [`timer`].
+//! [`placement`]). Sleeping is always on a condition ([`wait`]); time is [`timer`].
 
 pub mod account;
 pub mod cpu;
@@ -8,6 +8,7 @@ pub mod entity;
 pub mod lend;
 pub mod loadavg;
 pub mod mutex;
+pub mod placement;
 mod queue;
 pub mod timer;
 pub mod wait;

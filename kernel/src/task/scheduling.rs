@@ -11,6 +11,7 @@ use crate::sched::cpu;
 use crate::sched::entity::{
     SCHED_BATCH, SCHED_DEADLINE, SCHED_FIFO, SCHED_IDLE, SCHED_OTHER, SCHED_RR,
 };
+use crate::sched::placement;
 use crate::syscall::table::SyscallCtx;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -71,7 +72,7 @@ fn apply(ctx: &SyscallCtx<'_>, thread: &Arc<Thread>, policy: u32, priority: u32)
     thread.sched.policy.store(policy, Relaxed);
     thread.sched.rt_priority.store(priority as u8, Relaxed);
     thread.sched.reset_on_fork.store(reset, Relaxed);
-    cpu::reprioritize(thread);
+    placement::reprioritize(thread);
     Ok(())
 }
 
@@ -194,7 +195,7 @@ pub fn set_affinity(ctx: &SyscallCtx<'_>, tid: usize, len: usize, mask: usize) -
     if Arc::ptr_eq(&thread, ctx.thread) {
         cpu::leave_forbidden();
     } else {
-        cpu::requeue(&thread);
+        placement::requeue(&thread);
         cpu::nudge(&thread);
     }
     Ok(0)
@@ -265,7 +266,7 @@ fn renice(ctx: &SyscallCtx<'_>, thread: &Arc<Thread>, nice: i32) -> Result {
         return Err(Errno::EACCES);
     }
     thread.sched.nice.store(nice, Relaxed);
-    cpu::reprioritize(thread);
+    placement::reprioritize(thread);
     Ok(())
 }
 

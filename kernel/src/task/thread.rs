@@ -14,6 +14,7 @@ use crate::fs::landlock::Confinement;
 use crate::lock_order;
 use crate::sched::cpu;
 use crate::sched::entity::{self, Entity};
+use crate::sched::placement;
 use crate::sched::timer::Expire;
 use crate::sched::wait::{Interrupt, Wake};
 use alloc::boxed::Box;
@@ -235,7 +236,7 @@ impl Thread {
             });
         match woken {
             Ok(SLEEPING) => {
-                cpu::enqueue(self.clone());
+                placement::enqueue(self.clone());
                 true
             }
             Ok(_) => true,

@@ -148,32 +148,32 @@ impl RunQueue {
         }
     }
 
-    /// What runs leaves the CPU: charged by now, and never forgotten what it is owed.
-    fn stop(&mut self, entity: &Entity, now: u64) {
+    /// What runs leaves the CPU, charged; its real-time priority.
+    fn stop(&mut self, entity: &Entity, now: u64) -> u8 {
         self.charge(now);
+        let priority = self.follow(entity);
         let nanos = entity.time.stop(now);
         if core::mem::take(&mut self.runs_urgent) {
             entity.turn.fetch_add(nanos, Ordering::Relaxed);
         }
+        priority
     }
 
     /// What runs goes to sleep, or ends.
     pub fn leave(&mut self, entity: &Entity, now: u64) {
-        self.stop(entity, now);
-        entity.lag.store(self.fair.leave(), Ordering::Relaxed);
+        if self.stop(entity, now) == 0 {
+            entity.lag.store(self.fair.leave(), Ordering::Relaxed);
+        }
     }
 
     /// What runs waits again.
     pub fn put_back(&mut self, thread: Arc<Thread>, gives: Gives, now: u64) {
         let sched = &thread.sched;
-        self.stop(sched, now);
-        let priority = sched.realtime();
+        let priority = self.stop(sched, now);
         if priority == 0 {
             let weight = sched.weight();
             return self.fair.put_back(thread, weight, gives == Gives::Turn);
         }
-        // It may have become one meanwhile.
-        self.fair.leave();
         let is_over = sched.policy.load(Ordering::Relaxed) == SCHED_RR
             && sched.turn.load(Ordering::Relaxed) >= QUANTUM;
         if is_over {
@@ -187,22 +187,16 @@ impl RunQueue {
     /// stay.
     pub fn pop(&mut self, cpu: usize, now: u64) -> Option<Arc<Thread>> {
         let allowed = |thread: &Arc<Thread>| is_allowed(thread, cpu);
-        if self.urgent.is_empty() {
-            let thread = self.fair.pick(allowed)?;
-            self.begin(false, now);
-            return Some(thread);
-        }
-        let spent = self.is_spent(now);
-        if spent && let Some(thread) = self.fair.pick(allowed) {
-            self.begin(false, now);
-            return Some(thread);
-        }
-        if let Some(thread) = self.take_urgent(allowed) {
-            self.begin(true, now);
-            return Some(thread);
-        }
-        let thread = self.fair.pick(allowed)?;
-        self.begin(false, now);
+        let fair_first = self.urgent.is_empty() || self.is_spent(now);
+        let fair = fair_first.then(|| self.fair.pick(allowed)).flatten();
+        let (urgent, thread) = match fair {
+            Some(thread) => (false, thread),
+            None => match self.take_urgent(allowed) {
+                Some(thread) => (true, thread),
+                None => (false, self.fair.pick(allowed)?),
+            },
+        };
+        self.begin(urgent, now);
         Some(thread)
     }
 
@@ -290,30 +284,30 @@ impl RunQueue {
         all.any(|thread| thread.sched.may_run_on(cpu))
     }
 
-    /// What runs may be of another class than it was when it began.
-    fn follow(&mut self, running: &Entity) {
-        let urgent = running.realtime() > 0;
-        if urgent == self.runs_urgent {
-            return;
+    /// What runs may be of another class than it was when it began: the real-time priority that it has now.
+    fn follow(&mut self, running: &Entity) -> u8 {
+        let priority = running.realtime();
+        let urgent = priority > 0;
+        if urgent != self.runs_urgent {
+            self.runs_urgent = urgent;
+            if urgent {
+                running.lag.store(self.fair.leave(), Ordering::Relaxed);
+            } else {
+                let lag = running.lag.swap(0, Ordering::Relaxed);
+                self.fair.run(running.weight(), lag);
+            }
         }
-        self.runs_urgent = urgent;
-        if urgent {
-            running.lag.store(self.fair.leave(), Ordering::Relaxed);
-        } else {
-            let lag = running.lag.swap(0, Ordering::Relaxed);
-            self.fair.run(running.weight(), lag);
-        }
+        priority
     }
 
     /// When the thread that runs, as `running` says, is to make room for one that waits: never, if none does.
     pub fn turn_ends(&mut self, running: &Entity, now: u64) -> Option<u64> {
         self.charge(now);
-        self.follow(running);
+        let mine = self.follow(running);
         let top = self.top_urgent();
         if top == 0 && self.fair.len() == 0 {
             return None;
         }
-        let mine = running.realtime();
         let spent = self.is_spent(now);
         // Among themselves they go by urgency, spent or not.
         if top > mine && (mine > 0 || !spent) {
