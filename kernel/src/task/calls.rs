@@ -111,7 +111,7 @@ pub fn dispatch(ctx: &mut SyscallCtx<'_>, number: u32, args: Args) -> Answer {
         nr::__NR_sethostname => misc::set_name(ctx, 0, a, b),
         nr::__NR_setdomainname => misc::set_name(ctx, 1, a, b),
         nr::__NR_sysinfo => misc::sysinfo(a),
-        nr::__NR_getrandom => misc::getrandom(ctx, a, b, c as u32),
+        nr::__NR_getrandom => misc::getrandom(a, b, c as u32),
         nr::__NR_arch_prctl => misc::arch_prctl(ctx, a, b),
         nr::__NR_prctl => misc::prctl(ctx, args),
         nr::__NR_membarrier => misc::membarrier(ctx, a as u32, b as u32),

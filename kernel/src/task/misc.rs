@@ -109,7 +109,7 @@ pub fn sysinfo(out: usize) -> Result<usize> {
     Ok(0)
 }
 
-pub fn getrandom(ctx: &SyscallCtx<'_>, out: usize, len: usize, flags: u32) -> Result<usize> {
+pub fn getrandom(out: usize, len: usize, flags: u32) -> Result<usize> {
     /// Bytes between two looks at what else there is to do.
     const STEP: usize = 4096;
     let known = raw::GRND_NONBLOCK | raw::GRND_RANDOM | raw::GRND_INSECURE;
@@ -132,11 +132,8 @@ pub fn getrandom(ctx: &SyscallCtx<'_>, out: usize, len: usize, flags: u32) -> Re
             };
         }
         done += n;
-        if done.is_multiple_of(STEP) {
-            cpu::breathe();
-            if ctx.thread.has_signal() {
-                break;
-            }
+        if done.is_multiple_of(STEP) && !cpu::keep_on() {
+            break;
         }
     }
     Ok(done)

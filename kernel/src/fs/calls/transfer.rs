@@ -14,6 +14,7 @@ use crate::sched::cpu;
 use crate::syscall::table::{Answer, Args, SyscallCtx};
 use crate::uio::{Dest, Source};
 use alloc::vec::Vec;
+use core::ops::ControlFlow;
 use ochre_hal::admission;
 
 const BUFFER: usize = 64 << 10;
@@ -94,9 +95,36 @@ fn buffer(count: usize) -> Result<Vec<u8>> {
     Ok(admission::zeroes(count.min(BUFFER))?)
 }
 
-/// Moves up to `count` bytes; stops at the end of the input, at a signal, or when a further round would
-/// sleep after progress. `room` bounds each round by what the output takes at once, for inputs whose
-/// bytes cannot be given back.
+/// Whether another round of a transfer is worth while, or why not.
+type Goes = ControlFlow<Result>;
+
+/// Has `round` move bytes until `count` are; stops when it says so, or at a signal. A round gets a buffer of as
+/// many bytes as are wanted, which `room` bounds by what the output takes at once, and how many have been moved.
+/// It says how many it did.
+fn rounds(
+    count: usize,
+    room: impl Fn() -> usize,
+    mut round: impl FnMut(&mut [u8], usize) -> (usize, Goes),
+) -> Result<usize> {
+    let count = count.min(TRANSFER_MAX);
+    let mut buffer = buffer(count)?;
+    let mut moved = 0;
+    while moved < count {
+        let n = (count - moved).min(buffer.len()).min(room().max(1));
+        let (more, goes) = round(&mut buffer[..n], moved);
+        moved += more;
+        match goes {
+            ControlFlow::Break(Err(error)) if moved == 0 => return Err(error),
+            ControlFlow::Break(_) => break,
+            ControlFlow::Continue(()) if !cpu::keep_on() => break,
+            ControlFlow::Continue(()) => {}
+        }
+    }
+    Ok(moved)
+}
+
+/// Moves up to `count` bytes; stops at the end of the input, or when a further round would sleep after
+/// progress.
 fn pump(
     ctx: &SyscallCtx<'_>,
     from: &mut Side<'_>,
@@ -104,37 +132,22 @@ fn pump(
     count: usize,
     room: impl Fn() -> usize,
 ) -> Result<usize> {
-    let count = count.min(TRANSFER_MAX);
-    let mut buffer = buffer(count)?;
-    let mut moved = 0;
-    let result = loop {
-        if moved == count {
-            break Ok(());
-        }
-        let n = (count - moved).min(buffer.len()).min(room().max(1));
-        let read = match from.read(&mut Dest::kernel(&mut buffer[..n])) {
-            Ok(0) => break Ok(()),
+    rounds(count, room, |buffer, _| {
+        let read = match from.read(&mut Dest::kernel(buffer)) {
+            Ok(0) => return (0, Goes::Break(Ok(()))),
             Ok(read) => read,
-            Err(error) => break Err(error),
+            Err(error) => return (0, Goes::Break(Err(error))),
         };
         let (written, result) = put(ctx, to, &buffer[..read]);
-        moved += written;
         if written < read {
             from.unread(read - written);
-            break result;
+            return (written, Goes::Break(result));
         }
-        if read < n && !from.open.file().is_seekable() {
-            break Ok(());
+        if read < buffer.len() && !from.open.file().is_seekable() {
+            return (written, Goes::Break(Ok(())));
         }
-        cpu::breathe();
-        if cpu::current().has_signal() {
-            break Ok(());
-        }
-    };
-    match result {
-        Err(error) if moved == 0 => Err(error),
-        _ => Ok(moved),
-    }
+        (written, Goes::Continue(()))
+    })
 }
 
 /// Writes `bytes`: how many were, and why no more.
@@ -162,40 +175,24 @@ fn drain(
     count: usize,
     room: impl Fn() -> usize,
 ) -> Result<usize> {
-    let count = count.min(TRANSFER_MAX);
-    let mut buffer = buffer(count)?;
-    let mut moved = 0;
-    let result = loop {
-        if moved == count {
-            break Ok(());
-        }
+    rounds(count, room, |buffer, moved| {
         let claim = match pipe.claim(nonblock || moved > 0) {
             Ok(Some(claim)) => claim,
-            Ok(None) => break Ok(()),
-            Err(error) => break Err(error),
+            Ok(None) => return (0, Goes::Break(Ok(()))),
+            Err(error) => return (0, Goes::Break(Err(error))),
         };
-        let n = (count - moved).min(buffer.len()).min(room().max(1));
-        let mut dst = Dest::kernel(&mut buffer[..n]);
+        let mut dst = Dest::kernel(buffer);
         if let Err(error) = claim.peek(&mut dst) {
-            break Err(error);
+            return (0, Goes::Break(Err(error)));
         }
         let read = dst.done();
         let (written, result) = put(ctx, to, &buffer[..read]);
         claim.take(written);
-        drop(claim);
-        moved += written;
         if written < read {
-            break result;
+            return (written, Goes::Break(result));
         }
-        cpu::breathe();
-        if cpu::current().has_signal() {
-            break Ok(());
-        }
-    };
-    match result {
-        Err(error) if moved == 0 => Err(error),
-        _ => Ok(moved),
-    }
+        (written, Goes::Continue(()))
+    })
 }
 
 fn offset_at(addr: usize) -> Result<Option<u64>> {

@@ -8,8 +8,8 @@ use crate::uio::{Dest, Source};
 use ochre_hal::PAGE_SIZE;
 use ochre_hal::frame::Frame;
 
-/// In the midst of moving much, at this page: lets others run now and then. False for who is killed.
-fn goes_on(index: u64) -> bool {
+/// In the midst of much, at this page: lets others run now and then. False for who is killed.
+pub(super) fn goes_on(index: u64) -> bool {
     /// Pages between two looks.
     const STEP: u64 = 64;
     if !index.is_multiple_of(STEP) {

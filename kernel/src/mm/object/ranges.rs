@@ -1,10 +1,10 @@
 //! What is done to ranges of an object: its size, holes, bringing in, writing back.
 
+use super::bytes::goes_on;
 use super::{Kind, MAX_SIZE, MemoryObject, PAGE, Slot, pages_of};
 use crate::errno::{Errno, Result};
 use crate::file::Events;
 use crate::sched::cpu;
-use crate::sched::wait::Interrupt;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use ochre_hal::PAGE_SIZE;
@@ -71,12 +71,10 @@ impl MemoryObject {
         let (first, end) = (start / PAGE, pages_of(start.saturating_add(len)));
         let mut runs: Vec<(u64, u64)> = Vec::new();
         for index in first..end {
-            cpu::breathe();
-            if self.resident_frame(index).is_some() {
-                continue;
-            }
-            let made = if cpu::current().is_interrupted(Interrupt::Kill) {
+            let made = if !goes_on(index) {
                 Err(Errno::EINTR)
+            } else if self.resident_frame(index).is_some() {
+                continue;
             } else {
                 self.frame(index).map(drop)
             };
