@@ -9,11 +9,7 @@ use std::{
 };
 
 use fixture::{Client, ClientSide, FRAME, Fixture, LITTLE};
-use ochre_compositor::{
-    input::Action,
-    output::{DisplayInfo, OutputId},
-    shell::Hit,
-};
+use ochre_compositor::{input::Action, shell::Hit};
 use wayland_client::{
     delegate_noop,
     protocol::{
@@ -54,20 +50,6 @@ fn panel(
     (panel, surface)
 }
 
-/// A second display, of 1000x700 pixels.
-fn plug(fixture: &mut Fixture) -> OutputId {
-    let id = fixture.compositor.add_output(&DisplayInfo {
-        name: "DP-1".into(),
-        make: "Ochre".into(),
-        model: "Memory".into(),
-        millimetres: (0, 0),
-        size: (1000, 700),
-        refresh: 60_000,
-    });
-    fixture.turn();
-    id
-}
-
 #[test]
 fn what_hangs_on_a_panel_is_above_windows_though_the_panel_is_below() {
     for layer in [Layer::Top, Layer::Bottom] {
@@ -100,7 +82,7 @@ fn what_hangs_on_a_panel_is_above_windows_though_the_panel_is_below() {
 fn a_fullscreen_window_hides_the_panels_of_its_own_display_only() {
     let mut fixture = Fixture::new();
     let mut client = fixture.client();
-    let second = plug(&mut fixture);
+    let second = fixture.plug("DP-1");
     let _panel = panel(&mut fixture, &mut client, Layer::Top);
     let mut user = fixture.client();
     let window = user.shown(&mut fixture, "window", (300, 200), true);
@@ -135,7 +117,7 @@ fn a_fullscreen_window_hides_the_panels_of_its_own_display_only() {
 #[test]
 fn the_keyboard_leaves_a_layer_whose_display_goes() {
     let mut fixture = Fixture::new();
-    let second = plug(&mut fixture);
+    let second = fixture.plug("DP-1");
     let mut user = fixture.client();
     user.bind::<WlSeat>(7).get_keyboard(&user.handle, ());
     let window = user.shown(&mut fixture, "window", (300, 200), true);

@@ -8,30 +8,11 @@ use fixture::{Client, ClientSide, FRAME, Fixture, FrameCallback, TestWindow};
 use ochre_compositor::{
     config::{Config, OutputChoice},
     input::Action,
-    output::{DisplayInfo, OutputId},
+    output::OutputId,
 };
 use wayland_client::{Proxy, delegate_noop, protocol::wl_output::WlOutput};
 
 delegate_noop!(ClientSide: ignore WlOutput);
-
-/// A second display, of 1000x700 pixels.
-fn plug(fixture: &mut Fixture, name: &str) -> OutputId {
-    plug_at(fixture, name, 60_000)
-}
-
-/// One of another refresh rate, in mHz.
-fn plug_at(fixture: &mut Fixture, name: &str, refresh: i32) -> OutputId {
-    let id = fixture.compositor.add_output(&DisplayInfo {
-        name: name.into(),
-        make: "Ochre".into(),
-        model: "Memory".into(),
-        millimetres: (0, 0),
-        size: (1000, 700),
-        refresh,
-    });
-    fixture.turn();
-    id
-}
 
 fn unplug(fixture: &mut Fixture, id: OutputId) {
     fixture.compositor.remove_output(id);
@@ -62,7 +43,7 @@ fn on_second(fixture: &mut Fixture, client: &mut Client) -> TestWindow {
 fn a_floating_window_returns_with_its_display() {
     let mut fixture = Fixture::new();
     let mut client = fixture.client();
-    let second = plug(&mut fixture, "DP-1");
+    let second = fixture.plug("DP-1");
     let window = on_second(&mut fixture, &mut client);
     let before = fixture.windows()[0].content;
     assert!(before[0] > 800, "{before:?}");
@@ -70,7 +51,7 @@ fn a_floating_window_returns_with_its_display() {
     answer(&mut fixture, &mut client, &window);
     let [x, y, w, h] = fixture.windows()[0].frame;
     assert!(x >= 0 && y >= 0 && x + w <= 800 && y + h <= 600);
-    plug(&mut fixture, "DP-1");
+    fixture.plug("DP-1");
     answer(&mut fixture, &mut client, &window);
     assert_eq!(fixture.windows()[0].content, before);
 }
@@ -80,7 +61,7 @@ fn a_window_that_fills_its_display_returns_with_it() {
     for action in [Action::Maximize, Action::SnapRight, Action::Fullscreen] {
         let mut fixture = Fixture::new();
         let mut client = fixture.client();
-        let second = plug(&mut fixture, "DP-1");
+        let second = fixture.plug("DP-1");
         let window = on_second(&mut fixture, &mut client);
         let floating = fixture.windows()[0].content;
         fixture.compositor.act(action.clone());
@@ -90,7 +71,7 @@ fn a_window_that_fills_its_display_returns_with_it() {
         unplug(&mut fixture, second);
         answer(&mut fixture, &mut client, &window);
         assert!(fixture.windows()[0].content[0] < 800);
-        plug(&mut fixture, "DP-1");
+        fixture.plug("DP-1");
         answer(&mut fixture, &mut client, &window);
         assert_eq!(fixture.windows()[0].content, before, "{action:?}");
         fixture.compositor.act(match action {
@@ -106,12 +87,12 @@ fn a_window_that_fills_its_display_returns_with_it() {
 fn another_display_and_a_moved_window_change_nothing() {
     let mut fixture = Fixture::new();
     let mut client = fixture.client();
-    let second = plug(&mut fixture, "DP-1");
+    let second = fixture.plug("DP-1");
     let window = on_second(&mut fixture, &mut client);
     unplug(&mut fixture, second);
     answer(&mut fixture, &mut client, &window);
     let here = fixture.windows()[0].content;
-    let other = plug(&mut fixture, "DP-2");
+    let other = fixture.plug("DP-2");
     answer(&mut fixture, &mut client, &window);
     assert_eq!(fixture.windows()[0].content, here, "it is another display");
     unplug(&mut fixture, other);
@@ -122,7 +103,7 @@ fn another_display_and_a_moved_window_change_nothing() {
     fixture.point(x + 50, y + 30);
     fixture.press(false);
     let moved = fixture.windows()[0].content;
-    plug(&mut fixture, "DP-1");
+    fixture.plug("DP-1");
     answer(&mut fixture, &mut client, &window);
     assert_eq!(fixture.windows()[0].content, moved, "its user has moved it");
 }
@@ -131,7 +112,7 @@ fn another_display_and_a_moved_window_change_nothing() {
 fn the_primary_display_is_primary_again() {
     let mut fixture = Fixture::new();
     let mut client = fixture.client();
-    plug(&mut fixture, "DP-1");
+    fixture.plug("DP-1");
     let window = client.shown(&mut fixture, "one", (300, 200), true);
     let before = fixture.windows()[0].content;
     let first = fixture.compositor.outputs.primary().unwrap().id;
@@ -148,7 +129,7 @@ fn the_primary_display_is_primary_again() {
 fn displays_that_come_and_go_leave_nothing() {
     let mut fixture = Fixture::new();
     for n in 0..40 {
-        let id = plug(&mut fixture, &format!("DP-{n}"));
+        let id = fixture.plug(&format!("DP-{n}"));
         unplug(&mut fixture, id);
     }
     assert_eq!(fixture.compositor.outputs.iter().count(), 1);
@@ -158,7 +139,7 @@ fn displays_that_come_and_go_leave_nothing() {
 #[test]
 fn a_client_may_not_have_heard_yet_that_a_display_is_gone() {
     let mut fixture = Fixture::new();
-    let second = plug(&mut fixture, "DP-1");
+    let second = fixture.plug("DP-1");
     // Of the two, these know the newer.
     let (mut quick, mut slow) = (fixture.client(), fixture.client());
     unplug(&mut fixture, second);
@@ -183,7 +164,7 @@ fn placed(fixture: &Fixture) -> Vec<(String, i32, i32)> {
 fn displays_close_up_with_what_is_on_them() {
     let mut fixture = Fixture::new();
     let mut client = fixture.client();
-    plug(&mut fixture, "DP-1");
+    fixture.plug("DP-1");
     on_second(&mut fixture, &mut client);
     let before = fixture.windows()[0].content;
     fixture.point_at(1300, 350);
@@ -212,7 +193,7 @@ fn a_window_stays_on_the_display_that_shrinks_beneath_it() {
     for action in [None, Some(Action::SnapRight), Some(Action::Maximize)] {
         let mut fixture = Fixture::new();
         let mut client = fixture.client();
-        plug(&mut fixture, "DP-1");
+        fixture.plug("DP-1");
         let window = client.shown(&mut fixture, "one", (300, 200), true);
         let [x, y, ..] = fixture.windows()[0].frame;
         fixture.point(x + 60, y + 10);
@@ -239,8 +220,8 @@ fn a_window_stays_on_the_display_that_shrinks_beneath_it() {
 fn who_comes_back_stands_where_it_stood() {
     let mut fixture = Fixture::new();
     let mut client = fixture.client();
-    let second = plug(&mut fixture, "DP-1");
-    plug(&mut fixture, "DP-2");
+    let second = fixture.plug("DP-1");
+    fixture.plug("DP-2");
     let window = client.shown(&mut fixture, "one", (300, 200), true);
     let [x, y, ..] = fixture.windows()[0].frame;
     fixture.point(x + 60, y + 10);
@@ -253,7 +234,7 @@ fn who_comes_back_stands_where_it_stood() {
     let closed = [("HEADLESS-1", 0, 800), ("DP-2", 800, 1000)];
     assert_eq!(placed(&fixture), closed.map(|(n, x, w)| (n.into(), x, w)));
     assert_eq!(fixture.windows()[0].content[0], before.1[0] - 1000);
-    plug(&mut fixture, "DP-1");
+    fixture.plug("DP-1");
     answer(&mut fixture, &mut client, &window);
     let mut now = placed(&fixture);
     now.sort_by_key(|(_, x, _)| *x);
@@ -264,7 +245,7 @@ fn who_comes_back_stands_where_it_stood() {
 fn a_window_is_dragged_to_the_top_of_any_display() {
     let mut fixture = Fixture::new();
     let mut client = fixture.client();
-    plug(&mut fixture, "DP-1");
+    fixture.plug("DP-1");
     let higher = OutputChoice {
         position: Some((800, -300)),
         ..OutputChoice::default()
@@ -287,7 +268,7 @@ fn a_window_is_dragged_to_the_top_of_any_display() {
 fn a_shadow_stays_on_its_window_s_displays() {
     let mut fixture = Fixture::new();
     let mut client = fixture.client();
-    plug(&mut fixture, "DP-1");
+    fixture.plug("DP-1");
     client.shown(&mut fixture, "one", (300, 200), true);
     fixture.point(0, 0);
     let edge = |fixture: &mut Fixture| {
@@ -317,7 +298,7 @@ fn a_window_is_told_which_displays_it_is_on() {
     let mut fixture = Fixture::new();
     let mut client = fixture.client();
     let first = client.bind::<WlOutput>(4).id().protocol_id();
-    let other = plug(&mut fixture, "DP-1");
+    let other = fixture.plug("DP-1");
     client.roundtrip(&mut fixture);
     let second = client.bind::<WlOutput>(4).id().protocol_id();
     let window = client.shown(&mut fixture, "one", (300, 200), true);
@@ -351,7 +332,7 @@ fn a_window_is_told_which_displays_it_is_on() {
 #[test]
 fn a_chosen_place_stays_chosen() {
     let mut fixture = Fixture::new();
-    plug(&mut fixture, "DP-1");
+    fixture.plug("DP-1");
     let config = |position| {
         let chosen = OutputChoice {
             position,
@@ -383,7 +364,7 @@ fn rest(fixture: &mut Fixture) {
 fn a_window_is_told_of_the_frames_of_the_display_that_it_is_on() {
     let mut fixture = Fixture::new();
     let mut client = fixture.client();
-    plug_at(&mut fixture, "DP-1", 10_000);
+    fixture.plug_at("DP-1", 10_000);
     let window = on_second(&mut fixture, &mut client);
     rest(&mut fixture);
     window.surface.frame(&client.handle, FrameCallback);
@@ -403,7 +384,7 @@ fn a_window_is_told_of_the_frames_of_the_display_that_it_is_on() {
 fn a_frame_is_asked_for_only_where_a_window_is() {
     let mut fixture = Fixture::new();
     let mut client = fixture.client();
-    plug_at(&mut fixture, "DP-1", 10_000); // whose frame would not be over yet
+    fixture.plug_at("DP-1", 10_000); // whose frame would not be over yet
     let window = client.shown(&mut fixture, "one", (300, 200), true);
     rest(&mut fixture);
     let (buffer, _file) = client.buffer((300, 200), 0xff00_00ff);
@@ -431,7 +412,7 @@ fn a_frame_is_asked_for_only_where_a_window_is() {
 fn a_title_bar_is_kept_for_each_scale() {
     let mut fixture = Fixture::new();
     let mut client = fixture.client();
-    plug(&mut fixture, "DP-1");
+    fixture.plug("DP-1");
     let finer = OutputChoice {
         scale: Some(2.0),
         ..OutputChoice::default()
@@ -459,7 +440,7 @@ fn a_title_bar_is_kept_for_each_scale() {
 fn a_window_fills_the_display_that_it_names() {
     let mut fixture = Fixture::new();
     let mut client = fixture.client();
-    plug(&mut fixture, "DP-1");
+    fixture.plug("DP-1");
     client.roundtrip(&mut fixture);
     let second = client.bind::<WlOutput>(4); // the newer of both
     let window = client.shown(&mut fixture, "one", (300, 200), true);

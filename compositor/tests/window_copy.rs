@@ -5,7 +5,6 @@ mod fixture;
 use std::{fs::File, os::unix::fs::FileExt};
 
 use fixture::{Client, ClientSide, FRAME, Fixture, TestWindow};
-use ochre_compositor::output::{DisplayInfo, OutputId};
 use wayland_client::{Connection, Dispatch, QueueHandle, delegate_noop, event_created_child};
 use wayland_protocols::{
     ext::{
@@ -59,20 +58,6 @@ impl Dispatch<ExtForeignToplevelListV1, ()> for ClientSide {
     ]);
 }
 
-/// A second display, twice as dense as the first.
-fn plug(fixture: &mut Fixture) -> OutputId {
-    let id = fixture.compositor.add_output(&DisplayInfo {
-        name: "DP-1".into(),
-        make: "Ochre".into(),
-        model: "Memory".into(),
-        millimetres: (0, 0),
-        size: (1000, 700),
-        refresh: 60_000,
-    });
-    fixture.turn();
-    id
-}
-
 /// What a client hears after a frame of each display, but the formats.
 fn told(fixture: &mut Fixture, client: &mut Client) -> Vec<String> {
     for _ in 0..2 {
@@ -121,7 +106,7 @@ fn it_has_the_scale_that_the_window_is_told_to_draw_at() {
     let notes = told(&mut fixture, &mut client);
     assert_eq!(notes, [scale(120), size(300, 200), "Done".into()]);
 
-    let second = plug(&mut fixture);
+    let second = fixture.plug("DP-1");
     assert!(told(&mut fixture, &mut client).is_empty());
     let compositor = &mut fixture.compositor;
     compositor.place_output(second, None, Some(2.0), None);
@@ -159,7 +144,7 @@ fn it_has_the_scale_that_the_window_is_told_to_draw_at() {
     assert_eq!(corner, 0);
     let (last, corner) = capture(&mut fixture, &mut client, (300, 200));
     assert_eq!((last.as_str(), corner), ("Ready", 0xff20_8040));
-    plug(&mut fixture);
+    fixture.plug("DP-1");
     assert_eq!(told(&mut fixture, &mut client), denser);
     let (last, corner) = capture(&mut fixture, &mut client, (600, 400));
     assert_eq!((last.as_str(), corner), ("Ready", 0xff20_8040));
