@@ -191,16 +191,18 @@ impl Heap {
     unsafe fn take_slots(&mut self, count: usize) -> *mut Page {
         let heap: *mut Heap = self;
         let mut segment = self.segments;
+        let mut full = 0;
         while !segment.is_null() {
             let page = Segment::take(segment, heap, count);
             if !page.is_null() {
                 return page;
             }
+            full += 1;
             segment = (*segment).next;
         }
         let mut segment = core::mem::replace(&mut self.spare, ptr::null_mut());
         if segment.is_null() {
-            segment = Segment::create();
+            segment = Segment::create(full);
             if segment.is_null() {
                 return ptr::null_mut();
             }

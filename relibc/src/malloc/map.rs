@@ -65,6 +65,15 @@ pub unsafe fn discard(at: *mut u8, size: usize) -> bool {
     sys!(SYS_madvise, at, size, libc::MADV_DONTNEED) == 0
 }
 
+/// Has the kernel back the range by small pages only.
+///
+/// # Safety
+/// The range is the caller's.
+pub unsafe fn keep_small(at: *mut u8, size: usize) {
+    // Where the kernel knows no others, all is as it should be.
+    sys!(SYS_madvise, at, size, libc::MADV_NOHUGEPAGE);
+}
+
 /// Maps `size` bytes that begin as a segment does. `ahead` is how far before a multiple of `align` that is: 0 where a
 /// segment's own alignment is enough, else a segment.
 pub fn aligned(size: usize, align: usize, ahead: usize) -> *mut u8 {

@@ -2,7 +2,7 @@
 //! header, the others pages: runs of slots that hold blocks of one size, or one block (a span).
 //!
 //! A new segment is mapped in part, so that a small program neither reserves nor gets huge-page backed memory that it
-//! will not use; the rest follows at first need.
+//! will not use; the rest follows at first need. A heap's first segments are never backed by huge pages.
 
 use super::heap::{FreeBlock, Heap};
 use super::map;
@@ -14,6 +14,9 @@ pub const SLOT: usize = 64 << 10;
 const SLOTS: usize = SEGMENT / SLOT;
 /// Slots mapped at first.
 const INITIAL: usize = 16;
+/// How many segments of a heap are small pages only: what a program of middling size leaves unused of each would
+/// count as its own.
+const SMALL: usize = 4;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(usize)]
@@ -55,6 +58,8 @@ pub struct Segment {
     /// One bit per slot: was in a page before, so its memory is not zero.
     dirty: u64,
     mapped: usize,
+    /// May be backed by huge pages.
+    large: bool,
     pages: [Page; SLOTS],
 }
 
@@ -75,10 +80,12 @@ impl Segment {
         page.sub((*page).back as usize)
     }
 
-    pub unsafe fn create() -> *mut Segment {
+    /// A segment for a heap that has so many others.
+    pub unsafe fn create(others: usize) -> *mut Segment {
         let segment = map::aligned(INITIAL * SLOT, SEGMENT, 0).cast::<Segment>();
         if !segment.is_null() {
             (*segment).kind = SegmentKind::Slots;
+            (*segment).large = others >= SMALL;
             (*segment).mapped = INITIAL;
             (*segment).free = bits(1, INITIAL - 1);
         }
@@ -133,6 +140,9 @@ impl Segment {
         let rest = (SLOTS - mapped) * SLOT;
         if !map::extend(segment.cast::<u8>().add(mapped * SLOT), rest) {
             return None;
+        }
+        if !(*segment).large {
+            map::keep_small(segment.cast(), SEGMENT);
         }
         (*segment).mapped = SLOTS;
         (*segment).free |= bits(mapped, SLOTS - mapped);
