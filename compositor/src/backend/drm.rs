@@ -33,6 +33,7 @@ use crate::{
 
 use super::{
     Backend, Draw, Pointer, Presented,
+    clips::Clips,
     dumb::{Buffers, InUse},
     evdev::Devices,
     pointer_plane::PointerPlane,
@@ -77,6 +78,7 @@ struct Display {
 struct Driven {
     surface: DrmSurface,
     buffers: Buffers,
+    clips: Clips,
     /// Handed to the card, not yet said to be on screen.
     pending: Option<InUse>,
     /// On screen.
@@ -160,10 +162,7 @@ impl Drm {
         let size: Size<i32, Physical> = driven.buffers.extent().signed().into();
         let dst = Rectangle::from_size(size);
         let src = Rectangle::from_size((f64::from(size.w), f64::from(size.h)).into());
-        // Without clips the card shows all of the buffer, which is right, only slower.
-        let clips = PlaneDamageClips::from_damage(card.device.device_fd(), src, dst, damage)
-            .ok()
-            .flatten();
+        let clips = driven.clips.of(card.device.device_fd(), (src, dst), damage);
         let plane = PlaneState {
             handle: driven.surface.plane(),
             config: Some(PlaneConfig {
@@ -171,7 +170,7 @@ impl Drm {
                 dst,
                 transform: Transform::Normal,
                 alpha: 1.0,
-                damage_clips: clips.as_ref().map(PlaneDamageClips::blob),
+                damage_clips: clips.map(PlaneDamageClips::blob),
                 fb: framebuffer,
                 fence: None,
             }),
@@ -374,6 +373,7 @@ impl Compositor {
                     pointer: PointerPlane::new(&card.device, crtc),
                     surface,
                     buffers: Buffers::new(card.device.device_fd(), extent),
+                    clips: Clips::default(),
                     pending: None,
                     shown: None,
                 };

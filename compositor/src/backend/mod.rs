@@ -1,5 +1,6 @@
 //! Where frames go and input comes from. The core sees only [`Backend`].
 
+mod clips;
 pub mod drm;
 mod dumb;
 mod evdev;
