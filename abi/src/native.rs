@@ -34,13 +34,14 @@ pub const PORT_IO: usize = BASE + 18;
 /// `(dma fd, bytes, params: *mut DmaAlloc) → memory fd`. Zeroed memory that devices can reach, in as
 /// many pieces as it takes; ENOSPC when the caller's list cannot hold them.
 ///
-/// It stays allocated, whoever lets go of it, until [`DMA_FREE`] or until the last descriptor of the
-/// right is closed: a device whose driver has died writes on until it is stopped.
+/// It stays allocated, whoever lets go of it, until [`DMA_FREE`]: a device whose driver has died writes on until
+/// it is stopped.
 pub const DMA_ALLOC: usize = BASE + 19;
 /// `(interrupt fd, out: *mut MsiMessage) → 0`. Where a device must write to raise it.
 pub const MSI_MESSAGE: usize = BASE + 20;
 /// `(memory fd) → 0`. The device will not touch this memory of [`DMA_ALLOC`] any more: it is gone
-/// when its descriptors and mappings are.
+/// when its descriptors and mappings are. `(dma fd) → 0`: the device has been stopped, and touches none of what was
+/// allocated for it.
 pub const DMA_FREE: usize = BASE + 23;
 
 /// `(framebuffer fd, out: *mut Framebuffer) → 0`.
@@ -85,7 +86,8 @@ pub enum DeriveKind {
     Gsi = 3,
     /// A message-signalled interrupt, for [`MSI_MESSAGE`].
     Msi = 4,
-    /// The right to allocate DMA memory, `length` bytes at most.
+    /// The right to allocate DMA memory for device `start` (a number of the caller's choice), `length` bytes at
+    /// most for all who have that right.
     Dma = 5,
     /// ACPI's root pointer and the firmware's tables, read-only: `start` is ignored.
     Acpi = 6,

@@ -10,7 +10,7 @@ use ochre_driver::pci::{BarInfo, FdReply, IOC_BAR, IOC_DMA, IOC_INTERRUPT};
 use ochre_driver::scheme::{Entry, directory, regular};
 use ochre_driver::{Caller, Errno, Mapping, Opened, Result, Scheme, native};
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsFd, OwnedFd};
 
 const COMMAND: u8 = 0x04;
@@ -28,9 +28,9 @@ pub struct Pci {
     /// Open files: the function's index.
     open: RefCell<BTreeMap<u64, usize>>,
     next_file: RefCell<u64>,
-    /// The rights to allocate DMA memory that drivers were given, by function. They are kept until
-    /// the device is stopped, so that the memory is not let go before.
-    dma: RefCell<BTreeMap<usize, OwnedFd>>,
+    /// Functions whose interrupts or bus mastering were switched on for a driver. Those of a server before this one are not among
+    /// them: their drivers go on, and nobody else's open file is the last.
+    driven: RefCell<BTreeSet<usize>>,
 }
 
 impl Pci {
@@ -41,7 +41,7 @@ impl Pci {
             functions,
             open: RefCell::default(),
             next_file: RefCell::new(0),
-            dma: RefCell::default(),
+            driven: RefCell::default(),
         }
     }
 
@@ -64,22 +64,21 @@ impl Pci {
         Ok(&self.functions[self.index(file)?])
     }
 
-    /// The right to allocate DMA memory for a function: one, however often it is asked for.
+    /// The right to allocate DMA memory for a function. The kernel keeps that memory until the function is stopped.
     fn dma(&self, index: usize) -> Result<OwnedFd> {
-        let mut all = self.dma.borrow_mut();
-        if let Some(right) = all.get(&index) {
-            return rustix::io::fcntl_dupfd_cloexec(right, 0);
-        }
         let what = Derive {
             kind: DeriveKind::Dma as u32,
             flags: 0,
-            start: 0,
+            start: index as u64,
             length: DMA_LIMIT,
         };
-        let right = native::derive(self.machine.as_fd(), what)?;
-        let copy = rustix::io::fcntl_dupfd_cloexec(&right, 0)?;
-        all.insert(index, right);
-        Ok(copy)
+        native::derive(self.machine.as_fd(), what)
+    }
+
+    /// A driver takes a function: it may raise interrupts, and master the bus.
+    fn drive(&self, index: usize) -> Result<()> {
+        self.driven.borrow_mut().insert(index);
+        self.set_command(&self.functions[index], BUS_MASTER, 0)
     }
 
     fn set_command(&self, function: &Function, set: u32, clear: u32) -> Result<()> {
@@ -147,7 +146,9 @@ impl Scheme for Pci {
         let Some(index) = self.open.borrow_mut().remove(&file) else {
             return;
         };
-        if self.open.borrow().values().any(|other| *other == index) {
+        if self.open.borrow().values().any(|other| *other == index)
+            || !self.driven.borrow_mut().remove(&index)
+        {
             return;
         }
         let function = &self.functions[index];
@@ -156,7 +157,12 @@ impl Scheme for Pci {
         let _ = self.set_command(function, 0, BUS_MASTER);
         // The read back waits until what the device had under way has arrived.
         self.space.read(function.at, COMMAND);
-        self.dma.borrow_mut().remove(&index);
+        if let Err(error) = self
+            .dma(index)
+            .and_then(|right| native::dma_free(right.as_fd()))
+        {
+            eprintln!("pci: {}: its memory stays: {error}", function.at);
+        }
     }
 
     async fn read(&self, file: u64, offset: u64, buffer: &mut [u8]) -> Result<usize> {
@@ -183,12 +189,13 @@ impl Scheme for Pci {
             IOC_INTERRUPT => {
                 let reply: FdReply = argument.get()?;
                 let fd = msi::enable(&self.machine, &self.space, function, reply.index)?;
-                self.set_command(function, BUS_MASTER, 0)?;
+                self.drive(self.index(file)?)?;
                 argument.reply_fd(fd);
             }
             IOC_DMA => {
-                let fd = self.dma(self.index(file)?)?;
-                self.set_command(function, BUS_MASTER, 0)?;
+                let index = self.index(file)?;
+                let fd = self.dma(index)?;
+                self.drive(index)?;
                 argument.reply_fd(fd);
             }
             _ => return Err(Errno::NOTTY),

@@ -175,7 +175,10 @@ fn dma_alloc(ctx: &SyscallCtx<'_>, fd: usize, bytes: usize, params: usize) -> Re
 
 fn dma_free(ctx: &SyscallCtx<'_>, fd: usize) -> Result<usize> {
     let open = open_file(ctx, fd)?;
-    downcast!(open, DmaMemory)?.free();
+    match open.downcast::<DmaFile>() {
+        Some(right) => right.free(),
+        None => downcast!(open, DmaMemory)?.free(),
+    }
     Ok(0)
 }
 

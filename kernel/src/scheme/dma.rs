@@ -1,9 +1,9 @@
 //! Memory that devices reach: RAM whose addresses its driver is told.
 //!
 //! A device knows nothing of processes: it writes to this memory until it is told to stop, also when
-//! its driver has been killed. So the memory belongs to the *right* to allocate it, not to who has
-//! mapped it, and is let go either by the driver (which has told the device before) or with the
-//! right's last descriptor. The PCI server keeps one until it has stopped the device.
+//! its driver has been killed, and the PCI server with it. So the memory belongs to the device, not to who has
+//! mapped it, and is let go either by the driver (which has told the device before), or, all of it, by who holds
+//! the right to allocate it and has stopped the device.
 
 use crate::errno::{Errno, Result};
 use crate::file::{Events, File, View};
@@ -21,14 +21,19 @@ use ochre_hal::admission::Room;
 use ochre_hal::frame::{self, Frame};
 use ochre_hal::sync::SpinLock;
 
-/// The right to allocate.
+/// The right to allocate memory for a device.
 pub struct DmaFile(Arc<Pool>);
 
-/// What has been allocated by one right.
+/// What has been allocated for a device.
 struct Pool {
+    device: u64,
     limit: u64,
     held: SpinLock<Held>,
 }
+
+/// Those of devices that may be at work.
+static POOLS: SpinLock<BTreeMap<u64, Arc<Pool>>> =
+    SpinLock::new(lock_order::SCHEME, BTreeMap::new());
 
 #[derive(Default)]
 struct Held {
@@ -46,12 +51,18 @@ pub struct DmaMemory {
 }
 
 impl DmaFile {
+    /// For the device of this number. Who asks again gets the right to what there is.
     #[must_use]
-    pub fn new(limit: u64) -> DmaFile {
-        DmaFile(Arc::new(Pool {
-            limit,
-            held: SpinLock::new(lock_order::SCHEME, Held::default()),
-        }))
+    pub fn new(device: u64, limit: u64) -> DmaFile {
+        let mut pools = POOLS.lock();
+        let pool = pools.entry(device).or_insert_with(|| {
+            Arc::new(Pool {
+                device,
+                limit,
+                held: SpinLock::new(lock_order::SCHEME, Held::default()),
+            })
+        });
+        DmaFile(pool.clone())
     }
 
     /// `length` bytes, rounded up to pages, zeroed, in `pieces` pieces at most.
@@ -76,12 +87,20 @@ impl DmaFile {
         let memory = MemoryObject::from_frames(frames);
         Ok((reservation.keep(memory), segments))
     }
-}
 
-impl Drop for DmaFile {
-    fn drop(&mut self) {
-        let held = core::mem::take(&mut *self.0.held.lock());
+    /// The device has been stopped; see [`ochre_abi::native::DMA_FREE`].
+    pub fn free(&self) {
+        let mut pools = POOLS.lock();
+        let listed = pools.get(&self.0.device);
+        let mine = listed.is_some_and(|pool| Arc::ptr_eq(pool, &self.0));
+        let pool = mine.then(|| pools.remove(&self.0.device));
+        drop(pools);
+        let mut held = self.0.held.lock();
+        let memory = core::mem::take(&mut held.memory);
+        held.bytes -= memory.values().map(|(_, length)| length).sum::<u64>();
         drop(held);
+        // Many frames may go: not under a lock.
+        drop((pool, memory));
     }
 }
 

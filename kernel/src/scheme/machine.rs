@@ -52,7 +52,7 @@ impl MachineFile {
             return Ok(InterruptFile::message()?);
         }
         if is(DeriveKind::Dma) {
-            return Ok(Arc::new(DmaFile::new(what.length)));
+            return Ok(Arc::new(DmaFile::new(what.start, what.length)));
         }
         if is(DeriveKind::Framebuffer) {
             return Ok(Arc::new(FramebufferFile::new()?));

@@ -81,6 +81,10 @@ const CASES: [Case; 6] = [
             Step::Theme,
             Step::Resolution,
             Step::Shared,
+            // The next `devices` opens and closes every function, whose drivers were another `pci`'s.
+            Step::Kill("pci"),
+            Step::Kill("devices"),
+            Step::Drag,
             Step::Kill("virtio-input"),
             Step::Kill("virtio-gpu"),
             Step::Drag,
