@@ -9,11 +9,17 @@ use std::collections::VecDeque;
 const QUEUE: usize = 512;
 const POLLIN: u32 = 0x1;
 const POLLOUT: u32 = 0x4;
+const POLLERR: u32 = 0x8;
+const POLLHUP: u32 = 0x10;
 
 pub struct Client {
     queue: VecDeque<InputEvent>,
     pub clock: ClockId,
+    /// It has nothing of the device any more (EVIOCREVOKE).
     pub revoked: bool,
+    /// What the kernel was told last of its readiness.
+    #[cfg(test)]
+    pub told: u32,
 }
 
 impl Client {
@@ -22,6 +28,8 @@ impl Client {
             queue: VecDeque::new(),
             clock,
             revoked: false,
+            #[cfg(test)]
+            told: POLLOUT,
         }
     }
 
@@ -43,9 +51,6 @@ impl Client {
 
     /// Moves whole events into `buffer`.
     pub fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
-        if self.revoked {
-            return Err(Errno::NODEV);
-        }
         if buffer.len() < size_of::<InputEvent>() {
             return Err(Errno::INVAL);
         }
@@ -65,7 +70,9 @@ impl Client {
 
     /// The file's readiness in poll(2) bits.
     pub fn level(&self) -> u32 {
-        if self.queue.is_empty() {
+        if self.revoked {
+            POLLHUP | POLLERR
+        } else if self.queue.is_empty() {
             POLLOUT
         } else {
             POLLIN | POLLOUT

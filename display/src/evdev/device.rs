@@ -185,7 +185,7 @@ impl Device {
         frame.push((EV_SYN, SYN_REPORT, 0));
         let grabbed = state.grabbed;
         for (file, client) in &mut state.clients {
-            if grabbed.is_some_and(|g| g != *file) {
+            if client.revoked || grabbed.is_some_and(|g| g != *file) {
                 continue;
             }
             let time = clock_gettime(client.clock);
@@ -200,7 +200,7 @@ impl Device {
                 })
                 .collect();
             client.push(&events);
-            self.levels.set(*file, client.level());
+            self.tell(*file, client);
         }
         frame.clear();
         state.frame = frame;
@@ -213,6 +213,16 @@ impl Device {
             self.event(EV_KEY, code, 0);
         }
         self.sync();
+    }
+
+    /// Tells the kernel how ready an open file is.
+    pub(super) fn tell(&self, file: u64, client: &mut Client) {
+        let level = client.level();
+        #[cfg(test)]
+        {
+            client.told = level;
+        }
+        self.levels.set(file, level);
     }
 
     pub(super) fn open(&self) -> u64 {

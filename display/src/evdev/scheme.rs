@@ -5,7 +5,7 @@ use crate::evdev::abi::{
     InputEvent, NR_ABS, NR_BIT, NR_KEY, NR_LED, NR_NAME, NR_PHYS, NR_PROP, NR_SND, NR_SW, NR_UNIQ,
     VERSION, sized,
 };
-use crate::evdev::device::{Device, State, bit_set};
+use crate::evdev::device::{Device, bit_set};
 use crate::uevent::{DeviceName, Subsystem};
 use ochre_abi::ioctl::{BY_VALUE, Command, MATCH_ANY_SIZE};
 use ochre_abi::scheme::{Attr, ROOT};
@@ -127,7 +127,18 @@ impl Evdev {
         let client = state.clients.get_mut(&file).ok_or(Errno::BADF)?;
         client.revoked = true;
         client.clear();
+        // Who sleeps on it wakes up.
+        self.device.tell(file, client);
         Ok(0)
+    }
+
+    /// What every call asks first: whether the open file still has the device.
+    fn check(&self, file: u64) -> Result<()> {
+        match self.device.state.borrow().clients.get(&file) {
+            None => Err(Errno::BADF),
+            Some(client) if client.revoked => Err(Errno::NODEV),
+            Some(_) => Ok(()),
+        }
     }
 
     fn varying(&self, argument: &mut Argument<'_>) -> Result<u32> {
@@ -194,20 +205,16 @@ impl Scheme for Evdev {
     }
 
     async fn read(&self, file: u64, _offset: u64, buffer: &mut [u8]) -> Result<usize> {
+        self.check(file)?;
         let mut state = self.device.state.borrow_mut();
         let client = state.clients.get_mut(&file).ok_or(Errno::BADF)?;
         let len = client.read(buffer)?;
-        self.device.levels.set(file, client.level());
+        self.device.tell(file, client);
         Ok(len)
     }
 
     async fn write(&self, file: u64, _offset: u64, data: &[u8]) -> Result<usize> {
-        let known = |state: &State| state.clients.get(&file).map(|client| client.revoked);
-        match known(&self.device.state.borrow()) {
-            None => return Err(Errno::BADF),
-            Some(true) => return Err(Errno::NODEV),
-            Some(false) => {}
-        }
+        self.check(file)?;
         let events = data.chunks_exact(size_of::<InputEvent>());
         let events: Vec<InputEvent> = events.map(bytemuck::pod_read_unaligned).collect();
         if events.is_empty() {
@@ -218,6 +225,7 @@ impl Scheme for Evdev {
     }
 
     async fn ioctl(&self, file: u64, argument: &mut Argument<'_>) -> Result<u32> {
+        self.check(file)?;
         match argument.command().0 {
             EVIOCGVERSION => argument.set(&VERSION).map(|()| 0),
             EVIOCGID => argument.set(&self.device.description.id).map(|()| 0),
@@ -231,5 +239,83 @@ impl Scheme for Evdev {
             }
             _ => self.varying(argument),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evdev::abi::{EV_KEY, EV_LED, EV_SYN, SYN_REPORT};
+    use crate::evdev::device::Description;
+    use ochre_driver::Levels;
+    use ochre_driver::executor::Executor;
+
+    const POLLERR: u32 = 0x8;
+    const POLLHUP: u32 = 0x10;
+
+    /// A keyboard, and calls of its clients.
+    struct Keyboard {
+        evdev: Rc<Evdev>,
+        executor: Executor,
+    }
+
+    impl Keyboard {
+        fn new() -> Keyboard {
+            let description = Description::default().with(EV_KEY, [30]).with(EV_LED, [0]);
+            let device = Rc::new(Device::new(description, Levels::default()));
+            Keyboard {
+                evdev: Rc::new(Evdev { device, number: 0 }),
+                executor: Executor::default(),
+            }
+        }
+
+        fn device(&self) -> &Device {
+            &self.evdev.device
+        }
+
+        fn key(&self, value: i32) {
+            self.device().event(EV_KEY, 30, value);
+            self.device().sync();
+        }
+
+        /// What the kernel was told last of an open file.
+        fn level(&self, file: u64) -> u32 {
+            self.device().state.borrow().clients[&file].told
+        }
+
+        fn read(&self, file: u64) -> Result<Vec<(u16, u16, i32)>> {
+            let evdev = self.evdev.clone();
+            let read = async move {
+                let mut buffer = [0; 1024];
+                let len = evdev.read(file, 0, &mut buffer).await?;
+                let events = buffer[..len].chunks_exact(size_of::<InputEvent>());
+                Ok(events
+                    .map(bytemuck::pod_read_unaligned)
+                    .map(|e: InputEvent| (e.kind, e.code, e.value))
+                    .collect())
+            };
+            self.executor.block_on(read)
+        }
+    }
+
+    #[test]
+    fn a_revoked_file_has_nothing_of_the_device() {
+        let keyboard = Keyboard::new();
+        let (revoked, other) = (keyboard.device().open(), keyboard.device().open());
+        keyboard.evdev.grab(revoked, true).unwrap();
+        keyboard.key(1);
+        keyboard.evdev.revoke(revoked).unwrap();
+        assert_eq!(
+            keyboard.level(revoked),
+            POLLHUP | POLLERR,
+            "who sleeps wakes"
+        );
+        assert_eq!(keyboard.evdev.check(revoked), Err(Errno::NODEV));
+        keyboard.key(0);
+        assert_eq!(keyboard.level(revoked), POLLHUP | POLLERR);
+        assert_eq!(keyboard.read(revoked), Err(Errno::NODEV));
+        let released = vec![(EV_KEY, 30, 0), (EV_SYN, SYN_REPORT, 0)];
+        assert_eq!(keyboard.read(other), Ok(released), "the grab has ended");
+        assert_eq!(keyboard.evdev.grab(other, true), Ok(0));
     }
 }
