@@ -8,7 +8,8 @@
 //! larger than a payload area is asked for in parts.
 //!
 //! I/O is positioned: a server keeps no cursors. A server never blocks a reader: it answers
-//! −EAGAIN, and the kernel sleeps until the level of the open file says otherwise.
+//! −EAGAIN, which ends that there is something to read, and the kernel sleeps until a level behind that
+//! answer says otherwise.
 
 use bitflags::bitflags;
 use bytemuck::{Pod, Zeroable};

@@ -104,6 +104,7 @@ impl Evdev {
         if client.clock != clock {
             client.clock = clock;
             client.clear();
+            self.device.tell(file, client);
         }
         Ok(0)
     }
@@ -250,6 +251,7 @@ mod tests {
     use ochre_driver::Levels;
     use ochre_driver::executor::Executor;
 
+    const POLLIN: u32 = 0x1;
     const POLLERR: u32 = 0x8;
     const POLLHUP: u32 = 0x10;
 
@@ -296,6 +298,17 @@ mod tests {
             };
             self.executor.block_on(read)
         }
+    }
+
+    #[test]
+    fn a_new_clock_leaves_nothing_to_read() {
+        let keyboard = Keyboard::new();
+        let file = keyboard.device().open();
+        keyboard.key(1);
+        assert_eq!(keyboard.level(file), POLLIN | POLLOUT);
+        keyboard.evdev.set_clock(file, 1).unwrap();
+        assert_eq!(keyboard.level(file), POLLOUT);
+        assert_eq!(keyboard.read(file), Err(Errno::AGAIN));
     }
 
     #[test]

@@ -62,6 +62,14 @@ impl SchemeFile {
         self.changed.wake_all(level);
     }
 
+    /// The server had nothing to give: until it says otherwise, there is nothing to read.
+    pub fn was_empty(&self) {
+        if !self.seekable {
+            let rest = !Events::READABLE.bits();
+            self.level.fetch_and(rest, Ordering::AcqRel);
+        }
+    }
+
     /// How ready it is when its client gets it: nobody waits yet.
     pub fn begin_at(&self, level: Events) {
         self.level.store(level.bits(), Ordering::Release);
@@ -116,12 +124,8 @@ impl File for SchemeFile {
                 ..self.request(Op::Read)
             };
             let reply = match self.life.call(request, None, |_, _, _| Ok(())) {
-                // The level was old news: another reader was faster.
-                Err(Errno::EAGAIN) if !io.nonblock && !self.seekable => {
-                    self.level
-                        .fetch_and(!Events::READABLE.bits(), Ordering::AcqRel);
-                    continue;
-                }
+                // The level was old news: another reader was faster. The answer has taken it back.
+                Err(Errno::EAGAIN) if !io.nonblock && !self.seekable => continue,
                 other => other?,
             };
             let len = usize::try_from(reply.result())

@@ -19,6 +19,7 @@ use bytemuck::Zeroable;
 use core::sync::atomic::{AtomicBool, Ordering};
 use ochre_abi::ioctl::Command;
 use ochre_abi::scheme::{COMPLETE, Completion, INVALIDATE, LEVEL, Op, Request, SLOTS};
+use ochre_hal::admission::Room;
 use ochre_hal::sync::SpinLock;
 
 /// How a call ended.
@@ -58,8 +59,16 @@ struct Slot {
     id: u64,
     /// None once the client has given up: the slot is free again when the server answers.
     call: Option<Arc<Call>>,
-    /// Of an Open: what closes the file again, but for its number.
-    close: Option<Request>,
+    asks: Asks,
+}
+
+/// What of a request matters when it is answered.
+enum Asks {
+    /// For a file: this closes it again, but for its number.
+    Open(Request),
+    /// For data of the file of that number of the server's.
+    Read(u64),
+    Other,
 }
 
 /// A file that the server has opened.
@@ -70,7 +79,8 @@ enum Opened {
 }
 
 struct Calls {
-    slots: [Option<Slot>; SLOTS],
+    /// So many as [`SLOTS`].
+    slots: Vec<Option<Slot>>,
     next_id: u64,
     requests_tail: u32,
     completions_head: u32,
@@ -97,16 +107,21 @@ pub struct Life {
 /// Closes that may wait for room in the ring; a server that takes none of so many is as good as dead.
 const PENDING_MAX: usize = 65_536;
 
-/// What closes the file that `request` opens, if it is one that does.
-fn closing(request: &Request) -> Option<Request> {
-    (request.op == Op::Open as u32).then(|| Request {
-        op: Op::Close as u32,
-        node: request.node,
-        uid: request.uid,
-        gid: request.gid,
-        pid: request.pid,
-        ..Request::zeroed()
-    })
+impl Asks {
+    fn of(request: &Request) -> Asks {
+        match Op::from_raw(request.op) {
+            Some(Op::Open) => Asks::Open(Request {
+                op: Op::Close as u32,
+                node: request.node,
+                uid: request.uid,
+                gid: request.gid,
+                pid: request.pid,
+                ..Request::zeroed()
+            }),
+            Some(Op::Read) => Asks::Read(request.file),
+            _ => Asks::Other,
+        }
+    }
 }
 
 fn events_of(level: u64) -> Events {
@@ -152,8 +167,11 @@ impl Drop for Reply {
 
 impl Life {
     pub fn new() -> Result<Arc<Life>> {
+        let mut slots = Vec::new();
+        slots.room_exact(SLOTS)?;
+        slots.resize_with(SLOTS, || None);
         let calls = Calls {
-            slots: [const { None }; SLOTS],
+            slots,
             next_id: 1,
             requests_tail: 0,
             completions_head: 0,
@@ -305,7 +323,7 @@ impl Life {
             calls.slots[free] = Some(Slot {
                 id: 0,
                 call: None,
-                close: None,
+                asks: Asks::Other,
             });
             Some(Ok(free))
         };
@@ -355,7 +373,7 @@ impl Life {
             calls.slots[slot] = Some(Slot {
                 id,
                 call: Some(call.clone()),
-                close: closing(&request),
+                asks: Asks::of(&request),
             });
             calls.pending.push_back(request);
             self.publish_pending(&mut calls);
@@ -415,7 +433,7 @@ impl Life {
             0.. => descriptor(completion.fd).ok(),
             _ => None,
         };
-        let (call, close) = {
+        let (call, asks) = {
             let mut calls = self.calls.lock();
             let found = calls.slots.iter().position(|s| {
                 s.as_ref()
@@ -427,13 +445,25 @@ impl Life {
                 return;
             };
             entry.id = 0;
-            let found = (entry.call.clone(), entry.close.take());
+            let asks = core::mem::replace(&mut entry.asks, Asks::Other);
+            let found = (entry.call.clone(), asks);
             if found.0.is_none() {
                 calls.slots[slot] = None;
             }
             found
         };
-        let close = close.filter(|_| completion.result >= 0);
+        let error = completion.result.checked_neg().map(Errno::from_server);
+        let close = match asks {
+            Asks::Open(close) if completion.result >= 0 => Some(close),
+            // Here, and not in the reader, which runs when the server may have said more.
+            Asks::Read(file) if error == Some(Errno::EAGAIN) => {
+                if let Some(file) = self.file(file) {
+                    file.was_empty();
+                }
+                None
+            }
+            _ => None,
+        };
         let [file, level] = completion.values;
         match call {
             Some(call) => {
@@ -448,6 +478,14 @@ impl Life {
                     self.post(Request { file, ..close });
                 }
             }
+        }
+    }
+
+    /// The open file of that number, if its client has it yet.
+    fn file(&self, number: u64) -> Option<Arc<SchemeFile>> {
+        match self.files.lock().get(&number)? {
+            Opened::File(file) => file.upgrade(),
+            Opened::Answered(_) => None,
         }
     }
 

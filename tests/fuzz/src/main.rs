@@ -7,6 +7,8 @@
 //!
 //! `fuzz --bombs 1` throws each bomb instead; `fuzz --seed N --servers N` starts hostile servers.
 //!
+//! `fuzz --levels 1` asks a server that says in every order how ready its files are.
+//!
 //! `fuzz --shortage N` has each allocation of a list of calls refused in turn, N times; the kernel
 //! needs the boot option `fail-nth`.
 //!
@@ -20,6 +22,7 @@ mod census;
 mod clients;
 mod elf;
 mod flags;
+mod levels;
 mod objects;
 mod random;
 mod record;
@@ -34,7 +37,7 @@ use std::process::ExitCode;
 use supervisor::Orders;
 use worker::Plan;
 
-const USAGE: &str = "fuzz --seed N [--calls N] [--workers N] [--length N] [--without CALL]... [--life N | --servers N] | --bombs 1 | --shortage N";
+const USAGE: &str = "fuzz --seed N [--calls N] [--workers N] [--length N] [--without CALL]... [--life N | --servers N] | --bombs 1 | --levels 1 | --shortage N";
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
@@ -47,7 +50,7 @@ fn main() -> ExitCode {
         calls: 100_000,
         workers: 3,
     };
-    let (mut seeded, mut life, mut bombs) = (false, None, false);
+    let (mut seeded, mut life, mut bombs, mut levels) = (false, None, false, false);
     let (mut servers, mut shortage) = (None, None);
     while let Some(name) = arguments.next() {
         let Some(value) = arguments.next().and_then(|value| value.parse::<u64>().ok()) else {
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
             "--servers" => servers = Some(value),
             "--shortage" => (shortage, seeded) = (Some(value), true),
             "--past" => shortage::past(),
+            "--levels" => (levels, seeded) = (value == 1, true),
             "--bombs" => (bombs, seeded) = (value == 1, true),
             _ => seeded = false,
         }
@@ -80,6 +84,7 @@ fn main() -> ExitCode {
         }
         (None, Some(servers)) => servers::run(orders.plan.seed, servers),
         (None, None) if shortage.is_some() => shortage::run(shortage.unwrap_or(0)),
+        (None, None) if levels => levels::run(),
         (None, None) if bombs => bombs::run(),
         (None, None) => supervisor::run(&orders),
     };

@@ -170,6 +170,11 @@ pub fn handle_signals() {
     ring();
 }
 
+/// Has an alarm end the call that it comes in.
+pub fn handle_alarm() {
+    action(libc::SIGALRM, idle_handler(), 0);
+}
+
 /// Starts the timer whose signal ends calls that would block.
 pub fn ring() {
     let interval = [0_u64, 20_000, 0, 20_000];

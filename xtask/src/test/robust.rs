@@ -1,4 +1,4 @@
-//! User space tries to bring the kernel down, and fails: half-valid calls by fixed seeds, hostile servers, memory refused, and bombs.
+//! User space tries to bring the kernel down, and fails: half-valid calls by fixed seeds, hostile servers, what servers say of their files, memory refused, and bombs.
 //! Each boots once; `docs/testing.md` says how to try for longer.
 
 use super::guest::exec;
@@ -29,6 +29,8 @@ pub fn run(builder: &Builder, machines: Machines) -> Result<Tally> {
     }
     let words = ["fuzz", "--seed", "1", "--servers", SERVERS];
     tally.test("hostile servers", attempt(machines, "2", &words));
+    let words = ["fuzz", "--levels", "1"];
+    tally.test("how ready files are", attempt(machines, "1", &words));
     let words = ["fuzz", "--shortage", ROUNDS];
     // Objects can be counted to one where nobody else keeps some.
     let alone = Machines {
