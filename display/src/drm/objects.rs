@@ -21,9 +21,14 @@ const CURSOR: u32 = 0x50;
 const FIRST_FREE: u32 = 0x100;
 /// Outputs at most: the distance between the bases above.
 pub const MAX_OUTPUTS: usize = 16;
-/// Bytes of one blob, and blobs of one client.
+/// Bytes of one blob.
 pub const BLOB_MAX: usize = 32 * 1024;
+/// Blobs of one open file, their bytes, and the bytes of all blobs of a card: far more than one file
+/// can use up. The master has its share whatever others have made.
 const BLOBS_MAX: usize = 1024;
+const BLOB_BYTES_MAX: usize = 2 << 20;
+const ALL_BLOB_BYTES_MAX: usize = 32 << 20;
+/// Framebuffers of one open file.
 const FRAMEBUFFERS_MAX: usize = 1024;
 const HANDLES_MAX: usize = 1024;
 const EVENTS_MAX: usize = 128;
@@ -193,22 +198,26 @@ impl<D> Objects<D> {
     }
 
     pub fn create_blob(&mut self, data: &[u8], owner: u64) -> Result<u32> {
-        let owned = self
-            .blobs
-            .values()
-            .filter(|b| b.owner == Some(owner))
-            .count();
         if data.is_empty() || data.len() > BLOB_MAX {
             return Err(Errno::INVAL);
         }
-        if owned >= BLOBS_MAX {
+        let (mut count, mut own, mut all) = (0, data.len(), data.len());
+        for blob in self.blobs.values().filter(|blob| blob.owner.is_some()) {
+            all += blob.data.len();
+            if blob.owner == Some(owner) {
+                own += blob.data.len();
+                count += 1;
+            }
+        }
+        let crowded = all > ALL_BLOB_BYTES_MAX && self.master != Some(owner);
+        if count >= BLOBS_MAX || own > BLOB_BYTES_MAX || crowded {
             return Err(Errno::NOMEM);
         }
         Ok(self.insert_blob(data, Some(owner)))
     }
 
     pub fn add_framebuffer(&mut self, framebuffer: Framebuffer<D>, owner: u64) -> Result<u32> {
-        if self.framebuffers.len() >= FRAMEBUFFERS_MAX {
+        if self.framebuffers_of(owner).count() >= FRAMEBUFFERS_MAX {
             return Err(Errno::NOMEM);
         }
         let id = self.number();
@@ -346,4 +355,61 @@ fn in_formats() -> Vec<u8> {
     blob.extend_from_slice(bytemuck::cast_slice(&FORMATS));
     blob.extend_from_slice(bytemuck::bytes_of(&modifier));
     blob
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn framebuffer() -> Framebuffer<()> {
+        let buffer = Buffer {
+            memory: rustix::pipe::pipe().expect("a pipe").0,
+            size: 64,
+            pitch: 64,
+            driver: (),
+        };
+        Framebuffer {
+            buffer: Rc::new(buffer),
+            width: 16,
+            height: 1,
+            pitch: 64,
+            offset: 0,
+            format: FORMAT_XRGB8888,
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_full_of_framebuffers_is_in_nobodys_way() {
+        let mut objects = Objects::new(vec![Output::default()]);
+        let (first, greedy) = (objects.open(true), objects.open(true));
+        let view = framebuffer();
+        let again = || Framebuffer {
+            buffer: view.buffer.clone(),
+            ..view
+        };
+        for _ in 0..FRAMEBUFFERS_MAX {
+            objects.add_framebuffer(again(), greedy).unwrap();
+        }
+        assert_eq!(objects.add_framebuffer(again(), greedy), Err(Errno::NOMEM));
+        assert!(objects.add_framebuffer(again(), first).is_ok());
+    }
+
+    #[test]
+    fn blobs_are_bounded_for_each_file_and_for_all_but_the_master() {
+        let mut objects = Objects::<()>::new(vec![Output::default()]);
+        let (master, other) = (objects.open(true), objects.open(true));
+        let large = vec![1; BLOB_MAX];
+        for _ in 0..2 * ALL_BLOB_BYTES_MAX / BLOB_BYTES_MAX {
+            let greedy = objects.open(true);
+            while objects.create_blob(&large, greedy).is_ok() {}
+        }
+        let all: usize = objects.blobs.values().map(|blob| blob.data.len()).sum();
+        assert!(all < ALL_BLOB_BYTES_MAX + BLOB_MAX);
+        assert_eq!(objects.create_blob(&large, other), Err(Errno::NOMEM));
+        assert!(objects.create_blob(&large, master).is_ok());
+        for _ in 0..BLOBS_MAX {
+            let _ = objects.create_blob(&[1], master);
+        }
+        assert_eq!(objects.create_blob(&[1], master), Err(Errno::NOMEM));
+    }
 }
