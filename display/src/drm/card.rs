@@ -11,6 +11,7 @@ use ochre_driver::executor::Executor;
 use ochre_driver::ioctl::Argument;
 use ochre_driver::scheme::char_device;
 use ochre_driver::{Caller, Errno, Levels, Mapping, Opened, Result, Scheme};
+use rustix::process::{Resource, getrlimit, setrlimit};
 use std::cell::RefCell;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
@@ -48,6 +49,7 @@ impl<B: Backend> Card<B> {
         levels: Levels,
         executor: Executor,
     ) -> Card<B> {
+        take_descriptors();
         let objects = RefCell::new(Objects::new(backend.outputs()));
         let settled = Notify::default();
         let shared = Shared {
@@ -61,6 +63,15 @@ impl<B: Backend> Card<B> {
         };
         shared.announce("add", &[DEVTYPE]);
         Card(Rc::new(shared))
+    }
+}
+
+/// Every buffer is a descriptor or two: the card may have as many as its supervisor lets it.
+fn take_descriptors() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        eprintln!("display: raising the number of descriptors: {error}");
     }
 }
 

@@ -13,6 +13,8 @@ mod commit;
 mod cursor;
 mod edid;
 mod events;
+#[cfg(test)]
+mod fixture;
 mod legacy;
 pub mod linear;
 pub mod mode;

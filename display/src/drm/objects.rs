@@ -30,7 +30,9 @@ const BLOB_BYTES_MAX: usize = 2 << 20;
 const ALL_BLOB_BYTES_MAX: usize = 32 << 20;
 /// Framebuffers of one open file.
 const FRAMEBUFFERS_MAX: usize = 1024;
-const HANDLES_MAX: usize = 1024;
+/// Buffers that one open file keeps, and their bytes: well below what a driver has.
+const BUFFERS_MAX: usize = 512;
+const BUFFER_BYTES_MAX: u64 = 512 << 20;
 const EVENTS_MAX: usize = 128;
 
 /// A fixed object of the card.
@@ -97,10 +99,26 @@ pub struct Blob {
     pub owner: Option<u64>,
 }
 
+/// Buffers, by their number and their bytes.
+#[derive(Clone, Copy, Default)]
+struct Share {
+    buffers: usize,
+    bytes: u64,
+}
+
+impl Share {
+    fn add(&mut self, bytes: u64) {
+        self.buffers += 1;
+        self.bytes = self.bytes.saturating_add(bytes);
+    }
+}
+
 /// What one open file of the card has.
 pub struct Client<D> {
     pub handles: BTreeMap<u32, Rc<Buffer<D>>>,
     next_handle: u32,
+    /// Buffers that are being made for it.
+    awaited: Share,
     pub universal_planes: bool,
     pub atomic: bool,
     /// It says where the point of a cursor is, which hosts that show cursors by themselves must know.
@@ -237,6 +255,62 @@ impl<D> Objects<D> {
         self.clients.get_mut(&file).ok_or(Errno::BADF)
     }
 
+    /// Counts a buffer of `bytes` that is to be made for an open file, if it may have one more. The
+    /// promise ends with [`Objects::made`].
+    pub fn promise(&mut self, file: u64, bytes: u64) -> Result<()> {
+        self.room(file, bytes)?;
+        self.client_mut(file)?.awaited.add(bytes);
+        Ok(())
+    }
+
+    /// A buffer that was promised is there, or has failed; its handle.
+    pub fn made(
+        &mut self,
+        file: u64,
+        bytes: u64,
+        buffer: Result<Rc<Buffer<D>>>,
+    ) -> Result<(u32, Rc<Buffer<D>>)> {
+        let awaited = &mut self.client_mut(file)?.awaited;
+        awaited.buffers -= 1;
+        awaited.bytes -= bytes;
+        let buffer = buffer?;
+        Ok((self.handle(file, &buffer)?, buffer))
+    }
+
+    /// Whether an open file may keep one more buffer, of `bytes`.
+    fn room(&self, file: u64, bytes: u64) -> Result<()> {
+        let client = self.client(file)?;
+        let framebuffers = self.framebuffers.values();
+        let viewed = framebuffers
+            .filter(|(_, owner)| *owner == file)
+            .map(|(framebuffer, _)| &framebuffer.buffer);
+        let kept = client.handles.values().chain(viewed);
+        let distinct: BTreeMap<*const Buffer<D>, u64> =
+            kept.map(|b| (Rc::as_ptr(b), b.size)).collect();
+        let mut share = client.awaited;
+        share.add(bytes);
+        distinct.values().for_each(|bytes| share.add(*bytes));
+        if share.buffers > BUFFERS_MAX || share.bytes > BUFFER_BYTES_MAX {
+            return Err(Errno::NOMEM);
+        }
+        Ok(())
+    }
+
+    /// The open file's handle of a buffer: the one it has, or a new one.
+    pub fn handle(&mut self, file: u64, buffer: &Rc<Buffer<D>>) -> Result<u32> {
+        let handles = &self.client(file)?.handles;
+        let known = handles.iter().find(|(_, b)| Rc::ptr_eq(b, buffer));
+        if let Some((handle, _)) = known {
+            return Ok(*handle);
+        }
+        self.room(file, buffer.size)?;
+        let client = self.client_mut(file)?;
+        let handle = client.next_handle;
+        client.next_handle += 1;
+        client.handles.insert(handle, buffer.clone());
+        Ok(handle)
+    }
+
     /// A new open file. The first one becomes master, as in Linux, but not one that only reads:
     /// who merely looks at a card is not in the way of who drives it.
     pub fn open(&mut self, writes: bool) -> u64 {
@@ -247,6 +321,7 @@ impl<D> Objects<D> {
             Client {
                 handles: BTreeMap::new(),
                 next_handle: 1,
+                awaited: Share::default(),
                 universal_planes: false,
                 atomic: false,
                 tells_hotspot: false,
@@ -307,21 +382,6 @@ impl<D> Objects<D> {
 }
 
 impl<D> Client<D> {
-    /// The client's handle of a buffer: the one it has, or a new one.
-    pub fn handle(&mut self, buffer: &Rc<Buffer<D>>) -> Result<u32> {
-        let known = self.handles.iter().find(|(_, b)| Rc::ptr_eq(b, buffer));
-        if let Some((handle, _)) = known {
-            return Ok(*handle);
-        }
-        if self.handles.len() >= HANDLES_MAX {
-            return Err(Errno::NOMEM);
-        }
-        let handle = self.next_handle;
-        self.next_handle += 1;
-        self.handles.insert(handle, buffer.clone());
-        Ok(handle)
-    }
-
     pub fn buffer(&self, handle: u32) -> Result<Rc<Buffer<D>>> {
         self.handles.get(&handle).cloned().ok_or(Errno::NOENT)
     }
@@ -360,6 +420,7 @@ fn in_formats() -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::drm::fixture::Driven;
 
     fn framebuffer() -> Framebuffer<()> {
         let buffer = Buffer {
@@ -392,6 +453,44 @@ mod tests {
         }
         assert_eq!(objects.add_framebuffer(again(), greedy), Err(Errno::NOMEM));
         assert!(objects.add_framebuffer(again(), first).is_ok());
+    }
+
+    #[test]
+    fn buffers_are_bounded_for_each_file() {
+        let card = Driven::new();
+        let other = card.shared.objects.borrow_mut().open(true);
+        let make = |file, height| {
+            let shared = card.shared.clone();
+            let made = async move { shared.make_buffer(file, 64, height).await };
+            card.executor.block_on(made).map(|(handle, _)| handle)
+        };
+        let most = (BUFFER_BYTES_MAX / 64) as u32;
+        assert_eq!(make(other, most + 1), Err(Errno::NOMEM));
+        let whole = make(other, most).unwrap();
+        assert_eq!(make(other, 1), Err(Errno::NOMEM));
+        let mut objects = card.shared.objects.borrow_mut();
+        let _ = objects.client_mut(other).unwrap().handles.remove(&whole);
+        drop(objects);
+        for _ in 0..BUFFERS_MAX {
+            make(other, 1).unwrap();
+        }
+        assert_eq!(make(other, 1), Err(Errno::NOMEM));
+        assert!(make(card.file, 1).is_ok());
+        // One that only a framebuffer keeps is one of its file's too.
+        let mut objects = card.shared.objects.borrow_mut();
+        let client = objects.client_mut(other).unwrap();
+        let (_, buffer) = client.handles.pop_first().unwrap();
+        let view = Framebuffer {
+            buffer,
+            width: 16,
+            height: 1,
+            pitch: 64,
+            offset: 0,
+            format: FORMAT_XRGB8888,
+        };
+        objects.add_framebuffer(view, other).unwrap();
+        drop(objects);
+        assert_eq!(make(other, 1), Err(Errno::NOMEM));
     }
 
     #[test]

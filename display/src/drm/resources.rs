@@ -5,7 +5,7 @@ use crate::drm::abi::{
     GemClose, GetBlob, GetConnector, GetEncoder, GetPlane, GetPlaneRes, GetProperty,
     MODIFIER_LINEAR, MapDumb, ObjGetProperties, PrimeHandle,
 };
-use crate::drm::backend::Backend;
+use crate::drm::backend::{Backend, Buffer};
 use crate::drm::card::Shared;
 use crate::drm::objects::{Object, Objects};
 use crate::drm::properties::Property;
@@ -236,16 +236,26 @@ impl<B: Backend> Shared<B> {
             return Err(Errno::INVAL);
         }
         let pitch = (dumb.width * 4).next_multiple_of(64);
-        let buffer = Rc::new(self.backend.create_buffer(pitch, dumb.height).await?);
+        let (handle, buffer) = self.make_buffer(file, pitch, dumb.height).await?;
         dumb.pitch = buffer.pitch;
         dumb.size = buffer.size;
-        dumb.handle = self
-            .objects
-            .borrow_mut()
-            .client_mut(file)?
-            .handle(&buffer)?;
+        dumb.handle = handle;
         argument.set(&dumb)?;
         Ok(0)
+    }
+
+    /// A new buffer of an open file, if that has room for one more.
+    pub async fn make_buffer(
+        &self,
+        file: u64,
+        pitch: u32,
+        height: u32,
+    ) -> Result<(u32, Rc<Buffer<B::Driver>>)> {
+        let bytes = u64::from(pitch) * u64::from(height);
+        self.objects.borrow_mut().promise(file, bytes)?;
+        let made = self.backend.create_buffer(pitch, height).await;
+        let mut objects = self.objects.borrow_mut();
+        objects.made(file, bytes, made.map(Rc::new))
     }
 
     pub fn map_dumb(&self, file: u64, argument: &mut Argument<'_>) -> Result<u32> {
@@ -292,7 +302,7 @@ impl<B: Backend> Shared<B> {
             24
         };
         fb.handle = if objects.master == Some(file) {
-            objects.client_mut(file)?.handle(&framebuffer.buffer)?
+            objects.handle(file, &framebuffer.buffer)?
         } else {
             0
         };
@@ -381,7 +391,7 @@ impl<B: Backend> Shared<B> {
                 .is_ok_and(|own| (own.st_dev, own.st_ino) == (passed.st_dev, passed.st_ino))
         });
         let buffer = found.cloned().ok_or(Errno::INVAL)?;
-        prime.handle = objects.client_mut(file)?.handle(&buffer)?;
+        prime.handle = objects.handle(file, &buffer)?;
         argument.set(&prime)?;
         Ok(0)
     }

@@ -256,8 +256,12 @@ impl Dma {
     fn alloc_as(&self, len: usize, contiguous: bool) -> Result<DmaBuffer> {
         let len = len.next_multiple_of(4096);
         let (fd, segments) = native::dma_alloc(self.0.as_fd(), len, contiguous)?;
+        let memory = DeviceMemory::map(fd.as_fd(), 0, len).inspect_err(|_| {
+            // It fails for no descriptor of this kind.
+            let _ = native::dma_free(fd.as_fd());
+        })?;
         Ok(DmaBuffer {
-            memory: DeviceMemory::map(fd.as_fd(), 0, len)?,
+            memory,
             segments,
             fd,
         })

@@ -145,8 +145,9 @@ impl Backend for VirtioGpu {
             .gpu
             .dma()
             .alloc(usize::try_from(size).map_err(|_| Errno::NOMEM)?)?;
-        let id = self.gpu.create_resource(pitch / 4, height, &memory).await?;
+        // Before there is a resource, which a failure would leave to the host.
         let shared = memory.fd.try_clone().map_err(|_| Errno::MFILE)?;
+        let id = self.gpu.create_resource(pitch / 4, height, &memory).await?;
         let driver = Resource {
             id,
             memory: Some(memory),

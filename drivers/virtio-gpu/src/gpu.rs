@@ -272,6 +272,15 @@ impl Gpu {
             height,
         };
         self.command(&create).await?;
+        let backed = self.attach_backing(resource_id, memory).await;
+        if let Err(error) = backed {
+            self.destroy_resource(resource_id).await;
+            return Err(error);
+        }
+        Ok(resource_id)
+    }
+
+    async fn attach_backing(&self, resource_id: u32, memory: &DmaBuffer) -> Result<()> {
         let entries: Vec<MemEntry> = memory
             .segments
             .iter()
@@ -290,19 +299,10 @@ impl Gpu {
             nr_entries: entries.len() as u32,
         };
         let extra = Some((list.bus_address(), bytes.len() as u32));
-        let sent = self
-            .send(
-                &self.control,
-                bytemuck::bytes_of(&attach),
-                extra,
-                size_of::<Header>(),
-            )
-            .await;
-        if let Err(error) = sent {
-            self.destroy_resource(resource_id).await;
-            return Err(error);
-        }
-        Ok(resource_id)
+        let request = bytemuck::bytes_of(&attach);
+        self.send(&self.control, request, extra, size_of::<Header>())
+            .await
+            .map(drop)
     }
 
     pub async fn destroy_resource(&self, resource_id: u32) {

@@ -167,10 +167,18 @@ fn dma_alloc(ctx: &SyscallCtx<'_>, fd: usize, bytes: usize, params: usize) -> Re
     let room = (params.segment_count as usize).min(DMA_SEGMENTS);
     let contiguous = params.flags & DMA_CONTIGUOUS != 0;
     let (memory, segments) = dma.alloc(bytes as u64, contiguous, room)?;
+    let memory = Arc::new(memory);
     params.segment_count = segments.len() as u32;
-    uaccess::copy_out(params.segments as usize, bytemuck::cast_slice(&segments))?;
-    pointer.write(&params)?;
-    install(ctx, Arc::new(memory))
+    let told = uaccess::copy_out(params.segments as usize, bytemuck::cast_slice(&segments));
+    let given = told
+        .map_err(Errno::from)
+        .and_then(|()| pointer.write(&params))
+        .and_then(|()| install(ctx, memory.clone()));
+    if given.is_err() {
+        // No device can have been told of it, and nobody could ever free it.
+        memory.free();
+    }
+    given
 }
 
 fn dma_free(ctx: &SyscallCtx<'_>, fd: usize) -> Result<usize> {
