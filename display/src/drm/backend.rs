@@ -120,6 +120,12 @@ pub trait Backend: 'static {
         height: u32,
     ) -> impl Future<Output = Result<Buffer<Self::Driver>>>;
 
+    /// Whether the device could show the commit: else its request fails, a mere test too. It changes
+    /// nothing.
+    fn check(&self, _commit: &Commit<Self::Driver>) -> Result<()> {
+        Ok(())
+    }
+
     /// Shows the commit; resolves when the device has it on screen.
     fn commit(&self, commit: Commit<Self::Driver>) -> impl Future<Output = Result<()>>;
 

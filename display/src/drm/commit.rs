@@ -168,6 +168,9 @@ impl<B: Backend> Shared<B> {
             change
                 .state
                 .check(|id| objects.framebuffer(id), self.backend.has_cursor())?;
+            if let Some(commit) = self.difference(old, change) {
+                self.backend.check(&commit)?;
+            }
         }
         Ok(())
     }
@@ -195,16 +198,20 @@ impl<B: Backend> Shared<B> {
 
     /// Gives the driver what differs between two states of an output.
     async fn show(self: &Rc<Self>, output: usize, old: &OutputState, change: &Change) {
+        if let Some(commit) = self.difference(old, change)
+            && let Err(error) = self.backend.commit(commit).await
+        {
+            eprintln!("display: output {output}: {error}");
+        }
+        self.show_cursor(output);
+    }
+
+    /// What brings a change of the primary plane to the screen, if there is one.
+    fn difference(&self, old: &OutputState, change: &Change) -> Option<Commit<B::Driver>> {
         let new = &change.state;
         let changed =
             new.is_modeset(old) || new.primary.fb != old.primary.fb || new.source() != old.source();
-        if changed || change.presented {
-            let commit = self.primary_commit(output, change, changed);
-            if let Err(error) = self.backend.commit(commit).await {
-                eprintln!("display: output {output}: {error}");
-            }
-        }
-        self.show_cursor(output);
+        (changed || change.presented).then(|| self.primary_commit(change.output, change, changed))
     }
 
     pub fn primary_commit(
@@ -365,4 +372,32 @@ fn clips_of<D>(objects: &Objects<D>, blob: u64) -> Result<Option<Vec<Rect>>> {
             })
         });
     Ok(Some(clips.collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::drm::fixture::{Driven, NOW};
+
+    #[test]
+    fn what_the_device_cannot_show_fails_and_changes_nothing() {
+        let card = Driven::new();
+        let frames = card.shared.backend.frames.get();
+        card.shared.backend.refuses.set(true);
+        let off = || {
+            let mut change = card.change();
+            change.state.active = false;
+            change
+        };
+        let test = How {
+            test_only: true,
+            ..NOW
+        };
+        assert_eq!(card.commit_as(vec![off()], test), Err(Errno::INVAL));
+        assert_eq!(card.commit(off()), Err(Errno::INVAL));
+        assert!(card.shared.objects.borrow().outputs[0].active);
+        assert_eq!(card.shared.backend.frames.get(), frames);
+        card.shared.backend.refuses.set(false);
+        assert_eq!(card.commit(off()), Ok(()));
+    }
 }

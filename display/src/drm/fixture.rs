@@ -9,7 +9,7 @@ use crate::drm::mode;
 use crate::drm::objects::Object;
 use crate::drm::state::{CURSOR_SIZE, Framebuffer, PlaneState};
 use ochre_driver::executor::Executor;
-use ochre_driver::{Levels, Result};
+use ochre_driver::{Errno, Levels, Result};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
@@ -24,6 +24,8 @@ pub const NOW: How = How {
 #[derive(Default)]
 pub struct Device {
     pub frames: Cell<u32>,
+    /// It can show nothing that it is asked for.
+    pub refuses: Cell<bool>,
     /// Whether there was an image, whether it was another, and the place.
     cursors: RefCell<Vec<(bool, bool, i32, i32)>>,
     slow: Rc<Cell<bool>>,
@@ -58,6 +60,13 @@ impl Backend for Device {
             pitch,
             driver: (),
         })
+    }
+
+    fn check(&self, _commit: &Commit<()>) -> Result<()> {
+        match self.refuses.get() {
+            true => Err(Errno::INVAL),
+            false => Ok(()),
+        }
     }
 
     async fn commit(&self, _commit: Commit<()>) -> Result<()> {
@@ -141,8 +150,12 @@ impl Driven {
     }
 
     pub fn commit(&self, change: Change) -> Result<()> {
+        self.commit_as(vec![change], NOW)
+    }
+
+    pub fn commit_as(&self, changes: Vec<Change>, how: How) -> Result<()> {
         let (shared, file) = (self.shared.clone(), self.file);
-        let commit = async move { shared.commit(file, vec![change], NOW).await };
+        let commit = async move { shared.commit(file, changes, how).await };
         self.executor.block_on(commit)
     }
 

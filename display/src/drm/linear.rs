@@ -14,8 +14,11 @@ pub trait Screen: 'static {
 
     fn output(&self) -> Output;
 
-    /// Switches to a mode; the bytes from one row of the framebuffer to the next.
-    fn set_mode(&self, width: u32, height: u32) -> Result<usize>;
+    /// The bytes from one row of the framebuffer to the next in a mode, if the device has it.
+    fn stride(&self, width: u32, height: u32) -> Result<usize>;
+
+    /// Switches to a mode that it has.
+    fn set_mode(&self, width: u32, height: u32) -> Result<()>;
 
     /// Stops showing anything.
     fn turn_off(&self) -> Result<()>;
@@ -46,14 +49,23 @@ impl<S: Screen> Linear<S> {
         if *self.shown.borrow() == Some((width, height)) {
             return Ok(());
         }
-        let stride = self.screen.set_mode(width, height)?;
+        let stride = self.stride(width, height)?;
+        // Whatever a device that fails shows then, it is not what was shown.
+        *self.shown.borrow_mut() = None;
+        self.screen.set_mode(width, height)?;
+        self.mode.set((stride, height));
+        *self.shown.borrow_mut() = Some((width, height));
+        Ok(())
+    }
+
+    /// The bytes from row to row in a mode that the device has, and the memory for.
+    fn stride(&self, width: u32, height: u32) -> Result<usize> {
+        let stride = self.screen.stride(width, height)?;
         let needed = stride.checked_mul(height as usize).ok_or(Errno::INVAL)?;
         if needed > self.screen.memory().len() || stride < width as usize * 4 {
             return Err(Errno::NOSPC);
         }
-        self.mode.set((stride, height));
-        *self.shown.borrow_mut() = Some((width, height));
-        Ok(())
+        Ok(stride)
     }
 
     /// Copies a part of the source to where it is shown.
@@ -113,6 +125,13 @@ impl<S: Screen> Backend for Linear<S> {
         })
     }
 
+    fn check(&self, commit: &Commit<DeviceMemory>) -> Result<()> {
+        match &commit.scanout {
+            Some((_, source)) => self.stride(source.width, source.height).map(drop),
+            None => Ok(()),
+        }
+    }
+
     async fn commit(&self, commit: Commit<DeviceMemory>) -> Result<()> {
         let Some((buffer, source)) = &commit.scanout else {
             *self.shown.borrow_mut() = None;
@@ -131,6 +150,8 @@ impl<S: Screen> Backend for Linear<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ochre_driver::executor::Executor;
+    use std::rc::Rc;
 
     #[test]
     fn rectangles_that_only_touch_share_nothing() {
@@ -156,5 +177,90 @@ mod tests {
                 height: 5
             })
         );
+    }
+
+    /// A screen of a page's memory that notes its modes, and may fail to switch.
+    struct Page {
+        memory: DeviceMemory,
+        modes: RefCell<Vec<(u32, u32)>>,
+        broken: Cell<bool>,
+    }
+
+    impl Screen for Page {
+        fn name(&self) -> &'static str {
+            "test"
+        }
+
+        fn output(&self) -> Output {
+            Output::default()
+        }
+
+        fn stride(&self, width: u32, _height: u32) -> Result<usize> {
+            Ok(width as usize * 4)
+        }
+
+        fn set_mode(&self, width: u32, height: u32) -> Result<()> {
+            self.modes.borrow_mut().push((width, height));
+            match self.broken.get() {
+                true => Err(Errno::IO),
+                false => Ok(()),
+            }
+        }
+
+        fn turn_off(&self) -> Result<()> {
+            Ok(())
+        }
+
+        fn memory(&self) -> &DeviceMemory {
+            &self.memory
+        }
+    }
+
+    #[test]
+    fn a_mode_is_checked_before_it_is_set_and_set_again_after_a_failure() {
+        let file = memfd_create("screen", MemfdFlags::CLOEXEC).unwrap();
+        rustix::fs::ftruncate(&file, 4096).unwrap();
+        let linear = Rc::new(Linear::new(Page {
+            memory: DeviceMemory::map(file.as_fd(), 0, 4096).unwrap(),
+            modes: RefCell::default(),
+            broken: Cell::new(false),
+        }));
+        let executor = Executor::default();
+        let device = linear.clone();
+        let buffer = async move { device.create_buffer(64 * 4, 64).await };
+        let buffer = Rc::new(executor.block_on(buffer).unwrap());
+        let commit = |width, height| {
+            let source = Rect {
+                x: 0,
+                y: 0,
+                width,
+                height,
+            };
+            Commit {
+                output: 0,
+                scanout: Some((buffer.clone(), source)),
+                pitch: 64 * 4,
+                offset: 0,
+                framebuffer_width: 64,
+                framebuffer_height: 64,
+                damage: vec![source],
+                changed: true,
+            }
+        };
+        let show = |width, height| {
+            let (device, commit) = (linear.clone(), commit(width, height));
+            executor.block_on(async move { device.commit(commit).await })
+        };
+        let modes = || linear.screen.modes.take();
+        assert_eq!(show(32, 32), Ok(()));
+        assert_eq!(modes(), [(32, 32)]);
+        assert_eq!(linear.check(&commit(64, 64)), Err(Errno::NOSPC));
+        assert_eq!(show(64, 64), Err(Errno::NOSPC));
+        assert!(modes().is_empty(), "the device was left alone");
+        linear.screen.broken.set(true);
+        assert_eq!(show(16, 16), Err(Errno::IO));
+        linear.screen.broken.set(false);
+        assert_eq!(show(32, 32), Ok(()));
+        assert_eq!(modes(), [(16, 16), (32, 32)]);
     }
 }

@@ -8,7 +8,7 @@ use ochre_display::drm::{Card, Output, abi, mode};
 use ochre_driver::capability::DeviceMemory;
 use ochre_driver::executor::Executor;
 use ochre_driver::pci::PciDevice;
-use ochre_driver::{Levels, Result, native, serve};
+use ochre_driver::{Errno, Levels, Result, native, serve};
 use std::rc::Rc;
 
 const VIDEO_MEMORY: u32 = 0;
@@ -32,6 +32,8 @@ const ENABLED: u16 = 0x01;
 const LINEAR: u16 = 0x40;
 /// Turns the VGA's own output on.
 const VGA_UNBLANK: u8 = 0x20;
+/// The largest values of XRES and YRES (QEMU's VBE_DISPI_MAX_*).
+const MAX_MODE: (u32, u32) = (16000, 12000);
 const DEFAULT_SIZE: (u32, u32) = (1280, 800);
 
 struct Bochs {
@@ -97,7 +99,14 @@ impl Screen for Bochs {
         }
     }
 
-    fn set_mode(&self, width: u32, height: u32) -> Result<usize> {
+    fn stride(&self, width: u32, height: u32) -> Result<usize> {
+        if width > MAX_MODE.0 || height > MAX_MODE.1 {
+            return Err(Errno::INVAL);
+        }
+        Ok(width as usize * 4)
+    }
+
+    fn set_mode(&self, width: u32, height: u32) -> Result<()> {
         self.registers.write(VGA_ATTRIBUTES, VGA_UNBLANK);
         self.set(ENABLE, 0);
         self.set(BPP, 32);
@@ -109,7 +118,7 @@ impl Screen for Bochs {
         self.set(X_OFFSET, 0);
         self.set(Y_OFFSET, 0);
         self.set(ENABLE, ENABLED | LINEAR);
-        Ok(width as usize * 4)
+        Ok(())
     }
 
     fn turn_off(&self) -> Result<()> {

@@ -32,11 +32,16 @@ impl Screen for Firmware {
         }
     }
 
-    fn set_mode(&self, width: u32, height: u32) -> Result<usize> {
+    fn stride(&self, width: u32, height: u32) -> Result<usize> {
         if (width, height) != (self.width, self.height) {
             return Err(Errno::INVAL);
         }
         Ok(self.stride)
+    }
+
+    /// It is in the one that it has.
+    fn set_mode(&self, _width: u32, _height: u32) -> Result<()> {
+        Ok(())
     }
 
     /// It cannot be turned off; black is as dark as it gets.

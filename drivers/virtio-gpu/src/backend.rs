@@ -19,6 +19,8 @@ const CURSOR: Rect = Rect {
     width: 64,
     height: 64,
 };
+/// Pixels of the smallest scanout, each way (QEMU's limit).
+const SMALLEST: u32 = 16;
 /// Rectangles transferred one by one; more are joined to one.
 const RECTS: usize = 16;
 
@@ -161,6 +163,10 @@ impl Backend for VirtioGpu {
         })
     }
 
+    fn check(&self, commit: &Commit<Resource>) -> Result<()> {
+        showable(commit)
+    }
+
     async fn commit(&self, commit: Commit<Resource>) -> Result<()> {
         let scanout_id = commit.output as u32;
         let Some((buffer, source)) = &commit.scanout else {
@@ -171,10 +177,6 @@ impl Backend for VirtioGpu {
             };
             return self.gpu.command(&off).await;
         };
-        // A resource's rows have its buffer's pitch, and it begins where the buffer does.
-        if commit.pitch != buffer.pitch || commit.offset != 0 {
-            return Err(Errno::INVAL);
-        }
         let resource_id = buffer.driver.id;
         let damage = joined(commit.damage);
         for rect in &damage {
@@ -215,6 +217,19 @@ impl Backend for VirtioGpu {
         }
         self.gpu.cursor_command(&shows(image.driver.id)).await
     }
+}
+
+/// A resource's rows have its buffer's pitch, and it begins where the buffer does; hosts show none
+/// that is smaller than a few pixels.
+fn showable<T>(commit: &Commit<T>) -> Result<()> {
+    let Some((buffer, source)) = &commit.scanout else {
+        return Ok(());
+    };
+    let alike = commit.pitch == buffer.pitch && commit.offset == 0;
+    if !alike || source.width < SMALLEST || source.height < SMALLEST {
+        return Err(Errno::INVAL);
+    }
+    Ok(())
 }
 
 /// The command that makes the device show a cursor. The device shows none for a move without a
@@ -262,6 +277,33 @@ mod tests {
             height: 41,
         };
         assert_eq!(joined(rects), [bounds]);
+    }
+
+    #[test]
+    fn a_framebuffer_that_is_no_whole_resource_is_not_showable() {
+        let commit = |pitch, offset, width| {
+            let buffer = Buffer {
+                memory: std::fs::File::open("/dev/null").unwrap().into(),
+                size: 256 * 64,
+                pitch: 256,
+                driver: (),
+            };
+            let source = Rect { width, ..CURSOR };
+            Commit {
+                output: 0,
+                scanout: Some((Rc::new(buffer), source)),
+                pitch,
+                offset,
+                framebuffer_width: 64,
+                framebuffer_height: 64,
+                damage: Vec::new(),
+                changed: true,
+            }
+        };
+        assert_eq!(showable(&commit(256, 0, 64)), Ok(()));
+        assert_eq!(showable(&commit(512, 0, 64)), Err(Errno::INVAL));
+        assert_eq!(showable(&commit(256, 256, 64)), Err(Errno::INVAL));
+        assert_eq!(showable(&commit(256, 0, 8)), Err(Errno::INVAL));
     }
 
     #[test]
