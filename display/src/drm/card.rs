@@ -176,7 +176,17 @@ impl<B: Backend> Shared<B> {
         Ok(0)
     }
 
-    /// RMFB and CLOSEFB.
+    /// CLOSEFB: the client's framebuffer is no longer its own, but shown as long as it is.
+    fn close_fb(&self, file: u64, argument: &mut Argument<'_>) -> Result<u32> {
+        let [id, pad]: [u32; 2] = argument.get()?;
+        if pad != 0 {
+            return Err(Errno::INVAL);
+        }
+        self.objects.borrow_mut().give_up_framebuffer(id, file)?;
+        Ok(0)
+    }
+
+    /// RMFB: it goes, off the planes that show it too.
     fn remove_fb(self: &Rc<Self>, file: u64, argument: &mut Argument<'_>) -> Result<u32> {
         let id: u32 = argument.get()?;
         if !self
@@ -245,7 +255,8 @@ impl<B: Backend> Shared<B> {
             abi::GETFB => self.get_fb(file, a),
             abi::ADDFB => self.add_fb(file, a),
             abi::ADDFB2 => self.add_fb2(file, a),
-            abi::RMFB | abi::CLOSEFB => self.remove_fb(file, a),
+            abi::RMFB => self.remove_fb(file, a),
+            abi::CLOSEFB => self.close_fb(file, a),
             abi::PAGE_FLIP => self.page_flip(file, a).await,
             abi::DIRTYFB => self.dirty_fb(file, a).await,
             abi::CREATE_DUMB => self.create_dumb(file, a).await,

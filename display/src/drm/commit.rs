@@ -193,6 +193,8 @@ impl<B: Backend> Shared<B> {
             self.blanked(output, at, listener);
             self.objects.borrow_mut().pending[output] = false;
         }
+        // Only now: the device has shown the old ones to the end.
+        self.objects.borrow_mut().sweep();
         self.settled.notify();
     }
 

@@ -132,6 +132,7 @@ impl<B: Backend> Shared<B> {
             plane.crtc_y = cursor.y;
         }
         objects.outputs[output].cursor = plane;
+        objects.sweep();
         drop(objects);
         self.show_cursor(output);
         Ok(0)

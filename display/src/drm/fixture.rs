@@ -153,6 +153,13 @@ impl Driven {
         self.commit_as(vec![change], NOW)
     }
 
+    /// Another client's commit.
+    pub fn commit_of(&self, file: u64, changes: Vec<Change>) -> Result<()> {
+        let shared = self.shared.clone();
+        let commit = async move { shared.commit(file, changes, NOW).await };
+        self.executor.block_on(commit)
+    }
+
     pub fn commit_as(&self, changes: Vec<Change>, how: How) -> Result<()> {
         let (shared, file) = (self.shared.clone(), self.file);
         let commit = async move { shared.commit(file, changes, how).await };

@@ -93,10 +93,20 @@ impl Object {
     }
 }
 
-/// A blob, and the open file that made it (none: the card).
+/// Who keeps a framebuffer or a blob. The outputs' states do beside: what they use stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    Card,
+    /// The open file that made it.
+    File(u64),
+    /// Its file has given it up: it goes when no state uses it.
+    States,
+}
+
+/// A blob.
 pub struct Blob {
     pub data: Rc<[u8]>,
-    pub owner: Option<u64>,
+    pub owner: Owner,
 }
 
 /// Buffers, by their number and their bytes.
@@ -138,7 +148,7 @@ pub struct Objects<D> {
     pub sequence: Vec<u32>,
     pub edid: Vec<u32>,
     pub in_formats: u32,
-    pub framebuffers: BTreeMap<u32, (Rc<Framebuffer<D>>, u64)>,
+    pub framebuffers: BTreeMap<u32, (Rc<Framebuffer<D>>, Owner)>,
     pub blobs: BTreeMap<u32, Blob>,
     pub clients: BTreeMap<u64, Client<D>>,
     pub master: Option<u64>,
@@ -164,7 +174,7 @@ impl<D> Objects<D> {
             next_id: FIRST_FREE,
             next_file: 1,
         };
-        objects.in_formats = objects.insert_blob(&in_formats(), None);
+        objects.in_formats = objects.insert_blob(&in_formats(), Owner::Card);
         objects.describe(described);
         objects
     }
@@ -180,7 +190,7 @@ impl<D> Objects<D> {
             self.blobs.remove(&old);
             let edid = edid::valid(&output.edid);
             if !edid.is_empty() {
-                self.edid[index] = self.insert_blob(&edid, None);
+                self.edid[index] = self.insert_blob(&edid, Owner::Card);
             }
         }
         self.described = described;
@@ -203,7 +213,7 @@ impl<D> Objects<D> {
         self.next_id
     }
 
-    fn insert_blob(&mut self, data: &[u8], owner: Option<u64>) -> u32 {
+    fn insert_blob(&mut self, data: &[u8], owner: Owner) -> u32 {
         let id = self.number();
         self.blobs.insert(
             id,
@@ -220,9 +230,9 @@ impl<D> Objects<D> {
             return Err(Errno::INVAL);
         }
         let (mut count, mut own, mut all) = (0, data.len(), data.len());
-        for blob in self.blobs.values().filter(|blob| blob.owner.is_some()) {
+        for blob in self.blobs.values().filter(|blob| blob.owner != Owner::Card) {
             all += blob.data.len();
-            if blob.owner == Some(owner) {
+            if blob.owner == Owner::File(owner) {
                 own += blob.data.len();
                 count += 1;
             }
@@ -231,7 +241,7 @@ impl<D> Objects<D> {
         if count >= BLOBS_MAX || own > BLOB_BYTES_MAX || crowded {
             return Err(Errno::NOMEM);
         }
-        Ok(self.insert_blob(data, Some(owner)))
+        Ok(self.insert_blob(data, Owner::File(owner)))
     }
 
     pub fn add_framebuffer(&mut self, framebuffer: Framebuffer<D>, owner: u64) -> Result<u32> {
@@ -239,7 +249,8 @@ impl<D> Objects<D> {
             return Err(Errno::NOMEM);
         }
         let id = self.number();
-        self.framebuffers.insert(id, (Rc::new(framebuffer), owner));
+        self.framebuffers
+            .insert(id, (Rc::new(framebuffer), Owner::File(owner)));
         Ok(id)
     }
 
@@ -282,7 +293,7 @@ impl<D> Objects<D> {
         let client = self.client(file)?;
         let framebuffers = self.framebuffers.values();
         let viewed = framebuffers
-            .filter(|(_, owner)| *owner == file)
+            .filter(|(_, owner)| *owner == Owner::File(file))
             .map(|(framebuffer, _)| &framebuffer.buffer);
         let kept = client.handles.values().chain(viewed);
         let distinct: BTreeMap<*const Buffer<D>, u64> =
@@ -334,17 +345,21 @@ impl<D> Objects<D> {
         file
     }
 
-    /// The open file is gone, with its blobs and framebuffers; the outputs that showed one of them
-    /// are returned.
+    /// The open file is gone, with its framebuffers, and its blobs unless a state uses them; the
+    /// outputs that showed one of the framebuffers are returned.
     pub fn close(&mut self, file: u64) -> Vec<usize> {
         self.clients.remove(&file);
         if self.master == Some(file) {
             self.master = None;
         }
-        self.blobs.retain(|_, blob| blob.owner != Some(file));
+        let blobs = self.blobs.values_mut();
+        blobs
+            .filter(|blob| blob.owner == Owner::File(file))
+            .for_each(|blob| blob.owner = Owner::States);
         let gone: Vec<u32> = self.framebuffers_of(file).collect();
         let gone = gone.iter().flat_map(|id| self.remove_framebuffer(*id));
         let mut concerned: Vec<usize> = gone.collect();
+        self.sweep();
         concerned.sort_unstable();
         concerned.dedup();
         concerned
@@ -355,8 +370,43 @@ impl<D> Objects<D> {
         let own = self
             .framebuffers
             .iter()
-            .filter(move |(_, (_, owner))| *owner == file);
+            .filter(move |(_, (_, owner))| *owner == Owner::File(file));
         own.map(|(id, _)| *id)
+    }
+
+    /// The open file gives a framebuffer up; planes that show it go on.
+    pub fn give_up_framebuffer(&mut self, id: u32, file: u64) -> Result<()> {
+        match self.framebuffers.get_mut(&id) {
+            Some((_, owner)) if *owner == Owner::File(file) => *owner = Owner::States,
+            _ => return Err(Errno::NOENT),
+        }
+        self.sweep();
+        Ok(())
+    }
+
+    /// The open file gives a blob up; a state that uses it keeps it.
+    pub fn give_up_blob(&mut self, id: u32, file: u64) -> Result<()> {
+        let blob = self.blobs.get_mut(&id).ok_or(Errno::NOENT)?;
+        if blob.owner != Owner::File(file) {
+            return Err(Errno::PERM);
+        }
+        blob.owner = Owner::States;
+        self.sweep();
+        Ok(())
+    }
+
+    /// Forgets what nobody keeps any more: for whenever a state has changed.
+    pub fn sweep(&mut self) {
+        let outputs = &self.outputs;
+        let shown = |id| {
+            let mut planes = outputs.iter().flat_map(|o| [o.primary.fb, o.cursor.fb]);
+            planes.any(|fb| fb == id)
+        };
+        let in_use = |id| outputs.iter().any(|o| o.mode_blob == id);
+        self.framebuffers
+            .retain(|id, (_, owner)| *owner != Owner::States || shown(*id));
+        self.blobs
+            .retain(|id, blob| blob.owner != Owner::States || in_use(*id));
     }
 
     /// Takes a framebuffer away, and off the planes that show it; the outputs concerned.
@@ -510,5 +560,56 @@ mod tests {
             let _ = objects.create_blob(&[1], master);
         }
         assert_eq!(objects.create_blob(&[1], master), Err(Errno::NOMEM));
+    }
+
+    #[test]
+    fn a_framebuffer_that_is_given_up_is_shown_until_another_is() {
+        let card = Driven::new();
+        let shown = card.change().state.primary.fb;
+        let frames = card.shared.backend.frames.get();
+        let objects = || card.shared.objects.borrow_mut();
+        let other = objects().open(true);
+        assert_eq!(
+            objects().give_up_framebuffer(shown, other),
+            Err(Errno::NOENT)
+        );
+        assert_eq!(objects().give_up_framebuffer(shown, card.file), Ok(()));
+        assert_eq!(objects().framebuffers_of(card.file).count(), 0);
+        assert!(objects().close(card.file).is_empty());
+        assert!(objects().outputs[0].active);
+        let view = objects().framebuffer(shown).unwrap();
+        assert_eq!(card.shared.backend.frames.get(), frames);
+        // The next master shows its own.
+        objects().master = Some(other);
+        let next = Framebuffer {
+            buffer: view.buffer.clone(),
+            ..*view
+        };
+        let next = objects().add_framebuffer(next, other).unwrap();
+        let mut change = card.change();
+        change.state.primary.fb = next;
+        card.commit_of(other, vec![change]).unwrap();
+        assert!(objects().framebuffer(shown).is_none());
+        assert!(objects().framebuffer(next).is_some());
+    }
+
+    #[test]
+    fn the_blob_of_a_mode_stays_while_it_is_the_mode() {
+        let card = Driven::new();
+        let objects = || card.shared.objects.borrow_mut();
+        let mode = crate::drm::mode::mode(640, 480, true);
+        let blob = objects()
+            .create_blob(bytemuck::bytes_of(&mode), card.file)
+            .unwrap();
+        let mut change = card.change();
+        change.state.mode_blob = blob;
+        card.commit(change).unwrap();
+        objects().give_up_blob(blob, card.file).unwrap();
+        assert_eq!(objects().give_up_blob(blob, card.file), Err(Errno::PERM));
+        assert!(objects().blobs.contains_key(&blob));
+        let mut change = card.change();
+        change.state.mode_blob = 0;
+        card.commit(change).unwrap();
+        assert!(!objects().blobs.contains_key(&blob));
     }
 }

@@ -217,12 +217,7 @@ impl<B: Backend> Shared<B> {
 
     pub fn destroy_blob(&self, file: u64, argument: &mut Argument<'_>) -> Result<u32> {
         let id: u32 = argument.get()?;
-        let mut objects = self.objects.borrow_mut();
-        let blob = objects.blobs.get(&id).ok_or(Errno::NOENT)?;
-        if blob.owner != Some(file) {
-            return Err(Errno::PERM);
-        }
-        objects.blobs.remove(&id);
+        self.objects.borrow_mut().give_up_blob(id, file)?;
         Ok(0)
     }
 
