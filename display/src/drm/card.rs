@@ -216,7 +216,6 @@ impl<B: Backend> Shared<B> {
                 state,
                 damage: None,
                 presented: true,
-                moves_cursor: false,
             };
             let commit = self.primary_commit(output, &change, true);
             self.executor.spawn(async move {

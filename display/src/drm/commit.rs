@@ -9,7 +9,7 @@ use crate::drm::card::Shared;
 use crate::drm::events::Listener;
 use crate::drm::objects::{Object, Objects};
 use crate::drm::properties::Property;
-use crate::drm::state::{OutputState, PlaneState};
+use crate::drm::state::{Framebuffer, OutputState, PlaneState};
 use ochre_driver::ioctl::Argument;
 use ochre_driver::{Errno, Result};
 use std::rc::Rc;
@@ -21,6 +21,7 @@ const OBJECTS_MAX: usize = 128;
 const PROPERTIES_MAX: usize = 2048;
 
 /// A new state of one output.
+#[derive(Clone)]
 pub struct Change {
     pub output: usize,
     pub state: OutputState,
@@ -28,8 +29,6 @@ pub struct Change {
     pub damage: Option<Vec<Rect>>,
     /// The primary plane was given a framebuffer, be it the same one.
     pub presented: bool,
-    /// The request says something of the cursor: else that stays as it is by then.
-    pub moves_cursor: bool,
 }
 
 /// How a commit is carried out.
@@ -39,6 +38,9 @@ pub struct How {
     pub allow_modeset: bool,
     pub listener: Option<Listener>,
 }
+
+/// What the driver is to do for a new state, and the framebuffer that is shown till then.
+type Put<D> = (Option<Commit<D>>, Option<Rc<Framebuffer<D>>>);
 
 impl<B: Backend> Shared<B> {
     /// DRM_IOCTL_MODE_ATOMIC.
@@ -65,8 +67,8 @@ impl<B: Backend> Shared<B> {
         if event && how.test_only {
             return Err(Errno::INVAL);
         }
-        let changes = self.collect(argument)?;
-        self.commit(file, changes, how).await?;
+        let argument = &*argument;
+        self.commit(file, || self.collect(argument), how).await?;
         Ok(0)
     }
 
@@ -99,7 +101,6 @@ impl<B: Backend> Shared<B> {
                     state,
                     damage: None,
                     presented: false,
-                    moves_cursor: false,
                 });
                 changes.len() - 1
             });
@@ -111,14 +112,15 @@ impl<B: Backend> Shared<B> {
         Ok(changes)
     }
 
-    /// Checks the changes and, unless this is a test, brings them to the screen.
+    /// Checks the changes that `request` makes of the present state and, unless this is a test,
+    /// brings them to the screen.
     pub async fn commit(
         self: &Rc<Self>,
         file: u64,
-        mut changes: Vec<Change>,
+        request: impl Fn() -> Result<Vec<Change>>,
         how: How,
     ) -> Result<()> {
-        self.leave_cursors(&mut changes);
+        let changes = request()?;
         self.check(file, &changes, &how)?;
         if how.test_only {
             return Ok(());
@@ -131,8 +133,8 @@ impl<B: Backend> Shared<B> {
             return Err(Errno::BUSY);
         }
         self.settled.until(|| !busy()).await;
-        // Others may have come in between: what was checked must hold still.
-        self.leave_cursors(&mut changes);
+        // Others may have come in between: what the request doesn't name is as they have left it.
+        let changes = request()?;
         self.check(file, &changes, &how)?;
         let shared = self.clone();
         let work = async move { shared.carry_out(changes, how.listener).await };
@@ -142,14 +144,6 @@ impl<B: Backend> Shared<B> {
             work.await;
         }
         Ok(())
-    }
-
-    /// Cursors that the changes say nothing of are as they are now: they move at any time.
-    fn leave_cursors(&self, changes: &mut [Change]) {
-        let objects = self.objects.borrow();
-        for change in changes.iter_mut().filter(|change| !change.moves_cursor) {
-            change.state.cursor = objects.outputs[change.output].cursor;
-        }
     }
 
     fn check(&self, file: u64, changes: &[Change], how: &How) -> Result<()> {
@@ -175,37 +169,48 @@ impl<B: Backend> Shared<B> {
         Ok(())
     }
 
-    /// Puts the states in place and shows them; ends at the vertical blank that shows the last.
+    /// Puts the states in place, all at once, and shows them; ends at the vertical blank that shows the
+    /// last.
     async fn carry_out(self: &Rc<Self>, changes: Vec<Change>, listener: Option<Listener>) {
-        let mut shown = Vec::new();
-        for change in changes {
-            let output = change.output;
-            let old = {
-                let mut objects = self.objects.borrow_mut();
-                objects.pending[output] = true;
-                std::mem::replace(&mut objects.outputs[output], change.state.clone())
-            };
-            shown.push(output);
-            self.show(output, &old, &change).await;
+        let put = changes.iter().map(|change| self.put(change));
+        let (commits, before): (Vec<_>, Vec<_>) = put.unzip();
+        for (change, commit) in changes.iter().zip(commits) {
+            self.show(change, commit).await;
         }
         let at = self.next_blank().await;
-        for output in shown {
-            self.blanked(output, at, listener);
-            self.objects.borrow_mut().pending[output] = false;
+        for change in &changes {
+            self.blanked(change.output, at, listener);
+            self.objects.borrow_mut().pending[change.output] = false;
         }
         // Only now: the device has shown the old ones to the end.
+        drop(before);
         self.objects.borrow_mut().sweep();
         self.settled.notify();
     }
 
+    /// Puts a state in place: what the driver is to do for it, and the framebuffer that it shows till
+    /// then.
+    fn put(&self, change: &Change) -> Put<B::Driver> {
+        let output = change.output;
+        let mut objects = self.objects.borrow_mut();
+        objects.pending[output] = true;
+        let old = std::mem::replace(&mut objects.outputs[output], change.state.clone());
+        let before = objects.framebuffer(old.primary.fb);
+        drop(objects);
+        (self.difference(&old, change), before)
+    }
+
     /// Gives the driver what differs between two states of an output.
-    async fn show(self: &Rc<Self>, output: usize, old: &OutputState, change: &Change) {
-        if let Some(commit) = self.difference(old, change)
+    async fn show(self: &Rc<Self>, change: &Change, commit: Option<Commit<B::Driver>>) {
+        // Who has taken the framebuffer away meanwhile has turned the output off.
+        let fb = change.state.primary.fb;
+        let there = fb == 0 || self.objects.borrow().framebuffer(fb).is_some();
+        if let Some(commit) = commit.filter(|_| there)
             && let Err(error) = self.backend.commit(commit).await
         {
-            eprintln!("display: output {output}: {error}");
+            eprintln!("display: output {}: {error}", change.output);
         }
-        self.show_cursor(output);
+        self.show_cursor(change.output);
     }
 
     /// What brings a change of the primary plane to the screen, if there is one.
@@ -287,10 +292,7 @@ pub fn set_property<D>(
             change.presented |= property == Property::FbId;
             set_plane(objects, &mut state.primary, crtc, property, value)?;
         }
-        (Object::Cursor(_), _) => {
-            change.moves_cursor = true;
-            set_plane(objects, &mut state.cursor, crtc, property, value)?;
-        }
+        (Object::Cursor(_), _) => set_plane(objects, &mut state.cursor, crtc, property, value)?,
         _ => return Err(Errno::INVAL),
     }
     Ok(())
@@ -379,7 +381,7 @@ fn clips_of<D>(objects: &Objects<D>, blob: u64) -> Result<Option<Vec<Rect>>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::drm::fixture::{Driven, NOW};
+    use crate::drm::fixture::{Device, Driven, NOW};
 
     #[test]
     fn what_the_device_cannot_show_fails_and_changes_nothing() {
@@ -401,5 +403,62 @@ mod tests {
         assert_eq!(card.shared.backend.frames.get(), frames);
         card.shared.backend.refuses.set(false);
         assert_eq!(card.commit(off()), Ok(()));
+    }
+
+    #[test]
+    fn the_outputs_of_a_commit_change_as_one() {
+        let card = Driven::new();
+        card.light(1);
+        card.slow(true);
+        let first = card.start(|shared| {
+            let mut changes = vec![shared.change(0), shared.change(1)];
+            changes.iter_mut().for_each(|c| c.state.active = false);
+            changes
+        });
+        {
+            let objects = card.shared.objects.borrow();
+            assert_eq!(objects.pending, [true, true]);
+            assert!(objects.outputs.iter().all(|output| !output.active));
+        }
+        let mut second = card.shared.change(1);
+        second.state.active = true;
+        let how = How {
+            nonblock: true,
+            ..NOW
+        };
+        assert_eq!(card.commit_as(vec![second.clone()], how), Err(Errno::BUSY));
+        card.hurry();
+        assert_eq!(card.commit(second), Ok(()));
+        assert_eq!(first.take(), Some(Ok(())));
+        assert!(!card.shared.objects.borrow().outputs[0].active);
+        assert!(card.shared.objects.borrow().outputs[1].active);
+    }
+
+    #[test]
+    fn a_commit_that_waited_leaves_what_it_does_not_name() {
+        let card = Driven::new();
+        let mode = crate::drm::mode::mode(640, 480, true);
+        let mut objects = card.shared.objects.borrow_mut();
+        let blob = objects.create_blob(bytemuck::bytes_of(&mode), card.file);
+        let blob = blob.unwrap();
+        drop(objects);
+        card.slow(true);
+        let present = |shared: &Shared<Device>| {
+            let mut change = shared.change(0);
+            change.presented = true;
+            vec![change]
+        };
+        let first = card.start(present);
+        let second = card.start(move |shared| {
+            let mut change = shared.change(0);
+            change.state.mode_blob = blob;
+            vec![change]
+        });
+        card.hurry();
+        let (shared, file) = (card.shared.clone(), card.file);
+        let third = async move { shared.commit(file, || Ok(present(&shared)), NOW).await };
+        assert_eq!(card.executor.block_on(third), Ok(()));
+        assert_eq!((first.take(), second.take()), (Some(Ok(())), Some(Ok(()))));
+        assert_eq!(card.shared.objects.borrow().outputs[0].mode_blob, blob);
     }
 }

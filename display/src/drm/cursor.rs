@@ -142,7 +142,7 @@ impl<B: Backend> Shared<B> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::drm::fixture::Driven;
+    use crate::drm::fixture::{Device, Driven};
 
     #[test]
     fn a_cursor_moves_without_a_frame() {
@@ -191,13 +191,22 @@ mod tests {
         let image = card.buffer(256, 64);
         card.set(image).unwrap();
         card.go(10, 10);
-        let mut change = card.change();
-        change.presented = true;
-        // Between the making of a change and its turn the cursor is moved, and is another one.
+        card.told();
+        let present = |shared: &Shared<Device>| {
+            let mut change = shared.change(0);
+            change.presented = true;
+            vec![change]
+        };
+        card.slow(true);
+        let first = card.start(present);
+        let second = card.start(present);
+        // Until the second has its turn the cursor is moved, and is another one.
         card.set(image).unwrap();
         card.go(20, 30);
+        card.slow(false);
         card.told();
-        card.commit(change).unwrap();
+        card.wait(&first);
+        card.wait(&second);
         assert!(card.told().is_empty());
         let cursor = card.shared.objects.borrow().outputs[0].cursor;
         assert_eq!((cursor.crtc_x, cursor.crtc_y), (20, 30));

@@ -8,7 +8,7 @@ use crate::drm::events::Notify;
 use crate::drm::mode;
 use crate::drm::objects::Object;
 use crate::drm::state::{CURSOR_SIZE, Framebuffer, PlaneState};
-use ochre_driver::executor::Executor;
+use ochre_driver::executor::{Executor, now};
 use ochre_driver::{Errno, Levels, Result};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -20,7 +20,10 @@ pub const NOW: How = How {
     listener: None,
 };
 
-/// A device that notes what it is told, and may be slow with cursors.
+/// What became of a commit, once it is over.
+pub type Outcome = Rc<Cell<Option<Result<()>>>>;
+
+/// A device of two outputs that notes what it is told, and may be slow.
 #[derive(Default)]
 pub struct Device {
     pub frames: Cell<u32>,
@@ -28,8 +31,8 @@ pub struct Device {
     pub refuses: Cell<bool>,
     /// Whether there was an image, whether it was another, and the place.
     cursors: RefCell<Vec<(bool, bool, i32, i32)>>,
-    slow: Rc<Cell<bool>>,
-    woken: Rc<Notify>,
+    pub slow: Rc<Cell<bool>>,
+    pub woken: Rc<Notify>,
 }
 
 impl Backend for Device {
@@ -42,11 +45,12 @@ impl Backend for Device {
     fn outputs(&self) -> Vec<Output> {
         let modes = vec![mode::mode(640, 480, true)];
         let connected = true;
-        vec![Output {
+        let output = Output {
             connected,
             modes,
             ..Output::default()
-        }]
+        };
+        vec![output.clone(), output]
     }
 
     fn has_cursor(&self) -> bool {
@@ -71,6 +75,8 @@ impl Backend for Device {
 
     async fn commit(&self, _commit: Commit<()>) -> Result<()> {
         self.frames.set(self.frames.get() + 1);
+        let slow = self.slow.clone();
+        self.woken.until(move || !slow.get()).await;
         Ok(())
     }
 
@@ -107,11 +113,16 @@ impl Driven {
             executor,
             file,
         };
-        let mut change = driven.change();
-        let handle = driven.buffer(640 * 4, 480);
+        driven.light(0);
+        driven
+    }
+
+    /// Shows a picture on an output.
+    pub fn light(&self, output: usize) {
+        let handle = self.buffer(640 * 4, 480);
         let fb = {
-            let mut objects = driven.shared.objects.borrow_mut();
-            let buffer = objects.client(file).unwrap().buffer(handle).unwrap();
+            let mut objects = self.shared.objects.borrow_mut();
+            let buffer = objects.client(self.file).unwrap().buffer(handle).unwrap();
             let framebuffer = Framebuffer {
                 buffer,
                 width: 640,
@@ -120,14 +131,15 @@ impl Driven {
                 offset: 0,
                 format: FORMAT_ARGB8888,
             };
-            objects.add_framebuffer(framebuffer, file).unwrap()
+            objects.add_framebuffer(framebuffer, self.file).unwrap()
         };
+        let mut change = self.shared.change(output);
         change.state.active = true;
         change.state.routed = true;
         change.state.mode = Some(mode::mode(640, 480, true));
         change.state.primary = PlaneState {
             fb,
-            crtc: Object::Crtc(0).id(),
+            crtc: Object::Crtc(output).id(),
             src_w: 640 << 16,
             src_h: 480 << 16,
             crtc_w: 640,
@@ -135,18 +147,12 @@ impl Driven {
             ..PlaneState::default()
         };
         change.presented = true;
-        driven.commit(change).unwrap();
-        driven
+        self.commit(change).unwrap();
     }
 
+    /// The first output as it is, to be changed.
     pub fn change(&self) -> Change {
-        Change {
-            output: 0,
-            state: self.shared.objects.borrow().outputs[0].clone(),
-            damage: None,
-            presented: false,
-            moves_cursor: false,
-        }
+        self.shared.change(0)
     }
 
     pub fn commit(&self, change: Change) -> Result<()> {
@@ -156,14 +162,42 @@ impl Driven {
     /// Another client's commit.
     pub fn commit_of(&self, file: u64, changes: Vec<Change>) -> Result<()> {
         let shared = self.shared.clone();
-        let commit = async move { shared.commit(file, changes, NOW).await };
+        let commit = async move { shared.commit(file, || Ok(changes.clone()), NOW).await };
         self.executor.block_on(commit)
     }
 
     pub fn commit_as(&self, changes: Vec<Change>, how: How) -> Result<()> {
         let (shared, file) = (self.shared.clone(), self.file);
-        let commit = async move { shared.commit(file, changes, how).await };
+        let commit = async move { shared.commit(file, || Ok(changes.clone()), how).await };
         self.executor.block_on(commit)
+    }
+
+    /// Begins a commit, which says in the end what came of it.
+    pub fn start(&self, request: impl Fn(&Shared<Device>) -> Vec<Change> + 'static) -> Outcome {
+        let (shared, file) = (self.shared.clone(), self.file);
+        let outcome = Outcome::default();
+        let place = outcome.clone();
+        self.executor.spawn(async move {
+            let done = shared.commit(file, || Ok(request(&shared)), NOW).await;
+            place.set(Some(done));
+        });
+        outcome
+    }
+
+    /// Waits for the end of a commit that succeeds.
+    pub fn wait(&self, outcome: &Outcome) {
+        while outcome.get().is_none() {
+            let executor = self.executor.clone();
+            let turn = async move { executor.sleep_until(now() + 1_000_000).await };
+            self.executor.block_on(turn);
+        }
+        assert_eq!(outcome.get(), Some(Ok(())));
+    }
+
+    /// The device does at once again what it is told, from the executor's next turn on.
+    pub fn hurry(&self) {
+        self.shared.backend.slow.set(false);
+        self.shared.backend.woken.notify();
     }
 
     pub fn buffer(&self, pitch: u32, height: u32) -> u32 {

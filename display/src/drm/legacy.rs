@@ -23,20 +23,26 @@ const NOW: How = How {
 };
 
 impl<B: Backend> Shared<B> {
-    fn change(&self, output: usize) -> Change {
+    /// An output as it is, to be changed.
+    pub fn change(&self, output: usize) -> Change {
         let state = self.objects.borrow().outputs[output].clone();
         Change {
             output,
             state,
             damage: None,
             presented: false,
-            moves_cursor: false,
         }
     }
 
     pub async fn set_crtc(self: &Rc<Self>, file: u64, argument: &mut Argument<'_>) -> Result<u32> {
         let crtc: CrtcArg = argument.get()?;
         let connectors: Vec<u32> = argument.array(0)?;
+        let request = || self.crtc_change(&crtc, &connectors);
+        self.commit(file, request, NOW).await?;
+        Ok(0)
+    }
+
+    fn crtc_change(&self, crtc: &CrtcArg, connectors: &[u32]) -> Result<Vec<Change>> {
         let output = self.objects.borrow().crtc(crtc.crtc_id)?;
         let mut change = self.change(output);
         if crtc.mode_valid == 0 {
@@ -72,8 +78,7 @@ impl<B: Backend> Shared<B> {
             change.presented = true;
         }
         change.state.mode_blob = 0;
-        self.commit(file, vec![change], NOW).await?;
-        Ok(0)
+        Ok(vec![change])
     }
 
     pub async fn page_flip(self: &Rc<Self>, file: u64, argument: &mut Argument<'_>) -> Result<u32> {
@@ -82,15 +87,18 @@ impl<B: Backend> Shared<B> {
             return Err(Errno::INVAL);
         }
         let output = self.objects.borrow().crtc(flip.crtc_id)?;
-        let mut change = self.change(output);
-        if !change.state.active || change.state.primary.fb == 0 {
-            return Err(Errno::BUSY);
-        }
-        if self.objects.borrow().framebuffer(flip.fb_id).is_none() {
-            return Err(Errno::NOENT);
-        }
-        change.state.primary.fb = flip.fb_id;
-        change.presented = true;
+        let request = || {
+            let mut change = self.change(output);
+            if !change.state.active || change.state.primary.fb == 0 {
+                return Err(Errno::BUSY);
+            }
+            if self.objects.borrow().framebuffer(flip.fb_id).is_none() {
+                return Err(Errno::NOENT);
+            }
+            change.state.primary.fb = flip.fb_id;
+            change.presented = true;
+            Ok(vec![change])
+        };
         let listener = Listener {
             file,
             user_data: flip.user_data,
@@ -101,7 +109,7 @@ impl<B: Backend> Shared<B> {
             listener: (flip.flags & PAGE_FLIP_EVENT != 0).then_some(listener),
             ..NOW
         };
-        self.commit(file, vec![change], how).await?;
+        self.commit(file, request, how).await?;
         Ok(0)
     }
 
@@ -126,10 +134,15 @@ impl<B: Backend> Shared<B> {
             })
             .collect();
         for output in outputs {
-            let mut change = self.change(output);
-            change.presented = true;
-            change.damage = (!rects.is_empty()).then(|| rects.clone());
-            self.commit(file, vec![change], NOW).await?;
+            let request = || {
+                let mut change = self.change(output);
+                change.presented = true;
+                change.damage = (!rects.is_empty()).then(|| rects.clone());
+                // By then it may show another.
+                let shown = change.state.primary.fb == dirty.fb_id;
+                Ok(shown.then_some(change).into_iter().collect())
+            };
+            self.commit(file, request, NOW).await?;
         }
         Ok(0)
     }
@@ -166,9 +179,12 @@ impl<B: Backend> Shared<B> {
             return Err(Errno::INVAL);
         }
         let object = self.objects.borrow().object(object)?;
-        let mut change = self.change(object.output());
-        set_property(&self.objects.borrow(), &mut change, object, property, value)?;
-        self.commit(file, vec![change], NOW).await?;
+        let request = || {
+            let mut change = self.change(object.output());
+            set_property(&self.objects.borrow(), &mut change, object, property, value)?;
+            Ok(vec![change])
+        };
+        self.commit(file, request, NOW).await?;
         Ok(0)
     }
 }
