@@ -127,6 +127,9 @@ impl Share {
 pub struct Client<D> {
     pub handles: BTreeMap<u32, Rc<Buffer<D>>>,
     next_handle: u32,
+    /// Buffers of which it has passed descriptors on: whoever has one may import its buffer, also when
+    /// the handle has been closed, while there is room. The oldest first.
+    exported: Vec<Rc<Buffer<D>>>,
     /// Buffers that are being made for it.
     awaited: Share,
     pub universal_planes: bool,
@@ -269,7 +272,7 @@ impl<D> Objects<D> {
     /// Counts a buffer of `bytes` that is to be made for an open file, if it may have one more. The
     /// promise ends with [`Objects::made`].
     pub fn promise(&mut self, file: u64, bytes: u64) -> Result<()> {
-        self.room(file, bytes)?;
+        self.make_room(file, bytes)?;
         self.client_mut(file)?.awaited.add(bytes);
         Ok(())
     }
@@ -288,6 +291,19 @@ impl<D> Objects<D> {
         Ok((self.handle(file, &buffer)?, buffer))
     }
 
+    /// Lets go what an open file has only exported, the oldest first, until it may keep one more
+    /// buffer, of `bytes`.
+    fn make_room(&mut self, file: u64, bytes: u64) -> Result<()> {
+        while let Err(error) = self.room(file, bytes) {
+            let exported = &mut self.client_mut(file)?.exported;
+            if exported.is_empty() {
+                return Err(error);
+            }
+            exported.remove(0);
+        }
+        Ok(())
+    }
+
     /// Whether an open file may keep one more buffer, of `bytes`.
     fn room(&self, file: u64, bytes: u64) -> Result<()> {
         let client = self.client(file)?;
@@ -295,7 +311,7 @@ impl<D> Objects<D> {
         let viewed = framebuffers
             .filter(|(_, owner)| *owner == Owner::File(file))
             .map(|(framebuffer, _)| &framebuffer.buffer);
-        let kept = client.handles.values().chain(viewed);
+        let kept = client.buffers().chain(viewed);
         let distinct: BTreeMap<*const Buffer<D>, u64> =
             kept.map(|b| (Rc::as_ptr(b), b.size)).collect();
         let mut share = client.awaited;
@@ -307,6 +323,15 @@ impl<D> Objects<D> {
         Ok(())
     }
 
+    /// All buffers that anyone has.
+    pub fn buffers(&self) -> impl Iterator<Item = &Rc<Buffer<D>>> {
+        let viewed = self.framebuffers.values().map(|(fb, _)| &fb.buffer);
+        self.clients
+            .values()
+            .flat_map(Client::buffers)
+            .chain(viewed)
+    }
+
     /// The open file's handle of a buffer: the one it has, or a new one.
     pub fn handle(&mut self, file: u64, buffer: &Rc<Buffer<D>>) -> Result<u32> {
         let handles = &self.client(file)?.handles;
@@ -314,7 +339,7 @@ impl<D> Objects<D> {
         if let Some((handle, _)) = known {
             return Ok(*handle);
         }
-        self.room(file, buffer.size)?;
+        self.make_room(file, buffer.size)?;
         let client = self.client_mut(file)?;
         let handle = client.next_handle;
         client.next_handle += 1;
@@ -332,6 +357,7 @@ impl<D> Objects<D> {
             Client {
                 handles: BTreeMap::new(),
                 next_handle: 1,
+                exported: Vec::new(),
                 awaited: Share::default(),
                 universal_planes: false,
                 atomic: false,
@@ -432,6 +458,19 @@ impl<D> Objects<D> {
 }
 
 impl<D> Client<D> {
+    fn buffers(&self) -> impl Iterator<Item = &Rc<Buffer<D>>> {
+        self.handles.values().chain(&self.exported)
+    }
+
+    /// The buffer of a handle, a descriptor of which is passed on.
+    pub fn export(&mut self, handle: u32) -> Result<Rc<Buffer<D>>> {
+        let buffer = self.buffer(handle)?;
+        if !self.exported.iter().any(|b| Rc::ptr_eq(b, &buffer)) {
+            self.exported.push(buffer.clone());
+        }
+        Ok(buffer)
+    }
+
     pub fn buffer(&self, handle: u32) -> Result<Rc<Buffer<D>>> {
         self.handles.get(&handle).cloned().ok_or(Errno::NOENT)
     }
@@ -611,5 +650,53 @@ mod tests {
         change.state.mode_blob = 0;
         card.commit(change).unwrap();
         assert!(!objects().blobs.contains_key(&blob));
+    }
+
+    #[test]
+    fn a_buffer_can_be_imported_when_its_handle_has_been_closed() {
+        let card = Driven::new();
+        let objects = || card.shared.objects.borrow_mut();
+        let exporter = objects().open(true);
+        let importer = objects().open(true);
+        let make = |file| {
+            let shared = card.shared.clone();
+            let made = async move { shared.make_buffer(file, 64, 1).await };
+            card.executor.block_on(made).unwrap().0
+        };
+        let passed = |buffer: &Buffer<()>| buffer.memory.try_clone().unwrap();
+        // One that was exported.
+        let handle = make(exporter);
+        let buffer = objects().client_mut(exporter).unwrap().export(handle);
+        let fd = passed(&buffer.unwrap());
+        let _ = objects()
+            .client_mut(exporter)
+            .unwrap()
+            .handles
+            .remove(&handle);
+        let imported = card.shared.import(importer, &fd).unwrap();
+        assert_eq!(card.shared.import(importer, &fd), Ok(imported));
+        let _ = objects().close(importer);
+        assert!(card.shared.import(card.file, &fd).is_ok());
+        // One that is shown.
+        let shown = card.change().state.primary.fb;
+        let view = objects().framebuffer(shown).unwrap();
+        objects().client_mut(card.file).unwrap().handles.clear();
+        let fd = passed(&view.buffer);
+        assert!(card.shared.import(exporter, &fd).is_ok());
+        // Exports make room for others, the oldest first, and go with their file.
+        let handle = make(exporter);
+        let buffer = objects().client_mut(exporter).unwrap().export(handle);
+        let buffer = Rc::downgrade(&buffer.unwrap());
+        objects().client_mut(exporter).unwrap().handles.clear();
+        for _ in 0..BUFFERS_MAX - 1 {
+            make(exporter);
+        }
+        assert!(buffer.upgrade().is_some());
+        let last = make(exporter);
+        assert!(buffer.upgrade().is_none());
+        let export = objects().client_mut(exporter).unwrap().export(last);
+        let buffer = Rc::downgrade(&export.unwrap());
+        let _ = objects().close(exporter);
+        assert!(buffer.upgrade().is_none());
     }
 }

@@ -12,6 +12,7 @@ use crate::drm::properties::Property;
 use crate::drm::state::{Framebuffer, PlaneState};
 use ochre_driver::ioctl::Argument;
 use ochre_driver::{Errno, Result};
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
 /// `DRM_MODE_CONNECTOR_VIRTUAL`, `DRM_MODE_ENCODER_VIRTUAL`.
@@ -370,7 +371,8 @@ impl<B: Backend> Shared<B> {
 
     pub fn handle_to_fd(&self, file: u64, argument: &mut Argument<'_>) -> Result<u32> {
         let prime: PrimeHandle = argument.get()?;
-        let buffer = self.objects.borrow().client(file)?.buffer(prime.handle)?;
+        let mut objects = self.objects.borrow_mut();
+        let buffer = objects.client_mut(file)?.export(prime.handle)?;
         argument.reply_fd(rustix::io::fcntl_dupfd_cloexec(&buffer.memory, 0)?);
         Ok(0)
     }
@@ -378,17 +380,21 @@ impl<B: Backend> Shared<B> {
     /// Imports a buffer of this card; memory of others cannot be scanned out.
     pub fn fd_to_handle(&self, file: u64, argument: &mut Argument<'_>) -> Result<u32> {
         let mut prime: PrimeHandle = argument.get()?;
-        let passed = rustix::fs::fstat(argument.take_fd()?)?;
+        prime.handle = self.import(file, &argument.take_fd()?)?;
+        argument.set(&prime)?;
+        Ok(0)
+    }
+
+    /// The open file's handle of the buffer whose memory `passed` is.
+    pub fn import(&self, file: u64, passed: &OwnedFd) -> Result<u32> {
+        let passed = rustix::fs::fstat(passed)?;
         let mut objects = self.objects.borrow_mut();
-        let mut all = objects.clients.values().flat_map(|c| c.handles.values());
-        let found = all.find(|buffer| {
+        let found = objects.buffers().find(|buffer| {
             rustix::fs::fstat(&buffer.memory)
                 .is_ok_and(|own| (own.st_dev, own.st_ino) == (passed.st_dev, passed.st_ino))
         });
         let buffer = found.cloned().ok_or(Errno::INVAL)?;
-        prime.handle = objects.handle(file, &buffer)?;
-        argument.set(&prime)?;
-        Ok(0)
+        objects.handle(file, &buffer)
     }
 }
 
