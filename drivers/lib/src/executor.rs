@@ -1,9 +1,10 @@
 //! A single-threaded executor whose only blocking call is poll(2): tasks, readable descriptors and
 //! deadlines. Drivers watch few descriptors, so the poll set is built anew at each turn.
 
+use crate::Errno;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::time::{ClockId, clock_gettime};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -12,7 +13,11 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
-type Task = Pin<Box<dyn Future<Output = ()>>>;
+/// A task keeps its waker for life: by it others tell whether they know the task already.
+struct Task {
+    future: Pin<Box<dyn Future<Output = ()>>>,
+    waker: Waker,
+}
 
 /// Tasks that were woken, by number.
 type Ready = Arc<Mutex<VecDeque<u64>>>;
@@ -38,11 +43,18 @@ struct Inner {
     tasks: RefCell<BTreeMap<u64, Task>>,
     next_task: RefCell<u64>,
     ready: Ready,
-    /// Who waits for which descriptor to become readable.
-    readers: RefCell<Vec<(RawFd, Waker)>>,
-    /// Who waits for which moment (nanoseconds of CLOCK_MONOTONIC).
+    /// Who waits for which descriptor to become readable, by the wait's number.
+    readers: RefCell<BTreeMap<u64, (RawFd, Waker)>>,
+    /// Who waits for which moment (nanoseconds of CLOCK_MONOTONIC), by it and the wait's number.
     timers: RefCell<BTreeMap<(u64, u64), Waker>>,
-    next_timer: RefCell<u64>,
+    next_wait: Cell<u64>,
+}
+
+impl Inner {
+    fn number_wait(&self) -> u64 {
+        self.next_wait.set(self.next_wait.get() + 1);
+        self.next_wait.get()
+    }
 }
 
 /// A handle to the executor; clones share it.
@@ -57,7 +69,7 @@ impl Default for Executor {
             ready: Ready::default(),
             readers: RefCell::default(),
             timers: RefCell::default(),
-            next_timer: RefCell::new(0),
+            next_wait: Cell::new(0),
         }))
     }
 }
@@ -78,19 +90,17 @@ impl Executor {
             *next += 1;
             *next
         };
-        self.advance(number, Box::pin(future));
-    }
-
-    fn advance(&self, number: u64, mut task: Task) {
         let waker = Waker::from(Arc::new(TaskWaker {
             task: number,
             ready: self.0.ready.clone(),
         }));
-        if task
-            .as_mut()
-            .poll(&mut Context::from_waker(&waker))
-            .is_pending()
-        {
+        let future = Box::pin(future);
+        self.advance(number, Task { future, waker });
+    }
+
+    fn advance(&self, number: u64, mut task: Task) {
+        let mut context = Context::from_waker(&task.waker);
+        if task.future.as_mut().poll(&mut context).is_pending() {
             self.0.tasks.borrow_mut().insert(number, task);
         }
     }
@@ -155,19 +165,18 @@ impl Executor {
                 tv_nsec: (left % 1_000_000_000) as i64,
             }
         });
-        let watched: Vec<RawFd> = self.0.readers.borrow().iter().map(|(fd, _)| *fd).collect();
+        let mut watched: Vec<RawFd> = self.0.readers.borrow().values().map(|r| r.0).collect();
+        // Each once: so there are never more of them than a process can have open, or poll(2) takes.
+        watched.sort_unstable();
+        watched.dedup();
         let (main_ready, fired) = poll(main, &watched, timeout.as_ref());
-        let mut readers = self.0.readers.borrow_mut();
-        let mut index = 0;
-        readers.retain(|(_, waker)| {
-            let fire = fired.get(index).copied().unwrap_or(false);
-            index += 1;
+        self.0.readers.borrow_mut().retain(|_, (fd, waker)| {
+            let fire = fired.contains(fd);
             if fire {
                 waker.wake_by_ref();
             }
             !fire
         });
-        drop(readers);
         let mut timers = self.0.timers.borrow_mut();
         let now = now();
         while let Some(entry) = timers.first_entry() {
@@ -184,7 +193,7 @@ impl Executor {
         Readable {
             executor: self,
             fd,
-            registered: false,
+            number: None,
         }
     }
 
@@ -199,12 +208,17 @@ impl Executor {
     }
 }
 
-/// poll(2) over `main` and `watched`; raw numbers, as a task may have closed its descriptor since.
+/// poll(2) over `main` and `watched`: whether `main` is ready, and which of the others are.
+/// Those are raw numbers, which each wait keeps open.
+///
+/// # Panics
+///
+/// Where poll(2) fails but for a signal: a process that went on would never hear of anything again.
 fn poll(
     main: Option<BorrowedFd<'_>>,
     watched: &[RawFd],
     timeout: Option<&Timespec>,
-) -> (bool, Vec<bool>) {
+) -> (bool, Vec<RawFd>) {
     let borrowed: Vec<BorrowedFd<'_>> = watched
         .iter()
         .map(|fd| crate::native::borrow(*fd))
@@ -214,39 +228,54 @@ fn poll(
         .chain(borrowed.iter().map(AsFd::as_fd))
         .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN))
         .collect();
-    if rustix::event::poll(&mut set, timeout).is_err() {
-        return (false, Vec::new());
+    match rustix::event::poll(&mut set, timeout) {
+        Ok(_) => {}
+        Err(Errno::INTR) => return (false, Vec::new()),
+        Err(error) => panic!("waiting for {} descriptors: {error}", set.len()),
     }
-    let mut fired = set.iter().map(|p| !p.revents().is_empty());
-    let main_fired = main.is_some() && fired.next().unwrap_or(false);
-    (main_fired, fired.collect())
+    let mut ready = set.iter().map(|p| !p.revents().is_empty());
+    let main_ready = main.is_some() && ready.next().unwrap_or(false);
+    let fired = watched.iter().zip(ready).filter(|(_, ready)| *ready);
+    (main_ready, fired.map(|(fd, _)| *fd).collect())
 }
 
-/// See [`Executor::readable`].
+/// See [`Executor::readable`]. Dropping it ends the wait.
 pub struct Readable<'a> {
     executor: &'a Executor,
     fd: &'a OwnedFd,
-    registered: bool,
+    /// From the first poll on.
+    number: Option<u64>,
 }
 
 impl Future for Readable<'_> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let raw = self.fd.as_raw_fd();
-        let mut readers = self.executor.0.readers.borrow_mut();
-        let waiting = readers
-            .iter()
-            .any(|(fd, w)| *fd == raw && w.will_wake(cx.waker()));
-        if self.registered && !waiting {
-            return Poll::Ready(());
+        let executor = self.executor;
+        let mut readers = executor.0.readers.borrow_mut();
+        match self.number {
+            None => {
+                let number = executor.0.number_wait();
+                readers.insert(number, (self.fd.as_raw_fd(), cx.waker().clone()));
+                self.number = Some(number);
+                Poll::Pending
+            }
+            Some(number) => match readers.get_mut(&number) {
+                Some((_, waker)) => {
+                    waker.clone_from(cx.waker());
+                    Poll::Pending
+                }
+                None => Poll::Ready(()),
+            },
         }
-        if !waiting {
-            readers.push((raw, cx.waker().clone()));
+    }
+}
+
+impl Drop for Readable<'_> {
+    fn drop(&mut self) {
+        if let Some(number) = self.number {
+            self.executor.0.readers.borrow_mut().remove(&number);
         }
-        drop(readers);
-        self.registered = true;
-        Poll::Pending
     }
 }
 
@@ -264,11 +293,9 @@ impl Future for Sleep {
         if now() >= self.deadline {
             return Poll::Ready(());
         }
-        let key = self.key.unwrap_or_else(|| {
-            let mut next = self.executor.0.next_timer.borrow_mut();
-            *next += 1;
-            (self.deadline, *next)
-        });
+        let key = self
+            .key
+            .unwrap_or_else(|| (self.deadline, self.executor.0.number_wait()));
         self.executor
             .0
             .timers
@@ -290,7 +317,8 @@ impl Drop for Sleep {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::cell::Cell;
+    use std::future::poll_fn;
+    use std::pin::pin;
 
     #[test]
     fn a_task_that_needs_no_waiting_is_done_when_spawned() {
@@ -334,6 +362,83 @@ mod tests {
         assert!(!executor.wait(main.as_fd()));
         executor.run_ready();
         assert!(done.get());
+    }
+
+    /// A task that stops listening to `read` and begins anew whenever it is woken; its waker.
+    fn restless(executor: &Executor, read: OwnedFd) -> Waker {
+        let place = Rc::new(RefCell::new(None));
+        let (handle, waker) = (executor.clone(), place.clone());
+        executor.spawn(async move {
+            loop {
+                let mut readable = pin!(handle.readable(&read));
+                let mut woken = false;
+                poll_fn(|cx| {
+                    waker.replace(Some(cx.waker().clone()));
+                    if std::mem::replace(&mut woken, true) {
+                        return Poll::Ready(());
+                    }
+                    readable.as_mut().poll(cx)
+                })
+                .await;
+            }
+        });
+        place.take().expect("the task has run")
+    }
+
+    #[test]
+    fn who_waits_over_and_over_is_known_once() {
+        let executor = Executor::default();
+        let (read, _write) = rustix::pipe::pipe().expect("a pipe");
+        let waker = restless(&executor, read);
+        for _ in 0..2000 {
+            waker.wake_by_ref();
+            executor.run_ready();
+        }
+        assert_eq!(executor.0.readers.borrow().len(), 1);
+    }
+
+    #[test]
+    fn a_wait_that_is_given_up_is_forgotten() {
+        let executor = Executor::default();
+        let (read, _write) = rustix::pipe::pipe().expect("a pipe");
+        let handle = executor.clone();
+        executor.spawn(async move {
+            let mut readable = pin!(handle.readable(&read));
+            poll_fn(|cx| {
+                assert!(readable.as_mut().poll(cx).is_pending());
+                Poll::Ready(())
+            })
+            .await;
+        });
+        assert!(executor.is_idle());
+    }
+
+    #[test]
+    fn two_tasks_wait_for_one_descriptor() {
+        let executor = Executor::default();
+        let (read, write) = rustix::pipe::pipe().expect("a pipe");
+        let (read, done) = (Rc::new(read), Rc::new(Cell::new(0)));
+        for _ in 0..2 {
+            let (handle, read, done) = (executor.clone(), read.clone(), done.clone());
+            executor.spawn(async move {
+                handle.readable(&read).await;
+                done.set(done.get() + 1);
+            });
+        }
+        rustix::io::write(&write, b"x").expect("the pipe is empty");
+        executor.sleep(None);
+        executor.run_ready();
+        assert_eq!(done.get(), 2);
+    }
+
+    #[test]
+    #[should_panic(expected = "waiting for 0 descriptors")]
+    fn a_failing_poll_is_not_taken_for_silence() {
+        let refused = Timespec {
+            tv_sec: 0,
+            tv_nsec: -1,
+        };
+        poll(None, &[], Some(&refused));
     }
 
     #[test]
