@@ -27,6 +27,11 @@ const LONGEST_DELAY: u64 = 10 * SECOND;
 const SETTLED: u64 = SECOND;
 /// How long the search for devices has the machine to itself. One that takes longer is stuck.
 const SEARCH: u64 = 5 * SECOND;
+/// How much of a unit's output is read at once, how often in a turn, and how often at its end: then
+/// all that a pipe holds.
+const READ: usize = 4096;
+const READS: usize = 4;
+const READS_AT_END: usize = 64 * 1024 / READ;
 
 enum State {
     /// Its turn has not come.
@@ -77,6 +82,23 @@ impl Service {
             restarts: 0,
             output: None,
             log: Log::default(),
+        }
+    }
+
+    /// Takes what the unit has printed, in so many reads at most: one that prints without end must
+    /// leave the supervisor time for the others.
+    fn read_output(&mut self, reads: usize) {
+        let mut buffer = [0; READ];
+        for _ in 0..reads {
+            let Some(output) = &self.output else { return };
+            match rustix::io::read(output, &mut buffer) {
+                Ok(0) => {
+                    self.log.finish(&self.name);
+                    self.output = None;
+                }
+                Ok(len) => self.log.push(&self.name, &buffer[..len]),
+                Err(_) => return,
+            }
         }
     }
 }
@@ -276,22 +298,8 @@ impl Supervisor {
     }
 
     fn read_output(&mut self) {
-        let mut buffer = [0; 4096];
         for service in &mut self.services {
-            let Some(output) = &service.output else {
-                continue;
-            };
-            loop {
-                match rustix::io::read(output, &mut buffer) {
-                    Ok(0) => {
-                        service.log.finish(&service.name);
-                        service.output = None;
-                        break;
-                    }
-                    Ok(len) => service.log.push(&service.name, &buffer[..len]),
-                    Err(_) => break,
-                }
-            }
+            service.read_output(READS);
         }
     }
 
@@ -304,6 +312,7 @@ impl Supervisor {
         let State::Running { since, .. } = service.state else {
             return;
         };
+        service.read_output(READS_AT_END);
         let success = status.exit_status() == Some(0);
         let ending = self.shutdown.is_some();
         let what = match (status.exit_status(), status.terminating_signal()) {
@@ -489,6 +498,32 @@ fn open_device(device: &Device) -> anyhow::Result<Named> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustix::pipe::{PipeFlags, pipe_with};
+
+    fn service(output: OwnedFd) -> Service {
+        let text = "description = \"yes\"\nexec = [\"/yes\"]";
+        let unit = Unit::parse("yes", Path::new("yes.toml"), text).expect("a unit");
+        let mut service = Service::new(unit, None);
+        service.output = Some(output);
+        service
+    }
+
+    #[test]
+    fn a_unit_that_prints_without_end_is_read_in_parts_and_to_its_end() {
+        let (read, write) = pipe_with(PipeFlags::NONBLOCK).expect("a pipe");
+        let full = b"yes\n".repeat(READ * READS_AT_END / 4);
+        assert_eq!(rustix::io::write(&write, &full), Ok(full.len()));
+        let copy = read.try_clone().expect("a copy");
+        let left = || rustix::io::ioctl_fionread(&copy).expect("a pipe");
+        let mut service = service(read);
+        service.read_output(READS);
+        assert_eq!(left() as usize, READ * (READS_AT_END - READS));
+        service.read_output(READS_AT_END);
+        assert_eq!(left(), 0);
+        drop(write);
+        service.read_output(1);
+        assert!(service.output.is_none());
+    }
 
     #[test]
     fn restarts_are_immediate_at_first_and_bounded_later() {
