@@ -8,11 +8,11 @@ use crate::registers::{
     CONFIG, CRCR, DCBAAP, ERDP, ERSTBA, ERSTSZ, EVENT_PENDING, FAILED, HALTED, IMAN, IMOD,
     INTERRUPTS, Limits, NOT_READY, PAGESIZE, RESET, RUN, Registers, USBCMD, USBSTS,
 };
-use crate::ring::{Consumer, LENGTH, Producer};
+use crate::ring::{Allocate, Consumer, LENGTH, Producer};
 use crate::signal::{First, Signal, Turn, first};
 use crate::slot::Slot;
 use crate::trb::{COMMAND_EVENT, CONTROLLER_EVENT, PORT_EVENT, SUCCESS, TRANSFER_EVENT, Trb};
-use ochre_driver::capability::{Dma, DmaBuffer, Interrupt};
+use ochre_driver::capability::{DmaBuffer, Interrupt};
 use ochre_driver::executor::{Executor, now};
 use ochre_driver::pci::PciDevice;
 use ochre_driver::{Errno, Result as DriverResult};
@@ -60,7 +60,7 @@ struct Answer {
 pub struct Controller {
     pub executor: Executor,
     registers: Registers,
-    dma: Dma,
+    dma: Box<dyn Allocate>,
     interrupt: Interrupt,
     commands: RefCell<Producer>,
     events: RefCell<Consumer>,
@@ -83,7 +83,6 @@ pub struct Controller {
 impl Controller {
     pub fn start(pci: &PciDevice, executor: &Executor, place: String) -> DriverResult<Controller> {
         let registers = Registers::map(pci)?;
-        let limits = registers.limits;
         registers.set_operational(USBCMD, 0);
         wait_for(|| registers.operational(USBSTS) & HALTED != 0)?;
         registers.set_operational(USBCMD, RESET);
@@ -95,12 +94,24 @@ impl Controller {
         if registers.operational(PAGESIZE) & 1 == 0 {
             return Err(Errno::OPNOTSUPP);
         }
-        let dma = pci.dma()?;
+        let (dma, interrupt) = (Box::new(pci.dma()?), pci.interrupt(0)?);
+        Controller::run(registers, dma, interrupt, executor, place)
+    }
+
+    /// Sets a controller going that was reset.
+    pub fn run(
+        registers: Registers,
+        dma: Box<dyn Allocate>,
+        interrupt: Interrupt,
+        executor: &Executor,
+        place: String,
+    ) -> DriverResult<Controller> {
+        let limits = registers.limits;
         let contexts = dma.alloc_contiguous(8 * (usize::from(limits.slots) + 1))?;
         let mut tables = Vec::new();
-        let scratchpad = scratchpad(&dma, limits, &mut tables)?;
+        let scratchpad = scratchpad(&*dma, limits, &mut tables)?;
         contexts.memory.write(0, scratchpad);
-        let (commands, events) = (Producer::new(&dma)?, Consumer::new(&dma)?);
+        let (commands, events) = (Producer::new(&*dma)?, Consumer::new(&*dma)?);
         let segments = dma.alloc_contiguous(16)?;
         segments.memory.write(0, events.start());
         segments.memory.write(8, LENGTH as u64);
@@ -120,7 +131,6 @@ impl Controller {
         registers.set_runtime_wide(ERSTBA, segments.bus_address());
         registers.set_runtime(IMOD, MODERATION);
         registers.set_runtime(IMAN, PENDING_AND_ENABLED);
-        let interrupt = pci.interrupt(0)?;
         registers.set_operational(USBCMD, RUN | INTERRUPTS);
         wait_for(|| registers.operational(USBSTS) & HALTED == 0)?;
         tables.push(segments);
@@ -153,8 +163,8 @@ impl Controller {
     }
 
     #[must_use]
-    pub fn dma(&self) -> &Dma {
-        &self.dma
+    pub fn dma(&self) -> &dyn Allocate {
+        &*self.dma
     }
 
     /// Passes events on until the controller fails.
@@ -256,6 +266,11 @@ impl Controller {
         self.slots.borrow_mut().insert(slot.number, slot.clone());
     }
 
+    #[cfg(test)]
+    pub fn has_slots(&self) -> bool {
+        !self.slots.borrow().is_empty()
+    }
+
     /// The controller has let the slot go.
     pub fn remove_slot(&self, number: u8) {
         self.contexts.memory.write(usize::from(number) * 8, 0u64);
@@ -264,7 +279,7 @@ impl Controller {
 }
 
 /// Allocates the pages that the controller wants for itself (4.20); the address of their list.
-fn scratchpad(dma: &Dma, limits: Limits, keep: &mut Vec<DmaBuffer>) -> DriverResult<u64> {
+fn scratchpad(dma: &dyn Allocate, limits: Limits, keep: &mut Vec<DmaBuffer>) -> DriverResult<u64> {
     if limits.scratchpads == 0 {
         return Ok(0);
     }

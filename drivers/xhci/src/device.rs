@@ -43,7 +43,7 @@ pub async fn attach(
     place: impl Fn(Speed) -> Place,
 ) -> Result<Attached> {
     let mut attempt = 1;
-    let slot = loop {
+    let (slot, claim) = loop {
         let turn = controller.default_address.take().await;
         let result = match reset().await {
             Ok(speed) => Slot::address(controller, place(speed)).await,
@@ -51,7 +51,7 @@ pub async fn attach(
         };
         drop(turn);
         match result {
-            Ok(slot) => break slot,
+            Ok(addressed) => break addressed,
             Err(UsbError::Dead) => return Err(UsbError::Dead),
             Err(error) if attempt == ATTEMPTS => return Err(error),
             Err(_) => attempt += 1,
@@ -73,7 +73,7 @@ pub async fn attach(
             std::future::pending::<()>().await;
         };
         first(gone.raised(), work).await;
-        slot.release(&task_controller).await;
+        claim.release().await;
         done.raise();
     });
     Ok(attached)
@@ -211,4 +211,45 @@ async fn names(
         (false, false) => format!("{manufacturer} {product}"),
     };
     (name, serial)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake::{Fake, place};
+    use crate::trb::{ADDRESS_DEVICE, DISABLE_SLOT, ENABLE_SLOT, SUCCESS};
+    use ochre_driver::executor::Executor;
+
+    /// A hub's task that enumerates a device, and what unplugs the hub.
+    fn enumerate(controller: &Rc<Controller>) -> Signal {
+        let (controller, gone) = (controller.clone(), Signal::default());
+        let (executor, unplugged) = (controller.executor.clone(), gone.clone());
+        executor.spawn(async move {
+            let reset = async || Ok(Speed::Full);
+            first(unplugged.raised(), attach(&controller, reset, place)).await;
+        });
+        gone
+    }
+
+    #[test]
+    fn a_device_that_is_enumerated_while_its_hub_is_unplugged_leaves_no_slot() {
+        for addressed in [false, true] {
+            let executor = Executor::default();
+            let (fake, controller) = Fake::start(&executor);
+            let follow = controller.clone();
+            executor.spawn(async move { follow.follow().await.expect("a controller") });
+            let gone = enumerate(&controller);
+            let mut last = fake.expect(ENABLE_SLOT);
+            if addressed {
+                fake.complete(&executor, last, SUCCESS, 1);
+                last = fake.expect(ADDRESS_DEVICE);
+            }
+            gone.raise();
+            executor.run_ready();
+            fake.complete(&executor, last, SUCCESS, 1);
+            let disable = fake.expect(DISABLE_SLOT);
+            fake.complete(&executor, disable, SUCCESS, 1);
+            assert!(!controller.has_slots());
+        }
+    }
 }

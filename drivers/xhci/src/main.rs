@@ -7,6 +7,8 @@ mod context;
 mod controller;
 mod descriptor;
 mod device;
+#[cfg(test)]
+mod fake;
 mod hid;
 mod hub;
 mod node;

@@ -120,6 +120,22 @@ impl Registers {
         })
     }
 
+    /// Registers in memory of a test's, of a controller with one port and eight slots.
+    #[cfg(test)]
+    pub fn of(
+        operational: DeviceMemory,
+        runtime: DeviceMemory,
+        doorbells: DeviceMemory,
+    ) -> Registers {
+        let window = |memory| Window { memory, start: 0 };
+        Registers {
+            operational: window(operational),
+            runtime: window(runtime),
+            doorbells: window(doorbells),
+            limits: limits([1 << 24 | 8, 0, 1]).expect("sensible"),
+        }
+    }
+
     #[must_use]
     pub fn operational(&self, at: usize) -> u32 {
         self.operational.read(at)

@@ -6,6 +6,18 @@ use ochre_driver::Result;
 use ochre_driver::capability::{DeviceMemory, Dma, DmaBuffer};
 use std::sync::atomic::{Ordering, fence};
 
+/// Where memory for the controller comes from.
+pub trait Allocate {
+    /// `len` bytes in one piece, zeroed.
+    fn alloc_contiguous(&self, len: usize) -> Result<DmaBuffer>;
+}
+
+impl Allocate for Dma {
+    fn alloc_contiguous(&self, len: usize) -> Result<DmaBuffer> {
+        Dma::alloc_contiguous(self, len)
+    }
+}
+
 /// Blocks of a ring: a page.
 pub const LENGTH: usize = 256;
 
@@ -29,7 +41,7 @@ pub struct Producer {
 }
 
 impl Producer {
-    pub fn new(dma: &Dma) -> Result<Producer> {
+    pub fn new(dma: &dyn Allocate) -> Result<Producer> {
         Ok(Producer::on(dma.alloc_contiguous(LENGTH * SIZE)?))
     }
 
@@ -81,7 +93,7 @@ pub struct Consumer {
 }
 
 impl Consumer {
-    pub fn new(dma: &Dma) -> Result<Consumer> {
+    pub fn new(dma: &dyn Allocate) -> Result<Consumer> {
         Ok(Consumer::on(dma.alloc_contiguous(LENGTH * SIZE)?))
     }
 

@@ -1,7 +1,7 @@
 //! A device as the controller knows it: a slot, its contexts, its endpoints and their transfers.
 //!
 //! The slot owns all memory that the controller may touch for the device, and is let go only after
-//! the controller was told to ([`Slot::release`]): tasks of the device may end at any point.
+//! the controller was told to, by its [`Claim`]: tasks of the device may end at any point.
 
 use crate::context::{EndpointContext, EndpointKind, Input, SlotContext, Speed, interval};
 use crate::controller::{Controller, Result, UsbError};
@@ -110,6 +110,70 @@ impl Endpoint {
     }
 }
 
+/// A slot's number, which is ours until this is dropped: then the controller is told that the device
+/// is gone or given up, and touches none of its memory afterwards.
+pub struct Claim {
+    controller: Rc<Controller>,
+    number: u8,
+    /// The slot has been let go.
+    released: Signal,
+}
+
+impl Claim {
+    /// Asks for a slot, on a task of its own: who is ended while it waits gets one all the same, and
+    /// it must be given back.
+    async fn take(controller: &Rc<Controller>) -> Result<Claim> {
+        let outcome = Rc::new(Cell::new(None));
+        let done = Signal::default();
+        let (theirs, tell, controller) = (outcome.clone(), done.clone(), controller.clone());
+        let executor = controller.executor.clone();
+        executor.spawn(async move {
+            let enable = Trb::command(ENABLE_SLOT, 0, 0, 0);
+            let answer = controller.command(enable).await;
+            let claim = answer.and_then(|event| Claim::of(&controller, event.slot()));
+            theirs.set(Some(claim));
+            tell.raise();
+        });
+        done.raised().await;
+        outcome.take().unwrap_or(Err(UsbError::Dead))
+    }
+
+    fn of(controller: &Rc<Controller>, number: u8) -> Result<Claim> {
+        if !(1..=controller.limits().slots).contains(&number) {
+            return Err(UsbError::Dead);
+        }
+        Ok(Claim {
+            controller: controller.clone(),
+            number,
+            released: Signal::default(),
+        })
+    }
+
+    /// Drops the claim, and waits until the controller has let the slot go.
+    pub async fn release(self) {
+        let released = self.released.clone();
+        drop(self);
+        released.raised().await;
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        let (number, released) = (self.number, self.released.clone());
+        let controller = self.controller.clone();
+        self.controller.executor.spawn(async move {
+            let disable = Trb::command(DISABLE_SLOT, 0, number, 0);
+            match controller.command(disable).await {
+                // A code says that the slot was disabled already.
+                Ok(_) | Err(UsbError::Code(_)) => controller.remove_slot(number),
+                // The process ends of it; until then the memory stays.
+                Err(error) => eprintln!("xhci: slot {number}: {error}"),
+            }
+            released.raise();
+        });
+    }
+}
+
 /// See the module's header.
 pub struct Slot {
     pub number: u8,
@@ -125,28 +189,15 @@ pub struct Slot {
 impl Slot {
     /// Gives the device, which is at the default address, an address of its own, and finds out how
     /// long packets of its control endpoint are.
-    pub async fn address(controller: &Controller, place: Place) -> Result<Rc<Slot>> {
-        let event = controller
-            .command(Trb::command(ENABLE_SLOT, 0, 0, 0))
-            .await?;
-        let number = event.slot();
-        if !(1..=controller.limits().slots).contains(&number) {
-            return Err(UsbError::Dead);
-        }
-        let slot = match Slot::new(controller, number, place) {
-            Ok(slot) => Rc::new(slot),
-            Err(error) => {
-                let disable = Trb::command(DISABLE_SLOT, 0, number, 0);
-                controller.command(disable).await?;
-                return Err(error);
-            }
-        };
+    pub async fn address(controller: &Rc<Controller>, place: Place) -> Result<(Rc<Slot>, Claim)> {
+        let claim = Claim::take(controller).await?;
+        let slot = Rc::new(Slot::new(controller, claim.number, place)?);
         controller.add_slot(&slot, slot._device.bus_address());
         if let Err(error) = slot.set_up(controller).await {
-            slot.release(controller).await;
+            claim.release().await;
             return Err(error);
         }
-        Ok(slot)
+        Ok((slot, claim))
     }
 
     fn new(controller: &Controller, number: u8, place: Place) -> Result<Slot> {
@@ -424,16 +475,5 @@ impl Slot {
             index: language,
         };
         self.control_in(controller, request, length).await
-    }
-
-    /// The device is gone or given up: afterwards the controller touches none of its memory.
-    pub async fn release(&self, controller: &Controller) {
-        let disable = Trb::command(DISABLE_SLOT, 0, self.number, 0);
-        match controller.command(disable).await {
-            // A code says that the slot was disabled already.
-            Ok(_) | Err(UsbError::Code(_)) => controller.remove_slot(self.number),
-            // The process ends of it; until then the memory stays.
-            Err(error) => eprintln!("xhci: slot {}: {error}", self.number),
-        }
     }
 }
