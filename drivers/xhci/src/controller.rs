@@ -1,8 +1,9 @@
 //! The host controller: started, fed with commands, and its events passed to whoever waits.
 //!
 //! One interrupter, one event ring. Each endpoint has one transfer under way at most, so a transfer
-//! event's slot and endpoint say whose it is. Errors of the controller itself end the process: the
-//! next one resets it.
+//! event's slot and endpoint say whose it is. The controller has one command at a time: the one that
+//! takes too long, as its device doesn't answer, is aborted, and the others have their turn. Errors
+//! of the controller itself end the process: the next one resets it.
 
 use crate::registers::{
     CONFIG, CRCR, DCBAAP, ERDP, ERSTBA, ERSTSZ, EVENT_PENDING, FAILED, HALTED, IMAN, IMOD,
@@ -11,20 +12,29 @@ use crate::registers::{
 use crate::ring::{Allocate, Consumer, LENGTH, Producer};
 use crate::signal::{First, Signal, Turn, first};
 use crate::slot::Slot;
-use crate::trb::{COMMAND_EVENT, CONTROLLER_EVENT, PORT_EVENT, SUCCESS, TRANSFER_EVENT, Trb};
+use crate::trb::{
+    ABORTED, COMMAND_EVENT, CONTROLLER_EVENT, PORT_EVENT, RING_STOPPED, SUCCESS, TRANSFER_EVENT,
+    Trb,
+};
 use ochre_driver::capability::{DmaBuffer, Interrupt};
 use ochre_driver::executor::{Executor, now};
 use ochre_driver::pci::PciDevice;
 use ochre_driver::{Errno, Result as DriverResult};
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::convert::Infallible;
 use std::future::Future;
 use std::rc::Rc;
 use std::time::Duration;
 
 const MILLISECOND: u64 = 1_000_000;
-/// How long a reset or a command may take.
+/// How long a reset or a command may take; a device has 50 ms for its address (USB 2.0, 9.2.6.3).
 const PATIENCE: u64 = 1000 * MILLISECOND;
+/// How long the command ring may take to stop (xHCI 1.2, 4.6.1.2).
+const ABORT_PATIENCE: u64 = 5000 * MILLISECOND;
+/// CRCR: abort the command under way; the ring is running.
+const ABORT: u32 = 1 << 2;
+const RING_RUNNING: u32 = 1 << 3;
 /// ERDP: the handler is done.
 const HANDLER_DONE: u64 = 1 << 3;
 /// IMAN: pending (cleared by writing it), enabled.
@@ -56,6 +66,12 @@ struct Answer {
     event: Rc<Cell<Option<Trb>>>,
 }
 
+/// How long things may take, in nanoseconds.
+struct Patience {
+    command: Cell<u64>,
+    abort: Cell<u64>,
+}
+
 /// See the module's header.
 pub struct Controller {
     pub executor: Executor,
@@ -68,8 +84,15 @@ pub struct Controller {
     contexts: DmaBuffer,
     /// Held for the controller: segment table and scratchpad.
     _tables: Vec<DmaBuffer>,
-    /// Commands under way, by their blocks' addresses.
-    pending: RefCell<BTreeMap<u64, Answer>>,
+    /// Commands that wait for their turn, and whether there are any.
+    orders: RefCell<VecDeque<(Trb, Answer)>>,
+    ordered: Signal,
+    /// The command under way, by its block's address.
+    pending: RefCell<Option<(u64, Answer)>>,
+    ended: Signal,
+    /// The command ring stopped, as it was asked to.
+    stopped: Signal,
+    patience: Patience,
     slots: RefCell<BTreeMap<u8, Rc<Slot>>>,
     /// By root port, from port 1: something changed.
     pub port_changes: Vec<Signal>,
@@ -143,7 +166,15 @@ impl Controller {
             events: RefCell::new(events),
             contexts,
             _tables: tables,
+            orders: RefCell::default(),
+            ordered: Signal::default(),
             pending: RefCell::default(),
+            ended: Signal::default(),
+            stopped: Signal::default(),
+            patience: Patience {
+                command: Cell::new(PATIENCE),
+                abort: Cell::new(ABORT_PATIENCE),
+            },
             slots: RefCell::default(),
             port_changes: (0..limits.ports).map(|_| Signal::default()).collect(),
             default_address: Turn::default(),
@@ -167,8 +198,14 @@ impl Controller {
         &*self.dma
     }
 
-    /// Passes events on until the controller fails.
-    pub async fn follow(&self) -> Result<()> {
+    /// Has commands carried out and passes events on, until the controller fails.
+    pub async fn follow(&self) -> Result<Infallible> {
+        match first(self.pass_events(), self.carry_out()).await {
+            First::Left(end) | First::Right(end) => end,
+        }
+    }
+
+    async fn pass_events(&self) -> Result<Infallible> {
         loop {
             self.drain();
             match first(self.failed.raised(), self.interrupt.wait(&self.executor)).await {
@@ -189,11 +226,13 @@ impl Controller {
             let event = self.events.borrow_mut().pop();
             let Some(event) = event else { break };
             match event.kind() {
+                COMMAND_EVENT if event.code() == RING_STOPPED => self.stopped.raise(),
                 COMMAND_EVENT => {
-                    let answer = self.pending.borrow_mut().remove(&event.parameter);
-                    if let Some(answer) = answer {
+                    let is_its = |pending: &mut (u64, Answer)| pending.0 == event.parameter;
+                    let ended = self.pending.borrow_mut().take_if(is_its);
+                    if let Some((_, answer)) = ended {
                         answer.event.set(Some(event));
-                        answer.signal.raise();
+                        self.ended.raise();
                     }
                 }
                 TRANSFER_EVENT => {
@@ -220,26 +259,67 @@ impl Controller {
             .set_runtime_wide(ERDP, position | HANDLER_DONE);
     }
 
-    /// Gives the controller a command; its event. One that is not answered in time means that the
-    /// controller is stuck.
+    /// Has a command carried out; its event. It is carried out even if nobody waits for that any
+    /// more.
     pub async fn command(&self, trb: Trb) -> Result<Trb> {
-        // The ring has room: each task has one command under way, and there are fewer tasks.
         let answer = Answer::default();
-        let at = self.commands.borrow_mut().push(trb);
-        self.pending.borrow_mut().insert(at, answer.clone());
-        self.registers.ring(0, 0);
-        let event = match self.within(PATIENCE, answer.signal.raised()).await {
-            Some(()) => answer.event.take(),
-            None => None,
-        };
-        let Some(event) = event else {
-            self.failed.raise();
-            return Err(UsbError::Dead);
-        };
+        self.orders.borrow_mut().push_back((trb, answer.clone()));
+        self.ordered.raise();
+        answer.signal.raised().await;
+        let event = answer.event.take().ok_or(UsbError::Timeout)?;
         match event.code() {
             SUCCESS => Ok(event),
+            ABORTED => Err(UsbError::Timeout),
             code => Err(UsbError::Code(code)),
         }
+    }
+
+    /// Carries out one command after the other, until one can't even be aborted.
+    async fn carry_out(&self) -> Result<Infallible> {
+        loop {
+            self.ordered.clear();
+            let next = self.orders.borrow_mut().pop_front();
+            let Some((trb, answer)) = next else {
+                self.ordered.raised().await;
+                continue;
+            };
+            self.ended.clear();
+            let at = self.commands.borrow_mut().push(trb);
+            self.pending.replace(Some((at, answer.clone())));
+            self.registers.ring(0, 0);
+            let patience = self.patience.command.get();
+            if self.within(patience, self.ended.raised()).await.is_none() {
+                self.abort().await?;
+                self.pending.take();
+            }
+            answer.signal.raise();
+        }
+    }
+
+    /// Stops the command ring, with what is under way (4.6.1.2). Its event, if there is one, comes
+    /// before that of the ring; the ring goes on behind it with the next command.
+    async fn abort(&self) -> Result<()> {
+        self.stopped.clear();
+        let next = self.commands.borrow().dequeue();
+        let kept = self.registers.operational(CRCR) & RING_RUNNING;
+        self.registers
+            .set_operational(CRCR, kept | next as u32 | ABORT);
+        let patience = self.patience.abort.get();
+        let told = self.within(patience, self.stopped.raised()).await;
+        // Some controllers stop and don't tell.
+        if told.is_none() && self.registers.operational(CRCR) & RING_RUNNING != 0 {
+            return Err(UsbError::Dead);
+        }
+        self.registers.set_operational_wide(CRCR, next);
+        Ok(())
+    }
+
+    /// Commands, and aborting them, have no time at all, or what time it takes.
+    #[cfg(test)]
+    pub fn hurry(&self, command: bool, abort: bool) {
+        let patience = |none: bool| if none { 0 } else { u64::MAX / 4 };
+        self.patience.command.set(patience(command));
+        self.patience.abort.set(patience(abort));
     }
 
     /// What `future` gives, if it does so in `nanoseconds`.
@@ -304,4 +384,110 @@ fn wait_for(done: impl Fn() -> bool) -> DriverResult<()> {
         std::thread::sleep(Duration::from_millis(1));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake::Fake;
+    use crate::trb::{ADDRESS_DEVICE, ENABLE_SLOT};
+
+    type Outcomes = Rc<RefCell<Vec<Result<Trb>>>>;
+
+    /// Gives the controller a command, and notes how it ends.
+    fn order(controller: &Rc<Controller>, kind: u32, outcomes: &Outcomes) {
+        let (controller, outcomes) = (controller.clone(), outcomes.clone());
+        let executor = controller.executor.clone();
+        executor.spawn(async move {
+            let outcome = controller.command(Trb::command(kind, 0, 0, 0)).await;
+            outcomes.borrow_mut().push(outcome);
+        });
+    }
+
+    /// A controller that has run out of patience with its first command, while a second one waits.
+    fn muted(executor: &Executor) -> (Fake, Rc<Controller>, Outcomes, Rc<Cell<bool>>) {
+        let (fake, controller) = Fake::start(executor);
+        let (follow, outcomes) = (controller.clone(), Outcomes::default());
+        let dead = Rc::new(Cell::new(false));
+        let end = dead.clone();
+        controller.hurry(true, false);
+        executor.spawn(async move {
+            let Err(error) = follow.follow().await;
+            end.set(matches!(error, UsbError::Dead));
+        });
+        fake.set_operational(CRCR, RING_RUNNING);
+        order(&controller, ADDRESS_DEVICE, &outcomes);
+        order(&controller, ENABLE_SLOT, &outcomes);
+        executor.run_ready();
+        (fake, controller, outcomes, dead)
+    }
+
+    #[test]
+    fn a_mute_device_costs_its_own_command_only() {
+        let executor = Executor::default();
+        let (fake, controller, outcomes, dead) = muted(&executor);
+        let mute = fake.expect(ADDRESS_DEVICE);
+        assert!(fake.operational(CRCR) & ABORT != 0);
+        assert!(fake.command().is_none(), "one at a time");
+        controller.hurry(false, false);
+        fake.complete(&executor, mute, ABORTED, 0);
+        fake.complete(&executor, mute + 16, RING_STOPPED, 0);
+        assert_eq!(u64::from(fake.operational(CRCR)), (mute + 16) | 1);
+        let enable = fake.expect(ENABLE_SLOT);
+        fake.complete(&executor, enable, SUCCESS, 3);
+        let outcomes = outcomes.borrow();
+        assert!(
+            matches!(&outcomes[..], [Err(UsbError::Timeout), Ok(event)] if event.slot() == 3),
+            "{outcomes:?}"
+        );
+        assert!(!dead.get());
+    }
+
+    #[test]
+    fn a_command_that_ends_while_it_is_aborted_counts() {
+        let executor = Executor::default();
+        let (fake, controller, outcomes, _) = muted(&executor);
+        let late = fake.expect(ADDRESS_DEVICE);
+        controller.hurry(false, false);
+        fake.complete(&executor, late, SUCCESS, 1);
+        fake.complete(&executor, late + 16, RING_STOPPED, 0);
+        fake.expect(ENABLE_SLOT);
+        assert!(matches!(outcomes.borrow()[..], [Ok(_)]));
+    }
+
+    #[test]
+    fn a_controller_that_does_not_even_abort_is_dead() {
+        let executor = Executor::default();
+        let (fake, controller) = Fake::start(&executor);
+        let outcomes = Outcomes::default();
+        controller.hurry(true, true);
+        order(&controller, ADDRESS_DEVICE, &outcomes);
+        fake.set_operational(CRCR, RING_RUNNING);
+        let follow = controller.clone();
+        let dead = Rc::new(Cell::new(false));
+        let end = dead.clone();
+        executor.spawn(async move {
+            let Err(error) = follow.follow().await;
+            end.set(matches!(error, UsbError::Dead));
+        });
+        assert!(dead.get());
+        assert!(outcomes.borrow().is_empty());
+    }
+
+    #[test]
+    fn a_ring_that_stops_without_a_word_goes_on() {
+        let executor = Executor::default();
+        let (fake, controller) = Fake::start(&executor);
+        let outcomes = Outcomes::default();
+        controller.hurry(true, true);
+        order(&controller, ADDRESS_DEVICE, &outcomes);
+        let follow = controller.clone();
+        executor.spawn(async move {
+            let Err(error) = follow.follow().await;
+            panic!("{error}");
+        });
+        executor.run_ready();
+        assert!(matches!(outcomes.borrow()[..], [Err(UsbError::Timeout)]));
+        fake.expect(ADDRESS_DEVICE);
+    }
 }

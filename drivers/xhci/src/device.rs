@@ -237,8 +237,12 @@ mod tests {
             let executor = Executor::default();
             let (fake, controller) = Fake::start(&executor);
             let follow = controller.clone();
-            executor.spawn(async move { follow.follow().await.expect("a controller") });
+            executor.spawn(async move {
+                let Err(error) = follow.follow().await;
+                panic!("{error}")
+            });
             let gone = enumerate(&controller);
+            executor.run_ready();
             let mut last = fake.expect(ENABLE_SLOT);
             if addressed {
                 fake.complete(&executor, last, SUCCESS, 1);

@@ -63,6 +63,7 @@ type Position = Cell<(u64, bool)>;
 
 /// See the module's header.
 pub struct Fake {
+    registers: DeviceMemory,
     memory: Memory,
     interrupt: OwnedFd,
     commands: Position,
@@ -100,6 +101,7 @@ impl Fake {
         let segments = wide(RUNTIME + ERSTBA as u64);
         let events = memory.with(segments, |memory, at| memory.read::<u64>(at));
         let fake = Fake {
+            registers,
             memory,
             interrupt,
             commands: Cell::new((commands, true)),
@@ -152,6 +154,15 @@ impl Fake {
         rustix::io::write(&self.interrupt, &1u64.to_ne_bytes()).expect("an eventfd");
         executor.wait(self.interrupt.as_fd());
         executor.run_ready();
+    }
+
+    /// A register of the operational group.
+    pub fn operational(&self, at: usize) -> u32 {
+        self.registers.read(OPERATIONAL as usize + at)
+    }
+
+    pub fn set_operational(&self, at: usize, value: u32) {
+        self.registers.write(OPERATIONAL as usize + at, value);
     }
 }
 

@@ -166,7 +166,7 @@ impl Drop for Claim {
             match controller.command(disable).await {
                 // A code says that the slot was disabled already.
                 Ok(_) | Err(UsbError::Code(_)) => controller.remove_slot(number),
-                // The process ends of it; until then the memory stays.
+                // The controller may touch the memory still, and so it stays.
                 Err(error) => eprintln!("xhci: slot {number}: {error}"),
             }
             released.raise();

@@ -32,6 +32,8 @@ pub const IN: u32 = 1 << 16;
 /// Completion codes (6.4.5).
 pub const SUCCESS: u8 = 1;
 pub const SHORT_PACKET: u8 = 13;
+pub const RING_STOPPED: u8 = 24;
+pub const ABORTED: u8 = 25;
 
 /// One block.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
