@@ -9,6 +9,7 @@ use crate::descriptor::{
 use crate::signal::{Signal, first};
 use crate::slot::{Place, Request, SET_CONFIGURATION, Slot};
 use crate::{hid, hub};
+use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -79,6 +80,25 @@ pub async fn attach(
     Ok(attached)
 }
 
+/// How many nodes a device may have: composite ones have one or two for each interface.
+const NODES_MAX: usize = 16;
+
+/// The nodes that a device may still have.
+pub struct Quota(Cell<usize>);
+
+impl Quota {
+    fn new() -> Quota {
+        Quota(Cell::new(NODES_MAX))
+    }
+
+    /// Takes as many as are wanted, or are left.
+    pub fn take(&self, wanted: usize) -> usize {
+        let granted = wanted.min(self.0.get());
+        self.0.set(self.0.get() - granted);
+        granted
+    }
+}
+
 /// What its tasks know of a device.
 pub struct Device {
     pub controller: Rc<Controller>,
@@ -86,6 +106,7 @@ pub struct Device {
     pub descriptor: DeviceDescriptor,
     pub name: String,
     pub serial: String,
+    pub nodes: Quota,
 }
 
 async fn run(controller: Rc<Controller>, slot: Rc<Slot>) -> Result<()> {
@@ -136,6 +157,7 @@ async fn run(controller: Rc<Controller>, slot: Rc<Slot>) -> Result<()> {
         descriptor,
         name,
         serial,
+        nodes: Quota::new(),
     });
     if class == CLASS_HUB {
         return hub::run(&device, &used[0].1).await;
@@ -229,6 +251,12 @@ mod tests {
             first(unplugged.raised(), attach(&controller, reset, place)).await;
         });
         gone
+    }
+
+    #[test]
+    fn interfaces_share_a_device_s_nodes() {
+        let nodes = Quota::new();
+        assert_eq!([8, 5, 8, 1].map(|wanted| nodes.take(wanted)), [8, 5, 3, 0]);
     }
 
     #[test]

@@ -12,6 +12,8 @@ use ochre_display::evdev::abi::{
 };
 use std::ops::Range;
 
+/// Applications of one descriptor, each of which becomes a node; the rest is left out.
+pub const APPLICATIONS_MAX: usize = 8;
 /// Controls of one descriptor, bits of one report, items nested.
 const CONTROLS_MAX: u64 = 4096;
 const REPORT_BITS_MAX: u64 = 8 * 4096;
@@ -128,6 +130,8 @@ pub struct Layout {
     pub numbered: bool,
     /// Bytes of the longest input report.
     pub longest: usize,
+    /// There are more applications than are taken.
+    pub cut: bool,
 }
 
 impl Layout {
@@ -170,6 +174,10 @@ impl Layout {
         }
         let usage = top.usages().first()?;
         let kind = Kind::of(usage.usage_page.into(), usage.usage_id.into())?;
+        if self.applications.len() == APPLICATIONS_MAX {
+            self.cut = true;
+            return None;
+        }
         let mut description = Description::default();
         if kind == Kind::Touchscreen {
             const INPUT_PROP_DIRECT: u16 = 1;
@@ -528,6 +536,24 @@ pub mod tests {
         let array = [0x75, 1, 0x95, 1, 0x19, 0, 0x2a, 0xff, 0xff, 0x81, 0];
         assert!(check(&array.repeat(4)).is_ok());
         assert!(check(&array.repeat(5)).is_err());
+    }
+
+    #[test]
+    fn so_many_applications_and_no_more() {
+        // One has a button; each has a report of its own.
+        let with = |count: u8| {
+            let one = |number: u8| {
+                let mut bytes = vec![0x05, 0x01, 0x09, 0x02, 0xa1, 0x01, 0x85, number];
+                bytes.extend([0x05, 0x09, 0x09, 0x01, 0x15, 0, 0x25, 1, 0x75, 8, 0x95, 1]);
+                bytes.extend([0x81, 0x02, 0xc0]);
+                bytes
+            };
+            let bytes: Vec<u8> = (1..=count).flat_map(one).collect();
+            let layout = Layout::parse(&bytes).expect("a layout");
+            (layout.applications.len(), layout.items.len(), layout.cut)
+        };
+        assert_eq!(with(8), (8, 8, false));
+        assert_eq!(with(150), (8, 8, true));
     }
 
     #[test]

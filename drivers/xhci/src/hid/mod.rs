@@ -40,7 +40,12 @@ pub async fn run(device: &Device, interface: &Interface, endpoint: &InterruptIn)
     let descriptor = hid.report_descriptor().await?;
     let mut layout = Layout::parse(&descriptor).map_err(UsbError::Device)?;
     hid.sharpen_wheels(&mut layout).await?;
-    let devices = hid.devices(&mut layout);
+    let mut devices = hid.devices(&mut layout);
+    let granted = device.nodes.take(devices.len());
+    if layout.cut || granted < devices.len() {
+        eprintln!("xhci: {}: it has too many parts", device.name);
+    }
+    devices.truncate(granted);
     if devices.is_empty() {
         return Ok(());
     }
