@@ -1,6 +1,7 @@
 //! Device events: the kernel's, which are listened to, and udev's, which are sent on to libudev's
 //! monitors once /sys and the database tell the same.
 
+use crate::database::Record;
 use crate::device::{Device, Pair};
 use rustix::io::{Errno, Result};
 use rustix::net::netlink::{KOBJECT_UEVENT, SocketAddrNetlink};
@@ -60,11 +61,28 @@ pub fn next(socket: &OwnedFd) -> Result<Option<Event>> {
 
 /// Tells udev's listeners of a device. `cause` is what the kernel said, if it did.
 pub fn send(socket: &OwnedFd, device: &Device, action: &str, since: u64, cause: &Event) {
-    let message = message(device, action, since, cause);
+    tell(socket, &device.path, &message(device, action, since, cause));
+}
+
+/// Tells udev's listeners that a device is gone of which only the record is left.
+pub fn send_removal(socket: &OwnedFd, record: &Record) {
+    tell(socket, record.get("DEVPATH"), &removal(record));
+}
+
+fn tell(socket: &OwnedFd, path: &str, message: &[u8]) {
     let target = SocketAddrNetlink::new(0, UDEV_GROUP);
-    if let Err(error) = sendto(socket, &message, SendFlags::empty(), &target) {
-        eprintln!("devices: event of {}: {error}", device.path);
+    if let Err(error) = sendto(socket, message, SendFlags::empty(), &target) {
+        eprintln!("devices: event of {path}: {error}");
     }
+}
+
+fn removal(record: &Record) -> Vec<u8> {
+    let mut pairs: Vec<Pair> = vec![("ACTION".into(), "remove".into())];
+    pairs.extend(record.properties.iter().cloned());
+    pairs.push(("SEQNUM".into(), "1".into()));
+    pairs.push(("USEC_INITIALIZED".into(), record.since.to_string()));
+    let kind = Some(record.get("DEVTYPE")).filter(|kind| !kind.is_empty());
+    encode(record.get("SUBSYSTEM"), kind, &pairs)
 }
 
 fn message(device: &Device, action: &str, since: u64, cause: &Event) -> Vec<u8> {
@@ -169,6 +187,25 @@ mod tests {
         assert_eq!(
             body,
             "ACTION=change\0DEVPATH=/devices/x/card0\0SUBSYSTEM=drm\0HOTPLUG=1\0SEQNUM=9\0\
+             USEC_INITIALIZED=5\0"
+        );
+    }
+
+    #[test]
+    fn a_removal_says_what_is_gone() {
+        let pair = |key: &str, value: &str| (key.to_string(), value.to_string());
+        let record = Record {
+            since: 5,
+            properties: vec![
+                pair("DEVPATH", "/devices/x/card0"),
+                pair("SUBSYSTEM", "drm"),
+            ],
+        };
+        let message = removal(&record);
+        assert_eq!(message[24..28], hash(b"drm").to_be_bytes());
+        assert_eq!(
+            String::from_utf8_lossy(&message[40..]),
+            "ACTION=remove\0DEVPATH=/devices/x/card0\0SUBSYSTEM=drm\0SEQNUM=1\0\
              USEC_INITIALIZED=5\0"
         );
     }

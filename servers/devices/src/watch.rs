@@ -1,8 +1,10 @@
 //! Keeps the tree, udev's database and udev's listeners up to date with the devices.
 //!
 //! A device is looked at again whenever its driver announces it, and gone when its node is removed
-//! from /dev. The order is that of udev: first /sys, then the database, then the event.
+//! from /dev. The order is that of udev: first /sys, then the database, then the event. When this
+//! process starts again, nobody is told again of what is still there.
 
+use crate::database::Left;
 use crate::device::Device;
 use crate::events::{self, Event};
 use crate::tree::Tree;
@@ -55,6 +57,8 @@ struct Watch<'t> {
     socket: OwnedFd,
     /// By the name of the node below /dev, or the place on the bus.
     known: BTreeMap<String, Known>,
+    /// What an earlier process knew, as long as it was not looked for.
+    left: Left,
 }
 
 /// Watches for ever.
@@ -63,15 +67,17 @@ pub fn run(tree: &Mutex<Tree>) -> anyhow::Result<Infallible> {
         tree,
         socket: events::listen().context("listening for events")?,
         known: BTreeMap::new(),
+        left: Left::default(),
     };
     let removals = watch_removals().context("watching /dev")?;
     watch.make_directories();
     if let Err(error) = show_kernel_part() {
         eprintln!("devices: the kernel's part of /sys is not shown: {error}");
     }
-    database::begin().context("making the database")?;
+    watch.left = database::begin().context("making the database")?;
     watch.scan_pci();
     watch.scan_nodes();
+    watch.forget_left();
     let control = make_control().context("making the control socket")?;
     loop {
         let mut set = [
@@ -185,7 +191,11 @@ impl Watch<'_> {
         {
             let place = entry.file_name().to_string_lossy().into_owned();
             match pci::describe(&place) {
-                Ok(device) => self.put(&place, vec![device]),
+                Ok(device) => {
+                    let devices = vec![device];
+                    self.take_over(&place, &devices);
+                    self.put(&place, devices);
+                }
                 Err(error) => eprintln!("devices: {place}: {error}"),
             }
         }
@@ -281,7 +291,7 @@ impl Watch<'_> {
                 return;
             }
         };
-        let new = !self.known.contains_key(node);
+        let new = !self.known.contains_key(node) && !self.take_over(node, &devices);
         self.put(node, devices);
         let action = match cause.get("ACTION") {
             "" | "remove" if !new => return,
@@ -298,6 +308,36 @@ impl Watch<'_> {
                 let cause = if own { cause } else { &Event::default() };
                 events::send(&self.socket, device, action, known.since, cause);
             }
+        }
+    }
+
+    /// Whether an earlier process knew these devices. What was there in their place is gone.
+    fn take_over(&mut self, name: &str, devices: &[Device]) -> bool {
+        let mut known = true;
+        for device in devices.iter().rev() {
+            match self.left.take(device) {
+                Ok(since) => {
+                    let devices = Vec::new();
+                    self.known.insert(name.into(), Known { devices, since });
+                }
+                Err(gone) => {
+                    known = false;
+                    if let Some(record) = gone {
+                        events::send_removal(&self.socket, &record);
+                    }
+                }
+            }
+        }
+        known
+    }
+
+    /// Tells of what an earlier process knew and is gone.
+    fn forget_left(&mut self) {
+        for (file, record) in self.left.take_all() {
+            if let Err(error) = database::remove_file(&file) {
+                eprintln!("devices: database: {error}");
+            }
+            events::send_removal(&self.socket, &record);
         }
     }
 
