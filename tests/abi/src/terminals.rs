@@ -107,6 +107,7 @@ pub fn run() {
     show!("characters", "{:?}", &at_first.characters[..17]);
     cooked(master, slave);
     raw(master, slave, at_first);
+    changes_of_mode(at_first);
     sizes(master, slave);
     controlling(slave);
     closing(master, slave);
@@ -205,6 +206,45 @@ fn raw(master: i32, slave: i32, at_first: Termios) {
     set(slave, &at_first);
     show!("wrong address", sys!(SYS_ioctl, slave, TCSETS, 8));
     show!("unknown", sys!(SYS_ioctl, slave, 0x5499, 0));
+}
+
+/// What was typed before the mode changed.
+fn changes_of_mode(at_first: Termios) {
+    let (master, slave) = open_pair();
+    let cooked = Termios {
+        local: at_first.local & !ECHO,
+        ..at_first
+    };
+    let mut timed = cooked;
+    timed.local &= !ICANON;
+    timed.characters[VMIN] = 1;
+    timed.characters[VTIME] = 1;
+    let mut untimed = timed;
+    untimed.characters[VTIME] = 0;
+    let typed_in = |text: &str, mode: &Termios, next: &Termios| {
+        set(slave, mode);
+        write(master, text);
+        arrive(slave, PATIENCE);
+        set(slave, next);
+        let mut waiting = 0_i32;
+        sys!(SYS_ioctl, slave, FIONREAD, &raw mut waiting);
+        waiting
+    };
+    set(slave, &cooked);
+    sys!(SYS_fcntl, slave, F_SETFL, O_RDWR);
+    show!("end of file, then raw", typed_in("\x04", &cooked, &timed));
+    show!("is a byte", read(slave));
+    show!("and without time", typed_in("\x04", &cooked, &untimed));
+    show!("is a byte", read(slave));
+    show!("lines, then raw", typed_in("a\nb\x04c", &cooked, &untimed));
+    show!("are bytes", read(slave));
+    sys!(SYS_fcntl, slave, F_SETFL, O_RDWR | O_NONBLOCK);
+    show!("raw, then lines", typed_in("a\nb", &untimed, &cooked));
+    show!("are one", read(slave));
+    show!("no more", nothing(slave));
+    show!("ends in NUL", typed_in("ab\0", &untimed, &cooked));
+    show!("which is none", read(slave));
+    show!("no more", nothing(slave));
 }
 
 fn sizes(master: i32, slave: i32) {

@@ -13,9 +13,9 @@ use alloc::vec::Vec;
 /// Bytes of input kept: N_TTY_BUF_SIZE.
 pub const INPUT_MAX: usize = 4096;
 
-/// Marks in the queue of ready input: the byte ends a line.
+/// Marks in the queue of ready input, in canonical mode: the byte ends a line.
 const ENDS_LINE: u16 = 0x100;
-/// No byte at all, but the end of a line: VEOF.
+/// No byte at all, but the end of a line: VEOF. As a byte, which it is in other modes, a NUL.
 const END_ONLY: u16 = 0x200;
 
 /// What the terminal has to do after input.
@@ -81,7 +81,10 @@ impl Line {
     /// Bytes that a read could have: FIONREAD.
     #[must_use]
     pub fn readable_bytes(&self) -> usize {
-        if self.termios.is_canonical() && self.lines == 0 {
+        if !self.termios.is_canonical() {
+            return self.ready.len();
+        }
+        if self.lines == 0 {
             return 0;
         }
         self.ready
@@ -96,7 +99,7 @@ impl Line {
         if self.termios.is_canonical() {
             self.lines > 0
         } else {
-            self.ready.len() >= min.max(1)
+            self.readable_bytes() >= min.max(1)
         }
     }
 
@@ -147,14 +150,21 @@ impl Line {
         if was && !new.is_canonical() {
             let edit = core::mem::take(&mut self.edit);
             self.ready.extend(edit.iter().map(|&byte| u16::from(byte)));
+            for entry in &mut self.ready {
+                *entry &= 0xff;
+            }
+            self.lines = 0;
             self.literal = false;
         } else if !was
             && new.is_canonical()
             && let Some(last) = self.ready.back_mut()
-            && *last & (ENDS_LINE | END_ONLY) == 0
         {
-            *last |= ENDS_LINE;
-            self.lines += 1;
+            // What is there becomes a line, whose VEOF may be a NUL by now.
+            *last = match *last {
+                0 => END_ONLY,
+                byte => byte | ENDS_LINE,
+            };
+            self.lines = 1;
         }
     }
 
@@ -556,6 +566,24 @@ mod tests {
         let (echo, _) = typed(&mut line, b"\x03\r");
         assert_eq!(echo, b"");
         assert_eq!(read(&mut line, 9), b"early\x03\r");
+    }
+
+    #[test]
+    fn an_end_of_file_is_a_nul_in_raw_mode_and_one_again_after_it() {
+        let mut line = Line::default();
+        let mut raw_mode = line.termios;
+        raw_mode.lflag &= !raw::ICANON;
+        typed(&mut line, b"a\nb\x04");
+        line.set_termios(raw_mode);
+        assert_eq!((line.readable_bytes(), line.is_readable(5)), (4, false));
+        line.set_termios(Termios::default());
+        assert_eq!(read(&mut line, 9), b"a\nb");
+        assert!(!line.is_readable(1));
+        typed(&mut line, b"\x04");
+        line.set_termios(raw_mode);
+        assert!(line.is_readable(1));
+        assert_eq!(read(&mut line, 9), b"\0");
+        assert_eq!((line.readable_bytes(), line.is_readable(1)), (0, false));
     }
 
     #[test]

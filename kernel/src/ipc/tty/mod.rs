@@ -294,7 +294,14 @@ impl Tty {
         // The timer runs between bytes, from the first one on.
         timed(None, 1)?;
         loop {
-            let have = self.state.lock().line.readable_bytes();
+            let have = {
+                let state = self.state.lock();
+                // Who is hung up, or reads lines by now, counts no bytes.
+                if state.generation != generation || state.line.termios.is_canonical() {
+                    return Ok(true);
+                }
+                state.line.readable_bytes()
+            };
             if have >= min || !timed(Some(tenths(time)), have + 1)? {
                 return Ok(true);
             }
