@@ -20,8 +20,8 @@ use crate::linux::general as raw;
 use crate::linux::ioctl as cmd;
 use crate::lock_order;
 use crate::mm::uptr::UserPtr;
-use crate::sched;
 use crate::sched::wait::WaitQueue;
+use crate::sched::{self, cpu};
 use crate::task::Pid;
 use crate::task::limits::Resource;
 use crate::uio::{Dest, Source};
@@ -316,6 +316,10 @@ impl File for Master {
                 result => result?,
             }
             tty.receive(&chunk[..n]);
+            // A line that is full takes, and drops, all that comes.
+            if !cpu::keep_on() {
+                break;
+            }
         }
         Ok(src.done() - before)
     }

@@ -108,6 +108,7 @@ pub fn run() {
     cooked(master, slave);
     raw(master, slave, at_first);
     changes_of_mode(at_first);
+    endless_writing();
     sizes(master, slave);
     controlling(slave);
     closing(master, slave);
@@ -245,6 +246,32 @@ fn changes_of_mode(at_first: Termios) {
     show!("ends in NUL", typed_in("ab\0", &untimed, &cooked));
     show!("which is none", read(slave));
     show!("no more", nothing(slave));
+}
+
+/// A line that is full takes bytes without end, until a signal comes.
+fn endless_writing() {
+    let (master, slave) = open_pair();
+    let mut quiet = settings(slave);
+    quiet.local &= !ECHO;
+    set(slave, &quiet);
+    write(master, &"x".repeat(4095));
+    let nuls = vec![0_u8; 1 << 20];
+    let mut ends = [0_i32; 2];
+    sys!(SYS_pipe2, ends.as_mut_ptr(), 0);
+    let writer = child::fork(|| {
+        let piece = iovec {
+            iov_base: nuls.as_ptr().cast_mut().cast(),
+            iov_len: nuls.len(),
+        };
+        let gigabyte = vec![piece; 1024];
+        write(ends[1], "!");
+        loop {
+            sys!(SYS_writev, master, gigabyte.as_ptr(), gigabyte.len());
+        }
+    });
+    read(ends[0]);
+    show!("kill a writer", sys!(SYS_kill, writer, SIGKILL));
+    show!("its end", child::wait(writer));
 }
 
 fn sizes(master: i32, slave: i32) {

@@ -18,6 +18,7 @@ use crate::errno::{Errno, Result};
 use crate::file::Events;
 use crate::fs::node::DeviceNumber;
 use crate::lock_order;
+use crate::sched::cpu;
 use crate::sched::wait::{self, Interrupt, WaitQueue};
 use crate::task::Pid;
 use crate::task::session;
@@ -242,6 +243,9 @@ impl Tty {
             state.scratch = out;
             drop(state);
             self.driver.notify();
+            if !cpu::keep_on() {
+                break Ok(());
+            }
         };
         match result {
             Err(error) if src.done() == before => Err(error),
