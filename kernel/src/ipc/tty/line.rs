@@ -4,6 +4,7 @@
 //! Pure: it gets bytes and leaves [`Effects`]; the terminal around it locks, wakes and signals.
 //! Behaviour follows Linux's N_TTY and POSIX's "General Terminal Interface".
 
+use super::shown::Shown;
 use super::termios::Termios;
 use crate::linux::general as raw;
 use crate::task::signal::{SIGINT, SIGQUIT, SIGTSTP, Signal};
@@ -179,7 +180,7 @@ impl Line {
     }
 
     /// One byte from the keyboard; `echo` gets what is to be shown.
-    pub fn receive(&mut self, byte: u8, echo: &mut Vec<u8>, effects: &mut Effects) {
+    pub fn receive(&mut self, byte: u8, echo: &mut Shown, effects: &mut Effects) {
         let t = self.termios;
         let mut byte = byte;
         if t.input(raw::ISTRIP) {
@@ -238,7 +239,7 @@ impl Line {
         }
     }
 
-    fn receive_canonical(&mut self, byte: u8, echo: &mut Vec<u8>, effects: &mut Effects) {
+    fn receive_canonical(&mut self, byte: u8, echo: &mut Shown, effects: &mut Effects) {
         let t = self.termios;
         let extended = t.local(raw::IEXTEN);
         if t.is(raw::VERASE, byte) {
@@ -250,7 +251,7 @@ impl Line {
         } else if t.is(raw::VLNEXT, byte) && extended {
             self.literal = true;
             if t.local(raw::ECHO) && t.local(raw::ECHOCTL) {
-                echo.extend_from_slice(b"^\x08");
+                echo.extend(b"^\x08");
             }
         } else if t.is(raw::VREPRINT, byte) && extended && t.local(raw::ECHO) {
             self.echo(byte, echo);
@@ -258,6 +259,9 @@ impl Line {
             self.edit_column = self.column;
             let edit = core::mem::take(&mut self.edit);
             for &shown in &edit {
+                if echo.is_full() {
+                    break;
+                }
                 self.echo(shown, echo);
             }
             self.edit = edit;
@@ -279,7 +283,7 @@ impl Line {
     }
 
     /// An ordinary byte.
-    fn accept(&mut self, byte: u8, echo: &mut Vec<u8>, effects: &mut Effects) {
+    fn accept(&mut self, byte: u8, echo: &mut Shown, effects: &mut Effects) {
         let t = self.termios;
         let canonical = t.is_canonical();
         // One place is kept for the line's end.
@@ -309,7 +313,7 @@ impl Line {
     }
 
     /// Shows a byte of input.
-    fn echo(&mut self, byte: u8, out: &mut Vec<u8>) {
+    fn echo(&mut self, byte: u8, out: &mut Shown) {
         if self.termios.local(raw::ECHOCTL) && (byte < 0x20 || byte == 0x7f) && byte != b'\t' {
             self.process(&[b'^', byte ^ 0x40], out);
         } else {
@@ -345,20 +349,25 @@ impl Line {
                 }
             }
         }
-        let mut column = self.edit_column;
-        for &byte in &self.edit {
+        if last != b'\t' {
+            return Some(self.width(last, 0));
+        }
+        // How wide a tab is depends on what is before it, back to another one.
+        let tab = self.edit.iter().rposition(|&byte| byte == b'\t');
+        let (from, mut column) = tab.map_or((0, self.edit_column), |at| (at + 1, 0));
+        for &byte in &self.edit[from..] {
             column += self.width(byte, column);
         }
         Some(self.width(last, column))
     }
 
-    fn rub_out(&mut self, width: usize, out: &mut Vec<u8>) {
+    fn rub_out(&mut self, width: usize, out: &mut Shown) {
         for _ in 0..width {
             self.process(b"\x08 \x08", out);
         }
     }
 
-    fn erase(&mut self, out: &mut Vec<u8>) {
+    fn erase(&mut self, out: &mut Shown) {
         let t = self.termios;
         let Some(&last) = self.edit.last() else {
             return;
@@ -376,7 +385,7 @@ impl Line {
         }
     }
 
-    fn erase_word(&mut self, out: &mut Vec<u8>) {
+    fn erase_word(&mut self, out: &mut Shown) {
         let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80;
         let mut in_word = false;
         while let Some(&last) = self.edit.last() {
@@ -391,7 +400,7 @@ impl Line {
         }
     }
 
-    fn kill(&mut self, byte: u8, out: &mut Vec<u8>) {
+    fn kill(&mut self, byte: u8, out: &mut Shown) {
         let t = self.termios;
         if !t.local(raw::ECHO) {
             self.edit.clear();
@@ -411,10 +420,10 @@ impl Line {
     }
 
     /// Output processing (OPOST) of `bytes`, appended to `out`.
-    pub fn process(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+    pub fn process(&mut self, bytes: &[u8], out: &mut Shown) {
         let t = self.termios;
         if !t.output(raw::OPOST) {
-            out.extend_from_slice(bytes);
+            out.extend(bytes);
             return;
         }
         let mut rest = bytes;
@@ -425,7 +434,7 @@ impl Line {
                 .position(|&b| b < 0x20 || b == 0x7f)
                 .unwrap_or(rest.len());
             if run > 0 && !t.output(raw::OLCUC) {
-                out.extend_from_slice(&rest[..run]);
+                out.extend(&rest[..run]);
                 self.column += run;
                 rest = &rest[run..];
                 continue;
@@ -435,7 +444,7 @@ impl Line {
         }
     }
 
-    fn process_byte(&mut self, byte: u8, out: &mut Vec<u8>) {
+    fn process_byte(&mut self, byte: u8, out: &mut Shown) {
         let t = self.termios;
         match byte {
             b'\n' => {
@@ -462,7 +471,7 @@ impl Line {
                 let spaces = 8 - self.column % 8;
                 self.column += spaces;
                 if t.oflag & raw::TABDLY == raw::XTABS {
-                    out.extend(core::iter::repeat_n(b' ', spaces));
+                    out.extend(&[b' '; 8][..spaces]);
                 } else {
                     out.push(b'\t');
                 }
@@ -491,11 +500,11 @@ mod tests {
     use super::*;
 
     fn typed(line: &mut Line, text: &[u8]) -> (Vec<u8>, Effects) {
-        let (mut echo, mut effects) = (Vec::new(), Effects::default());
+        let (mut echo, mut effects) = (Shown::default(), Effects::default());
         for &byte in text {
             line.receive(byte, &mut echo, &mut effects);
         }
-        (echo, effects)
+        (echo.bytes().to_vec(), effects)
     }
 
     fn read(line: &mut Line, max: usize) -> Vec<u8> {
@@ -599,5 +608,17 @@ mod tests {
         let mut line = Line::default();
         let (echo, _) = typed(&mut line, b"a\t\x7f");
         assert_eq!(echo.len(), 2 + 7 * 3);
+        let (echo, _) = typed(&mut line, b"\tbc\t\x7f");
+        assert_eq!(echo.len(), 4 + 6 * 3);
+    }
+
+    #[test]
+    fn a_line_that_is_shown_again_and_again_has_an_end() {
+        let mut line = Line::default();
+        typed(&mut line, &[1; 3584]);
+        let (echo, _) = typed(&mut line, &[0x12; 512]);
+        assert_eq!(echo.len(), 32 << 10);
+        let (echo, _) = typed(&mut line, &[0x12]);
+        assert_eq!(echo.len(), 4 + 2 * 3584);
     }
 }

@@ -9,6 +9,7 @@ pub mod file;
 pub mod job;
 pub mod line;
 mod serial;
+pub mod shown;
 pub mod termios;
 
 pub use file::TtyFile;
@@ -25,10 +26,10 @@ use crate::task::session;
 use crate::task::signal::{self, SigInfo};
 use crate::uio::{Dest, Source};
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use line::{Effects, INPUT_MAX, Line};
 use ochre_hal::admission;
 use ochre_hal::sync::SpinLock;
+use shown::Shown;
 use termios::{Termios, WindowSize};
 
 /// The device below a line discipline. Called with the terminal's lock held, but for
@@ -68,7 +69,7 @@ pub(super) struct State {
     pub generation: u64,
     pub opens: usize,
     /// Kept for its capacity.
-    scratch: Vec<u8>,
+    scratch: Shown,
 }
 
 pub struct Tty {
@@ -101,7 +102,7 @@ impl Tty {
                     exclusive: false,
                     generation: 0,
                     opens: 0,
-                    scratch: Vec::new(),
+                    scratch: Shown::default(),
                 },
             ),
             input: WaitQueue::new(),
@@ -178,7 +179,6 @@ impl Tty {
         let foreground = {
             let mut state = self.state.lock();
             let mut echo = core::mem::take(&mut state.scratch);
-            echo.clear();
             for &byte in bytes {
                 state.line.receive(byte, &mut echo, &mut effects);
             }
@@ -188,10 +188,10 @@ impl Tty {
             if let Some(stop) = effects.flow {
                 state.stopped = stop;
             }
-            if !echo.is_empty() {
-                self.driver.write(&echo);
+            if !echo.bytes().is_empty() {
+                self.driver.write(echo.bytes());
             }
-            state.scratch = echo;
+            state.scratch = echo.emptied();
             state.foreground
         };
         for &signal in &effects.signals {
@@ -237,10 +237,9 @@ impl Tty {
             }
             let mut state = self.state.lock();
             let mut out = core::mem::take(&mut state.scratch);
-            out.clear();
             state.line.process(&chunk[..n], &mut out);
-            self.driver.write(&out);
-            state.scratch = out;
+            self.driver.write(out.bytes());
+            state.scratch = out.emptied();
             drop(state);
             self.driver.notify();
             if !cpu::keep_on() {
