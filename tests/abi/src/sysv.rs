@@ -13,6 +13,7 @@ pub fn run() {
     sets();
     undoing();
     waiting();
+    letting_on();
     queues();
     choosing();
     sleeping();
@@ -255,9 +256,50 @@ fn undoing() {
 
 /// Until so many wait at the semaphore: for more, or for zero.
 fn until_waiting(id: i32, count: isize, command: i32) {
-    while sys!(SYS_semctl, id, 0, command).0 != count {
+    until_waiting_at(id, 0, count, command);
+}
+
+fn until_waiting_at(id: i32, number: i32, count: isize, command: i32) {
+    while sys!(SYS_semctl, id, number, command).0 != count {
         sys!(SYS_sched_yield);
     }
+}
+
+/// Each who goes on lets another on, in the queue before it or behind it.
+fn letting_on() {
+    let id = new_set(3);
+    let waiter = |operations: &[sembuf], number: i32, count, command| {
+        let pid = child::fork(|| operate(id, operations).value());
+        until_waiting_at(id, number, count, command);
+        pid
+    };
+    operate(id, &[operation(2, 0, 0), operation(2, 1, 0)]);
+    let takes_both = [operation(0, -1, 0), operation(1, -1, 0)];
+    let all = [
+        waiter(&takes_both, 0, 1, GETNCNT),
+        waiter(&[operation(0, -1, 0)], 0, 2, GETNCNT),
+        waiter(&[operation(0, -1, 0), operation(1, 1, 0)], 0, 3, GETNCNT),
+    ];
+    let zero = waiter(&[operation(2, 0, 0)], 2, 1, GETZCNT);
+    operate(id, &[operation(0, 3, 0)]);
+    for (at, pid) in all.into_iter().enumerate() {
+        show!(format!("went on: {at}"), child::wait(pid));
+    }
+    operate(id, &[operation(2, -1, 0)]);
+    show!("saw zero", child::wait(zero));
+    let left = [0, 1, 2].map(|number| value(id, number).to_string());
+    show!("left", "{left:?}");
+    // Many for one: each that goes on leaves the others waiting.
+    let many: Vec<i32> = (1..=30)
+        .map(|count| waiter(&[operation(0, -1, 0)], 0, count, GETNCNT))
+        .collect();
+    let none = waiter(&[operation(0, 0, 0), operation(1, 0, 0)], 1, 0, GETZCNT);
+    show!("saw none", child::wait(none));
+    sys!(SYS_semctl, id, 0, SETVAL, 30);
+    let ends: Vec<String> = many.into_iter().map(child::wait).collect();
+    show!("all went on", ends.iter().all(|end| end == "exited 0"));
+    show!("none is left", value(id, 0));
+    remove_set(id);
 }
 
 fn waiting() {

@@ -1,7 +1,9 @@
 //! Semaphore sets: arrays of counters, changed several at once or not at all.
 //!
 //! Whoever cannot go on waits in the set's queue with what it wants to do. Each change tries those
-//! in the queue in order, in their name; a sleeper is woken when its outcome stands.
+//! in the queue in order, in their name; a sleeper is woken when its outcome stands. As many may be in
+//! the queue, the lock is let go of in between; who comes meanwhile sees that through first, so that
+//! none who waits is passed by.
 
 use super::ids::{
     self, IPC_INFO, IPC_NOWAIT, IPC_RMID, IPC_SET, IPC_STAT, Owner, Permissions, READ, WRITE,
@@ -10,6 +12,7 @@ use crate::errno::{Errno, Result};
 use crate::file::Events;
 use crate::lock_order;
 use crate::mm::uptr::{Timespec, UserPtr};
+use crate::sched::cpu;
 use crate::sched::wait::{Interrupt, WaitQueue, wait_until};
 use crate::syscall::table::SyscallCtx;
 use crate::task::Pid;
@@ -20,7 +23,7 @@ use alloc::vec::Vec;
 use bytemuck::{Pod, Zeroable};
 use core::sync::atomic::{AtomicUsize, Ordering};
 use ochre_hal::admission::Room;
-use ochre_hal::sync::{Once, SpinLock};
+use ochre_hal::sync::{Once, SpinGuard, SpinLock};
 
 const GETPID: u32 = 11;
 const GETVAL: u32 = 12;
@@ -46,6 +49,9 @@ pub const TOTAL_TOLD: usize = 1_024_000_000;
 /// What they may hold: the memory is nobody's.
 const TOTAL_MAX: usize = 1 << 20;
 
+/// Operations tried for those who wait while a set's lock is held.
+const AT_ONCE: usize = 1000;
+
 static SETS: ids::Table<Set> = ids::Table::new(MAX_SETS);
 /// Semaphores of all sets together.
 static TOTAL: AtomicUsize = AtomicUsize::new(0);
@@ -68,6 +74,8 @@ pub struct State {
     pub operation_time: i64,
     pub change_time: i64,
     waiting: VecDeque<Arc<Waiter>>,
+    /// Values changed: from this waiter on it is to be seen who can go on now.
+    unsettled: Option<usize>,
     /// What each process's end adds to the values.
     undo: BTreeMap<Pid, Vec<i32>>,
     removed: bool,
@@ -186,14 +194,22 @@ impl State {
         }
     }
 
-    /// Values changed: whoever can go on now does.
-    fn settle(&mut self) {
-        let mut at = 0;
-        while let Some(waiter) = self.waiting.get(at).cloned() {
+    /// Lets some who wait go on, if they can. False: that was all.
+    fn settle_some(&mut self) -> bool {
+        let mut operations = 0;
+        while operations < AT_ONCE {
+            let Some(at) = self.unsettled else {
+                return false;
+            };
+            let Some(waiter) = self.waiting.get(at).cloned() else {
+                self.unsettled = None;
+                return false;
+            };
+            operations += waiter.operations.len();
             let outcome = match self.attempt(&waiter.operations, waiter.process) {
                 Attempt::Blocked(operation) => {
                     waiter.blocked_at.store(operation, Ordering::Relaxed);
-                    at += 1;
+                    self.unsettled = Some(at + 1);
                     continue;
                 }
                 Attempt::Done => Ok(()),
@@ -201,10 +217,30 @@ impl State {
             };
             self.waiting.remove(at);
             waiter.end(outcome);
-            // What it changed may let an earlier one on.
-            if outcome.is_ok() && waiter.operations.iter().any(|o| o.change != 0) {
-                at = 0;
+            if outcome.is_ok() && self.may_let_on(&waiter.operations) {
+                self.unsettled = Some(0);
             }
+        }
+        true
+    }
+
+    /// Whether somebody may go on after these were done who could not before: values that fell serve
+    /// only who waits for zero.
+    fn may_let_on(&self, done: &[Operation]) -> bool {
+        let value = |operation: &Operation| self.semaphores[usize::from(operation.number)].value;
+        done.iter()
+            .any(|o| o.change > 0 || o.change < 0 && value(o) == 0)
+    }
+
+    /// The waiter waits no more, if it still did.
+    fn forget(&mut self, waiter: &Arc<Waiter>) {
+        let place = self.waiting.iter().position(|w| Arc::ptr_eq(w, waiter));
+        let Some(place) = place else { return };
+        self.waiting.remove(place);
+        if let Some(at) = &mut self.unsettled
+            && place < *at
+        {
+            *at -= 1;
         }
     }
 
@@ -249,6 +285,7 @@ pub fn get(ctx: &SyscallCtx<'_>, key: i32, count: i32, flags: u32) -> Result<usi
             operation_time: 0,
             change_time: ids::now(),
             waiting: VecDeque::new(),
+            unsettled: None,
             undo: BTreeMap::new(),
             removed: false,
         };
@@ -300,7 +337,7 @@ pub fn operate(
     let alters = operations.iter().any(|o| o.change != 0);
     let process = ctx.process.pid;
     let waiter = {
-        let mut state = set.state.lock();
+        let mut state = set.settled();
         let wish = if alters { WRITE } else { READ };
         state.owner.check(&ctx.process.credentials(), wish)?;
         if state.removed {
@@ -316,7 +353,7 @@ pub fn operate(
         match state.attempt(&operations, process) {
             Attempt::Done => {
                 if alters {
-                    state.settle();
+                    set.settle(state);
                 }
                 return Ok(0);
             }
@@ -342,7 +379,7 @@ pub fn operate(
     let waited = wait_until(&[&waiter.queue], deadline, Interrupt::Signals, outcome);
     let result = waited.unwrap_or_else(|error| {
         let mut state = set.state.lock();
-        state.waiting.retain(|other| !Arc::ptr_eq(other, &waiter));
+        state.forget(&waiter);
         // It may have come to pass just now.
         outcome().unwrap_or(Err(match error {
             Errno::ETIMEDOUT => Errno::EAGAIN,
@@ -359,7 +396,7 @@ pub fn leave(process: &Process) {
         return;
     }
     for (_, set) in SETS.all() {
-        let mut state = set.state.lock();
+        let mut state = set.settled();
         let Some(undo) = state.undo.remove(&process.pid) else {
             continue;
         };
@@ -370,7 +407,7 @@ pub fn leave(process: &Process) {
             }
         }
         state.operation_time = ids::now();
-        state.settle();
+        set.settle(state);
     }
 }
 
@@ -388,6 +425,25 @@ struct Status {
 }
 
 impl Set {
+    /// The state, once whoever can go on has done so.
+    fn settled(&self) -> SpinGuard<'_, State> {
+        loop {
+            let mut state = self.state.lock();
+            if !state.settle_some() {
+                return state;
+            }
+            drop(state);
+            cpu::breathe();
+        }
+    }
+
+    /// Values changed: whoever can go on now does.
+    fn settle<'a>(&'a self, mut state: SpinGuard<'a, State>) {
+        state.unsettled = Some(0);
+        drop(state);
+        drop(self.settled());
+    }
+
     fn status(&self) -> Status {
         let state = self.state.lock();
         Status {
@@ -466,17 +522,18 @@ pub fn control(
         }
         IPC_RMID => {
             let set = SETS.get(id)?;
-            let key = {
+            let (key, waiting) = {
                 let mut state = set.state.lock();
                 state.owner.check_change(&credentials)?;
                 if core::mem::replace(&mut state.removed, true) {
                     return Err(Errno::EIDRM);
                 }
-                for waiter in core::mem::take(&mut state.waiting) {
-                    waiter.end(Err(Errno::EIDRM));
-                }
-                state.owner.key
+                (state.owner.key, core::mem::take(&mut state.waiting))
             };
+            for waiter in waiting {
+                waiter.end(Err(Errno::EIDRM));
+                cpu::breathe();
+            }
             TOTAL.fetch_sub(set.count, Ordering::Relaxed);
             drop(SETS.remove(key, id));
             Ok(0)
@@ -507,7 +564,7 @@ fn set_value(ctx: &SyscallCtx<'_>, id: i32, number: i32, value: i32) -> Result<u
     let set = SETS.get(id)?;
     let at = usize::try_from(number).ok().filter(|&at| at < set.count);
     let at = at.ok_or(Errno::EINVAL)?;
-    let mut state = set.state.lock();
+    let mut state = set.settled();
     state.owner.check(&ctx.process.credentials(), WRITE)?;
     if state.removed {
         return Err(Errno::EIDRM);
@@ -520,7 +577,7 @@ fn set_value(ctx: &SyscallCtx<'_>, id: i32, number: i32, value: i32) -> Result<u
         last: ctx.process.pid,
     };
     state.change_time = ids::now();
-    state.settle();
+    set.settle(state);
     Ok(0)
 }
 
@@ -542,7 +599,7 @@ fn all_values(ctx: &SyscallCtx<'_>, id: i32, change: bool, arg: usize) -> Result
     if values.iter().any(|&value| i32::from(value) > VALUE_MAX) {
         return Err(Errno::ERANGE);
     }
-    let mut state = set.state.lock();
+    let mut state = set.settled();
     if state.removed {
         return Err(Errno::EIDRM);
     }
@@ -554,7 +611,7 @@ fn all_values(ctx: &SyscallCtx<'_>, id: i32, change: bool, arg: usize) -> Result
         semaphore.last = ctx.process.pid;
     }
     state.change_time = ids::now();
-    state.settle();
+    set.settle(state);
     Ok(0)
 }
 
