@@ -58,6 +58,8 @@ pub const SYSV_TABLE: Rank = 76;
 pub const SYSV_OBJECT: Rank = 77;
 /// The list of all unix sockets.
 pub const SOCKET_LIST: Rank = 78;
+/// What each user has of one thing.
+pub const SHARES: Rank = 79;
 /// Wait queues. Waking happens outside their lock.
 pub const WAIT_QUEUE: Rank = 80;
 /// Ready lists of epoll sets: wakers add to them.

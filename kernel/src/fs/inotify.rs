@@ -10,8 +10,8 @@ use crate::fs::namespace::Path;
 use crate::fs::node::Node;
 use crate::lock_order;
 use crate::sched::wait::WaitQueue;
+use crate::task::shares::{Share, Shares};
 use crate::uio::Dest;
-use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
@@ -65,7 +65,12 @@ pub(super) fn count(came: bool) {
 }
 
 const EVENTS_MAX: usize = 16384;
-const WATCHES_MAX: usize = 65536;
+/// Of one user, as /proc/sys/fs/inotify tells.
+const INSTANCES_MAX: u64 = 128;
+const WATCHES_MAX: u64 = 65536;
+
+static INSTANCES_TAKEN: Shares = Shares::new();
+static WATCHES_TAKEN: Shares = Shares::new();
 
 /// The watches on one node.
 pub struct Watches {
@@ -78,6 +83,7 @@ struct Watch {
     number: i32,
     mask: AtomicU32,
     instance: Weak<Inotify>,
+    _share: Share,
 }
 
 impl Watches {
@@ -104,17 +110,28 @@ struct Event {
     watch: i32,
     mask: u32,
     cookie: u32,
-    /// The name in a watched directory, or empty.
-    name: Box<[u8]>,
+    /// The name in a watched directory.
+    name: Option<Arc<[u8]>>,
 }
 
 impl Event {
+    /// Something was lost.
+    const OVERFLOW: Event = Event {
+        watch: -1,
+        mask: Mask::Q_OVERFLOW.bits(),
+        cookie: 0,
+        name: None,
+    };
+
+    fn name(&self) -> &[u8] {
+        self.name.as_deref().unwrap_or_default()
+    }
+
     /// As read: the header and the name with its NUL, padded to the header's size.
     fn size(&self) -> usize {
-        let name = if self.name.is_empty() {
-            0
-        } else {
-            (self.name.len() + 1).next_multiple_of(16)
+        let name = match self.name().len() {
+            0 => 0,
+            len => (len + 1).next_multiple_of(16),
         };
         16 + name
     }
@@ -129,6 +146,9 @@ struct State {
 
 /// One inotify instance.
 pub struct Inotify {
+    /// Whose watches these are.
+    uid: u32,
+    _share: Share,
     state: SpinLock<State>,
     queue: WaitQueue,
 }
@@ -145,19 +165,13 @@ impl Inotify {
             }
             let repeated = state.events.back().is_some_and(|last| {
                 (last.watch, last.mask, last.cookie) == (event.watch, event.mask, event.cookie)
-                    && last.name == event.name
+                    && last.name() == event.name()
             });
             if repeated || state.events.room(1).is_err() {
                 return;
             }
             let event = if state.events.len() == EVENTS_MAX - 1 {
-                let mask = Mask::Q_OVERFLOW.bits();
-                Event {
-                    watch: -1,
-                    mask,
-                    cookie: 0,
-                    name: Box::default(),
-                }
+                Event::OVERFLOW
             } else {
                 event
             };
@@ -181,16 +195,21 @@ impl Inotify {
             watch: number,
             mask,
             cookie: 0,
-            name: Box::default(),
+            name: None,
         });
         true
     }
 }
 
 impl InotifyFile {
-    #[must_use]
-    pub fn new() -> InotifyFile {
-        InotifyFile(Arc::new(Inotify {
+    /// One of `uid`'s; EMFILE where that has many.
+    pub fn new(uid: u32) -> Result<InotifyFile> {
+        let share = INSTANCES_TAKEN.take(uid, 1, INSTANCES_MAX);
+        let share = share.ok_or(Errno::EMFILE)?;
+        admission::ask()?;
+        Ok(InotifyFile(Arc::new(Inotify {
+            uid,
+            _share: share,
             state: SpinLock::new(
                 lock_order::PIPE,
                 State {
@@ -200,7 +219,7 @@ impl InotifyFile {
                 },
             ),
             queue: WaitQueue::new(),
-        }))
+        })))
     }
 
     /// inotify_add_watch(2).
@@ -209,10 +228,10 @@ impl InotifyFile {
         if (mask & ALL_EVENTS).is_empty() {
             return Err(Errno::EINVAL);
         }
-        let known = node
-            .watches
-            .snapshot()
-            .into_iter()
+        // Kept until the watch has its number as well: who removes that finds it here.
+        let mut list = node.watches.list.lock();
+        let known = list
+            .iter()
             .find(|watch| core::ptr::eq(watch.instance.as_ptr(), Arc::as_ptr(&self.0)));
         if let Some(known) = known {
             if mask.contains(Mask::MASK_CREATE) {
@@ -226,24 +245,21 @@ impl InotifyFile {
             return Ok(known.number);
         }
         admission::ask()?;
-        let watch = {
-            let mut state = self.0.state.lock();
-            if state.watches.len() >= WATCHES_MAX {
-                return Err(Errno::ENOSPC);
-            }
-            let number = state.next_number;
-            state.next_number = number.checked_add(1).ok_or(Errno::ENOSPC)?;
-            let watch = Arc::new(Watch {
-                number,
-                mask: AtomicU32::new(wanted.bits()),
-                instance: Arc::downgrade(&self.0),
-            });
-            state.watches.insert(number, (watch.clone(), node.clone()));
-            watch
-        };
-        let number = watch.number;
+        list.room(1)?;
+        let share = WATCHES_TAKEN.take(self.0.uid, 1, WATCHES_MAX);
+        let share = share.ok_or(Errno::ENOSPC)?;
+        let mut state = self.0.state.lock();
+        let number = state.next_number;
+        state.next_number = number.checked_add(1).ok_or(Errno::ENOSPC)?;
+        let watch = Arc::new(Watch {
+            number,
+            mask: AtomicU32::new(wanted.bits()),
+            instance: Arc::downgrade(&self.0),
+            _share: share,
+        });
+        state.watches.insert(number, (watch.clone(), node.clone()));
         WATCHES.fetch_add(1, Ordering::Relaxed);
-        node.watches.list.lock().push(watch);
+        list.push(watch);
         Ok(number)
     }
 
@@ -254,12 +270,6 @@ impl InotifyFile {
         } else {
             Err(Errno::EINVAL)
         }
-    }
-}
-
-impl Default for InotifyFile {
-    fn default() -> InotifyFile {
-        InotifyFile::new()
     }
 }
 
@@ -308,7 +318,7 @@ impl File for InotifyFile {
             bytes.extend_from_slice(&event.mask.to_ne_bytes());
             bytes.extend_from_slice(&event.cookie.to_ne_bytes());
             bytes.extend_from_slice(&((event.size() - 16) as u32).to_ne_bytes());
-            bytes.extend_from_slice(&event.name);
+            bytes.extend_from_slice(event.name());
             bytes.resize(event.size(), 0);
             dst.put(&bytes)?;
         }
@@ -348,6 +358,8 @@ fn tell(node: &Node, mask: Mask, cookie: u32, name: &[u8]) {
     if node.is_dir() {
         dnotify::tell(node, mask);
     }
+    // One for all who are told.
+    let mut kept: Option<Result<Arc<[u8]>>> = None;
     for watch in node.watches.snapshot() {
         let wanted = Mask::from_bits_retain(watch.mask.load(Ordering::Relaxed));
         if !wanted.intersects(mask & ALL_EVENTS) {
@@ -356,12 +368,22 @@ fn tell(node: &Node, mask: Mask, cookie: u32, name: &[u8]) {
         let Some(instance) = watch.instance.upgrade() else {
             continue;
         };
-        let name = Box::from(name);
-        instance.push(Event {
-            watch: watch.number,
-            mask: mask.bits(),
-            cookie,
-            name,
+        let name = (!name.is_empty()).then(|| {
+            let keep = || {
+                admission::ask()
+                    .map(|()| Arc::from(name))
+                    .map_err(Errno::from)
+            };
+            kept.get_or_insert_with(keep).clone()
+        });
+        instance.push(match name.transpose() {
+            Ok(name) => Event {
+                watch: watch.number,
+                mask: mask.bits(),
+                cookie,
+                name,
+            },
+            Err(_) => Event::OVERFLOW,
         });
         if wanted.contains(Mask::ONESHOT) {
             instance.forget(watch.number);

@@ -21,6 +21,7 @@ mod run;
 mod scheduling;
 pub mod seccomp;
 pub mod session;
+pub mod shares;
 pub mod signal;
 pub mod thread;
 pub mod timers;

@@ -7,6 +7,7 @@ pub fn run() {
     counters();
     timers();
     watching();
+    many_watchers();
     signalling();
 }
 
@@ -228,6 +229,27 @@ fn notices(fd: i32, signal: i32) -> String {
         let place = if info[6] == fd { "here" } else { "elsewhere" };
         said.push(format!("{}/{:#x}/{place}", info[2], info[4]));
     }
+}
+
+/// One user may have so many instances, however many descriptors.
+fn many_watchers() {
+    let stranger = || {
+        sys!(SYS_setresuid, 4242, 4242, 4242);
+        let mut made = Vec::new();
+        let refused = loop {
+            let fd = sys!(SYS_inotify_init1, 0);
+            if fd.failed() {
+                break fd;
+            }
+            made.push(fd);
+        };
+        show!("instances of one user", "{} {refused}", made.len());
+        sys!(SYS_close, made[0]);
+        show!("one less", sys!(SYS_inotify_init1, 0).failed());
+        0
+    };
+    show!("who watches much", child::run(stranger));
+    show!("and again", child::run(stranger));
 }
 
 fn signalling() {

@@ -99,7 +99,10 @@ fn inotify_init(ctx: &SyscallCtx<'_>, flags: u32) -> Result<usize> {
         return Err(Errno::EINVAL);
     }
     let status = OpenFlags::from_bits_truncate(flags) & OpenFlags::NONBLOCK;
-    let open = OpenFile::unnamed(Arc::new(InotifyFile::new()), status)?;
+    let open = OpenFile::unnamed(
+        Arc::new(InotifyFile::new(ctx.process.credentials().uid.effective)?),
+        status,
+    )?;
     install(ctx, open, flags & raw::O_CLOEXEC != 0)
 }
 

@@ -1,7 +1,7 @@
 //! mq_open and its kin, and the names of queues.
 
+use super::TAKEN;
 use super::queue::{Cookie, Message, New, Notice, Queue, QueueFile, Telling};
-use super::share::Share;
 use crate::errno::{Errno, Result};
 use crate::fs::access::{Access, Identity};
 use crate::fs::calls::{file_of, install, read_path};
@@ -136,7 +136,7 @@ fn make(
     let used = messages * (bytes + OVERHEAD) + messages.min(PRIORITIES as usize) * OVERHEAD;
     let uid = ctx.process.credentials().uid.real;
     let limit = ctx.process.limit(Resource::MessageQueues);
-    let share = Share::take(uid, used as u64, limit).ok_or(Errno::EMFILE)?;
+    let share = TAKEN.take(uid, used as u64, limit).ok_or(Errno::EMFILE)?;
     admission::ask()?;
     let queue = Queue::new(New {
         uid: identity.uid,

@@ -5,4 +5,8 @@
 
 pub mod calls;
 mod queue;
-mod share;
+
+use crate::task::shares::Shares;
+
+/// What each user's queues take of RLIMIT_MSGQUEUE, full or not.
+static TAKEN: Shares = Shares::new();

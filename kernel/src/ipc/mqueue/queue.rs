@@ -3,7 +3,6 @@
 //! A message for which a receiver waits goes to it directly, and the message of a sender that waits
 //! for room goes into the queue as soon as there is some: nobody comes in between.
 
-use super::share::Share;
 use crate::errno::{Errno, Result};
 use crate::file::{Events, File, Io};
 use crate::fs::node::{Attributes, Timestamp};
@@ -14,6 +13,7 @@ use crate::lock_order;
 use crate::sched;
 use crate::sched::wait::{Interrupt, WaitQueue, wait_until};
 use crate::task::process::Process;
+use crate::task::shares::Share;
 use crate::task::signal::info::{Payload, SigInfo};
 use crate::task::signal::send::send_to_process;
 use crate::uio::Dest;
