@@ -4,6 +4,8 @@
 
 use ochre_hal::sync::Rank;
 
+/// Whether somebody may look into a process, while that is found out and made use of.
+pub const INSPECTION: Rank = 5;
 /// Scheme tables and their rings: held while names and files are looked at.
 pub const SCHEME: Rank = 10;
 /// Directories, the mount table, name caches.

@@ -195,6 +195,13 @@ impl Credentials {
         new
     }
 
+    /// Whether a program is told the same of both.
+    #[must_use]
+    pub fn is_who(&self, other: &Credentials) -> bool {
+        let ids = |of: &Credentials| [of.uid.real, of.uid.effective, of.gid.real, of.gid.effective];
+        ids(self) == ids(other)
+    }
+
     /// Whether a program started with these credentials must distrust its environment (AT_SECURE).
     #[must_use]
     pub fn is_raised(&self) -> bool {

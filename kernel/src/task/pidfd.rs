@@ -2,7 +2,7 @@
 
 use super::process::Process;
 use super::signal::{self, SigInfo, info};
-use super::trace::calls::{By, check_access};
+use super::trace::calls::{By, access};
 use super::tree;
 use crate::errno::{Errno, Result};
 use crate::file::{Events, File};
@@ -134,8 +134,8 @@ pub fn get_fd(ctx: &mut SyscallCtx<'_>, pidfd: i32, fd: i32, flags: usize) -> Re
     if process.is_zombie() {
         return Err(Errno::ESRCH);
     }
-    check_access(ctx.thread, &process, By::Real)?;
-    let open = process.files().get(fd)?;
+    let get = || process.files().get(fd);
+    let open = access(ctx.thread, &process, By::Real, get)?;
     let fd = ctx
         .process
         .files()

@@ -120,6 +120,9 @@ pub struct Process {
     pub exit_signal: AtomicI32,
     /// prctl(PR_SET_DUMPABLE).
     pub dumpable: AtomicBool,
+    /// Held while execve changes memory and rights, and by who finds out whether he may look into them:
+    /// until he has what he came for.
+    pub inspection: SpinLock<()>,
     /// What the threads that ended used. Each is added, and all are read, with the list of the living
     /// locked, so that none is counted as both.
     pub usage: SpinLock<Usage>,
@@ -192,6 +195,7 @@ impl Process {
             parent: AtomicU32::new(0),
             exit_signal: AtomicI32::new(parts.exit_signal),
             dumpable: AtomicBool::new(true),
+            inspection: SpinLock::new(lock_order::INSPECTION, ()),
             usage: SpinLock::new(CELL, Usage::default()),
             ticks: Ticks::new(),
             children_usage: SpinLock::new(CELL, Usage::default()),

@@ -21,6 +21,7 @@ pub fn run() {
     seized();
     threads();
     transfers();
+    during_execution();
 }
 
 fn trace(request: impl sys::Word, pid: i32, addr: usize, data: usize) -> sys::Ret {
@@ -385,4 +386,82 @@ fn transfers() {
         )
     );
     show!("the child saw", next(PTRACE_CONT, pid, 0));
+}
+
+/// What a line of a process's status says.
+fn status(pid: i32, name: &str) -> String {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix(name));
+    line.unwrap_or_default().trim().to_owned()
+}
+
+/// Who comes to trace a process while it executes a set-id program traces none with the owner's rights:
+/// he waits, and may not, or the program doesn't get them.
+fn during_execution() {
+    let program = std::fs::read("/proc/self/exe").expect("it is a file");
+    std::fs::write("raised", program).expect("the folder is ours");
+    sys!(SYS_chmod, c"raised", 0o4755);
+    let seen = child::run(|| {
+        sys!(SYS_setresuid, 1000, 1000, 1000);
+        sys!(SYS_prctl, PR_SET_DUMPABLE, 1);
+        let [mut told, mut go, mut full, mut result] = [[0_i32; 2]; 4];
+        for ends in [&mut told, &mut go, &mut full, &mut result] {
+            sys!(SYS_pipe2, ends.as_mut_ptr(), 0);
+        }
+        // What the program writes finds no room, so that it stays.
+        let size = sys!(SYS_fcntl, full[1], F_GETPIPE_SZ).0 as usize;
+        sys!(SYS_write, full[1], vec![0_u8; size].as_ptr(), size);
+        let target = child::fork(|| {
+            sys!(SYS_dup3, full[1], 1, 0);
+            std::thread::spawn(move || {
+                let me = sys!(SYS_gettid).0 as i32;
+                sys!(SYS_write, told[1], &raw const me, 4);
+                loop {
+                    sys!(SYS_pause);
+                }
+            });
+            let mut byte = 0_u8;
+            sys!(SYS_read, go[0], &raw mut byte, 1);
+            let arguments = [c"raised".as_ptr(), std::ptr::null()];
+            sys!(SYS_execve, c"raised", arguments.as_ptr(), 0);
+            1
+        });
+        let mut other = 0_i32;
+        sys!(SYS_read, told[0], &raw mut other, 4);
+        show!(
+            "seize another thread",
+            trace(PTRACE_SEIZE, other, 0, PTRACE_O_TRACEEXIT)
+        );
+        sys!(SYS_write, go[1], c"!", 1);
+        show!("it ends", wait(other));
+        let late = child::fork(|| {
+            let seized = trace(PTRACE_SEIZE, target, 0, 0);
+            sys!(SYS_write, result[1], &raw const seized.0, 8);
+            loop {
+                sys!(SYS_pause);
+            }
+        });
+        let mut polled = [pollfd {
+            fd: result[0],
+            events: POLLIN,
+            revents: 0,
+        }];
+        sys!(SYS_poll, polled.as_mut_ptr(), 1, 200);
+        show!("and is waited for", next(PTRACE_CONT, other, 0));
+        while status(target, "Name:") != "raised" {
+            sys!(SYS_sched_yield);
+        }
+        let mut seized = 0_isize;
+        sys!(SYS_read, result[0], &raw mut seized, 8);
+        let uids = status(target, "Uid:");
+        let raised = uids.split_whitespace().nth(1) == Some("0");
+        show!("traced and raised", seized == 0 && raised);
+        show!("either", seized == 0 || raised);
+        sys!(SYS_kill, late, SIGKILL);
+        child::wait(late);
+        show!("its end", end(target));
+        0
+    });
+    show!("seen by its tracer", seen);
+    sys!(SYS_unlink, c"raised");
 }

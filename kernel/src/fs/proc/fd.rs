@@ -1,7 +1,7 @@
 //! /proc/PID/fd and fdinfo: a process's descriptors as links and texts.
 
 use super::text::{Contents, Make, Text};
-use super::{attributes, check_access, number};
+use super::{access, attributes, number};
 use crate::errno::{Errno, Result};
 use crate::fs::namespace::Path;
 use crate::fs::node::{Attributes, DirEntry, Inode, Node, NodeKind};
@@ -64,7 +64,7 @@ impl Inode for Descriptors {
         if self.shows == Shows::Infos {
             let descriptor = Arc::new(descriptor);
             let bind = move || -> Result<Box<Make>> {
-                check_access(&descriptor.process)?;
+                super::check_access(&descriptor.process)?;
                 let descriptor = descriptor.clone();
                 Ok(Box::new(move || descriptor.open().map(|open| info(&open))))
             };
@@ -162,8 +162,7 @@ impl Inode for Descriptor {
     }
 
     fn read_link(&self) -> Result<Vec<u8>> {
-        check_access(&self.process)?;
-        let open = self.open()?;
+        let open = access(&self.process, || self.open())?;
         Ok(match open.path() {
             Some(path) => text_of(path),
             None => open.description(),
@@ -171,7 +170,7 @@ impl Inode for Descriptor {
     }
 
     fn magic_link(&self) -> Option<Result<Path>> {
-        let open = check_access(&self.process).and_then(|()| self.open());
+        let open = access(&self.process, || self.open());
         Some(open.map(|open| opening::place_of(&open)))
     }
 

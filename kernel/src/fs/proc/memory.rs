@@ -1,6 +1,6 @@
 //! /proc/PID/mem: a process's memory, for who may trace it.
 
-use super::{attributes, check_access};
+use super::{access, attributes};
 use crate::errno::{Errno, Result};
 use crate::file::{File, Io};
 use crate::fs::node::{AttributeChange, Attributes, Inode, Node, NodeKind, OpenFlags, StatFs};
@@ -31,10 +31,9 @@ impl Inode for Memory {
     }
 
     fn open(&self, node: &Arc<Node>, _flags: OpenFlags) -> Result<Arc<dyn File>> {
-        check_access(&self.process)?;
         Ok(Arc::new(MemoryFile {
             node: node.clone(),
-            space: self.process.space(),
+            space: access(&self.process, || Ok(self.process.space()))?,
         }))
     }
 

@@ -76,6 +76,12 @@ fn check_access(process: &Process) -> Result {
     trace::calls::check_access(&sched::current(), process, By::Fs).map_err(|_| Errno::EACCES)
 }
 
+/// What `take` has of `process`, if who asks may look into that.
+fn access<T>(process: &Process, take: impl FnOnce() -> Result<T>) -> Result<T> {
+    let taken = trace::calls::access(&sched::current(), process, By::Fs, || Ok(take()));
+    taken.map_err(|_| Errno::EACCES)?
+}
+
 /// A number in a directory's name.
 fn number(name: &[u8]) -> Option<u32> {
     if name.len() > 1 && name[0] == b'0' {

@@ -3,7 +3,7 @@
 use super::fd::{Descriptors, Shows};
 use super::memory::Memory;
 use super::text::{Contents, Make, Take, Text};
-use super::{attributes, check_access, maps, mounts, net, number, status};
+use super::{access, attributes, check_access, maps, mounts, net, number, status};
 use crate::errno::{Errno, Result};
 use crate::fs::namespace::Path;
 use crate::fs::node::{Attributes, DirEntry, Inode, Node, NodeKind, StatFs};
@@ -87,8 +87,8 @@ fn bind(
     subject: &Subject,
     make: fn(&Subject, &Arc<AddressSpace>) -> Result<Vec<u8>>,
 ) -> Result<Box<Make>> {
-    check_access(&subject.process)?;
-    let (subject, space) = (subject.clone(), subject.process.space());
+    let space = access(&subject.process, || Ok(subject.process.space()))?;
+    let subject = subject.clone();
     Ok(Box::new(move || {
         let lived_in = space.as_ref().filter(|space| space.user_count() > 0);
         lived_in.map_or(Ok(Vec::new()), |space| make(&subject, space))
@@ -467,17 +467,19 @@ impl Inode for Link {
     }
 
     fn read_link(&self) -> Result<Vec<u8>> {
-        check_access(&self.subject.process)?;
-        match self.place {
-            Some(place) => Ok(super::fd::text_of(&place(&self.subject)?)),
+        let place = access(&self.subject.process, || {
+            self.place.map(|place| place(&self.subject)).transpose()
+        })?;
+        Ok(match place {
+            Some(place) => super::fd::text_of(&place),
             // Every process is in the one namespace of each kind that there is.
-            None => Ok(format!("{}:[4026531840]", self.name).into_bytes()),
-        }
+            None => format!("{}:[4026531840]", self.name).into_bytes(),
+        })
     }
 
     fn magic_link(&self) -> Option<Result<Path>> {
         Some(match self.place {
-            Some(place) => check_access(&self.subject.process).and_then(|()| place(&self.subject)),
+            Some(place) => access(&self.subject.process, || place(&self.subject)),
             None => Err(Errno::EACCES),
         })
     }

@@ -11,6 +11,7 @@ mod load;
 mod script;
 mod stack;
 
+use super::credentials::Credentials;
 use super::process::Program;
 use super::thread::{AltStack, Thread};
 use super::{futex, trace, tree};
@@ -20,6 +21,7 @@ use crate::fs::busy::ExecUse;
 use crate::fs::namespace::Path;
 use crate::ipc::netlink::connector;
 use crate::mm::object::MemoryObject;
+use crate::mm::space::AddressSpace;
 use crate::sched::cpu;
 use crate::sched::wait::{Interrupt, wait_until};
 use crate::task::signal::{Attention, SIGCHLD};
@@ -46,6 +48,12 @@ pub struct Executable {
     pub set_gid: Option<u32>,
 }
 
+impl Executable {
+    fn raises(&self) -> bool {
+        self.set_uid.is_some() || self.set_gid.is_some()
+    }
+}
+
 /// Finds executables by name: the interpreter of a script, the loader of a dynamic program.
 pub type Opener<'a> = dyn FnMut(&[u8]) -> Result<Executable> + 'a;
 
@@ -67,20 +75,14 @@ pub fn execute(
 ) -> Result {
     let process = thread.process().clone();
     script::resolve(&mut request, open)?;
-    if trace::forbids_set_id(thread) {
-        request.file.set_uid = None;
-        request.file.set_gid = None;
-    }
     let tid = thread.tid();
-    let credentials = process
-        .credentials()
-        .for_exec(request.file.set_uid, request.file.set_gid);
+    let expected = credentials_of(thread, &mut request.file);
     let randomize = process.personality.load(Ordering::Relaxed) & NO_RANDOMIZE == 0;
     let loaded = load::load(&request.file, open, &process.limits(), randomize)?;
     loaded
         .space
         .set_program(Some(request.file.exec_use.clone()));
-    let image = stack::build(&loaded, &request, &credentials)?;
+    let image = stack::build(&loaded, &request, &expected)?;
     end_other_threads(thread)?;
 
     // No return from here on.
@@ -91,7 +93,7 @@ pub fn execute(
         futex::clear_and_wake(&process, clear);
     }
     take_leaders_number(thread);
-    let old = process.replace_space(Some(loaded.space.clone()));
+    let (old, before) = become_other(thread, &mut request.file, &loaded.space);
     cpu::reload_space();
     if let Some(old) = old {
         loaded.space.lock().small_pages_only = old.lock().small_pages_only;
@@ -108,13 +110,9 @@ pub fn execute(
         mine.alt_stack = AltStack::default();
     }
     process.timers.clear_posix();
-    let raised = request.file.set_uid.is_some() || request.file.set_gid.is_some();
-    process.dumpable.store(!raised, Ordering::Relaxed);
-    if raised {
+    if request.file.raises() {
         thread.parent_death_signal.store(0, Ordering::Relaxed);
     }
-    let before = process.credentials();
-    process.set_credentials(credentials);
     connector::are_others(thread, &before);
     process.exit_signal.store(SIGCHLD as i32, Ordering::Relaxed);
     process.set_program(Program {
@@ -125,12 +123,21 @@ pub fn execute(
     thread.robust_list.store(0, Ordering::Relaxed);
     thread.user_dispatch.switch_off();
 
-    let finished = unshared
-        .and_then(|()| loaded.zero_tails())
-        .and_then(|()| image.write());
+    // The stack tells the credentials, which may have become others than was expected.
+    let now = process.credentials();
+    let image = if now.is_who(&expected) {
+        Ok(image)
+    } else {
+        stack::build(&loaded, &request, &now)
+    };
+    let finished = unshared.and_then(|()| loaded.zero_tails()).and_then(|()| {
+        let image = image?;
+        image.write()?;
+        Ok(image.stack_pointer())
+    });
     user.regs = UserRegs {
         rip: loaded.entry,
-        rsp: image.stack_pointer(),
+        rsp: finished.unwrap_or(0),
         ..UserRegs::default()
     };
     user.regs.rflags = 0x202;
@@ -147,6 +154,33 @@ pub fn execute(
         trace::stop::executed(thread, user, tid);
     }
     Ok(())
+}
+
+/// What the credentials become, if nobody forbids by then that `file`'s set-id bits count.
+fn credentials_of(thread: &Thread, file: &mut Executable) -> Credentials {
+    if trace::forbids_set_id(thread) {
+        file.set_uid = None;
+        file.set_gid = None;
+    }
+    let before = thread.process().credentials();
+    before.for_exec(file.set_uid, file.set_gid)
+}
+
+/// Memory and rights change at once: who may look into the old program, or comes to trace it, gets hold
+/// of nothing of the new one. Returns the old memory and credentials.
+fn become_other(
+    thread: &Thread,
+    file: &mut Executable,
+    space: &Arc<AddressSpace>,
+) -> (Option<Arc<AddressSpace>>, Arc<Credentials>) {
+    let process = thread.process();
+    let _steady = process.inspection.lock();
+    // A tracer may have come, or another thread become somebody else, since that was asked first.
+    let credentials = credentials_of(thread, file);
+    let before = process.credentials();
+    process.set_credentials(credentials);
+    process.dumpable.store(!file.raises(), Ordering::Relaxed);
+    (process.replace_space(Some(space.clone())), before)
 }
 
 /// execve leaves one thread: the others end, and are waited for.

@@ -93,6 +93,19 @@ pub fn check_access(thread: &Thread, target: &Process, by: By) -> Result {
     }
 }
 
+/// What `take` has of `target`, if `thread` may look into that ([`check_access`]): of the program that
+/// it may look into, and not of one that is executed meanwhile.
+pub fn access<T>(
+    thread: &Thread,
+    target: &Process,
+    by: By,
+    take: impl FnOnce() -> Result<T>,
+) -> Result<T> {
+    let _steady = target.inspection.lock();
+    check_access(thread, target, by)?;
+    take()
+}
+
 /// Whether no thread of `process` is confined in a way in which `other` is not.
 fn covers(process: &Process, other: &Confinement) -> bool {
     let threads = process.threads();
@@ -168,10 +181,10 @@ fn begin(
     if target.pid == ctx.process.pid {
         return Err(Errno::EPERM);
     }
-    check_access(ctx.thread, target, By::Real)?;
-    if target.is_zombie() || !attach(thread, ctx.process, seized, options) {
-        return Err(Errno::EPERM);
-    }
+    access(ctx.thread, target, By::Real, || {
+        let attached = !target.is_zombie() && attach(thread, ctx.process, seized, options);
+        attached.then_some(()).ok_or(Errno::EPERM)
+    })?;
     if !seized {
         let pid = ctx.process.pid;
         let uid = ctx.process.credentials().uid.real;
@@ -491,8 +504,8 @@ fn transfer(
         Some(process) => process,
         None => tree::thread(pid).ok_or(Errno::ESRCH)?.process().clone(),
     };
-    check_access(ctx.thread, &target, By::Real)?;
-    let space = target.space().ok_or(Errno::ESRCH)?;
+    let space = || target.space().ok_or(Errno::ESRCH);
+    let space = access(ctx.thread, &target, By::Real, space)?;
     let (mut dest, mut source) = (Dest::user(ranges.clone()), Source::user(ranges));
     let mut done = 0;
     let mut page = [0_u8; PAGE_SIZE];
