@@ -197,7 +197,9 @@ fn timerfd_settime(
     let (interval, value) = (setting[0].to_nanos()?, setting[1].to_nanos()?);
     let open = file_of(ctx, fd)?;
     let timer = open.downcast::<TimerFd>().ok_or(Errno::EINVAL)?;
-    let before = timer.set(value, interval, flags & raw::TFD_TIMER_ABSTIME != 0);
+    let absolute = flags & raw::TFD_TIMER_ABSTIME != 0;
+    let cancels = flags & raw::TFD_TIMER_CANCEL_ON_SET != 0;
+    let before = timer.set(value, interval, absolute, cancels)?;
     if old != 0 {
         write_setting(old, before)?;
     }

@@ -6,9 +6,11 @@ use super::thread::{Restart, Thread};
 use super::timers::{Notify, SignalTimer, Source};
 use super::{signal, timers};
 use crate::errno::{Errno, Result};
+use crate::file::Events;
+use crate::ipc::timerfd;
 use crate::linux::general as raw;
 use crate::mm::uptr::{Timespec, Timeval, UserPtr};
-use crate::sched::wait::{Interrupt, sleep_until, wait_until};
+use crate::sched::wait::{Interrupt, WaitQueue, sleep_until, wait_until};
 use crate::syscall::table::SyscallCtx;
 use crate::time;
 use alloc::sync::Arc;
@@ -66,8 +68,18 @@ pub fn settime(ctx: &SyscallCtx<'_>, clock: usize, value: usize) -> Result<usize
     if !ctx.process.credentials().can(Capabilities::SYS_TIME) {
         return Err(Errno::EPERM);
     }
-    time::set_realtime(value);
+    set_realtime(value);
     Ok(0)
+}
+
+/// Woken when real time was set.
+static REALTIME_SET: WaitQueue = WaitQueue::new();
+
+/// Sets real time, and anew what waits for a point of it.
+pub fn set_realtime(nanos: u64) {
+    time::set_realtime(nanos);
+    REALTIME_SET.wake_all(Events::all());
+    timerfd::realtime_was_set();
 }
 
 pub fn gettimeofday(value: usize, zone: usize) -> Result<usize> {
@@ -113,12 +125,29 @@ pub fn nanosleep(
         return sleep_by_cpu_time(ctx, &clock, request, absolute, remaining);
     }
     if absolute {
-        let deadline = to_monotonic(clock, request)?;
-        sleep_until(deadline, Interrupt::Signals).map_err(signal::calls::no_handler)?;
-        return Ok(0);
+        return sleep_to(clock, request).map(|()| 0);
     }
     to_monotonic(clock, 0)?;
     sleep_for(ctx, time::monotonic().saturating_add(request), remaining)
+}
+
+/// Sleeps until a clock, which may be set meanwhile, shows a time.
+fn sleep_to(clock: u32, end: u64) -> Result {
+    loop {
+        let offset = time::realtime_offset();
+        let deadline = to_monotonic(clock, end)?;
+        let was_set = || (time::realtime_offset() != offset).then_some(());
+        match wait_until(
+            &[&REALTIME_SET],
+            Some(deadline),
+            Interrupt::Signals,
+            was_set,
+        ) {
+            Ok(()) => {}
+            Err(Errno::ETIMEDOUT) => return Ok(()),
+            Err(error) => return Err(signal::calls::no_handler(error)),
+        }
+    }
 }
 
 /// Sleeps until a CPU clock shows a time, as seen at ticks.

@@ -131,7 +131,7 @@ pub fn adjtimex(ctx: &SyscallCtx<'_>, at: usize) -> Result<usize> {
                 .sec
                 .saturating_mul(time::NANOS_PER_SECOND as i64)
                 .saturating_add(timex.time.usec * part);
-            time::set_realtime(time::realtime().saturating_add_signed(change));
+            super::clock::set_realtime(time::realtime().saturating_add_signed(change));
         }
         STATE.lock().take(&timex, modes);
         timex.offset = 0;

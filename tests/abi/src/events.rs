@@ -8,6 +8,7 @@ pub fn run() {
     timers();
     watching();
     many_watchers();
+    setting_of_time();
     signalling();
 }
 
@@ -250,6 +251,73 @@ fn many_watchers() {
     };
     show!("who watches much", child::run(stranger));
     show!("and again", child::run(stranger));
+}
+
+/// Seconds of a clock.
+fn seconds(clock: i32) -> i64 {
+    let mut now = [0_i64; 2];
+    sys!(SYS_clock_gettime, clock, now.as_mut_ptr());
+    now[0]
+}
+
+/// What waits for a point of real time, while that is set.
+fn setting_of_time() {
+    let offset = seconds(CLOCK_REALTIME) - seconds(CLOCK_MONOTONIC);
+    let set_ahead = |by: i64| {
+        let now = seconds(CLOCK_MONOTONIC) + offset;
+        sys!(SYS_clock_settime, CLOCK_REALTIME, [now + by, 0].as_ptr())
+    };
+    let start = seconds(CLOCK_REALTIME);
+    let timer = |after: i64, flags: i32| {
+        let fd = sys!(SYS_timerfd_create, CLOCK_REALTIME, TFD_NONBLOCK).value();
+        let at = [0, 0, start + after, 0];
+        sys!(SYS_timerfd_settime, fd, flags, at.as_ptr(), 0);
+        fd
+    };
+    let soon = timer(10_000, TFD_TIMER_ABSTIME);
+    let later = timer(30_000, TFD_TIMER_ABSTIME);
+    let cancelled = timer(30_000, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET);
+    let sleeper = child::fork(|| {
+        let at = [start + 10_000, 0];
+        sys!(
+            SYS_clock_nanosleep,
+            CLOCK_REALTIME,
+            TIMER_ABSTIME,
+            at.as_ptr(),
+            0
+        )
+        .value()
+    });
+    let all = [soon, later, cancelled];
+    show!("not yet", "{:?}", all.map(read8));
+    show!("set time", set_ahead(20_000));
+    let mut polled = [pollfd {
+        fd: soon,
+        events: POLLIN,
+        revents: 0,
+    }];
+    sys!(SYS_poll, polled.as_mut_ptr(), 1, 5000);
+    show!("a sleeper's end", child::wait(sleeper));
+    show!("now", "{:?}", all.map(events));
+    show!("read", "{:?}", all.map(read8));
+    show!("read again", "{:?}", all.map(read8));
+    let mut left = [0_i64; 4];
+    sys!(SYS_timerfd_gettime, later, left.as_mut_ptr());
+    show!("less is left", left[2] <= 10_000);
+    show!("set back", set_ahead(0));
+    sys!(SYS_timerfd_gettime, later, left.as_mut_ptr());
+    show!("more is left", left[2] > 10_000);
+    show!("cancelled again", read8(cancelled));
+    set_ahead(1);
+    let at = [0, 0, start + 30_000, 0];
+    let flags = TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET;
+    let set_anew = || sys!(SYS_timerfd_settime, cancelled, flags, at.as_ptr(), 0);
+    show!("set when cancelled", set_anew());
+    show!("set after that", set_anew());
+    set_ahead(0);
+    for fd in all {
+        sys!(SYS_close, fd);
+    }
 }
 
 fn signalling() {
