@@ -205,9 +205,11 @@ fn popups_nest_only_so_deep() {
     positioner.set_anchor_rect(0, 0, 1, 1);
     let outer = compositor.create_surface(&bad.handle, ());
     let outer = base.get_xdg_surface(&outer, &bad.handle, ());
+    let first = outer.get_popup(None, &positioner, &bad.handle, ());
     bad.popup(Some(&outer), (0, 0));
     assert!(bad.roundtrip(&mut fixture));
     let parent = bad.window(&mut fixture, "parent");
+    first.destroy();
     outer.get_popup(Some(&parent.xdg), &positioner, &bad.handle, ());
     assert!(!bad.roundtrip(&mut fixture));
     assert_unharmed(&mut fixture, &mut client, &window);

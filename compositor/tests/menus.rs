@@ -4,7 +4,11 @@ mod fixture;
 
 use fixture::{Client, Fixture, TestWindow};
 use ochre_compositor::input::Action;
-use wayland_client::protocol::wl_seat::WlSeat;
+use wayland_client::protocol::{wl_compositor::WlCompositor, wl_seat::WlSeat};
+use wayland_protocols::xdg::shell::client::xdg_wm_base::XdgWmBase;
+use wayland_protocols_wlr::layer_shell::v1::client::zwlr_layer_shell_v1::{
+    Layer, ZwlrLayerShellV1,
+};
 
 const SMALL: (i32, i32) = (200, 100);
 const LARGE: (i32, i32) = (500, 300);
@@ -148,4 +152,79 @@ fn a_menu_opens_while_a_button_is_down_though_a_key_came_after_it() {
     fixture.press(false);
     client.roundtrip(&mut fixture);
     assert!(!client.was_dismissed());
+}
+
+/// The next key is the window's, and nobody else's.
+fn assert_types_into(
+    fixture: &mut Fixture,
+    (client, window): (&mut Client, &TestWindow),
+    thief: &mut Client,
+) {
+    client.state.keys.clear();
+    fixture.tap(30);
+    thief.roundtrip(fixture);
+    client.roundtrip(fixture);
+    assert!(thief.state.keys.is_empty());
+    assert!(client.has_keyboard(window));
+    assert_eq!(client.state.keys, [(30, true), (30, false)]);
+}
+
+#[test]
+fn nobody_takes_keys_by_a_menu_of_what_is_no_window() {
+    let mut fixture = Fixture::new();
+    let (mut client, window) = open(&mut fixture, "one", SMALL);
+    let mut thief = fixture.client();
+    let seat = thief.bind::<WlSeat>(7);
+    seat.get_keyboard(&thief.handle, ());
+    let compositor = thief.bind::<WlCompositor>(6);
+    let surface = compositor.create_surface(&thief.handle, ());
+    let base = thief.bind::<XdgWmBase>(6);
+    let parent = base.get_xdg_surface(&surface, &thief.handle, ());
+    let menu = thief.popup(Some(&parent), (0, 0));
+    menu.popup.grab(&seat, 1);
+    thief.roundtrip(&mut fixture);
+    assert_types_into(&mut fixture, (&mut client, &window), &mut thief);
+    assert_eq!(thief.error.unwrap().object_interface, "xdg_popup");
+}
+
+#[test]
+fn nobody_takes_keys_by_a_menu_of_a_window_that_is_gone() {
+    for opened_before in [true, false] {
+        let mut fixture = Fixture::new();
+        let (mut client, window) = open(&mut fixture, "one", SMALL);
+        let (mut thief, its) = open(&mut fixture, "thief", SMALL);
+        let seat = thief.bind::<WlSeat>(7);
+        let menu = if opened_before {
+            thief.menu(&mut fixture, &its.xdg)
+        } else {
+            thief.popup(Some(&its.xdg), (0, 0))
+        };
+        its.toplevel.destroy();
+        thief.roundtrip(&mut fixture);
+        if !opened_before {
+            menu.popup.grab(&seat, 1);
+            thief.roundtrip(&mut fixture);
+        }
+        assert_types_into(&mut fixture, (&mut client, &window), &mut thief);
+    }
+}
+
+#[test]
+fn nobody_takes_keys_by_a_menu_of_a_panel_that_does_not_show() {
+    let mut fixture = Fixture::new();
+    let (mut client, window) = open(&mut fixture, "one", SMALL);
+    let mut thief = fixture.client();
+    let seat = thief.bind::<WlSeat>(7);
+    seat.get_keyboard(&thief.handle, ());
+    let compositor = thief.bind::<WlCompositor>(6);
+    let surface = compositor.create_surface(&thief.handle, ());
+    let shell = thief.bind::<ZwlrLayerShellV1>(4);
+    let name = "panel".to_owned();
+    let panel = shell.get_layer_surface(&surface, None, Layer::Top, name, &thief.handle, ());
+    let menu = thief.popup(None, (0, 0));
+    panel.get_popup(&menu.popup);
+    menu.popup.grab(&seat, 1);
+    thief.roundtrip(&mut fixture);
+    assert!(thief.was_dismissed());
+    assert_types_into(&mut fixture, (&mut client, &window), &mut thief);
 }

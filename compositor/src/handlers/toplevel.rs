@@ -201,11 +201,18 @@ impl Compositor {
     /// Whether a popup that was just made may have its parent, or why not. As nothing hangs on it yet, it is
     /// no parent of its parents, and chains grow at their end, where they are counted.
     fn may_hang(&self, popup: &WlSurface) -> Result<(), &'static str> {
+        let popups = self.protocols.xdg_shell.popup_surfaces();
+        // One that has none yet is a layer's, which says so later.
+        if let Some(parent) = parent_of(popup)
+            && !self.holds_menus(&parent)
+            && !popups.iter().any(|other| *other.wl_surface() == parent)
+        {
+            return Err("a popup's parent is a window, a layer or another popup");
+        }
         let parents = std::iter::successors(parent_of(popup), parent_of);
         if parents.take(DEEPEST).count() == DEEPEST {
             return Err("popups are nested too deep");
         }
-        let popups = self.protocols.xdg_shell.popup_surfaces();
         let hangs_on_it = |other: &PopupSurface| other.get_parent_surface().as_ref() == Some(popup);
         if popups.iter().any(hangs_on_it) {
             return Err("a popup is not made below what hangs on it");

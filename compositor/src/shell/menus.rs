@@ -35,13 +35,18 @@ pub struct Menus {
 impl Compositor {
     /// Opens a popup as a menu, or tells its client that it is closed.
     pub(crate) fn open_menu(&mut self, popup: PopupSurface, serial: Serial) {
-        let kind = PopupKind::Xdg(popup);
+        let kind = PopupKind::Xdg(popup.clone());
         let Ok(root) = find_popup_root_surface(&kind) else {
             return;
         };
         if !self.may_open_menus(&root) {
-            // It fails only for a popup that is gone already.
-            let _ = PopupManager::dismiss_popup(&root, &kind);
+            let mut known = PopupManager::popups_for_surface(&root);
+            if known.any(|(other, _)| other == kind) {
+                // It fails only for a popup that is gone already.
+                let _ = PopupManager::dismiss_popup(&root, &kind);
+            } else {
+                popup.send_popup_done(); // a layer's is known from its first commit on
+            }
             return;
         }
         if self.shell.menus.as_ref().is_some_and(|it| it.root != root) {
@@ -93,8 +98,19 @@ impl Compositor {
         // A layer's menu, as a panel's, opens though the panel never has the keyboard.
         match self.shell.id_of(root) {
             Some(_) => self.active_surface().as_ref() == Some(root),
-            None => true,
+            None => self.shows_layer(root),
         }
+    }
+
+    /// Whether a surface is a window's or that of a layer that shows: all that menus hang on in the end.
+    pub(crate) fn holds_menus(&self, root: &WlSurface) -> bool {
+        self.shell.id_of(root).is_some() || self.shows_layer(root)
+    }
+
+    /// Whether a surface is that of a layer that shows.
+    pub(super) fn shows_layer(&self, surface: &WlSurface) -> bool {
+        let mut screens = self.outputs.iter();
+        screens.any(|screen| screen.layers.shown().any(|it| it.wl_surface() == surface))
     }
 
     /// The surface of the window that has the keyboard, itself or by its menus.
@@ -109,7 +125,7 @@ impl Compositor {
         let Some(menus) = &self.shell.menus else {
             return;
         };
-        if menus.grab.has_ended() {
+        if menus.grab.has_ended() || !self.holds_menus(&menus.root) {
             self.close_menus();
             return;
         }
@@ -132,7 +148,8 @@ impl Compositor {
             if keys_of(&keyboard) == Keys::Menu {
                 keyboard.unset_grab(self);
             }
-            let focus = self.active_surface().or(Some(root)).filter(IsAlive::alive);
+            let root = Some(root).filter(|root| self.holds_menus(root));
+            let focus = self.active_surface().or(root).filter(IsAlive::alive);
             keyboard.set_focus(self, focus, serial);
         }
         if let Some(pointer) = self.seat.get_pointer()
