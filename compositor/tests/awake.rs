@@ -4,7 +4,10 @@ mod fixture;
 
 use fixture::{Client, ClientSide, Fixture};
 use ochre_compositor::input::Action;
-use wayland_client::{delegate_noop, protocol::wl_surface::WlSurface};
+use wayland_client::{
+    delegate_noop,
+    protocol::{wl_compositor::WlCompositor, wl_surface::WlSurface},
+};
 use wayland_protocols::wp::idle_inhibit::zv1::client::{
     zwp_idle_inhibit_manager_v1::ZwpIdleInhibitManagerV1, zwp_idle_inhibitor_v1::ZwpIdleInhibitorV1,
 };
@@ -62,6 +65,37 @@ fn a_client_that_dies_lets_the_screen_sleep() {
     client.roundtrip(&mut fixture);
     assert!(fixture.compositor.is_kept_awake());
     drop((client, window));
+    fixture.turn();
+    assert!(!fixture.compositor.is_kept_awake());
+}
+
+#[test]
+fn what_has_no_role_is_seen_nowhere() {
+    let mut fixture = Fixture::new();
+    let mut client = fixture.client();
+    let compositor = client.bind::<WlCompositor>(6);
+    let surface = compositor.create_surface(&client.handle, ());
+    let (buffer, _file) = client.buffer((50, 50), 0xff80_2040);
+    surface.attach(Some(&buffer), 0, 0);
+    surface.commit();
+    inhibit(&client, &surface);
+    client.roundtrip(&mut fixture);
+    assert!(!fixture.compositor.is_kept_awake());
+}
+
+#[test]
+fn a_popup_is_seen_as_long_as_its_window() {
+    let mut fixture = Fixture::new();
+    let mut client = fixture.client();
+    let window = client.shown(&mut fixture, "film", (200, 100), true);
+    let popup = client.popup(Some(&window.xdg), (0, 0));
+    client.show_popup(&mut fixture, &popup);
+    let inner = client.popup(Some(&popup.xdg), (0, 0));
+    client.show_popup(&mut fixture, &inner);
+    inhibit(&client, &inner.surface);
+    client.roundtrip(&mut fixture);
+    assert!(fixture.compositor.is_kept_awake());
+    fixture.compositor.act(Action::Minimize);
     fixture.turn();
     assert!(!fixture.compositor.is_kept_awake());
 }

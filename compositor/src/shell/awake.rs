@@ -2,11 +2,14 @@
 //! A film that is minimized, locked away or dead doesn't.
 
 use smithay::{
-    reexports::wayland_server::protocol::wl_surface::WlSurface, utils::IsAlive,
-    wayland::compositor::get_parent,
+    desktop::find_popup_root_surface, reexports::wayland_server::protocol::wl_surface::WlSurface,
+    utils::IsAlive,
 };
 
-use crate::{handlers::has_buffer, state::Compositor};
+use crate::{
+    handlers::{has_buffer, root_of},
+    state::Compositor,
+};
 
 impl Compositor {
     /// A client asks for the screen to stay awake while a surface is seen.
@@ -36,16 +39,19 @@ impl Compositor {
     }
 
     fn is_seen(&self, surface: &WlSurface) -> bool {
-        let mut root = surface.clone();
-        while let Some(parent) = get_parent(&root) {
-            root = parent;
-        }
+        let mut root = root_of(surface);
         if let Some(lock) = &self.shell.lock {
             return lock.surfaces().any(|shown| *shown == root);
         }
+        if let Some(popup) = self.popups.find_popup(&root) {
+            match find_popup_root_surface(&popup) {
+                Ok(below) if has_buffer(&root) => root = below,
+                _ => return false,
+            }
+        }
         match self.shell.id_of(&root) {
             Some(id) => self.shell.visible().any(|window| window.id == id),
-            None => has_buffer(&root), // a layer or a popup
+            None => self.shows_layer(&root),
         }
     }
 }
