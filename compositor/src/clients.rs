@@ -8,10 +8,17 @@
 //! Some requests make the protocol libraries panic before any code of ours sees them (a null string
 //! where none may be). Such a panic is caught; for some turns after it clients are served one by one,
 //! so that the next one's sender is known, and disconnected.
+//!
+//! What a client is to be told is kept for it while it is busy, up to a bound past which it is disconnected.
+//! The rest is sent as soon as it reads on.
 
 use std::{
     collections::HashMap,
-    os::fd::{AsFd, AsRawFd},
+    io::ErrorKind,
+    os::{
+        fd::{AsFd, AsRawFd},
+        unix::net::UnixStream,
+    },
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -20,9 +27,12 @@ use rustix::{
     io::fcntl_dupfd_cloexec,
     process::{Resource, getrlimit, setrlimit},
 };
-use smithay::reexports::wayland_server::{
-    Client, Display,
-    backend::{ClientId, DisconnectReason},
+use smithay::reexports::{
+    calloop::{Interest, LoopHandle, Mode, PostAction, RegistrationToken, generic::Generic},
+    wayland_server::{
+        Client, Display,
+        backend::{ClientId, DisconnectReason},
+    },
 };
 
 use crate::state::Compositor;
@@ -33,6 +43,12 @@ const MOST_LEFT: i64 = 192;
 const WARY: u32 = 600;
 /// Without a limit that is known.
 const USUAL_LIMIT: u64 = 1024;
+
+/// What is kept for a client that does not read, in bytes: half a minute of a mouse that tells its place each
+/// millisecond.
+const MOST_KEPT: usize = 1 << 20;
+/// With more clients than this each new one gets less, so that all of them together don't take all memory.
+const MANY: usize = 64;
 
 /// Clients that are gone and not forgotten yet. The protocol library tells of them wherever it finds out.
 #[derive(Debug, Clone, Default)]
@@ -49,10 +65,20 @@ impl Gone {
     }
 }
 
+/// A client that is connected.
+#[derive(Debug)]
+struct Connection {
+    /// How many descriptors it left behind.
+    left: i64,
+    stream: Arc<UnixStream>,
+    /// Waits until it has room for what is kept for it.
+    room: Option<RegistrationToken>,
+}
+
 /// The clients, and what each left behind.
 #[derive(Debug)]
 pub struct Clients {
-    connected: HashMap<ClientId, i64>,
+    connected: HashMap<ClientId, Connection>,
     gone: Gone,
     /// From here on descriptors are short.
     short: i64,
@@ -82,9 +108,19 @@ impl Default for Clients {
 }
 
 impl Clients {
-    /// Takes note of a client.
-    pub fn add(&mut self, client: &Client) {
-        self.connected.insert(client.id(), 0);
+    /// Takes note of a client, and of another descriptor of its stream.
+    pub fn add(&mut self, client: &Client, stream: UnixStream) {
+        let connection = Connection {
+            left: 0,
+            stream: Arc::new(stream),
+            room: None,
+        };
+        self.connected.insert(client.id(), connection);
+    }
+
+    /// So many bytes are kept for the next client.
+    pub(crate) fn share(&self) -> usize {
+        MOST_KEPT * MANY / (self.connected.len() + 1).max(MANY)
     }
 
     /// Where a client is noted that is gone.
@@ -93,9 +129,40 @@ impl Clients {
     }
 
     /// Forgets the clients that are gone.
-    pub(crate) fn forget_gone(&mut self) {
+    pub(crate) fn forget_gone(&mut self, events: &LoopHandle<'static, Compositor>) {
         for id in self.gone.take() {
-            self.connected.remove(&id);
+            self.forget(&id, events);
+        }
+    }
+
+    fn forget(&mut self, id: &ClientId, events: &LoopHandle<'static, Compositor>) {
+        if let Some(room) = self.connected.remove(id).and_then(|it| it.room) {
+            events.remove(room);
+        }
+    }
+}
+
+impl Compositor {
+    /// Sends clients what they are to be told. Who has no room for it is sent the rest when it has.
+    pub(crate) fn flush_clients(&mut self) {
+        let mut backend = self.display.backend_handle();
+        for (id, connection) in &mut self.clients.connected {
+            let sent = backend.flush(Some(id.clone()));
+            // Any other error is its end, which is found when it is read from.
+            let full = sent.is_err_and(|err| err.kind() == ErrorKind::WouldBlock);
+            if !full || connection.room.is_some() {
+                continue;
+            }
+            let stream = Generic::new(connection.stream.clone(), Interest::WRITE, Mode::Level);
+            let id = id.clone();
+            let waiting = self.events.insert_source(stream, move |_, _, state| {
+                // The end of this turn sends it.
+                if let Some(connection) = state.clients.connected.get_mut(&id) {
+                    connection.room = None;
+                }
+                Ok(PostAction::Remove)
+            });
+            connection.room = waiting.ok();
         }
     }
 }
@@ -129,7 +196,7 @@ pub(crate) fn dispatch(display: &mut Display<Compositor>, state: &mut Compositor
     let ids: Vec<ClientId> = state.clients.connected.keys().cloned().collect();
     for id in ids {
         if handle.backend_handle().get_client_data(id.clone()).is_err() {
-            state.clients.connected.remove(&id);
+            state.clients.forget(&id, &state.events);
             continue;
         }
         let before = open(display.backend().poll_fd());
@@ -140,12 +207,12 @@ pub(crate) fn dispatch(display: &mut Display<Compositor>, state: &mut Compositor
         let grown = after
             .zip(before)
             .map_or(MOST_LEFT, |(after, before)| after - before);
-        let Some(left) = state.clients.connected.get_mut(&id) else {
+        let Some(connection) = state.clients.connected.get_mut(&id) else {
             continue;
         };
-        *left = if plenty { 0 } else { *left + grown };
-        if !unharmed || *left > MOST_LEFT {
-            state.clients.connected.remove(&id);
+        connection.left = if plenty { 0 } else { connection.left + grown };
+        if !unharmed || connection.left > MOST_LEFT {
+            state.clients.forget(&id, &state.events);
             handle
                 .backend_handle()
                 .kill_client(id, DisconnectReason::ConnectionClosed);
@@ -155,7 +222,10 @@ pub(crate) fn dispatch(display: &mut Display<Compositor>, state: &mut Compositor
 
 #[cfg(test)]
 mod tests {
-    use std::{os::unix::net::UnixStream, time::Duration};
+    use std::{
+        io::{Read, Write},
+        time::Duration,
+    };
 
     use smithay::reexports::calloop::EventLoop;
 
@@ -179,5 +249,54 @@ mod tests {
         compositor.settle();
         assert_eq!(compositor.clients.connected.len(), 1);
         drop(stays);
+    }
+    #[test]
+    fn who_reads_on_is_sent_the_rest_at_once() {
+        let mut events = EventLoop::try_new().unwrap();
+        let clock = Clock::manual(Duration::ZERO);
+        let mut compositor = Compositor::new(&events, clock, Options::default()).unwrap();
+        let (mut client, ours) = UnixStream::pair().unwrap();
+        client.set_nonblocking(true).unwrap();
+        let id = compositor.adopt(ours).unwrap().id();
+        let waits = |compositor: &Compositor| compositor.clients.connected[&id].room.is_some();
+        let mut turn = |compositor: &mut Compositor| {
+            events.dispatch(Some(Duration::ZERO), compositor).unwrap();
+        };
+        // wl_display.sync with ever new ids, until there is no room for the answers.
+        for new_id in 2..20_000u32 {
+            let words = [1u32, 12 << 16, new_id];
+            let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).collect();
+            client.write_all(&bytes).unwrap();
+            turn(&mut compositor);
+            compositor.settle();
+            if waits(&compositor) {
+                break;
+            }
+        }
+        assert!(waits(&compositor));
+        turn(&mut compositor);
+        assert!(waits(&compositor), "as long as it does not read");
+        let mut told = vec![0; 1 << 20];
+        while client.read(&mut told).is_ok() {}
+        turn(&mut compositor);
+        assert!(!waits(&compositor), "the loop is woken");
+        compositor.settle();
+        assert!(client.read(&mut told).unwrap() > 0);
+    }
+
+    #[test]
+    fn with_many_clients_less_is_kept_for_each() {
+        let events = EventLoop::try_new().unwrap();
+        let clock = Clock::manual(Duration::ZERO);
+        let mut compositor = Compositor::new(&events, clock, Options::default()).unwrap();
+        let adopt = |compositor: &mut Compositor| {
+            let (client, ours) = UnixStream::pair().unwrap();
+            compositor.adopt(ours).unwrap();
+            client
+        };
+        let mut clients = vec![adopt(&mut compositor)];
+        assert_eq!(compositor.clients.share(), MOST_KEPT);
+        clients.extend((0..4 * MANY).map(|_| adopt(&mut compositor)));
+        assert!(compositor.clients.share() < MOST_KEPT / 4);
     }
 }

@@ -308,11 +308,14 @@ impl Compositor {
         mut kind: ClientState,
     ) -> Result<Client, Error> {
         kind.gone = self.clients.gone();
+        let also = stream.try_clone();
+        let also = also.map_err(|err| Error::Socket(err.to_string()))?;
         let client = self
             .display
             .insert_client(stream, Arc::new(kind))
             .map_err(|err| Error::Socket(err.to_string()))?;
-        self.clients.add(&client);
+        client.set_max_buffer_size(&self.display, self.clients.share());
+        self.clients.add(&client, also);
         Ok(client)
     }
 
@@ -328,8 +331,8 @@ impl Compositor {
         self.follow_fifos();
         self.answer_idle_waiters();
         // A client that cannot be written to is dropped by the backend itself.
-        let _ = self.display.flush_clients();
-        self.clients.forget_gone();
+        self.flush_clients();
+        self.clients.forget_gone(&self.events);
         self.arm_alarm();
     }
 

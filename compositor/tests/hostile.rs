@@ -12,6 +12,7 @@ use wayland_client::{
     Proxy, delegate_noop,
     protocol::{
         wl_compositor::WlCompositor,
+        wl_seat::WlSeat,
         wl_shm::{self, WlShm},
         wl_subcompositor::WlSubcompositor,
         wl_subsurface::WlSubsurface,
@@ -290,6 +291,22 @@ fn a_client_that_never_reads_is_not_waited_for() {
         }
     }
     assert_unharmed(&mut fixture, &mut client, &window);
+}
+
+#[test]
+fn who_is_busy_for_a_while_is_kept_though_the_pointer_moves_over_it() {
+    let mut fixture = Fixture::new();
+    let mut client = fixture.client();
+    client.bind::<WlSeat>(7).get_pointer(&client.handle, ());
+    client.shown(&mut fixture, "busy", (300, 200), false);
+    let [x, y, ..] = fixture.windows()[0].content;
+    for at in 0..10_000 {
+        fixture.point(x + 10 + at % 100, y + 10);
+    }
+    assert!(client.roundtrip(&mut fixture));
+    let moves = client.state.pointer.iter();
+    let moves = moves.filter(|told| told.starts_with("Motion")).count();
+    assert!(moves >= 9_999, "{moves}");
 }
 
 #[test]
