@@ -14,6 +14,7 @@ mod image_copy;
 mod input_method;
 mod layers;
 mod lock;
+mod offers;
 mod output_config;
 mod output_power;
 mod outputs;
@@ -39,6 +40,7 @@ pub use foreign::WindowHandles;
 pub use gamma::Gammas;
 pub use image_copy::ImageCopies;
 pub use input_method::InputMethod;
+pub use offers::Offers;
 pub use output_power::OutputPowers;
 pub use outputs::OutputHeads;
 pub use pacing::Paced;
@@ -115,6 +117,7 @@ pub struct Protocols {
     pub(crate) layer_shell: WlrLayerShellState,
     pub(crate) data_device: DataDeviceState,
     pub(crate) gone_devices: GoneDevices,
+    pub(crate) offers: Offers,
     pub(crate) primary_selection: PrimarySelectionState,
     pub(crate) wlr_data_control: wlr_data_control::DataControlState,
     pub(crate) ext_data_control: ext_data_control::DataControlState,
@@ -179,6 +182,7 @@ impl Protocols {
             layer_shell: WlrLayerShellState::new_with_filter::<C, _>(display, trusted),
             data_device: DataDeviceState::new::<C>(display),
             gone_devices: GoneDevices::default(),
+            offers: Offers::default(),
             wlr_data_control: wlr_data_control::DataControlState::new::<C, _>(
                 display,
                 Some(&primary_selection),

@@ -10,43 +10,38 @@ use smithay::{
             ext::data_control::v1::server::{
                 ext_data_control_device_v1::{self, ExtDataControlDeviceV1},
                 ext_data_control_manager_v1::ExtDataControlManagerV1,
-                ext_data_control_source_v1::ExtDataControlSourceV1,
             },
             wp::primary_selection::zv1::server::{
                 zwp_primary_selection_device_manager_v1::ZwpPrimarySelectionDeviceManagerV1,
                 zwp_primary_selection_device_v1::{self, ZwpPrimarySelectionDeviceV1},
-                zwp_primary_selection_source_v1::ZwpPrimarySelectionSourceV1,
             },
         },
         wayland_protocols_wlr::data_control::v1::server::{
             zwlr_data_control_device_v1::{self, ZwlrDataControlDeviceV1},
             zwlr_data_control_manager_v1::ZwlrDataControlManagerV1,
-            zwlr_data_control_source_v1::ZwlrDataControlSourceV1,
         },
         wayland_server::{
             Client, DataInit, Dispatch, DisplayHandle, Resource,
             backend::ClientId,
-            delegate_dispatch, delegate_global_dispatch,
+            delegate_global_dispatch,
             protocol::{
                 wl_data_device::{self, WlDataDevice},
                 wl_data_device_manager::WlDataDeviceManager,
-                wl_data_source::WlDataSource,
             },
         },
     },
     wayland::selection::{
-        data_device::{DataDeviceState, DataDeviceUserData, DataSourceUserData},
+        data_device::{DataDeviceState, DataDeviceUserData},
         ext_data_control::{
             self, ExtDataControlDeviceUserData, ExtDataControlManagerGlobalData,
-            ExtDataControlManagerUserData, ExtDataControlSourceUserData,
+            ExtDataControlManagerUserData,
         },
         primary_selection::{
             PrimaryDeviceManagerGlobalData, PrimaryDeviceUserData, PrimarySelectionState,
-            PrimarySourceUserData,
         },
         wlr_data_control::{
             self, DataControlDeviceUserData, DataControlManagerGlobalData,
-            DataControlManagerUserData, DataControlSourceUserData,
+            DataControlManagerUserData,
         },
     },
 };
@@ -126,17 +121,10 @@ devices!(ext_data_control::DataControlState,
     ext_data_control_device_v1::Request::Destroy);
 
 delegate_global_dispatch!(Compositor: [WlDataDeviceManager: ()] => DataDeviceState);
-delegate_dispatch!(Compositor: [WlDataSource: DataSourceUserData] => DataDeviceState);
 delegate_global_dispatch!(Compositor:
     [ZwpPrimarySelectionDeviceManagerV1: PrimaryDeviceManagerGlobalData] => PrimarySelectionState);
-delegate_dispatch!(Compositor:
-    [ZwpPrimarySelectionSourceV1: PrimarySourceUserData] => PrimarySelectionState);
 delegate_global_dispatch!(Compositor:
     [ZwlrDataControlManagerV1: DataControlManagerGlobalData] => wlr_data_control::DataControlState);
-delegate_dispatch!(Compositor:
-    [ZwlrDataControlSourceV1: DataControlSourceUserData] => wlr_data_control::DataControlState);
 delegate_global_dispatch!(Compositor:
     [ExtDataControlManagerV1: ExtDataControlManagerGlobalData]
     => ext_data_control::DataControlState);
-delegate_dispatch!(Compositor:
-    [ExtDataControlSourceV1: ExtDataControlSourceUserData] => ext_data_control::DataControlState);
