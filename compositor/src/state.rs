@@ -330,6 +330,7 @@ impl Compositor {
         self.draw_due_outputs();
         self.follow_fifos();
         self.answer_idle_waiters();
+        self.follow_windows();
         // A client that cannot be written to is dropped by the backend itself.
         self.flush_clients();
         self.clients.forget_gone(&self.events);

@@ -1,6 +1,7 @@
 //! The list of windows for panels: wlr-foreign-toplevel-management and ext-foreign-toplevel-list.
 //!
-//! Both are fed from one comparison of what was last told with what is: [`Compositor::tell_windows`].
+//! Both are fed from one comparison of what was last told with what is: [`Compositor::follow_windows`], at the
+//! end of a turn: who renames its window ever so often floods no panel.
 
 use std::collections::HashMap;
 
@@ -31,6 +32,8 @@ use crate::{
 pub struct WindowHandles {
     managers: Vec<ZwlrForeignToplevelManagerV1>,
     told: HashMap<WindowId, Told>,
+    /// Something changed since.
+    stale: bool,
 }
 
 #[derive(Debug)]
@@ -56,8 +59,16 @@ impl Compositor {
             .map(|(id, _)| *id)
     }
 
-    /// Tells panels what changed about the windows since the last time.
+    /// Something about the windows changed that panels are to be told.
     pub(crate) fn tell_windows(&mut self) {
+        self.protocols.window_handles.stale = true;
+    }
+
+    /// Tells panels what changed about the windows since the last time.
+    pub(crate) fn follow_windows(&mut self) {
+        if !std::mem::take(&mut self.protocols.window_handles.stale) {
+            return;
+        }
         let infos: Vec<WindowInfo> = self.shell.infos();
         let gone: Vec<WindowId> = self
             .protocols
