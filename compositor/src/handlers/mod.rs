@@ -50,6 +50,7 @@ pub(crate) use surface::{has_buffer, root_of};
 pub(crate) use tablet::takes_tablets;
 pub use text_input::Fields;
 pub use text_input_v1::TextInputs;
+pub use virtual_keyboard::VirtualKeys;
 pub use workspaces::WorkspaceHandles;
 
 use smithay::{
@@ -138,6 +139,7 @@ pub struct Protocols {
     pub(crate) text_inputs: TextInputs,
     pub(crate) fields: Fields,
     pub(crate) input_method: InputMethod,
+    pub(crate) virtual_keys: VirtualKeys,
     pub(crate) paced: Paced,
     pub(crate) dmabuf: DmabufState,
     _globals: Globals,
@@ -211,6 +213,7 @@ impl Protocols {
             text_inputs: TextInputs::new(display),
             fields: Fields::new(display),
             input_method: InputMethod::default(),
+            virtual_keys: VirtualKeys::default(),
             paced: Paced::default(),
             dmabuf: dmabuf::create(display),
             _globals: Globals {

@@ -24,7 +24,7 @@ const LONGEST_AHEAD: Duration = Duration::from_secs(1);
 const KEY_LEFTMETA: u32 = 125;
 
 /// The Linux key codes that exist: anything above is a broken device's.
-const LAST_KEY: u32 = 0x2ff;
+pub(crate) const LAST_KEY: u32 = 0x2ff;
 
 /// Takes the desktop's keys back from a client that has all of them, and gives them again: whatever that client
 /// is, it can be left.

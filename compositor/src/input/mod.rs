@@ -14,6 +14,7 @@ mod touch;
 pub use action::{Action, NoAction};
 pub(crate) use bindings::nearest_of;
 pub use bindings::{Bindings, Chord, Modifiers, NoChord, Trigger, Wheel};
+pub(crate) use keyboard::LAST_KEY;
 pub use scroll::ScrollAs;
 pub(crate) use scroll::ScrollFrame;
 pub use tablet::{PenReport, TabletId, TabletInfo, Tablets, Tool};
