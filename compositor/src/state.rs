@@ -43,7 +43,7 @@ use crate::{
     clock::{Clock, Deadlines, Due},
     config::{Config, ConfigFile, Keyboard, xkb_config},
     handlers::Protocols,
-    input::{Modifiers, Tablets, Touches},
+    input::{Given, Modifiers, Tablets, Touches},
     listening::Paused,
     output::Outputs,
     render::{Look, Painter},
@@ -178,6 +178,8 @@ pub struct Compositor {
     pub(crate) switch_let_go: bool,
     /// The last press on a title bar.
     pub(crate) title_press: Option<crate::input::pointer::TitlePress>,
+    /// Whom the last input went to.
+    pub(crate) given: Given,
     /// What the pointer was last told to be over, and where that begins.
     pub(crate) under: Option<(WlSurface, Point<f64, Logical>)>,
     /// Where a device that tells places last said that the pointer is.
@@ -258,6 +260,7 @@ impl Compositor {
             typed_ahead: None,
             meta_alone: false,
             title_press: None,
+            given: Given::default(),
             under: None,
             absolute: None,
             in_batch: false,

@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use smithay::{
     delegate_xdg_activation,
-    input::Seat,
     reexports::wayland_server::{Resource, protocol::wl_surface::WlSurface},
-    utils::Serial,
     wayland::xdg_activation::{
         XdgActivationHandler, XdgActivationState, XdgActivationToken, XdgActivationTokenData,
     },
@@ -22,28 +20,26 @@ impl XdgActivationHandler for Compositor {
         &mut self.protocols.activation
     }
 
-    /// A token is good if its maker has the keyboard or the pointer, and has had it since what it names: nobody
-    /// steals focus.
+    /// A token is good if its maker names input that it was given just now: a press or a release of anything, or how it
+    /// came to have the keyboard. Who does not have that any more, and was not the last who was pressed, is late:
+    /// nobody steals focus.
     fn token_created(&mut self, _token: XdgActivationToken, data: XdgActivationTokenData) -> bool {
         self.protocols
             .activation
             .retain_tokens(|_, data| data.timestamp.elapsed() < TOKEN_LIFE);
-        let Some((serial, seat)) = data.serial else {
+        let (Some((serial, _)), Some(maker)) = (data.serial, data.client_id) else {
             return false;
         };
-        let Some(seat) = Seat::<Compositor>::from_resource(&seat) else {
-            return false;
-        };
-        let has = |focus: Option<WlSurface>, entered: Option<Serial>| {
+        let its = |focus: Option<WlSurface>| {
             let client = focus.and_then(|focus| focus.client());
-            client.is_some_and(|client| Some(client.id()) == data.client_id)
-                && entered.is_some_and(|entered| serial.is_no_older_than(&entered))
+            client.is_some_and(|client| client.id() == maker)
         };
-        seat.get_keyboard()
-            .is_some_and(|it| has(it.current_focus(), it.last_enter()))
-            || seat
-                .get_pointer()
-                .is_some_and(|it| has(it.current_focus(), it.last_enter()))
+        let keyboard = self.seat.get_keyboard();
+        let types = keyboard.as_ref().is_some_and(|it| its(it.current_focus()));
+        if types && keyboard.and_then(|it| it.last_enter()) == Some(serial) {
+            return true;
+        }
+        (types || self.given.was_last(&maker)) && self.given.knows(&maker, serial)
     }
 
     fn request_activation(

@@ -39,6 +39,9 @@ impl Dispatch<ZwpVirtualKeyboardV1, VirtualKeyboardUserData<Self>> for Composito
         display: &DisplayHandle,
         init: &mut DataInit<'_, Self>,
     ) {
+        let before = SERIAL_COUNTER.next_serial();
+        let types = matches!(request, Request::Key { .. });
+        let presses = matches!(request, Request::Key { state: 1, .. });
         match request {
             Request::Key { key, .. } if key > LAST_KEY => return,
             Request::Key {
@@ -64,6 +67,12 @@ impl Dispatch<ZwpVirtualKeyboardV1, VirtualKeyboardUserData<Self>> for Composito
         <VirtualKeyboardManagerState as Dispatch<_, _, Self>>::request(
             state, client, keyboard, request, data, display, init,
         );
+        if types {
+            let after = SERIAL_COUNTER.next_serial();
+            let focus = state.seat.get_keyboard().and_then(|it| it.current_focus());
+            let serials = (before, after);
+            state.given.add_some(focus.as_ref(), presses, serials);
+        }
     }
 
     fn destroyed(

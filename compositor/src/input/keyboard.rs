@@ -129,6 +129,10 @@ impl Compositor {
                 }
             },
         );
+        if meaning.is_none() {
+            let focus = keyboard.current_focus();
+            self.given.add(focus.as_ref(), pressed, serial);
+        }
         if std::mem::take(&mut self.switch_let_go) {
             self.end_switch(true);
         }

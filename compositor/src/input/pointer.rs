@@ -245,6 +245,8 @@ impl Compositor {
             button,
             state,
         };
+        let focus = pointer.current_focus();
+        self.given.add(focus.as_ref(), pressed, serial);
         pointer.button(self, &event);
         self.end_pointer_frame();
     }

@@ -395,6 +395,7 @@ impl Compositor {
         };
         let tool = near.handle.clone();
         let serial = SERIAL_COUNTER.next_serial();
+        self.given.add(Some(&surface), true, serial);
         near.tip = Some(Holder::Surface {
             surface,
             origin,
@@ -447,6 +448,7 @@ impl Compositor {
                 false => ButtonState::Released,
             };
             let serial = SERIAL_COUNTER.next_serial();
+            self.given.add(near.over.as_ref(), pressed, serial);
             near.handle.button(button, state, serial, time);
         }
     }

@@ -71,6 +71,7 @@ impl Compositor {
             && Self::takes_touches(surface)
         {
             let serial = SERIAL_COUNTER.next_serial();
+            self.given.add(Some(surface), true, serial);
             let follows = Follows::Surface(surface.clone());
             self.touches.fingers.insert(finger, Finger { follows, at });
             let hit = self.hit(at);
@@ -126,11 +127,16 @@ impl Compositor {
                 follows: Follows::Pointer,
                 ..
             }) => self.button(BTN_LEFT, false, time),
-            Some(_) => {
+            Some(Finger {
+                follows: Follows::Surface(surface),
+                ..
+            }) => {
                 if let Some(touch) = self.seat.get_touch() {
+                    let serial = SERIAL_COUNTER.next_serial();
+                    self.given.add(Some(&surface), false, serial);
                     let event = UpEvent {
                         slot: slot(finger),
-                        serial: SERIAL_COUNTER.next_serial(),
+                        serial,
                         time,
                     };
                     touch.up(self, &event);

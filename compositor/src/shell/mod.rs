@@ -349,12 +349,13 @@ impl Compositor {
         self.outputs.queue_all();
     }
 
-    /// Raises a window, shows it if it was minimized, and gives it the keyboard.
+    /// Raises a window, shows it if it was minimized, and gives it the keyboard. One that has nothing to show yet gets
+    /// that when it has.
     pub fn activate(&mut self, id: WindowId) {
-        let Some(window) = self.shell.get_mut(id) else {
+        let Some(window) = self.shell.get_mut(id).filter(|window| window.mapped) else {
             return;
         };
-        let came = std::mem::take(&mut window.minimized) && window.mapped;
+        let came = std::mem::take(&mut window.minimized);
         let (surface, workspace) = (window.surface(), window.workspace);
         self.show_workspace(workspace);
         if came {
