@@ -42,6 +42,7 @@ fn interfaces() -> Vec<&'static Interface> {
         core::wl_data_device_manager::WlDataDeviceManager::interface(),
         xdg::shell::client::xdg_wm_base::XdgWmBase::interface(),
         xdg::decoration::zv1::client::zxdg_decoration_manager_v1::ZxdgDecorationManagerV1::interface(),
+        xdg::dialog::v1::client::xdg_wm_dialog_v1::XdgWmDialogV1::interface(),
         xdg::activation::v1::client::xdg_activation_v1::XdgActivationV1::interface(),
         xdg::foreign::zv2::client::zxdg_exporter_v2::ZxdgExporterV2::interface(),
         xdg::foreign::zv2::client::zxdg_importer_v2::ZxdgImporterV2::interface(),

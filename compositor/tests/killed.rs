@@ -69,6 +69,7 @@ use wayland_protocols::{
             zwp_text_input_manager_v3::ZwpTextInputManagerV3, zwp_text_input_v3::ZwpTextInputV3,
         },
     },
+    xdg::dialog::v1::client::{xdg_dialog_v1::XdgDialogV1, xdg_wm_dialog_v1::XdgWmDialogV1},
 };
 use wayland_protocols_misc::zwp_input_method_v2::client::{
     zwp_input_method_keyboard_grab_v2::ZwpInputMethodKeyboardGrabV2,
@@ -130,6 +131,8 @@ hear_nothing_of!(
     WpCommitTimingManagerV1,
     WpFifoManagerV1,
     WpFifoV1,
+    XdgDialogV1,
+    XdgWmDialogV1,
     ZwlrGammaControlManagerV1,
     ZwlrGammaControlV1,
     ZwlrScreencopyFrameV1,
@@ -274,6 +277,16 @@ fn resized(fixture: &mut Fixture, client: &mut Client) {
 fn a_menu(fixture: &mut Fixture, client: &mut Client) {
     let window = shown(fixture, client);
     client.menu(fixture, &window.xdg);
+}
+
+fn a_modal_dialog(fixture: &mut Fixture, client: &mut Client) {
+    let window = shown(fixture, client);
+    let dialog = client.window(fixture, "dialog");
+    dialog.toplevel.set_parent(Some(&window.toplevel));
+    let dialogs = client.bind::<XdgWmDialogV1>(1);
+    let modal = dialogs.get_xdg_dialog(&dialog.toplevel, &client.handle, ());
+    modal.set_modal();
+    client.show(fixture, &dialog, (50, 50), 0xff00_00ff);
 }
 
 fn touched(fixture: &mut Fixture, client: &mut Client) {
@@ -466,7 +479,7 @@ fn a_tone_and_a_wish_to_stay_awake(fixture: &mut Fixture, client: &mut Client) {
 }
 
 /// Every state that a client is killed in.
-const STATES: [(&str, Deed); 23] = [
+const STATES: [(&str, Deed); 24] = [
     ("silent", nothing),
     ("in the middle of a message", half_a_message),
     ("with a window without content", a_window_without_content),
@@ -478,6 +491,7 @@ const STATES: [(&str, Deed); 23] = [
     ("dragged", dragged),
     ("resized", resized),
     ("with a menu", a_menu),
+    ("with a modal dialog", a_modal_dialog),
     ("touched", touched),
     ("under a pen", under_a_pen),
     ("a layer with the keyboard", a_layer_with_the_keyboard),

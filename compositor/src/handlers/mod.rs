@@ -6,6 +6,7 @@
 mod activation;
 mod capture;
 mod decoration;
+mod dialog;
 mod dmabuf;
 mod foreign;
 mod gamma;
@@ -175,6 +176,7 @@ impl Protocols {
     pub fn new(display: &DisplayHandle, events: &LoopHandle<'static, Compositor>) -> Self {
         type C = Compositor;
         virtual_pointer::create(display);
+        dialog::create(display);
         let clock_monotonic = 1; // CLOCK_MONOTONIC, the clock of presentation times
         let primary_selection = PrimarySelectionState::new::<C>(display);
         Self {

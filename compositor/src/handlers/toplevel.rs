@@ -177,6 +177,7 @@ impl XdgShellHandler for Compositor {
 
     fn parent_changed(&mut self, surface: ToplevelSurface) {
         self.window_renamed(surface.wl_surface());
+        self.follow_modals();
     }
 }
 

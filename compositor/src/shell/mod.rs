@@ -1,7 +1,7 @@
 //! Windows as people see them.
 //!
 //! [`Shell`] holds the stack of windows, bottom first; the last mapped, unminimized one that was
-//! activated has the keyboard. Positions are of a window's *content* (its xdg geometry); the frame
+//! activated has the keyboard, also below its dialogs. Positions are of a window's *content* (its xdg geometry); the frame
 //! that the compositor draws lies around it.
 
 mod awake;
@@ -23,7 +23,7 @@ mod window;
 mod window_menu;
 mod workspaces;
 
-use std::collections::HashMap;
+use std::{cmp::Reverse, collections::HashMap};
 
 use smithay::{
     desktop::Window,
@@ -60,6 +60,8 @@ pub struct Shell {
     /// Which display each lies on, while displays are changing.
     lying: Option<HashMap<WindowId, OutputId>>,
     next_id: u32,
+    /// How often a window was chosen.
+    uses: u64,
     /// The workspace that is shown.
     pub workspace: usize,
     /// What is on its way.
@@ -137,6 +139,42 @@ impl Shell {
     /// The window that has the keyboard's attention.
     pub fn active(&self) -> Option<&ManagedWindow> {
         self.windows.iter().rev().find(|window| window.active)
+    }
+
+    /// Takes note that a window is chosen.
+    fn use_window(&mut self, id: WindowId) {
+        self.uses += 1;
+        let now = self.uses;
+        if let Some(window) = self.get_mut(id) {
+            window.used = now;
+        }
+    }
+
+    /// The windows on screen, the one that was chosen last first.
+    fn by_use(&self) -> Vec<&ManagedWindow> {
+        let mut windows: Vec<_> = self.visible().rev().collect();
+        windows.sort_by_key(|window| Reverse(window.used));
+        windows
+    }
+
+    /// Who gets the keyboard in a window's stead: the modal dialog over it, or over that one.
+    fn modal_over(&self, id: WindowId) -> WindowId {
+        let Some(window) = self.get(id) else {
+            return id;
+        };
+        let mut dialogs = HashMap::new();
+        for dialog in self.on_workspace(window.workspace) {
+            if let Some(parent) = dialog.parent().filter(|_| dialog.modal) {
+                dialogs.insert(parent.id(), dialog); // the topmost counts
+            }
+        }
+        let mut last = window;
+        while let Some(surface) = last.surface()
+            && let Some(dialog) = dialogs.remove(&surface.id())
+        {
+            last = dialog;
+        }
+        last.id
     }
 
     /// What panels and scripts are told, in the order windows were opened.
@@ -356,22 +394,32 @@ impl Compositor {
             return;
         };
         let came = std::mem::take(&mut window.minimized);
-        let (surface, workspace) = (window.surface(), window.workspace);
+        let workspace = window.workspace;
         self.show_workspace(workspace);
         if came {
             self.window_comes(id);
         }
         self.shell.raise(id);
-        // A dialog of the window gets the keyboard in its stead.
-        let target = self
-            .shell
-            .windows
-            .iter()
-            .rev()
-            .find(|window| window.is_visible() && surface.is_some() && window.parent() == surface)
-            .map_or(id, |dialog| dialog.id);
+        let target = self.shell.modal_over(id);
+        self.shell.use_window(target);
         let surface = self.shell.get(target).and_then(ManagedWindow::surface);
         self.focus_surface(surface, SERIAL_COUNTER.next_serial());
+    }
+
+    /// Whether the window that a dialog belongs to waits for it.
+    pub(crate) fn set_modal(&mut self, id: WindowId, modal: bool) {
+        if let Some(window) = self.shell.get_mut(id) {
+            window.modal = modal;
+            self.follow_modals();
+        }
+    }
+
+    /// Dialogs changed: the window that has the keyboard may have to wait for one.
+    pub(crate) fn follow_modals(&mut self) {
+        let active = self.shell.active().map(|window| window.id);
+        if let Some(id) = active.filter(|id| self.shell.modal_over(*id) != *id) {
+            self.activate(id);
+        }
     }
 
     /// Gives the keyboard to a surface and redraws what changes look by it.
@@ -407,8 +455,9 @@ impl Compositor {
     /// Gives the keyboard to whoever should have it after something went away.
     pub(crate) fn refocus(&mut self) {
         let focus = self.exclusive_layer().or_else(|| {
-            let top = self.shell.visible().next_back();
-            top.and_then(ManagedWindow::surface)
+            let last = self.shell.by_use().first()?.id;
+            let target = self.shell.modal_over(last);
+            self.shell.get(target).and_then(ManagedWindow::surface)
         });
         self.focus_surface(focus, SERIAL_COUNTER.next_serial());
     }

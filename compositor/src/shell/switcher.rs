@@ -23,14 +23,11 @@ impl Compositor {
     /// Goes to the next (or previous) window, opening the switcher if it is closed.
     pub fn switch_windows(&mut self, forward: bool) {
         if self.shell.switcher.is_none() {
-            // The stack is in order of use, but that minimized windows come last.
-            let mut order: Vec<_> = self.shell.visible().rev().map(|window| window.id).collect();
-            let minimized = self
-                .shell
-                .iter()
-                .rev()
-                .filter(|window| window.mapped && window.minimized);
-            order.extend(minimized.map(|window| window.id));
+            let mut order = self.shell.by_use();
+            let minimized = self.shell.iter().rev();
+            // They come last, whenever they were used.
+            order.extend(minimized.filter(|window| window.mapped && window.minimized));
+            let order: Vec<_> = order.into_iter().map(|window| window.id).collect();
             if order.is_empty() {
                 return;
             }

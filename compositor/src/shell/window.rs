@@ -104,6 +104,12 @@ pub struct ManagedWindow {
     pub(super) placed: bool,
     /// Has the keyboard.
     pub active: bool,
+    /// When it was chosen last, beside the others.
+    pub(super) used: u64,
+    /// Its client has said that it is a dialog, and may say of which kind.
+    pub(crate) dialog: bool,
+    /// The window that it is a dialog of waits for it.
+    pub(crate) modal: bool,
     /// Whether the compositor draws its frame.
     pub decorated: bool,
     /// Its title.
@@ -142,6 +148,9 @@ impl ManagedWindow {
             mapped: false,
             placed: false,
             active: false,
+            used: 0,
+            dialog: false,
+            modal: false,
             decorated: false,
             title: String::new(),
             app_id: String::new(),
