@@ -3,7 +3,7 @@
 mod fixture;
 
 use fixture::{Client, ClientSide, FRAME, Fixture, TestWindow};
-use ochre_compositor::input::InputEvent;
+use ochre_compositor::input::{Action, InputEvent};
 use wayland_client::{delegate_noop, protocol::wl_seat::WlSeat};
 use wayland_protocols::xdg::dialog::v1::client::{
     xdg_dialog_v1::XdgDialogV1, xdg_wm_dialog_v1::XdgWmDialogV1,
@@ -46,7 +46,7 @@ fn click_document(fixture: &mut Fixture, client: &mut Client) {
 fn shows_dialog(fixture: &mut Fixture) -> bool {
     fixture.advance(FRAME);
     fixture.advance(FRAME);
-    fixture.pixel(400, 300) == DIALOG & 0x00ff_ffff
+    fixture.pixel(360, 260) == DIALOG & 0x00ff_ffff
 }
 
 #[test]
@@ -116,4 +116,37 @@ fn a_window_is_a_dialog_once() {
     assert!(!client.roundtrip(&mut fixture));
     assert_eq!(client.error.unwrap().object_interface, "xdg_wm_dialog_v1");
     drop(second);
+}
+
+#[test]
+fn a_dialog_comes_where_its_window_is() {
+    let (mut fixture, mut client, document) = document();
+    fixture.compositor.act(Action::Workspace(1));
+    let mut other = fixture.client();
+    other.bind::<WlSeat>(7).get_keyboard(&other.handle, ());
+    let mail = other.shown(&mut fixture, "mail", (100, 80), false);
+    let dialog = dialog(&mut fixture, &mut client, &document);
+    other.roundtrip(&mut fixture);
+    assert!(other.has_keyboard(&mail), "who types there goes on");
+    assert!(!shows_dialog(&mut fixture));
+    fixture.compositor.act(Action::Workspace(0));
+    client.roundtrip(&mut fixture);
+    assert!(client.has_keyboard(&dialog));
+    assert!(shows_dialog(&mut fixture));
+}
+
+#[test]
+fn nobody_waits_for_a_dialog_that_is_elsewhere() {
+    let (mut fixture, mut client, document) = document();
+    let dialog = dialog(&mut fixture, &mut client, &document);
+    let dialogs = client.bind::<XdgWmDialogV1>(1);
+    let modal = dialogs.get_xdg_dialog(&dialog.toplevel, &client.handle, ());
+    modal.set_modal();
+    client.roundtrip(&mut fixture);
+    let id = fixture.compositor.shell.active().unwrap().id;
+    fixture.compositor.move_to_workspace(id, 1);
+    client.roundtrip(&mut fixture);
+    click_document(&mut fixture, &mut client);
+    assert_eq!(fixture.compositor.shell.workspace, 0);
+    assert!(client.has_keyboard(&document));
 }

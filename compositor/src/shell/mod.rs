@@ -345,15 +345,25 @@ impl Compositor {
 
     fn map_window(&mut self, id: WindowId) {
         let shown = self.shell.workspace;
+        let parent = self.shell.get(id).and_then(ManagedWindow::parent);
+        let parent = parent.and_then(|parent| self.shell.by_surface(&parent));
+        let there = parent.filter(|parent| parent.mapped);
+        let workspace = there.map_or(shown, |parent| parent.workspace);
         self.place(id);
         if let Some(window) = self.shell.get_mut(id) {
             window.mapped = true;
             window.placed = true;
-            window.workspace = shown;
+            window.workspace = workspace;
         }
-        self.window_comes(id);
-        self.close_menus(); // a layer's too, which otherwise stay when the keyboard changes hands
-        self.activate(id);
+        if workspace == shown {
+            self.window_comes(id);
+            self.close_menus(); // a layer's too, which otherwise stay when the keyboard changes hands
+            self.activate(id);
+        } else {
+            // It has the keyboard when its user goes there.
+            self.shell.raise(id);
+            self.shell.use_window(id);
+        }
         self.tell_windows();
         self.pointer_moved_under();
     }

@@ -1,6 +1,7 @@
 //! Workspaces: as many desktops as there are, one on screen, shared by all displays.
 //!
-//! A window is on the workspace where it first showed, until it is moved. Its dialogs go with it.
+//! A window is on the workspace where it first showed, until it is moved. Its dialogs go with it, also those
+//! that come while another one is shown: they take nobody there.
 
 use super::WindowId;
 use crate::state::Compositor;
