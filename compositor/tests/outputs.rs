@@ -10,6 +10,7 @@ use ochre_compositor::{
     input::Action,
     output::OutputId,
 };
+use smithay::utils::Transform;
 use wayland_client::{Proxy, delegate_noop, protocol::wl_output::WlOutput};
 
 delegate_noop!(ClientSide: ignore WlOutput);
@@ -350,6 +351,50 @@ fn a_chosen_place_stays_chosen() {
     assert_eq!(placed(&fixture)[1], ("DP-1".into(), 640, 1000));
     fixture.resize(700, 480);
     assert_eq!(placed(&fixture)[1], ("DP-1".into(), 700, 1000));
+}
+
+/// A display's scale, and how it is turned.
+fn look(fixture: &Fixture, name: &str) -> (f64, Transform) {
+    let mut screens = fixture.compositor.outputs.iter();
+    let output = screens.find(|it| it.output.name() == name).unwrap();
+    let scale = output.output.current_scale().fractional_scale();
+    (scale, output.output.current_transform())
+}
+
+#[test]
+fn a_display_comes_back_as_a_script_set_it() {
+    let mut fixture = Fixture::new();
+    let second = fixture.plug("DP-1");
+    let (scale, turn) = (Some(2.0), Some(Transform::_90));
+    fixture.compositor.place_output(second, None, scale, turn);
+    let set = (2.0, Transform::_90);
+    unplug(&mut fixture, second);
+    let second = fixture.plug("DP-1");
+    assert_eq!(look(&fixture, "DP-1"), set);
+    let config = |name: &str, scale| {
+        let chosen = OutputChoice {
+            scale,
+            ..OutputChoice::default()
+        };
+        Config {
+            outputs: vec![(name.into(), chosen)],
+            ..Config::default()
+        }
+    };
+    fixture
+        .compositor
+        .apply_config(config("HEADLESS-1", Some(1.5)));
+    assert_eq!(look(&fixture, "DP-1"), set, "that was about another");
+    fixture.compositor.apply_config(config("DP-1", Some(1.5)));
+    assert_eq!(look(&fixture, "HEADLESS-1"), (1.0, Transform::Normal));
+    assert_eq!(look(&fixture, "DP-1"), (1.5, Transform::_90));
+    fixture.compositor.apply_config(config("DP-1", None));
+    assert_eq!(look(&fixture, "DP-1"), (1.0, Transform::_90));
+    fixture.compositor.apply_config(config("DP-1", Some(1.5)));
+    unplug(&mut fixture, second);
+    fixture.compositor.apply_config(Config::default());
+    fixture.plug("DP-1");
+    assert_eq!(look(&fixture, "DP-1"), (1.0, Transform::_90));
 }
 
 /// Lets everything come to rest.

@@ -20,7 +20,7 @@ use smithay::{
     utils::Transform,
 };
 
-use super::{Config, ConfigError, Keyboard, NAME, OutputChoice};
+use super::{Config, ConfigError, Keyboard, NAME};
 use crate::{Error, clock::Due, output::OutputId, state::Compositor};
 
 /// A larger file is no configuration.
@@ -102,6 +102,7 @@ impl Compositor {
         }
         self.follow_night();
         if before.outputs != self.config.outputs {
+            self.free_looks(&before);
             let on = self.outputs.iter().map(|screen| screen.id);
             let ids: Vec<OutputId> = on.chain(self.outputs.off().map(|(id, _)| id)).collect();
             for id in ids {
@@ -160,15 +161,37 @@ impl Compositor {
         }
     }
 
-    /// Gives a display what is chosen for it.
-    pub(crate) fn configure_output(&mut self, id: OutputId) {
+    /// Displays whose scale or turn was configured and is no more are as usual again, also those that are
+    /// away.
+    fn free_looks(&mut self, before: &Config) {
+        for (name, was) in &before.outputs {
+            let now = self.config.output(name);
+            let scale = was.scale.filter(|_| now.scale.is_none());
+            let scale = scale.map(|_| self.options.scale);
+            let transform = was.transform.filter(|_| now.transform.is_none());
+            let transform = transform.map(|_| Transform::Normal);
+            if scale.is_none() && transform.is_none() {
+                continue;
+            }
+            self.outputs.set_look_away(name, scale, transform);
+            let mut screens = self.outputs.iter();
+            let id = screens
+                .find(|screen| screen.output.name() == *name)
+                .map(|screen| screen.id);
+            drop(screens);
+            if let Some(id) = id {
+                self.place_output(id, None, scale, transform);
+            }
+        }
+    }
+
+    /// Gives a display what is chosen for it; else it stays as it is.
+    pub fn configure_output(&mut self, id: OutputId) {
         let Some(output) = self.outputs.handle(id).cloned() else {
             return;
         };
         let name = output.name();
-        let outputs = &self.config.outputs;
-        let chosen = outputs.iter().find(|(other, _)| *other == name);
-        let chosen = chosen.map_or(OutputChoice::default(), |(_, chosen)| *chosen);
+        let chosen = self.config.output(&name);
         let last = self.outputs.iter().all(|screen| screen.id == id);
         if !chosen.on && last {
             eprintln!("ochre-compositor: {name} stays on: there is no other display");
@@ -194,16 +217,18 @@ impl Compositor {
                 eprintln!("ochre-compositor: {name}: {err}");
             }
         }
-        let scale = chosen.scale.unwrap_or(self.options.scale);
-        let transform = chosen.transform.unwrap_or(Transform::Normal);
+        // Not as usual: scripts may have set it otherwise, also before it was away.
+        let now = (
+            output.current_scale().fractional_scale(),
+            output.current_transform(),
+        );
+        let scale = chosen.scale.unwrap_or(now.0);
+        let transform = chosen.transform.unwrap_or(now.1);
         let position = chosen.position.map(Into::into);
         let stands = self.outputs.get(id).map(|screen| screen.standing.chosen);
         let as_is = position
             .is_none_or(|position| stands == Some(true) && output.current_location() == position);
-        if !as_is
-            || output.current_scale().fractional_scale() != scale
-            || output.current_transform() != transform
-        {
+        if !as_is || now != (scale, transform) {
             self.place_output(id, position, Some(scale), Some(transform));
         }
     }

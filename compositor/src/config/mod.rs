@@ -63,6 +63,15 @@ impl Default for Config {
     }
 }
 
+impl Config {
+    /// What is chosen for the display of this name.
+    pub(crate) fn output(&self, name: &str) -> OutputChoice {
+        let mut outputs = self.outputs.iter();
+        let chosen = outputs.find(|(other, _)| other == name);
+        chosen.map_or(OutputChoice::default(), |(_, chosen)| *chosen)
+    }
+}
+
 /// The keyboard's choices; names are xkb's.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Keyboard {

@@ -11,7 +11,7 @@ use smithay::{
     utils::{Logical, Point, Rectangle, Transform},
 };
 
-use super::{OutputId, Pacing, Screen, layout::Standing, pointer::Pointed};
+use super::{OutputId, Outputs, Pacing, Screen, layout::Standing, pointer::Pointed};
 use crate::{
     Error, backend::Backend, clock::Due, render::Tracker, shell::Layers, state::Compositor,
 };
@@ -48,6 +48,22 @@ pub struct DisplayInfo {
     pub size: (i32, i32),
     /// Its refresh rate in mHz.
     pub refresh: i32,
+}
+
+impl Outputs {
+    /// A display that is away comes back with this scale and turn.
+    pub(crate) fn set_look_away(
+        &mut self,
+        name: &str,
+        scale: Option<f64>,
+        transform: Option<Transform>,
+    ) {
+        let place = self.places.iter_mut().find(|place| place.name == name);
+        if let Some(place) = place {
+            place.scale = scale.unwrap_or(place.scale);
+            place.transform = transform.unwrap_or(place.transform);
+        }
+    }
 }
 
 impl Compositor {
