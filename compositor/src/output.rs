@@ -335,9 +335,16 @@ impl Outputs {
         for screen in &mut self.screens {
             screen.damage = Tracker::default();
             screen.pointer.forget();
-            if screen.lit {
-                screen.pacing = Pacing::Queued;
-            }
+            screen.queue();
+        }
+    }
+
+    /// An output is driven anew: no frame of its own is under way.
+    pub(crate) fn restart(&mut self, id: OutputId) {
+        if let Some(screen) = self.get_mut(id).filter(|screen| screen.lit) {
+            screen.damage = Tracker::default();
+            screen.pointer.forget();
+            screen.pacing = Pacing::Queued;
         }
     }
 }

@@ -2,8 +2,10 @@
 
 mod fixture;
 
+use std::time::Duration;
+
 use fixture::{Client, ClientSide, FRAME, Fixture, LITTLE, SIZE};
-use ochre_compositor::input::Action;
+use ochre_compositor::{backend::Backend, input::Action};
 use wayland_client::{
     Connection, Dispatch, Proxy, QueueHandle, delegate_noop, event_created_child,
     protocol::{
@@ -184,6 +186,56 @@ fn a_locked_session_shows_and_hears_its_locker_only() {
     client.roundtrip(&mut fixture);
     assert!(client.state.keyboard_focus.is_some(), "it is back");
     assert_eq!(fixture.pixel(380, 280), 0x20_8040);
+}
+
+/// The card says that a frame is on screen.
+fn flip(fixture: &mut Fixture) {
+    fixture.advance(FRAME);
+    fixture.compositor.flip_headless();
+    fixture.turn();
+}
+
+#[test]
+fn a_session_is_locked_when_its_card_says_that_the_desktop_is_gone() {
+    for patient in [true, false] {
+        let mut fixture = Fixture::new();
+        let mut client = fixture.client();
+        let Backend::Headless(headless) = &mut fixture.compositor.backend else {
+            panic!("not headless")
+        };
+        headless.await_flips();
+        let window = client.window(&mut fixture, "secret");
+        client.show(&mut fixture, &window, (400, 300), 0xff20_8040);
+        for _ in 0..3 {
+            flip(&mut fixture);
+        }
+        let (buffer, _file) = client.buffer((400, 300), 0xff80_2040);
+        window.surface.attach(Some(&buffer), 0, 0);
+        window.surface.damage_buffer(0, 0, 400, 300);
+        window.surface.commit();
+        client.roundtrip(&mut fixture);
+        assert!(!fixture.compositor.outputs.is_idle(), "it is on its way");
+        let mut locker = fixture.client();
+        lock(&locker);
+        locker.roundtrip(&mut fixture);
+        if patient {
+            fixture.compositor.outputs.damage_all(); // another theme, say
+            fixture.turn();
+        } else {
+            // The card takes longer than anybody waits.
+            for _ in 0..5 {
+                fixture.advance(Duration::from_secs(1));
+            }
+            locker.roundtrip(&mut fixture);
+            assert!(locker.state.notes.is_empty(), "it has said nothing");
+        }
+        flip(&mut fixture);
+        locker.roundtrip(&mut fixture);
+        assert!(locker.state.notes.is_empty(), "that was the desktop");
+        flip(&mut fixture);
+        locker.roundtrip(&mut fixture);
+        assert_eq!(locker.state.notes, ["locked"]);
+    }
 }
 
 #[test]

@@ -106,7 +106,7 @@ fn a_display_that_is_switched_off_and_on_is_lit() {
     assert!(fixture.compositor.outputs.primary().unwrap().is_lit());
     let frames = fixture.frames();
     fixture.compositor.outputs.damage_all();
-    fixture.turn();
+    fixture.advance(FRAME);
     assert!(fixture.frames() > frames);
 }
 

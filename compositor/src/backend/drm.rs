@@ -419,8 +419,7 @@ impl Compositor {
             screen.output.set_preferred(output_mode(&found.mode));
         }
         self.tell_outputs();
-        self.outputs.damage_all();
-        self.outputs.queue(output);
+        self.outputs.restart(output);
         if before.is_none() {
             self.configure_output(output);
         }

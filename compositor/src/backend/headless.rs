@@ -25,6 +25,7 @@ pub struct Headless {
     drawn: bool,
     damage: Damage,
     plane: Option<Plane>,
+    flips: Option<Flips>,
 }
 
 /// A plane that shows the pointer over the frame, as some cards have one.
@@ -37,6 +38,13 @@ pub struct Plane {
     pub hotspot: Point<i32, Physical>,
     /// Whether it refuses to show anything more.
     pub refuses: bool,
+}
+
+/// A card that says when a frame is on screen.
+#[derive(Debug, Default)]
+struct Flips {
+    /// One is not yet.
+    pending: bool,
 }
 
 impl Headless {
@@ -58,6 +66,7 @@ impl Headless {
             drawn: false,
             damage: Damage::new(),
             plane: None,
+            flips: None,
         });
         state.configure_output(output);
         output
@@ -86,6 +95,11 @@ impl Headless {
     /// The plane, if there is one.
     pub fn plane(&mut self) -> Option<&mut Plane> {
         self.plane.as_mut()
+    }
+
+    /// From now on a frame is on screen when [`Compositor::flip_headless`] says so.
+    pub fn await_flips(&mut self) {
+        self.flips = Some(Flips::default());
     }
 
     pub(super) fn pointer_plane(&self, output: OutputId) -> Option<Extent> {
@@ -130,24 +144,41 @@ impl Headless {
         if output != self.output {
             return Ok(Presented::Nothing);
         }
+        if self.flips.as_ref().is_some_and(|flips| flips.pending) {
+            return Ok(Presented::NotYet);
+        }
         if let Some(extent) = self.resized.take() {
             self.frame = extent.bitmap();
             self.drawn = false;
         }
         let age = usize::from(self.drawn);
         self.drawn = true;
-        let damage = draw(Target::of(&mut self.frame), age)?;
-        Ok(match damage {
-            Some(damage) => {
-                self.damage = damage;
-                Presented::AtTimer
+        let Some(damage) = draw(Target::of(&mut self.frame), age)? else {
+            return Ok(Presented::Nothing);
+        };
+        self.damage = damage;
+        Ok(match &mut self.flips {
+            Some(flips) => {
+                flips.pending = true;
+                Presented::AtFlip
             }
-            None => Presented::Nothing,
+            None => Presented::AtTimer,
         })
     }
 }
 
 impl Compositor {
+    /// The frame that the headless output drew last is on screen.
+    pub fn flip_headless(&mut self) {
+        if let Backend::Headless(headless) = &mut self.backend
+            && let Some(flips) = &mut headless.flips
+            && std::mem::take(&mut flips.pending)
+        {
+            let output = headless.output;
+            self.flip_done(output);
+        }
+    }
+
     /// Drives the headless output in another mode.
     pub(crate) fn resize_headless_to(&mut self, output: OutputId, mode: Mode) -> Result<(), Error> {
         let none = || Error::Display("no such mode".into());

@@ -100,7 +100,6 @@ impl Compositor {
             self.look_again_at_vblank(id);
             return Ok(());
         }
-        self.lock_drawn(id);
         if self.shell.motions.settle(at) {
             self.outputs.queue_all(); // what has arrived here is at rest on the others, too
         }
@@ -142,12 +141,13 @@ impl Compositor {
                 screen.frames += 1;
             }
         }
+        if presented != Presented::NotYet {
+            self.protocols.paced.frame_drawn();
+            self.lock_drawn(id);
+        }
         let Some(screen) = self.outputs.get_mut(id) else {
             return Ok(());
         };
-        if presented != Presented::NotYet {
-            self.protocols.paced.frame_drawn();
-        }
         let again = moving || presented == Presented::NotYet;
         screen.pacing = Pacing::Waiting { again };
         let vblank = match presented {

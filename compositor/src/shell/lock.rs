@@ -248,7 +248,8 @@ impl Compositor {
         }
     }
 
-    /// The frame that an output is now drawing shows the lock, if there is one.
+    /// The frame that an output has drawn shows the lock, if there is one. Not so one that was not drawn
+    /// because the one before is on its way yet: of that the next flip tells.
     pub(crate) fn lock_drawn(&mut self, output: OutputId) {
         if let Some(lock) = &mut self.shell.lock {
             lock.drawn.insert(output);
