@@ -1,9 +1,9 @@
 //! wlr-screencopy: screenshots and recordings.
 //!
 //! A copy is drawn apart from the screen, so that a capture costs nobody a frame; a copy "with
-//! damage" waits until its output has changed.
+//! damage" waits until its output is not any more as it was last copied through the same manager.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use smithay::{
     output::Output,
@@ -13,7 +13,7 @@ use smithay::{
             zwlr_screencopy_manager_v1::{self as manager, ZwlrScreencopyManagerV1},
         },
         wayland_server::{
-            Client, DataInit, Dispatch, DisplayHandle, New, Resource,
+            Client, DataInit, Dispatch, DisplayHandle, GlobalDispatch, New, Resource,
             backend::ClientId,
             protocol::{wl_buffer::WlBuffer, wl_shm},
         },
@@ -22,12 +22,17 @@ use smithay::{
     wayland::shm::with_buffer_contents,
 };
 
-use super::sandbox::trusted_globals;
+use super::trusted;
 use crate::{output::OutputId, render::in_buffer, state::Compositor};
+
+/// How often outputs had changed when they were last copied through a manager, with the pointer or without it.
+#[derive(Debug, Clone, Default)]
+pub struct Copied(Arc<Mutex<Vec<(OutputId, bool, u64)>>>);
 
 /// What a screencopy frame object captures.
 #[derive(Debug)]
 pub struct CaptureRequest {
+    copied: Copied,
     output: OutputId,
     region: Rectangle<i32, Physical>,
     cursor: bool,
@@ -97,15 +102,47 @@ impl Compositor {
         if with_damage {
             frame.damage(0, 0, region.size.w as u32, region.size.h as u32);
         }
+        self.note_copied(request);
         let now = self.clock.now();
         let seconds = now.as_secs();
         frame.ready((seconds >> 32) as u32, seconds as u32, now.subsec_nanos());
+    }
+
+    /// Whether what a frame captures is as it was when its manager's client last copied it.
+    fn is_as_copied(&self, request: &CaptureRequest) -> bool {
+        let Some(screen) = self.outputs.get(request.output) else {
+            return false;
+        };
+        let now = (
+            request.output,
+            request.cursor,
+            screen.changes(request.cursor),
+        );
+        let copied = request.copied.0.lock();
+        copied
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains(&now)
+    }
+
+    fn note_copied(&self, request: &CaptureRequest) {
+        let Some(screen) = self.outputs.get(request.output) else {
+            return;
+        };
+        let copied = request.copied.0.lock();
+        let mut copied = copied.unwrap_or_else(PoisonError::into_inner);
+        let is_this = |output, cursor| (output, cursor) == (request.output, request.cursor);
+        copied.retain(|(output, cursor, _)| {
+            !is_this(*output, *cursor) && self.outputs.get(*output).is_some()
+        });
+        let changes = screen.changes(request.cursor);
+        copied.push((request.output, request.cursor, changes));
     }
 
     /// Announces the buffer that a capture needs.
     fn new_capture(
         &mut self,
         frame: New<ZwlrScreencopyFrameV1>,
+        copied: &Copied,
         cursor: bool,
         output: Option<Output>,
         region: Option<Rectangle<i32, smithay::utils::Logical>>,
@@ -115,6 +152,7 @@ impl Compositor {
             output.and_then(|output| self.outputs.iter().find(|screen| screen.output == output));
         let Some(screen) = screen else {
             let request = CaptureRequest {
+                copied: copied.clone(),
                 output: OutputId::NONE,
                 region: Rectangle::default(),
                 cursor,
@@ -137,6 +175,7 @@ impl Compositor {
         // Programs turn the picture themselves, as the display's `wl_output` says that it is.
         let region = in_buffer(screen.transform(), region, screen.size().into());
         let request = CaptureRequest {
+            copied: copied.clone(),
             output: screen.id,
             region,
             cursor,
@@ -155,15 +194,30 @@ impl Compositor {
     }
 }
 
-trusted_globals!(ZwlrScreencopyManagerV1);
+impl GlobalDispatch<ZwlrScreencopyManagerV1, ()> for Compositor {
+    fn bind(
+        _state: &mut Self,
+        _display: &DisplayHandle,
+        _client: &Client,
+        resource: New<ZwlrScreencopyManagerV1>,
+        _data: &(),
+        init: &mut DataInit<'_, Self>,
+    ) {
+        init.init(resource, Copied::default());
+    }
 
-impl Dispatch<ZwlrScreencopyManagerV1, ()> for Compositor {
+    fn can_view(client: Client, _data: &()) -> bool {
+        trusted(&client)
+    }
+}
+
+impl Dispatch<ZwlrScreencopyManagerV1, Copied> for Compositor {
     fn request(
         state: &mut Self,
         _client: &Client,
         _manager: &ZwlrScreencopyManagerV1,
         request: manager::Request,
-        _data: &(),
+        copied: &Copied,
         _display: &DisplayHandle,
         init: &mut DataInit<'_, Self>,
     ) {
@@ -174,7 +228,7 @@ impl Dispatch<ZwlrScreencopyManagerV1, ()> for Compositor {
                 output,
             } => {
                 let output = Output::from_resource(&output);
-                state.new_capture(frame, overlay_cursor != 0, output, None, init);
+                state.new_capture(frame, copied, overlay_cursor != 0, output, None, init);
             }
             manager::Request::CaptureOutputRegion {
                 frame,
@@ -188,7 +242,14 @@ impl Dispatch<ZwlrScreencopyManagerV1, ()> for Compositor {
                 let output = Output::from_resource(&output);
                 let size = (width.max(0), height.max(0)).into();
                 let region = Rectangle::new((x, y).into(), size);
-                state.new_capture(frame, overlay_cursor != 0, output, Some(region), init);
+                state.new_capture(
+                    frame,
+                    copied,
+                    overlay_cursor != 0,
+                    output,
+                    Some(region),
+                    init,
+                );
             }
             _ => {}
         }
@@ -231,14 +292,14 @@ impl Dispatch<ZwlrScreencopyFrameV1, CaptureRequest> for Compositor {
             );
             return;
         }
-        if with_damage {
+        if with_damage && state.is_as_copied(data) {
             state
                 .protocols
                 .captures
                 .waiting
                 .push((frame.clone(), buffer));
         } else {
-            state.capture(frame, &buffer, false);
+            state.capture(frame, &buffer, with_damage);
         }
     }
 
