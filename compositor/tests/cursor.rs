@@ -285,6 +285,18 @@ fn a_recording_with_the_pointer_hears_of_its_moves_and_one_without_does_not() {
 }
 
 #[test]
+fn a_pointer_s_offset_moves_what_it_points_with() {
+    let mut fixture = with_plane();
+    let (mut client, pointer, picture) = client_under(&mut fixture);
+    pointer.set_cursor(client.state.serial, Some(&picture), 5, 7);
+    draw(&mut client, &mut fixture, &picture, 24, 0xffff_0000);
+    picture.offset(-2, 3);
+    draw(&mut client, &mut fixture, &picture, 24, 0xffff_0000);
+    check(&mut fixture, true);
+    assert_eq!(plane(&mut fixture).hotspot, (7, 4).into());
+}
+
+#[test]
 fn another_mode_has_it_at_its_place() {
     let mut fixture = with_plane();
     fixture.point(700, 500);

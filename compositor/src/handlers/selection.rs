@@ -1,7 +1,7 @@
 //! Clipboard, primary selection, drag and drop. The compositor offers nothing of its own.
 
 use smithay::{
-    input::{Seat, pointer::CursorImageStatus},
+    input::Seat,
     reexports::wayland_server::protocol::{wl_data_source::WlDataSource, wl_surface::WlSurface},
     wayland::selection::{
         SelectionHandler,
@@ -33,12 +33,8 @@ impl ClientDndGrabHandler for Compositor {
         icon: Option<WlSurface>,
         _seat: Seat<Self>,
     ) {
-        let hotspot = match &self.cursor {
-            // The icon's origin is where the cursor's would be.
-            CursorImageStatus::Surface(_) | CursorImageStatus::Named(_) => (0, 0).into(),
-            CursorImageStatus::Hidden => (0, 0).into(),
-        };
-        self.drag_icon = icon.map(|icon| (icon, hotspot));
+        // Its corner is where the pointer is, until its client moves it from there.
+        self.drag_icon = icon.map(|icon| (icon, (0, 0).into()));
         self.outputs.queue_all();
     }
 

@@ -4,16 +4,18 @@ use smithay::{
     backend::renderer::utils::{on_commit_buffer_handler, with_renderer_surface_state},
     delegate_alpha_modifier, delegate_content_type, delegate_fractional_scale, delegate_output,
     delegate_presentation, delegate_single_pixel_buffer, delegate_viewporter,
+    input::pointer::{CursorImageStatus, CursorImageSurfaceData},
     output::Output,
     reexports::wayland_server::{
         Client,
         protocol::{wl_buffer::WlBuffer, wl_output::WlOutput, wl_surface::WlSurface},
     },
+    utils::{Logical, Point},
     wayland::{
         buffer::BufferHandler,
         compositor::{
-            CompositorClientState, CompositorHandler, CompositorState, get_parent,
-            is_sync_subsurface, with_states,
+            CompositorClientState, CompositorHandler, CompositorState, SurfaceAttributes,
+            get_parent, is_sync_subsurface, with_states,
         },
         fractional_scale::{FractionalScaleHandler, with_fractional_scale},
         output::OutputHandler,
@@ -21,7 +23,7 @@ use smithay::{
     },
 };
 
-use super::subsurface;
+use super::{guard::near, subsurface};
 use crate::state::{ClientState, Compositor};
 
 impl CompositorHandler for Compositor {
@@ -54,6 +56,7 @@ impl CompositorHandler for Compositor {
         self.layer_committed(&root);
         self.popup_committed(surface);
         self.lock_surface_committed(&root);
+        self.follow_offset(surface);
         self.queue_redraw_for(&root);
         // At once: who asks the compositor after its commit whether all is done finds it so.
         self.pointer_moved_under();
@@ -75,6 +78,30 @@ impl CompositorHandler for Compositor {
 }
 
 impl Compositor {
+    /// A client has moved what its pointer looks like, or what is dragged with it, by an offset; other
+    /// surfaces stay where they are.
+    fn follow_offset(&mut self, surface: &WlSurface) {
+        let icon = self.drag_icon.as_mut().filter(|(icon, _)| icon == surface);
+        let is_cursor = self.cursor == CursorImageStatus::Surface(surface.clone());
+        if icon.is_none() && !is_cursor {
+            return;
+        }
+        with_states(surface, |states| {
+            let mut attributes = states.cached_state.get::<SurfaceAttributes>();
+            let Some(by) = attributes.current().buffer_delta.take() else {
+                return;
+            };
+            let reachable = |at: Point<i32, Logical>| Point::from((near(at.x), near(at.y)));
+            if let Some((_, offset)) = icon {
+                *offset = reachable(*offset + by);
+            }
+            let cursor = states.data_map.get::<CursorImageSurfaceData>();
+            if let Some(mut cursor) = cursor.and_then(|cursor| cursor.lock().ok()) {
+                cursor.hotspot = reachable(cursor.hotspot - by);
+            }
+        });
+    }
+
     /// Tells a surface which scale to draw at, before it draws anything.
     pub(crate) fn tell_scale(&self, surface: &WlSurface) {
         let scale = self.outputs.preferred_scale();
