@@ -21,7 +21,7 @@ use std::time::Duration;
 use smithay::{
     desktop::utils::OutputPresentationFeedback,
     output::Output,
-    reexports::wayland_server::backend::GlobalId,
+    reexports::wayland_server::{backend::GlobalId, protocol::wl_surface::WlSurface},
     utils::{Logical, Physical, Point, Rectangle, Size},
 };
 
@@ -180,6 +180,8 @@ pub struct Outputs {
     retired: Vec<(Duration, GlobalId)>,
     /// Work areas whose windows have to find another.
     gone: Vec<Rectangle<i32, Logical>>,
+    /// The surfaces that went with the pointer when its output was last told to them.
+    carried: Vec<WlSurface>,
     next_id: u32,
     next_rank: u32,
     /// The tone of the night light, while it is on.

@@ -4,18 +4,20 @@ mod fixture;
 
 use fixture::{Client, ClientSide, FRAME, Fixture};
 use wayland_client::{
-    Connection, Dispatch, QueueHandle, delegate_noop, event_created_child,
+    Connection, Dispatch, Proxy, QueueHandle, delegate_noop, event_created_child,
     protocol::{
         wl_compositor::WlCompositor,
         wl_data_device::{self, WlDataDevice},
         wl_data_device_manager::WlDataDeviceManager,
         wl_data_offer::WlDataOffer,
         wl_data_source::WlDataSource,
+        wl_output::WlOutput,
         wl_seat::WlSeat,
         wl_surface::WlSurface,
     },
 };
 
+delegate_noop!(ClientSide: ignore WlOutput);
 delegate_noop!(ClientSide: ignore WlDataDeviceManager);
 delegate_noop!(ClientSide: ignore WlDataOffer);
 delegate_noop!(ClientSide: ignore WlDataSource);
@@ -101,4 +103,38 @@ fn what_was_attached_aside_is_dragged_aside() {
     fixture.advance(FRAME);
     fixture.advance(FRAME);
     assert_eq!(fixture.pixel(375, 285), 0xff_0000);
+}
+
+/// The displays that a surface is on.
+fn displays(client: &mut Client, fixture: &mut Fixture, surface: &WlSurface) -> Vec<u32> {
+    client.roundtrip(fixture);
+    let on = client.state.displays.get(&surface.id().protocol_id());
+    on.into_iter().flatten().copied().collect()
+}
+
+#[test]
+fn what_goes_with_the_pointer_is_told_its_display() {
+    let mut fixture = Fixture::new();
+    let mut client = fixture.client();
+    let first = client.bind::<WlOutput>(4).id().protocol_id();
+    fixture.plug("DP-1");
+    client.roundtrip(&mut fixture);
+    let second = client.bind::<WlOutput>(4).id().protocol_id();
+    let pointer = client.bind::<WlSeat>(7).get_pointer(&client.handle, ());
+    client.shown(&mut fixture, "one", (300, 200), false);
+    let [x, y, ..] = fixture.windows()[0].content;
+    fixture.point(x + 40, y + 40);
+    client.roundtrip(&mut fixture);
+    let compositor = client.bind::<WlCompositor>(5);
+    let image = compositor.create_surface(&client.handle, ());
+    pointer.set_cursor(client.state.serial, Some(&image), 5, 7);
+    assert_eq!(displays(&mut client, &mut fixture, &image), [first]);
+    pointer.set_cursor(client.state.serial, None, 0, 0);
+    assert!(displays(&mut client, &mut fixture, &image).is_empty());
+    let icon = dragged(&mut fixture, &mut client, 5);
+    assert_eq!(displays(&mut client, &mut fixture, &icon), [first]);
+    fixture.point_at(1200, 100);
+    assert_eq!(displays(&mut client, &mut fixture, &icon), [second]);
+    fixture.press(false);
+    assert!(displays(&mut client, &mut fixture, &icon).is_empty());
 }

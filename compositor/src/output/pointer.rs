@@ -53,6 +53,7 @@ impl Compositor {
         for id in ids {
             self.follow_pointer_on(id);
         }
+        self.enter_carried();
         self.tell_pointer_sessions();
     }
 

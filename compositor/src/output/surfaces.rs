@@ -12,9 +12,10 @@ use smithay::{
         },
     },
     input::pointer::CursorImageStatus,
+    output::Output,
     reexports::{
         wayland_protocols::wp::presentation_time::server::wp_presentation_feedback::Kind,
-        wayland_server::protocol::wl_surface::WlSurface,
+        wayland_server::{Resource, protocol::wl_surface::WlSurface},
     },
     utils::{Logical, Point, Rectangle},
     wayland::compositor::{SurfaceData, TraversalAction, with_surface_tree_downward},
@@ -101,16 +102,55 @@ impl Compositor {
         if over.is_none_or(|over| over.id != id) {
             return locks.into_iter().collect();
         }
+        self.carried().chain(locks).collect()
+    }
+
+    /// The surfaces that go with the pointer: its image and what it drags.
+    fn carried(&self) -> impl Iterator<Item = WlSurface> {
         let cursor = match &self.cursor {
             CursorImageStatus::Surface(surface) => Some(surface.clone()),
             _ => None,
         };
-        cursor
-            .into_iter()
-            .chain(self.drag_icon.as_ref().map(|(icon, _)| icon.clone()))
-            .chain(locks)
-            .collect()
+        let icon = self.drag_icon.as_ref().map(|(icon, _)| icon.clone());
+        cursor.into_iter().chain(icon)
     }
+
+    /// Tells the surfaces that go with the pointer which output it is on, and those that do no more.
+    pub(super) fn enter_carried(&mut self) {
+        let pointer = self.seat.get_pointer();
+        let over = pointer.and_then(|pointer| self.outputs.at(pointer.current_location()));
+        let over = over.map(|screen| screen.id);
+        let carried = self.carried().filter(WlSurface::is_alive);
+        let carried: Vec<WlSurface> = carried.collect();
+        let before = std::mem::replace(&mut self.outputs.carried, carried.clone());
+        let dropped = before.iter().filter(|surface| !carried.contains(surface));
+        let dropped = dropped.filter(|surface| surface.is_alive());
+        for screen in self.outputs.iter() {
+            for surface in &carried {
+                tell_tree(&screen.output, surface, over == Some(screen.id));
+            }
+            for surface in dropped.clone() {
+                tell_tree(&screen.output, surface, false);
+            }
+        }
+    }
+}
+
+/// Tells all surfaces of a tree whether they are on an output.
+fn tell_tree(output: &Output, root: &WlSurface, on: bool) {
+    with_surface_tree_downward(
+        root,
+        (),
+        |_, _, ()| TraversalAction::DoChildren(()),
+        |surface, _, ()| {
+            if on {
+                output.enter(surface);
+            } else {
+                output.leave(surface);
+            }
+        },
+        |_, _, ()| true,
+    );
 }
 
 /// Tells the surfaces of a tree which begins there whether they are on an output.
