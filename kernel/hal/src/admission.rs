@@ -97,3 +97,10 @@ pub fn copy(bytes: &[u8]) -> Result<Vec<u8>, OutOfMemory> {
     copy.extend_from_slice(bytes);
     Ok(copy)
 }
+
+/// Puts `bytes` at the end of `to`.
+pub fn append(to: &mut Vec<u8>, bytes: &[u8]) -> Result<(), OutOfMemory> {
+    to.room(bytes.len())?;
+    to.extend_from_slice(bytes);
+    Ok(())
+}

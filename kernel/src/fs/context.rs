@@ -3,9 +3,10 @@
 use crate::errno::{Errno, Result};
 use crate::fs::access::Identity;
 use crate::fs::namespace::{Namespace, Path};
-use crate::fs::path::{Resolve, Walk};
+use crate::fs::path::{PATH_MAX, Resolve, Walk};
 use crate::lock_order;
 use alloc::sync::Arc;
+use ochre_hal::admission;
 use ochre_hal::sync::SpinLock;
 
 /// What clone's CLONE_FS shares.
@@ -111,15 +112,15 @@ impl FsView {
         Walk::new(self, identity, start, path, resolve)?.finish()
     }
 
-    /// The absolute name of `path`, as this view's owner sees it.
+    /// The absolute name of `path`, as this view's owner sees it; `ENAMETOOLONG` beyond `PATH_MAX`.
     pub fn name_of(&self, path: &Path) -> Result<alloc::vec::Vec<u8>> {
-        let (mut name, reachable) = path.name_from(&self.root);
+        let (mut name, reachable) = path.name_from(&self.root, PATH_MAX)?;
         if path.dentry.is_removed() {
             return Err(Errno::ENOENT);
         }
         if !reachable {
             let mut marked = b"(unreachable)".to_vec();
-            marked.append(&mut name);
+            admission::append(&mut marked, &name)?;
             name = marked;
         }
         Ok(name)

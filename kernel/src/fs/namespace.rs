@@ -15,6 +15,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bitflags::bitflags;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use ochre_hal::admission::{self, Room};
 use ochre_hal::sync::SpinLock;
 
 bitflags! {
@@ -147,9 +148,11 @@ impl Path {
         true
     }
 
-    /// The absolute name as seen from `root`, and whether it is reachable from there.
-    pub fn name_from(&self, root: &Path) -> (Vec<u8>, bool) {
-        let mut parts: Vec<Box<[u8]>> = Vec::new();
+    /// The absolute name as seen from `root`, and whether it is reachable from there; `ENAMETOOLONG` where
+    /// it has more than `longest` bytes.
+    pub fn name_from(&self, root: &Path, longest: usize) -> Result<(Vec<u8>, bool)> {
+        // From its end to its beginning, as the way leads upwards.
+        let mut name = Vec::new();
         let mut at = self.clone();
         let reachable = loop {
             if at == *root {
@@ -161,24 +164,26 @@ impl Path {
                         at = point.clone();
                         continue;
                     }
-                    None => break parts.is_empty() || Arc::ptr_eq(&at.mount, &root.mount),
+                    None => break name.is_empty() || Arc::ptr_eq(&at.mount, &root.mount),
                 }
             }
-            parts.push(at.dentry.name());
+            let part = at.dentry.name();
+            if name.len() + part.len() + 1 > longest {
+                return Err(Errno::ENAMETOOLONG);
+            }
+            name.room(part.len() + 1)?;
+            name.extend(part.iter().rev());
+            name.push(b'/');
             match at.dentry.parent() {
                 Some(parent) => at.dentry = parent,
                 None => break false,
             }
         };
-        let mut name = Vec::new();
-        for part in parts.iter().rev() {
-            name.push(b'/');
-            name.extend_from_slice(part);
-        }
+        name.reverse();
         if name.is_empty() {
-            name.push(b'/');
+            admission::append(&mut name, b"/")?;
         }
-        (name, reachable)
+        Ok((name, reachable))
     }
 }
 

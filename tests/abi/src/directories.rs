@@ -1,6 +1,6 @@
 //! Directories: making, removing, listing, renaming.
 
-use crate::{show, sys};
+use crate::{child, show, sys};
 use libc::*;
 
 fn mkdir(name: &std::ffi::CStr) -> sys::Ret {
@@ -66,6 +66,7 @@ pub fn run() {
     listing();
     renaming();
     working();
+    deep();
 }
 
 fn making() {
@@ -258,7 +259,7 @@ fn working() {
     });
     show!(
         "chroot",
-        crate::child::run(|| {
+        child::run(|| {
             mkdir(c"root");
             show!("chroot itself", sys!(SYS_chroot, c"root"));
             show!(
@@ -268,4 +269,42 @@ fn working() {
             0
         })
     );
+}
+
+/// Names longer than calls take: what calls tell has an end, what /proc tells has none.
+fn deep() {
+    child::run(|| {
+        let name = c"ddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd";
+        let deepest = 4500 / name.count_bytes();
+        for _ in 0..deepest {
+            mkdir(name);
+            sys!(SYS_chdir, name);
+        }
+        let mut buffer = [0_u8; 8192];
+        show!(
+            "getcwd far below",
+            sys!(SYS_getcwd, buffer.as_mut_ptr(), buffer.len())
+        );
+        show!(
+            "a link to there",
+            sys!(
+                SYS_readlink,
+                c"/proc/self/cwd",
+                buffer.as_mut_ptr(),
+                buffer.len()
+            )
+        );
+        let fd = sys!(SYS_open, c"mapped", O_RDWR | O_CREAT, 0o600);
+        sys!(SYS_ftruncate, fd, 4096);
+        sys!(SYS_mmap, 0, 4096, PROT_READ, MAP_SHARED, fd, 0);
+        let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
+        let row = maps.lines().find(|row| row.ends_with("/mapped"));
+        let parts = row.map_or(0, |row| {
+            row.split('/')
+                .filter(|part| part.starts_with("ddd"))
+                .count()
+        });
+        show!("a mapping's name", "{}", parts == deepest);
+        0
+    });
 }

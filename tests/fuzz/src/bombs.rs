@@ -19,7 +19,7 @@ const fn bomb(name: &'static str, user: bool, go: fn()) -> Bomb {
     Bomb { name, user, go }
 }
 
-const BOMBS: [Bomb; 18] = [
+const BOMBS: [Bomb; 19] = [
     bomb("forks", true, forks),
     bomb("threads", true, threads),
     bomb("descriptors", true, descriptors),
@@ -36,6 +36,7 @@ const BOMBS: [Bomb; 18] = [
     bomb("stacked mounts", false, stacked_mounts),
     bomb("a full tmpfs", true, full_tmpfs),
     bomb("many names", true, names),
+    bomb("long names of mappings", true, long_names),
     bomb("memory", true, memory),
     bomb("memory, as root", false, memory),
 ];
@@ -434,6 +435,30 @@ fn names() {
         sys!(SYS_close, file);
         file
     });
+}
+
+/// A file far below, mapped many times: what tells of the mappings is longer than the kernel can keep.
+fn long_names() {
+    let name = CString::new([b'x'; 255]).expect("it has no NUL");
+    for _ in 0..300 {
+        sys!(SYS_mkdir, name.as_ptr(), 0o700);
+        sys!(SYS_chdir, name.as_ptr());
+    }
+    let file = sys!(
+        SYS_open,
+        c"file".as_ptr(),
+        libc::O_RDWR | libc::O_CREAT,
+        0o600
+    );
+    sys!(SYS_write, file, name.as_ptr(), 255);
+    for _ in 0..500 {
+        let (prot, flags) = (libc::PROT_READ, libc::MAP_PRIVATE);
+        sys!(SYS_mmap, 0, 4096, prot, flags, file, 0);
+    }
+    for name in ["maps", "smaps", "mounts"] {
+        let text = fs::read(format!("/proc/self/{name}"));
+        println!("  {name}: {:?}", text.map(|text| text.len()));
+    }
 }
 
 /// Several processes touch all the memory that they can have.

@@ -7,6 +7,7 @@ use crate::fs::namespace::Path;
 use crate::fs::node::{Attributes, DirEntry, Inode, Node, NodeKind};
 use crate::fs::open::OpenFile;
 use crate::fs::opening;
+use crate::fs::path::PATH_MAX;
 use crate::sched;
 use crate::task::process::Process;
 use alloc::boxed::Box;
@@ -14,6 +15,7 @@ use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::any::Any;
+use ochre_hal::admission;
 
 /// Which of the two directories.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -128,13 +130,16 @@ fn info(open: &OpenFile) -> Vec<u8> {
 }
 
 /// The text of a link to `path`, as the caller sees names.
-pub fn text_of(path: &Path) -> Vec<u8> {
+pub fn text_of(path: &Path) -> Result<Vec<u8>> {
     let root = sched::current().process().fs().view().root;
-    let (mut name, _) = path.name_from(&root);
+    let (mut name, _) = path.name_from(&root, PATH_MAX)?;
     if path.dentry.is_removed() {
-        name.extend_from_slice(b" (deleted)");
+        admission::append(&mut name, b" (deleted)")?;
     }
-    name
+    if name.len() > PATH_MAX {
+        return Err(Errno::ENAMETOOLONG);
+    }
+    Ok(name)
 }
 
 /// One of a process's descriptors, by its number: a link that is held open must not keep what it
@@ -163,10 +168,10 @@ impl Inode for Descriptor {
 
     fn read_link(&self) -> Result<Vec<u8>> {
         let open = access(&self.process, || self.open())?;
-        Ok(match open.path() {
+        match open.path() {
             Some(path) => text_of(path),
-            None => open.description(),
-        })
+            None => Ok(open.description()),
+        }
     }
 
     fn magic_link(&self) -> Option<Result<Path>> {

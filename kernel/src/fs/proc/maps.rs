@@ -5,13 +5,14 @@ use crate::fs::namespace::Path;
 use crate::mm::mapping::{Backing, Flags, Name};
 use crate::mm::space::AddressSpace;
 use crate::mm::usage::Usage;
+use crate::sched::cpu;
 use crate::task::process::Process;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write;
 use ochre_hal::PAGE_SIZE;
-use ochre_hal::admission::Room;
+use ochre_hal::admission::{Room, append};
 use ochre_hal::paging::Perms;
 
 struct Row {
@@ -73,7 +74,7 @@ fn rows(space: &AddressSpace) -> Result<Vec<Row>> {
 /// Column at which names begin.
 const NAME_COLUMN: usize = 73;
 
-fn line(row: &Row, root: &Path, out: &mut Vec<u8>) {
+fn line(row: &Row, root: &Path, out: &mut Vec<u8>) -> Result {
     let bit = |perm, letter| {
         if row.perms.contains(perm) {
             letter
@@ -107,28 +108,29 @@ fn line(row: &Row, root: &Path, out: &mut Vec<u8>) {
             text.push(' ');
         }
     }
-    out.extend_from_slice(text.as_bytes());
+    append(out, text.as_bytes())?;
     match &row.name {
         Shown::Nothing => {}
-        Shown::Label(label) => out.extend_from_slice(label.as_bytes()),
+        Shown::Label(label) => append(out, label.as_bytes())?,
         Shown::Segment(key, _) => {
-            out.extend_from_slice(format!("/SYSV{key:08x} (deleted)").as_bytes());
+            append(out, format!("/SYSV{key:08x} (deleted)").as_bytes())?;
         }
         Shown::File(path) => {
-            out.extend_from_slice(&path.name_from(root).0);
+            append(out, &path.name_from(root, usize::MAX)?.0)?;
             if path.dentry.is_removed() {
-                out.extend_from_slice(b" (deleted)");
+                append(out, b" (deleted)")?;
             }
         }
     }
-    out.push(b'\n');
+    Ok(append(out, b"\n")?)
 }
 
 pub fn maps(process: &Process, space: &AddressSpace) -> Result<Vec<u8>> {
     let root = process.fs().view().root;
     let mut out = Vec::new();
     for row in rows(space)? {
-        line(&row, &root, &mut out);
+        cpu::breathe();
+        line(&row, &root, &mut out)?;
     }
     Ok(out)
 }
@@ -137,7 +139,8 @@ pub fn smaps(process: &Process, space: &AddressSpace) -> Result<Vec<u8>> {
     let root = process.fs().view().root;
     let mut out = Vec::new();
     for row in rows(space)? {
-        line(&row, &root, &mut out);
+        cpu::breathe();
+        line(&row, &root, &mut out)?;
         let mut text = String::new();
         for (name, bytes) in [
             ("Size", row.end - row.start),
@@ -147,20 +150,20 @@ pub fn smaps(process: &Process, space: &AddressSpace) -> Result<Vec<u8>> {
             amount(&mut text, name, bytes);
         }
         usage_lines(&mut text, usage_of(space, row.start));
-        out.extend_from_slice(text.as_bytes());
+        append(&mut out, text.as_bytes())?;
         let flags = [
             (Perms::READ, "rd "),
             (Perms::WRITE, "wr "),
             (Perms::EXEC, "ex "),
         ];
-        out.extend_from_slice(b"VmFlags: ");
+        append(&mut out, b"VmFlags: ")?;
         for (perm, flag) in flags {
             if row.perms.contains(perm) {
-                out.extend_from_slice(flag.as_bytes());
+                append(&mut out, flag.as_bytes())?;
             }
         }
         if row.shared {
-            out.extend_from_slice(b"sh ");
+            append(&mut out, b"sh ")?;
         }
         let flags = [
             (Flags::GROWS_DOWN, "gd "),
@@ -174,10 +177,10 @@ pub fn smaps(process: &Process, space: &AddressSpace) -> Result<Vec<u8>> {
         ];
         for (bit, flag) in flags {
             if row.flags.contains(bit) {
-                out.extend_from_slice(flag.as_bytes());
+                append(&mut out, flag.as_bytes())?;
             }
         }
-        out.push(b'\n');
+        append(&mut out, b"\n")?;
     }
     Ok(out)
 }
@@ -187,6 +190,7 @@ pub fn smaps_rollup(space: &AddressSpace) -> Result<Vec<u8>> {
     let rows = rows(space)?;
     let mut sum = Usage::default();
     for row in &rows {
+        cpu::breathe();
         sum = sum + usage_of(space, row.start);
     }
     let start = rows.first().map_or(0, |row| row.start);

@@ -1,5 +1,6 @@
 //! /proc/PID/mounts and mountinfo.
 
+use crate::errno::Result;
 use crate::fs::context::FsView;
 use crate::fs::namespace::{Mount, MountFlags};
 use crate::fs::node::DeviceNumber;
@@ -7,6 +8,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use ochre_hal::admission::append;
 
 fn options(mount: &Mount) -> String {
     let flags = mount.flags();
@@ -30,50 +32,49 @@ fn options(mount: &Mount) -> String {
 }
 
 /// A name with the characters escaped that separate fields.
-fn escape(name: &[u8], out: &mut Vec<u8>) {
+fn escape(name: &[u8], out: &mut Vec<u8>) -> Result {
     for &byte in name {
         match byte {
-            b' ' | b'\t' | b'\n' | b'\\' => {
-                out.extend_from_slice(format!("\\{byte:03o}").as_bytes());
-            }
-            byte => out.push(byte),
+            b' ' | b'\t' | b'\n' | b'\\' => append(out, format!("\\{byte:03o}").as_bytes())?,
+            byte => append(out, &[byte])?,
         }
     }
+    Ok(())
 }
 
 /// The mounts that `view` can reach, with where it sees them.
-fn visible(view: &FsView) -> Vec<(Arc<Mount>, Vec<u8>)> {
-    view.namespace
-        .mounts()
-        .into_iter()
-        .filter_map(|mount| {
-            let name = match mount.point() {
-                None => b"/".to_vec(),
-                Some(point) => match point.name_from(&view.root) {
-                    (name, true) => name,
-                    (_, false) => return None,
-                },
-            };
-            Some((mount, name))
-        })
-        .collect()
+fn visible(view: &FsView) -> impl Iterator<Item = Result<(Arc<Mount>, Vec<u8>)>> {
+    let mounts = view.namespace.mounts().into_iter();
+    mounts.filter_map(|mount| {
+        let name = match mount.point() {
+            None => Ok((b"/".to_vec(), true)),
+            Some(point) => point.name_from(&view.root, usize::MAX),
+        };
+        match name {
+            Ok((name, true)) => Some(Ok((mount, name))),
+            Ok((_, false)) => None,
+            Err(error) => Some(Err(error)),
+        }
+    })
 }
 
-pub fn mounts(view: &FsView) -> Vec<u8> {
+pub fn mounts(view: &FsView) -> Result<Vec<u8>> {
     let mut out = Vec::new();
-    for (mount, name) in visible(view) {
-        escape(mount.source.as_bytes(), &mut out);
-        out.push(b' ');
-        escape(&name, &mut out);
+    for seen in visible(view) {
+        let (mount, name) = seen?;
+        escape(mount.source.as_bytes(), &mut out)?;
+        append(&mut out, b" ")?;
+        escape(&name, &mut out)?;
         let rest = format!(" {} {} 0 0\n", mount.kind, options(&mount));
-        out.extend_from_slice(rest.as_bytes());
+        append(&mut out, rest.as_bytes())?;
     }
-    out
+    Ok(out)
 }
 
-pub fn mountinfo(view: &FsView) -> Vec<u8> {
+pub fn mountinfo(view: &FsView) -> Result<Vec<u8>> {
     let mut out = Vec::new();
-    for (mount, name) in visible(view) {
+    for seen in visible(view) {
+        let (mount, name) = seen?;
         let parent = mount.point().map_or(mount.id, |point| point.mount.id);
         let device = mount
             .root()
@@ -87,11 +88,14 @@ pub fn mountinfo(view: &FsView) -> Vec<u8> {
             device.major(),
             device.minor()
         );
-        out.extend_from_slice(head.as_bytes());
-        escape(&name, &mut out);
-        out.extend_from_slice(format!(" {} - {} ", options(&mount), mount.kind).as_bytes());
-        escape(mount.source.as_bytes(), &mut out);
-        out.extend_from_slice(b" rw\n");
+        append(&mut out, head.as_bytes())?;
+        escape(&name, &mut out)?;
+        append(
+            &mut out,
+            format!(" {} - {} ", options(&mount), mount.kind).as_bytes(),
+        )?;
+        escape(mount.source.as_bytes(), &mut out)?;
+        append(&mut out, b" rw\n")?;
     }
-    out
+    Ok(out)
 }

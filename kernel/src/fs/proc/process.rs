@@ -178,11 +178,11 @@ const COMMON: &[(&str, Item)] = &[
     ("mem", Item::Memory),
     (
         "mountinfo",
-        Item::Public(|s| Ok(mounts::mountinfo(&s.process.fs().view()))),
+        Item::Public(|s| mounts::mountinfo(&s.process.fs().view())),
     ),
     (
         "mounts",
-        Item::Public(|s| Ok(mounts::mounts(&s.process.fs().view()))),
+        Item::Public(|s| mounts::mounts(&s.process.fs().view())),
     ),
     ("net", Item::Folder(NET)),
     ("ns", Item::Folder(NAMESPACES)),
@@ -470,11 +470,11 @@ impl Inode for Link {
         let place = access(&self.subject.process, || {
             self.place.map(|place| place(&self.subject)).transpose()
         })?;
-        Ok(match place {
+        match place {
             Some(place) => super::fd::text_of(&place),
             // Every process is in the one namespace of each kind that there is.
-            None => format!("{}:[4026531840]", self.name).into_bytes(),
-        })
+            None => Ok(format!("{}:[4026531840]", self.name).into_bytes()),
+        }
     }
 
     fn magic_link(&self) -> Option<Result<Path>> {

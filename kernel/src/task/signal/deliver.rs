@@ -7,6 +7,7 @@ use super::{
     Attention, Default, SIGCONT, SIGKILL, SIGSEGV, SIGSTOP, SigInfo, Signal, SignalSet, default_of,
 };
 use crate::errno::Errno;
+use crate::fs::path::PATH_MAX;
 use crate::linux::general as raw;
 use crate::mm::mapping::Name;
 use crate::sched::wait::{Interrupt, wait_until};
@@ -328,5 +329,6 @@ fn place_of(thread: &Thread, addr: usize) -> (Vec<u8>, u64) {
         (path.clone(), offset + (addr % PAGE_SIZE) as u64)
     };
     let root = thread.process().fs().view().root;
-    (path.name_from(&root).0, offset)
+    let name = path.name_from(&root, PATH_MAX);
+    (name.map_or(Vec::new(), |(name, _)| name), offset)
 }
