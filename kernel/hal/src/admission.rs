@@ -52,6 +52,14 @@ pub trait Room {
     fn room_exact(&mut self, more: usize) -> Result<(), OutOfMemory>;
 }
 
+/// Whether there may be a collection of `bytes`: what user space sizes never takes the last part.
+fn grant(bytes: usize) -> Result<(), OutOfMemory> {
+    if refused() || !frame::leaves_reserve(bytes) {
+        return Err(OutOfMemory);
+    }
+    Ok(())
+}
+
 macro_rules! rooms {
     ($($collection:ident)*) => {$(
         #[expect(clippy::disallowed_methods, reason = "this is what the others are to use")]
@@ -61,9 +69,8 @@ macro_rules! rooms {
                 if more <= self.capacity() - self.len() {
                     return Ok(());
                 }
-                if refused() {
-                    return Err(OutOfMemory);
-                }
+                let len = self.len().saturating_add(more).max(self.capacity() * 2);
+                grant(len.saturating_mul(size_of::<T>()))?;
                 self.try_reserve(more).map_err(|_| OutOfMemory)
             }
 
@@ -71,9 +78,8 @@ macro_rules! rooms {
                 if more <= self.capacity() - self.len() {
                     return Ok(());
                 }
-                if refused() {
-                    return Err(OutOfMemory);
-                }
+                let len = self.len().saturating_add(more);
+                grant(len.saturating_mul(size_of::<T>()))?;
                 self.try_reserve_exact(more).map_err(|_| OutOfMemory)
             }
         }

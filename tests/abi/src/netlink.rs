@@ -235,6 +235,46 @@ fn usage(fd: i32) {
     );
 }
 
+/// Answers that nobody reads are lost beyond what may wait, which SO_RCVBUF says.
+fn unread(fd: i32) {
+    let asked = [0_u8; 16_368];
+    let fill = || {
+        let sent = (0..256).filter(|_| !send(fd, 200, REQUEST, &asked).failed());
+        sent.count()
+    };
+    let lost = || {
+        let mut byte = [0_u8; 1];
+        sys!(SYS_recvfrom, fd, byte.as_mut_ptr(), 1, MSG_DONTWAIT, 0, 0)
+    };
+    let read = || (0..256).take_while(|_| !lost().failed()).count();
+    show!("questions that are repeated to nobody", fill());
+    show!("some were lost", lost());
+    show!("some were not", (2..64).contains(&read()));
+    let size =
+        |option: i32, size: u32| sys!(SYS_setsockopt, fd, SOL_SOCKET, option, &raw const size, 4);
+    let told = || {
+        let (mut size, mut len) = (0_u32, 4_u32);
+        let (at, len) = (&raw mut size, &raw mut len);
+        let answer = sys!(SYS_getsockopt, fd, SOL_SOCKET, SO_RCVBUF, at, len);
+        format!("{answer} {size}")
+    };
+    show!("may wait", told());
+    show!("nothing may wait", size(SO_RCVBUF, 0));
+    show!("a little may", told());
+    fill();
+    show!("most were lost", lost());
+    show!("one was not", read());
+    show!("all may wait", size(SO_RCVBUF, u32::MAX >> 1));
+    show!("twice the most", told());
+    show!("even more", size(SO_RCVBUFFORCE, 1 << 20));
+    show!("twice that", told());
+    child::run(|| {
+        sys!(SYS_setresuid, 1000, 1000, 1000);
+        show!("even more, as a user", size(SO_RCVBUFFORCE, 1 << 20));
+        0
+    });
+}
+
 /// Tells the connector to listen, or whatever `word` is.
 fn say(fd: i32, word: u32, len: u16) -> sys::Ret {
     let mut body = Vec::new();
@@ -340,6 +380,9 @@ pub fn run() {
     let fd = open(NETLINK_GENERIC);
     families(fd);
     usage(fd);
+    sys!(SYS_close, fd);
+    let fd = open(NETLINK_ROUTE);
+    unread(fd);
     sys!(SYS_close, fd);
     told();
 }

@@ -19,7 +19,7 @@ const fn bomb(name: &'static str, user: bool, go: fn()) -> Bomb {
     Bomb { name, user, go }
 }
 
-const BOMBS: [Bomb; 19] = [
+const BOMBS: [Bomb; 21] = [
     bomb("forks", true, forks),
     bomb("threads", true, threads),
     bomb("descriptors", true, descriptors),
@@ -37,6 +37,8 @@ const BOMBS: [Bomb; 19] = [
     bomb("a full tmpfs", true, full_tmpfs),
     bomb("many names", true, names),
     bomb("long names of mappings", true, long_names),
+    bomb("unread answers", true, unread_answers),
+    bomb("semaphores to be undone", true, undone_semaphores),
     bomb("memory", true, memory),
     bomb("memory, as root", false, memory),
 ];
@@ -459,6 +461,40 @@ fn long_names() {
         let text = fs::read(format!("/proc/self/{name}"));
         println!("  {name}: {:?}", text.map(|text| text.len()));
     }
+}
+
+/// Each question of netlink's is repeated in its answer.
+fn unread_answers() {
+    let mut question = vec![0_u8; 16 << 10];
+    question[..4].copy_from_slice(&(16_u32 << 10).to_ne_bytes());
+    // RTM_NEWLINK and NLM_F_REQUEST.
+    question[4..8].copy_from_slice(&[16, 0, 1, 0]);
+    until_it_fails(|| {
+        let socket = sys!(SYS_socket, libc::AF_NETLINK, libc::SOCK_RAW, 0);
+        for _ in 0..256 {
+            sys!(SYS_write, socket, question.as_ptr(), question.len());
+        }
+        socket
+    });
+}
+
+/// What each process is to undo is kept for whole sets.
+fn undone_semaphores() {
+    const SETS: usize = 32;
+    let sets: Vec<isize> = (0..SETS)
+        .map(|_| sys!(SYS_semget, libc::IPC_PRIVATE, 32_000, 0o600))
+        .collect();
+    // Up by one, with SEM_UNDO.
+    let operation = [0_u16, 1, 0x1000];
+    for _ in 0..PROCESSES {
+        if sys!(SYS_fork) == 0 {
+            for set in &sets {
+                sys!(SYS_semop, *set, operation.as_ptr(), 1);
+            }
+            sys!(SYS_pause);
+        }
+    }
+    while sys!(SYS_wait4, -1_isize, 0, 0, 0) > 0 {}
 }
 
 /// Several processes touch all the memory that they can have.

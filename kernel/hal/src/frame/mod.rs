@@ -81,6 +81,17 @@ pub fn is_short() -> bool {
     SHORT.load(Ordering::Relaxed)
 }
 
+/// Whether `bytes` of the heap can be had while half of the reserve stays.
+pub(crate) fn leaves_reserve(bytes: usize) -> bool {
+    if bytes <= PAGE_SIZE {
+        return !is_short();
+    }
+    let frames = bytes.div_ceil(PAGE_SIZE);
+    let floor = RESERVE.load(Ordering::Relaxed) / 2;
+    // Blocks are as large as the next power of two.
+    frames <= 1 << MAX_ORDER && BUDDY.lock().free_frames() >= floor + frames.next_power_of_two()
+}
+
 /// Whether user pages can be had.
 #[must_use]
 pub fn has_some_for_users() -> bool {

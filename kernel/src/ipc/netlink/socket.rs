@@ -20,8 +20,12 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use ochre_hal::admission::{self, Room};
 use ochre_hal::sync::SpinLock;
 
-/// Messages that wait at one socket.
-const QUEUE_MAX: usize = 256;
+/// Bytes that may wait at one socket before more are lost, unless SO_RCVBUF says otherwise, which can't ask for
+/// more than as many: it counts double, as on Linux, and gives no less than the least.
+const RECEIVE_SIZE: usize = 212_992;
+const RECEIVE_LEAST: usize = 2304;
+/// What a message that waits counts beside its text: about as on Linux.
+const OVERHEAD: usize = 768;
 const ADDRESS_LEN: usize = 12;
 const SOL_NETLINK: u32 = 270;
 /// A longer message of a program is refused.
@@ -37,6 +41,11 @@ pub(super) struct Message {
 }
 
 impl Message {
+    /// What it counts while it waits.
+    fn weight(&self) -> usize {
+        self.text.len() + OVERHEAD
+    }
+
     /// The kernel's, to `groups`.
     pub fn of_kernel(text: Vec<u8>, groups: u32) -> Message {
         Message {
@@ -57,6 +66,9 @@ struct State {
     /// Unique among the protocol's sockets; 0 until it is bound.
     port: u32,
     queue: VecDeque<Arc<Message>>,
+    /// What waits weighs together, and beyond which weight nothing more may wait.
+    waiting: usize,
+    room: usize,
     /// Messages were lost since the last read.
     overflowed: bool,
 }
@@ -173,6 +185,8 @@ impl NetlinkSocket {
             groups: 0,
             port: 0,
             queue: VecDeque::new(),
+            waiting: 0,
+            room: RECEIVE_SIZE,
             overflowed: false,
         };
         let socket = Arc::new(NetlinkSocket {
@@ -225,9 +239,10 @@ impl NetlinkSocket {
     pub(super) fn deliver(&self, message: Arc<Message>) {
         {
             let mut state = self.state.lock();
-            if state.queue.len() >= QUEUE_MAX || state.queue.room(1).is_err() {
+            if state.waiting > state.room || state.queue.room(1).is_err() {
                 state.overflowed = true;
             } else {
+                state.waiting += message.weight();
                 state.queue.push_back(message);
             }
         }
@@ -322,12 +337,12 @@ impl Socket for NetlinkSocket {
             if core::mem::take(&mut state.overflowed) {
                 return Some(Err(Errno::ENOBUFS));
             }
-            let first = if peek {
-                state.queue.front().cloned()
-            } else {
-                state.queue.pop_front()
-            };
-            first.map(Ok)
+            if peek {
+                return state.queue.front().cloned().map(Ok);
+            }
+            let first = state.queue.pop_front()?;
+            state.waiting -= first.weight();
+            Some(Ok(first))
         })??;
         let text = &event.text;
         let len = text.len().min(dst.remaining());
@@ -373,11 +388,32 @@ impl Socket for NetlinkSocket {
                 self.passes_credentials.store(on, Ordering::Relaxed);
                 Ok(())
             }
-            // Filters and buffer sizes are hints here: every message is small and all are delivered.
+            (raw::SOL_SOCKET, raw::SO_RCVBUF | raw::SO_RCVBUFFORCE) => {
+                let value = value.first_chunk().ok_or(Errno::EINVAL)?;
+                let size = u32::from_ne_bytes(*value);
+                let size = match name {
+                    raw::SO_RCVBUF => size.min(RECEIVE_SIZE as u32),
+                    _ if may_administrate() => size.min(i32::MAX as u32 / 2),
+                    _ => return Err(Errno::EPERM),
+                };
+                self.state.lock().room = (size as usize * 2).max(RECEIVE_LEAST);
+                Ok(())
+            }
+            // Filters are wishes here.
             (raw::SOL_SOCKET, _) => Ok(()),
             // How much of a question is repeated in its answer, and what is checked more strictly:
             // wishes, too.
             (SOL_NETLINK, _) if self.protocol != uevent::PROTOCOL => Ok(()),
+            _ => Err(Errno::ENOPROTOOPT),
+        }
+    }
+
+    fn option(&self, level: u32, name: u32) -> Result<Vec<u8>> {
+        match (level, name) {
+            (raw::SOL_SOCKET, raw::SO_RCVBUF) => {
+                let room = self.state.lock().room as u32;
+                Ok(room.to_ne_bytes().to_vec())
+            }
             _ => Err(Errno::ENOPROTOOPT),
         }
     }
