@@ -10,7 +10,6 @@ use crate::errno::Errno;
 use crate::sched::cpu;
 use crate::sched::wait::{Interrupt, wait_until};
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
 use ochre_hal::frame;
 
@@ -18,6 +17,8 @@ use ochre_hal::frame;
 pub const SPARED: i32 = -1000;
 /// How long a victim may take before another one is chosen.
 const PATIENCE: u64 = 2_000_000_000;
+/// So many are tried before the caller gives way itself.
+const STUCK_MAX: usize = 16;
 
 /// What came of a look for memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,23 +80,33 @@ pub fn give_way(thread: &Arc<Thread>) -> Outcome {
     outcome
 }
 
+/// All processes, one after the other, as they come and go: without memory for a list.
+fn processes() -> impl Iterator<Item = Arc<Process>> {
+    let mut last = 0;
+    core::iter::from_fn(move || {
+        cpu::breathe();
+        let next = tree::process_after(last)?;
+        last = next.pid;
+        Some(next)
+    })
+}
+
 /// Ends the process that weighs most, and waits until its memory is free; not the caller's.
 fn make_room(caller: &Arc<Process>) -> Outcome {
-    let candidates = tree::processes();
     // Those that hold on to their memory, whatever for.
-    let mut stuck = Vec::new();
-    while let Some(victim) = heaviest(&candidates, &stuck) {
-        if Arc::ptr_eq(victim, caller) {
+    let mut stuck = [0; STUCK_MAX];
+    for at in 0..STUCK_MAX {
+        let Some(victim) = heaviest(&stuck).filter(|victim| !Arc::ptr_eq(victim, caller)) else {
             break;
-        }
-        end(victim, &candidates, caller);
+        };
+        end(&victim, caller);
         let deadline = crate::time::monotonic().saturating_add(PATIENCE);
         let freed = wait_until(&[&victim.changed], Some(deadline), Interrupt::Kill, || {
             victim.space().is_none().then_some(())
         });
         match freed {
             Ok(()) => return Outcome::Freed,
-            Err(Errno::ETIMEDOUT) => stuck.push(victim.pid),
+            Err(Errno::ETIMEDOUT) => stuck[at] = victim.pid,
             // The caller is ended itself.
             Err(_) => break,
         }
@@ -103,7 +114,7 @@ fn make_room(caller: &Arc<Process>) -> Outcome {
     Outcome::Yourself
 }
 
-fn heaviest<'a>(candidates: &'a [Arc<Process>], stuck: &[Pid]) -> Option<&'a Arc<Process>> {
+fn heaviest(stuck: &[Pid]) -> Option<Arc<Process>> {
     let total = total();
     let weigh = |process: &Arc<Process>| {
         let weight = weight_of(process, total)?;
@@ -111,16 +122,15 @@ fn heaviest<'a>(candidates: &'a [Arc<Process>], stuck: &[Pid]) -> Option<&'a Arc
         let ending = process.signals.lock().exiting.is_some();
         Some(if ending { i64::MAX } else { weight })
     };
-    candidates
-        .iter()
+    processes()
         .filter(|process| process.pid != exit::INIT && !stuck.contains(&process.pid))
-        .filter_map(|process| Some((weigh(process)?, process)))
+        .filter_map(|process| Some((weigh(&process)?, process)))
         .max_by_key(|(weight, _)| *weight)
         .map(|(_, process)| process)
 }
 
 /// Ends `victim`, and who shares its memory.
-fn end(victim: &Arc<Process>, candidates: &[Arc<Process>], caller: &Process) {
+fn end(victim: &Arc<Process>, caller: &Process) {
     let Some(space) = victim.space() else {
         return;
     };
@@ -132,10 +142,10 @@ fn end(victim: &Arc<Process>, candidates: &[Arc<Process>], caller: &Process) {
             victim.pid,
         );
     }
-    for process in candidates {
+    for process in processes() {
         let shares = process.space().is_some_and(|s| Arc::ptr_eq(&s, &space));
         if shares && process.pid != exit::INIT {
-            end_process(process, SIGKILL, None);
+            end_process(&process, SIGKILL, None);
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::lock_order;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::ops::Bound;
 use core::sync::atomic::Ordering;
 use ochre_hal::sync::SpinLock;
 
@@ -152,6 +153,18 @@ pub fn processes() -> Vec<Arc<Process>> {
         .values()
         .map(|n| n.process.clone())
         .collect()
+}
+
+/// The process with the least number above `pid`, zombies included: to see them all where there may be no
+/// memory for a list.
+#[must_use]
+pub fn process_after(pid: Pid) -> Option<Arc<Process>> {
+    let tree = TREE.lock();
+    let above = (Bound::Excluded(pid), Bound::Unbounded);
+    tree.processes
+        .range(above)
+        .next()
+        .map(|(_, n)| n.process.clone())
 }
 
 /// As many threads as there may be at a time (/proc/sys/kernel/threads-max).

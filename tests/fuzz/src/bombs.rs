@@ -19,7 +19,7 @@ const fn bomb(name: &'static str, user: bool, go: fn()) -> Bomb {
     Bomb { name, user, go }
 }
 
-const BOMBS: [Bomb; 21] = [
+const BOMBS: [Bomb; 22] = [
     bomb("forks", true, forks),
     bomb("threads", true, threads),
     bomb("descriptors", true, descriptors),
@@ -39,6 +39,7 @@ const BOMBS: [Bomb; 21] = [
     bomb("long names of mappings", true, long_names),
     bomb("unread answers", true, unread_answers),
     bomb("semaphores to be undone", true, undone_semaphores),
+    bomb("page tables", true, page_tables),
     bomb("memory", true, memory),
     bomb("memory, as root", false, memory),
 ];
@@ -495,6 +496,20 @@ fn undone_semaphores() {
         }
     }
     while sys!(SYS_wait4, -1_isize, 0, 0, 0) > 0 {}
+}
+
+/// A byte is read in every 2 MiB of memory that is never written: each costs a table, and no page.
+fn page_tables() {
+    const SIZE: usize = 8 << 40;
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    let start = sys!(SYS_mmap, 0, SIZE, libc::PROT_READ, flags, -1_isize, 0);
+    if start < 0 {
+        return;
+    }
+    for at in (0..SIZE).step_by(2 << 20) {
+        // SAFETY: the memory was mapped just now, to be read.
+        unsafe { ((start as usize + at) as *const u8).read_volatile() };
+    }
 }
 
 /// Several processes touch all the memory that they can have.

@@ -173,12 +173,21 @@ pub fn init(ram: &Regions, free: &mut Regions) -> Result<(), OutOfMemory> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum For {
     User,
+    /// Page tables of user space, whose number it determines: they are had longer than its pages, but not
+    /// to the end.
+    Tables,
     Kernel,
 }
 
 /// Whether `frames` leave what the kernel needs for itself.
 fn may_take(buddy: &Buddy, who: For, frames: usize) -> bool {
-    who == For::Kernel || buddy.free_frames() >= RESERVE.load(Ordering::Relaxed) + frames
+    let reserve = RESERVE.load(Ordering::Relaxed);
+    let floor = match who {
+        For::User => reserve,
+        For::Tables => reserve / 2,
+        For::Kernel => return true,
+    };
+    buddy.free_frames() >= floor + frames
 }
 
 /// Takes a single frame from this CPU's cache.
@@ -220,21 +229,26 @@ fn give_back(pfn: usize) {
     cache.push(pfn);
 }
 
-/// A zeroed frame for a page table; its address.
+/// A zeroed frame for a page table of user space; its address.
 pub(crate) fn alloc_table() -> Result<u64, OutOfMemory> {
-    alloc_for_kernel(&TABLES)
+    alloc_counted(For::Tables, &TABLES)
+}
+
+/// As [`alloc_table`], for one of the kernel's.
+pub(crate) fn alloc_kernel_table() -> Result<u64, OutOfMemory> {
+    alloc_counted(For::Kernel, &TABLES)
 }
 
 /// A zeroed frame for a kernel stack, which keeps it for good; its address.
 pub(crate) fn alloc_stack_page() -> Result<u64, OutOfMemory> {
-    alloc_for_kernel(&STACKS)
+    alloc_counted(For::Kernel, &STACKS)
 }
 
-fn alloc_for_kernel(use_of: &AtomicUsize) -> Result<u64, OutOfMemory> {
+fn alloc_counted(who: For, use_of: &AtomicUsize) -> Result<u64, OutOfMemory> {
     if admission::refused() {
         return Err(OutOfMemory);
     }
-    let phys = (take(For::Kernel)? * PAGE_SIZE) as u64;
+    let phys = (take(who)? * PAGE_SIZE) as u64;
     use_of.fetch_add(1, Ordering::Relaxed);
     // SAFETY: the frame was free and is now the caller's.
     unsafe { mem::zero(direct(phys), PAGE_SIZE) };

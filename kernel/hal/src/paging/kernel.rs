@@ -94,7 +94,7 @@ struct FromFrames;
 
 impl Tables for FromFrames {
     fn take(&mut self) -> Result<u64, OutOfMemory> {
-        frame::alloc_table()
+        frame::alloc_kernel_table()
     }
 }
 
