@@ -153,31 +153,11 @@ impl AddressSpace {
     pub fn fork(self: &Arc<Self>) -> Result<Arc<AddressSpace>> {
         let mut parent = self.lock();
         let child = AddressSpace::new(parent.base)?;
-        {
-            let mut inner = child.inner.lock_same_rank();
-            inner.layout = parent.layout;
-            inner.hint = parent.hint;
-            inner.small_pages_only = parent.small_pages_only;
-            let Inner { maps, table, .. } = &mut *parent;
-            let mut copied = Ok(());
-            for (&start, mapping) in maps.iter() {
-                if mapping.flags.contains(Flags::NO_FORK) {
-                    continue;
-                }
-                inner.grow(mapping.size() / PAGE_SIZE);
-                inner.maps.insert(start, mapping.clone());
-                child.attach(mapping);
-                let private = matches!(mapping.backing, Backing::Anonymous)
-                    || mapping.flags.contains(Flags::COPIED);
-                if private && !mapping.shared && !mapping.flags.contains(Flags::WIPE_ON_FORK) {
-                    copied = table.fork_into(&mut inner.table, start..mapping.end, true);
-                    if copied.is_err() {
-                        break;
-                    }
-                }
-            }
-            table.finish_fork();
-            copied?;
+        let copied = child.copy(&mut parent);
+        drop(parent);
+        if let Err(error) = copied {
+            child.clear();
+            return Err(error);
         }
         let registered = self.private_barriers.load(Ordering::Relaxed);
         child.private_barriers.store(registered, Ordering::Relaxed);
@@ -186,6 +166,37 @@ impl AddressSpace {
         let program = self.program.lock().clone();
         child.set_program(program);
         Ok(child)
+    }
+
+    /// Enters what a forked child has of `parent`: the part that there is memory for on failure.
+    fn copy(self: &Arc<Self>, parent: &mut Inner) -> Result {
+        /// Mappings that one question about memory is for.
+        const FEW: usize = 8;
+        let mut inner = self.inner.lock_same_rank();
+        inner.layout = parent.layout;
+        inner.hint = parent.hint;
+        inner.small_pages_only = parent.small_pages_only;
+        let Inner { maps, table, .. } = parent;
+        let kept = |mapping: &&Mapping| !mapping.flags.contains(Flags::NO_FORK);
+        let mut copied = Ok(());
+        for (at, mapping) in maps.values().filter(kept).enumerate() {
+            if at.is_multiple_of(FEW) {
+                copied = admission::ask();
+            }
+            if copied.is_err() {
+                break;
+            }
+            inner.grow(mapping.size() / PAGE_SIZE);
+            inner.maps.insert(mapping.start, mapping.clone());
+            self.attach(mapping);
+            let private = matches!(mapping.backing, Backing::Anonymous)
+                || mapping.flags.contains(Flags::COPIED);
+            if private && !mapping.shared && !mapping.flags.contains(Flags::WIPE_ON_FORK) {
+                copied = table.fork_into(&mut inner.table, mapping.start..mapping.end, true);
+            }
+        }
+        table.finish_fork();
+        Ok(copied?)
     }
 
     /// Takes everything out: the process is gone, its memory with it. Other threads run meanwhile.
