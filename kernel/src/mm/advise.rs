@@ -10,6 +10,7 @@ use crate::syscall::table::SyscallCtx;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use ochre_hal::PAGE_SIZE;
+use ochre_hal::admission::Room;
 use ochre_hal::paging::{Detached, Perms};
 
 pub fn madvise(ctx: &mut SyscallCtx<'_>, addr: usize, len: usize, advice: u32) -> Result<usize> {
@@ -90,6 +91,7 @@ fn objects_of(
                 return Err(Errno::EACCES);
             }
             let from = offset + (at - mapping.start) as u64;
+            found.room(1)?;
             found.push((object.object().clone(), from, (end - at) as u64));
         }
         at = end;
@@ -107,6 +109,7 @@ pub fn msync(ctx: &mut SyscallCtx<'_>, addr: usize, len: usize, flags: u32) -> R
     let objects = objects_of(ctx, range, |_| true)?;
     if flags & raw::MS_SYNC != 0 {
         for (object, start, len) in objects {
+            cpu::breathe();
             object.write_back(start, len)?;
         }
     }

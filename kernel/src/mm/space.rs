@@ -81,8 +81,22 @@ pub struct Inner {
 #[must_use = "its pages count until they are released"]
 #[derive(Default)]
 pub struct Unmapped {
-    mappings: Vec<Mapping>,
+    mappings: BTreeMap<usize, Mapping>,
     pages: Detached,
+}
+
+/// Drops mappings; other threads run meanwhile. The caller holds no spinlock.
+fn let_go(mut mappings: BTreeMap<usize, Mapping>) {
+    /// Mappings between two looks at what else there is to do.
+    const STEP: usize = 64;
+    for count in 1.. {
+        if mappings.pop_first().is_none() {
+            break;
+        }
+        if count % STEP == 0 {
+            cpu::breathe();
+        }
+    }
 }
 
 /// Addresses that show an object, from its page number `page` on.
@@ -90,6 +104,27 @@ struct Shown {
     at: Range<usize>,
     page: u64,
     shared: bool,
+}
+
+impl Shown {
+    /// What `mapping` shows of the pages `[first, last)` of `object`.
+    fn of(mapping: &Mapping, object: &MemoryObject, first: u64, last: u64) -> Option<Shown> {
+        let Backing::Object(backing, offset) = &mapping.backing else {
+            return None;
+        };
+        if !core::ptr::eq(&**backing.object(), object) {
+            return None;
+        }
+        let from = offset / PAGE_SIZE as u64;
+        let to = from + (mapping.size() / PAGE_SIZE) as u64;
+        let (a, b) = (first.max(from), last.min(to));
+        let at = |page: u64| mapping.start + (page - from) as usize * PAGE_SIZE;
+        (a < b).then(|| Shown {
+            at: at(a)..at(b),
+            page: a,
+            shared: mapping.shared,
+        })
+    }
 }
 
 impl AddressSpace {
@@ -212,7 +247,7 @@ impl AddressSpace {
             cpu::breathe();
         }
         self.detach(&maps);
-        drop(maps);
+        let_go(maps);
         let contexts = core::mem::take(&mut *self.aio.lock());
         drop(contexts);
         self.set_program(None);
@@ -241,7 +276,7 @@ impl AddressSpace {
             mappings,
             mut pages,
         } = unmapped;
-        drop(mappings);
+        let_go(mappings);
         self.release_pages(&mut pages);
     }
 
@@ -268,13 +303,14 @@ impl AddressSpace {
         last: u64,
         gone: &dyn Fn(u64, &Frame) -> bool,
     ) {
-        let mut inner = self.lock();
-        for Shown { at, page, shared } in inner.ranges_of(object, first, last) {
+        let Inner { maps, table, .. } = &mut *self.lock();
+        let shown = |mapping| Shown::of(mapping, object, first, last);
+        for Shown { at, page, shared } in maps.values().filter_map(shown) {
             if shared {
-                inner.table.unmap(at);
+                table.unmap(at);
             } else {
                 let start = at.start;
-                inner.table.unmap_where(at, |va, frame| {
+                table.unmap_where(at, |va, frame| {
                     gone(page + ((va - start) / PAGE_SIZE) as u64, frame)
                 });
             }
@@ -283,13 +319,10 @@ impl AddressSpace {
 
     /// Takes the right to write away from the pages `[first, last)` of `object`.
     pub fn write_protect_object(&self, object: &MemoryObject, first: u64, last: u64) {
-        let mut inner = self.lock();
-        for shown in inner.ranges_of(object, first, last) {
-            if shown.shared {
-                inner
-                    .table
-                    .protect_with(shown.at, |_, perms| perms - Perms::WRITE);
-            }
+        let Inner { maps, table, .. } = &mut *self.lock();
+        let shown = |mapping| Shown::of(mapping, object, first, last);
+        for shown in maps.values().filter_map(shown).filter(|shown| shown.shared) {
+            table.protect_with(shown.at, |_, perms| perms - Perms::WRITE);
         }
     }
 
@@ -365,31 +398,6 @@ impl Inner {
     pub fn find(&self, addr: usize) -> Option<&Mapping> {
         let (_, mapping) = self.maps.range(..=addr).next_back()?;
         (addr < mapping.end).then_some(mapping)
-    }
-
-    /// Where the pages `[first, last)` of `object` are mapped.
-    fn ranges_of(&self, object: &MemoryObject, first: u64, last: u64) -> Vec<Shown> {
-        let mut ranges = Vec::new();
-        for mapping in self.maps.values() {
-            let Backing::Object(backing, offset) = &mapping.backing else {
-                continue;
-            };
-            if !core::ptr::eq(&**backing.object(), object) {
-                continue;
-            }
-            let from = offset / PAGE_SIZE as u64;
-            let to = from + (mapping.size() / PAGE_SIZE) as u64;
-            let (a, b) = (first.max(from), last.min(to));
-            if a < b {
-                let at = |page: u64| mapping.start + (page - from) as usize * PAGE_SIZE;
-                ranges.push(Shown {
-                    at: at(a)..at(b),
-                    page: a,
-                    shared: mapping.shared,
-                });
-            }
-        }
-        ranges
     }
 
     /// Whether nothing is mapped in the range.
@@ -499,35 +507,20 @@ impl Inner {
 
     /// Joins mappings in and next to the range that continue one another.
     pub fn merge_around(&mut self, range: Range<usize>) {
-        let first = self
-            .maps
-            .range(..range.start)
-            .next_back()
-            .map_or(range.start, |(&s, _)| s);
-        let starts: Vec<usize> = {
-            let after = self
-                .maps
-                .range(range.end..)
-                .next()
-                .map_or(range.end, |(&s, _)| s + 1);
-            self.maps.range(first..after).map(|(&s, _)| s).collect()
+        let before = self.maps.range(..range.start).next_back();
+        let first = before.or_else(|| self.maps.range(range.start..).next());
+        let Some(mut current) = first.map(|(&start, _)| start) else {
+            return;
         };
-        let mut current = match starts.first() {
-            Some(&first) => first,
-            None => return,
-        };
-        for &next in &starts[1..] {
-            let joins = match (self.maps.get(&current), self.maps.get(&next)) {
-                (Some(a), Some(b)) => a.continues(b),
-                _ => false,
+        while current < range.end {
+            let mut from = self.maps.range_mut(current..);
+            let (Some((_, first)), Some((&next, second))) = (from.next(), from.next()) else {
+                return;
             };
-            if joins {
-                if let Some(second) = self.maps.remove(&next)
-                    && let Some(first) = self.maps.get_mut(&current)
-                {
-                    first.end = second.end;
-                    first.flags |= second.flags & Flags::COPIED;
-                }
+            if first.continues(second) {
+                first.end = second.end;
+                first.flags |= second.flags & Flags::COPIED;
+                self.maps.remove(&next);
             } else {
                 current = next;
             }
@@ -552,6 +545,27 @@ impl Inner {
         Ok(())
     }
 
+    /// Moves the range's mappings, whose ends are the range's, to `into`.
+    fn take_out(&mut self, range: Range<usize>, into: &mut BTreeMap<usize, Mapping>) {
+        /// So many are moved one by one. More stay in the nodes that they are in, as there may be no memory for
+        /// others; that costs a look at all mappings that there are.
+        const FEW: usize = 32;
+        if self.maps.range(range.clone()).nth(FEW).is_none() {
+            while let Some((&start, _)) = self.maps.range(range.clone()).next() {
+                if let Some(mapping) = self.maps.remove(&start) {
+                    self.total -= mapping.size() / PAGE_SIZE;
+                    into.insert(start, mapping);
+                }
+            }
+            return;
+        }
+        let mut taken = self.maps.split_off(&range.start);
+        let mut above = taken.split_off(&range.end);
+        self.maps.append(&mut above);
+        self.total -= taken.values().map(Mapping::size).sum::<usize>() / PAGE_SIZE;
+        into.append(&mut taken);
+    }
+
     /// Removes all mappings of the range.
     pub fn unmap(&mut self, range: Range<usize>, into: &mut Unmapped) -> Result {
         if self.is_free(range.clone()) {
@@ -559,13 +573,7 @@ impl Inner {
         }
         self.split_at(range.start)?;
         self.split_at(range.end)?;
-        let starts: Vec<usize> = self.maps.range(range.clone()).map(|(&s, _)| s).collect();
-        for start in starts {
-            if let Some(mapping) = self.maps.remove(&start) {
-                self.total -= mapping.size() / PAGE_SIZE;
-                into.mappings.push(mapping);
-            }
-        }
+        self.take_out(range.clone(), &mut into.mappings);
         // Objects may be freed only when no entry shows their frames.
         self.table.detach(range.clone(), &mut into.pages);
         self.hint = self.hint.max(range.end).min(self.base);

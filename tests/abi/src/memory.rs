@@ -34,6 +34,7 @@ pub fn run() {
     shrinking();
     break_value();
     across_fork();
+    many();
 }
 
 fn mapping() {
@@ -459,4 +460,51 @@ fn across_fork() {
             0
         })
     );
+}
+
+/// Hundreds of mappings side by side, taken out of their midst, and joined again.
+fn many() {
+    const COUNT: usize = 400;
+    // Pages around them keep them from joining with anything else.
+    let base = map((COUNT + 2) * PAGE, PROT_NONE, PRIVATE);
+    let page = |number: usize| at(base, (number + 1) * PAGE);
+    sys!(SYS_mprotect, page(0), COUNT * PAGE, RW);
+    for number in (0..COUNT).step_by(2) {
+        sys!(SYS_mprotect, page(number), PAGE, PROT_READ);
+    }
+    let rows = || {
+        let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
+        let starts = maps.lines().filter_map(|row| row.split('-').next());
+        let starts = starts.filter_map(|start| usize::from_str_radix(start, 16).ok());
+        starts
+            .filter(|start| (page(0)..page(COUNT)).contains(start))
+            .count()
+    };
+    show!("many", rows());
+    show!("some of them gone", sys!(SYS_munmap, page(100), 200 * PAGE));
+    show!("fewer", rows());
+    for number in [99, 100, 299, 300] {
+        show!(
+            format!("page {number}"),
+            sys!(SYS_msync, page(number), PAGE, MS_ASYNC)
+        );
+    }
+    let joined = [(0, 100), (300, 100)]
+        .map(|(first, count)| sys!(SYS_mprotect, page(first), count * PAGE, RW));
+    show!("joined again", "{} {} {}", joined[0], joined[1], rows());
+    let again = sys!(
+        SYS_mmap,
+        page(0),
+        COUNT * PAGE,
+        RW,
+        PRIVATE | MAP_FIXED,
+        -1,
+        0
+    );
+    show!("mapped over", "{} {}", again.outcome(), rows());
+    show!(
+        "all of them gone",
+        sys!(SYS_munmap, base, (COUNT + 2) * PAGE)
+    );
+    show!("none", rows());
 }
