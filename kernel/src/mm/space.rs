@@ -5,7 +5,7 @@
 //! touched.
 
 use super::mapping::{Backing, Flags, Mapping, Name, ObjectRef};
-use super::object::MemoryObject;
+use super::object::{MemoryObject, leftovers};
 use crate::errno::{Errno, Result};
 use crate::fs::busy::ExecUse;
 use crate::fs::calls::aio;
@@ -96,6 +96,7 @@ fn let_go(mut mappings: BTreeMap<usize, Mapping>) {
         if count % STEP == 0 {
             cpu::breathe();
         }
+        leftovers::let_go();
     }
 }
 

@@ -32,6 +32,7 @@ pub(super) fn entry(_: usize) -> ! {
             stop::exiting(&thread, &mut user, status);
         }
         super::exit::thread(&thread);
+        thread.leftovers.let_go();
     }
     cpu::exit()
 }
@@ -78,6 +79,7 @@ fn run(thread: &Arc<Thread>, user: &mut UserContext) {
         } else {
             Restart::No
         };
+        thread.leftovers.let_go();
         if cpu::should_reschedule() {
             cpu::give_way();
         }

@@ -12,6 +12,7 @@ use crate::errno::Result;
 use crate::file::Events;
 use crate::fs::landlock::Confinement;
 use crate::lock_order;
+use crate::mm::object::leftovers::Leftovers;
 use crate::sched::cpu;
 use crate::sched::entity::{self, Entity};
 use crate::sched::placement;
@@ -94,6 +95,8 @@ pub struct Thread {
     pub minor_faults: AtomicU64,
     pub major_faults: AtomicU64,
     pub transfers: Transfers,
+    /// Pages that it has yet to let go of.
+    pub leftovers: Leftovers,
     /// prctl(PR_SET_PDEATHSIG).
     pub parent_death_signal: AtomicU32,
     /// prctl(PR_SET_TIMERSLACK), in nanoseconds.
@@ -153,6 +156,7 @@ impl Thread {
             set_tid: AtomicUsize::new(0),
             minor_faults: AtomicU64::new(0),
             major_faults: AtomicU64::new(0),
+            leftovers: Leftovers::none(),
             transfers: Transfers::default(),
             parent_death_signal: AtomicU32::new(0),
             timer_slack: AtomicU64::new(50_000),

@@ -9,6 +9,7 @@
 //! works: a page being loaded is marked so, and others wait for it.
 
 mod bytes;
+pub mod leftovers;
 mod ranges;
 mod viewers;
 
@@ -345,7 +346,11 @@ impl Drop for MemoryObject {
         let pages = self.pages.get_mut();
         let present = pages.present;
         pages.count_gone(present);
+        let slots = core::mem::take(&mut pages.slots);
         self.release(present);
+        if slots.len() > STEP {
+            leftovers::leave(Dropped { slots, present });
+        }
     }
 }
 

@@ -4,9 +4,10 @@ use super::MemoryObject;
 use crate::errno::{Errno, Result};
 use crate::lock_order;
 use crate::mm::space::AddressSpace;
+use crate::sched::cpu;
 use alloc::collections::BTreeMap;
 use alloc::sync::{Arc, Weak};
-use alloc::vec::Vec;
+use core::ops::Bound;
 use core::sync::atomic::{AtomicIsize, Ordering};
 use ochre_hal::frame::Frame;
 use ochre_hal::sync::SpinLock;
@@ -45,15 +46,20 @@ impl Viewers {
         drop(gone);
     }
 
+    /// Those that come meanwhile may be missed. The caller holds no spinlock.
     fn each(&self, mut each: impl FnMut(&AddressSpace)) {
-        let spaces: Vec<_> = self
-            .spaces
-            .lock()
-            .values()
-            .filter_map(Weak::upgrade)
-            .collect();
-        for space in spaces {
+        let mut from = Bound::Unbounded;
+        loop {
+            let next = {
+                let spaces = self.spaces.lock();
+                let mut others = spaces.range((from, Bound::Unbounded));
+                others.find_map(|(&id, space)| Some((id, space.upgrade()?)))
+            };
+            let Some((id, space)) = next else { return };
             each(&space);
+            drop(space);
+            from = Bound::Excluded(id);
+            cpu::breathe();
         }
     }
 
