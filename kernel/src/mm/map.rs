@@ -101,6 +101,13 @@ fn file(
         return Err(Errno::EACCES);
     }
     let mut max = Perms::all();
+    if !shared && object.is_device() {
+        // There are no private copies of a device's memory: writes would reach it.
+        if perms.contains(Perms::WRITE) {
+            return Err(Errno::EINVAL);
+        }
+        max -= Perms::WRITE;
+    }
     let mut writer = shared && open.writable() && writable;
     if shared && !writer {
         max -= Perms::WRITE;
