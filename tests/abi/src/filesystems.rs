@@ -201,6 +201,15 @@ fn pages() {
         sys!(SYS_fallocate, other, 0, 0, 60_000)
     );
     show!("nothing stays of it", room());
+    let size = |fd: i32| sys!(SYS_lseek, fd, 0, SEEK_END);
+    show!("cut to a few bytes", sys!(SYS_ftruncate, other, 5));
+    show!(
+        "allocate too much beyond the end",
+        sys!(SYS_fallocate, other, 0, 0, 60_000)
+    );
+    show!("its size", size(other));
+    show!("nothing stays of that", room());
+    show!("grow it again", sys!(SYS_ftruncate, other, 1 << 20));
     show!("allocate", sys!(SYS_fallocate, other, 0, 0, 8192));
     show!("room when allocated", room());
     show!(

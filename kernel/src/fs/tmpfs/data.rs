@@ -170,12 +170,14 @@ impl FileData {
                 }
                 // With KEEP_SIZE, space beyond the end needs no promise: growing can fail anyway.
                 let end = end.min(self.size());
-                if offset < end {
-                    self.object
-                        .populate(offset, end - offset)
-                        .map_err(no_space)?;
+                if offset >= end {
+                    return Ok(());
                 }
-                Ok(())
+                let populated = self.object.populate(offset, end - offset);
+                if populated.is_err() && old < self.size() {
+                    self.object.resize(old)?;
+                }
+                populated.map_err(no_space)
             }
             raw::FALLOC_FL_PUNCH_HOLE if keep => {
                 if self.seals().intersects(Seals::WRITE | Seals::FUTURE_WRITE) {
