@@ -2,12 +2,12 @@
 
 use super::map::{page_range, populate, space_of};
 use super::mapping::Flags;
-use super::space::{Inner, Unmapped};
+use super::space::{Inner, MIN_ADDR, Unmapped};
 use crate::errno::{Errno, Result};
 use crate::linux::general as raw;
 use crate::syscall::table::SyscallCtx;
 use core::ops::Range;
-use ochre_hal::PAGE_SIZE;
+use ochre_hal::{HUGE_SIZE, PAGE_SIZE};
 
 pub fn mremap(
     ctx: &mut SyscallCtx<'_>,
@@ -42,6 +42,9 @@ pub fn mremap(
         let target = page_range(new_addr, new_len, Errno::EINVAL)?;
         if target.start < old.end && old.start < target.end {
             return Err(Errno::EINVAL);
+        }
+        if target.start < MIN_ADDR {
+            return Err(Errno::EPERM);
         }
         Some(target)
     } else {
@@ -102,7 +105,16 @@ fn place(
             return Err(Errno::ENOMEM);
         }
     }
-    let start = inner.find_free(new_len, None).ok_or(Errno::ENOMEM)?;
+    // At a place like the old one whole tables can move.
+    let align = if keep.start.is_multiple_of(HUGE_SIZE) && keep.len() >= HUGE_SIZE {
+        HUGE_SIZE
+    } else {
+        PAGE_SIZE
+    };
+    let start = inner
+        .find_free_aligned(new_len, None, align)
+        .or_else(|| inner.find_free(new_len, None))
+        .ok_or(Errno::ENOMEM)?;
     let locked = relocate(inner, keep, start..start + new_len, stays)?;
     Ok((start, locked))
 }

@@ -35,6 +35,7 @@ pub fn run() {
     break_value();
     across_fork();
     many();
+    moving_much();
 }
 
 fn mapping() {
@@ -507,4 +508,70 @@ fn many() {
         sys!(SYS_munmap, base, (COUNT + 2) * PAGE)
     );
     show!("none", rows());
+}
+
+/// Megabytes to places that are as far into 2 MiB as they were, and to others.
+fn moving_much() {
+    const BLOCK: usize = 2 << 20;
+    show!(
+        "to the lowest addresses, as a user",
+        child::run(|| {
+            sys!(SYS_setresuid, 1000, 1000, 1000);
+            let base = map(PAGE, RW, PRIVATE);
+            for target in [0, PAGE, 15 * PAGE] {
+                let flags = MREMAP_MAYMOVE | MREMAP_FIXED;
+                show!(
+                    format!("to {target:#x}"),
+                    sys!(SYS_mremap, base, PAGE, PAGE, flags, target)
+                );
+            }
+            0
+        })
+    );
+    for advice in [MADV_HUGEPAGE, MADV_NOHUGEPAGE] {
+        for (start, len, target) in [
+            (0, 4 * BLOCK, 0),
+            (0, 4 * BLOCK, PAGE),
+            (PAGE, 3 * BLOCK, PAGE),
+            (PAGE, 3 * BLOCK, 3 * PAGE),
+            (BLOCK - PAGE, BLOCK + 2 * PAGE, BLOCK - PAGE),
+        ] {
+            let aligned = |base: sys::Ret| at(base, 0).next_multiple_of(BLOCK);
+            let (from, to) = (map(6 * BLOCK, RW, PRIVATE), map(6 * BLOCK, RW, PRIVATE));
+            sys!(SYS_madvise, aligned(from), 5 * BLOCK, advice);
+            let (old, new) = (aligned(from) + start, aligned(to) + target);
+            // What was there leaves its tables behind.
+            put(sys::Ret(new as isize), len / 2, 1);
+            let offsets = || {
+                (0..len)
+                    .step_by(5 * PAGE)
+                    .filter(|offset| offset / BLOCK != 2)
+            };
+            for offset in offsets() {
+                put(sys::Ret(old as isize), offset, (offset / PAGE) as u8 | 1);
+            }
+            let moved = sys!(
+                SYS_mremap,
+                old,
+                len,
+                len,
+                MREMAP_MAYMOVE | MREMAP_FIXED,
+                new
+            );
+            let right = offsets().filter(|&offset| get(moved, offset) == (offset / PAGE) as u8 | 1);
+            let between = (0..len)
+                .step_by(5 * PAGE)
+                .filter(|offset| get(moved, offset + PAGE) != 0);
+            show!(
+                format!("{start:#x} to {target:#x}"),
+                "{} {} {} {}",
+                moved.0 as usize == new,
+                right.count() == offsets().count(),
+                between.count(),
+                sys!(SYS_msync, old, PAGE, MS_ASYNC)
+            );
+            sys!(SYS_munmap, from, 6 * BLOCK);
+            sys!(SYS_munmap, to, 6 * BLOCK);
+        }
+    }
 }

@@ -18,7 +18,6 @@ pub(crate) use tlb::Root;
 pub use tlb::deactivate;
 
 use crate::addr::{HUGE_SIZE, PAGE_SIZE, PhysAddr, USER_END};
-use crate::admission::Room;
 use crate::frame::{self, Frame, OutOfMemory};
 use crate::memory;
 use alloc::boxed::Box;
@@ -399,58 +398,44 @@ impl PageTable {
         }
     }
 
-    /// Moves the entries of `[from, from+len)` to `to`; the target is empty and doesn't overlap.
-    /// A failure moves nothing.
+    /// Moves the entries of `[from, from+len)` to `to`; the target is empty and doesn't overlap. Where
+    /// both begin at the same place within 2 MiB, whole tables move. A failure moves nothing.
     pub fn move_range(&mut self, from: usize, to: usize, len: usize) -> Result<(), OutOfMemory> {
-        check(&(from..from + len));
-        check(&(to..to + len));
         let range = from..from + len;
+        check(&range);
+        check(&(to..to + len));
         self.tables.split_ends(&range);
-        let whole = from % HUGE_SIZE == to % HUGE_SIZE;
-        let mut pages = alloc::vec::Vec::new();
-        let mut failed = false;
-        self.tables.visit(range.clone(), |va, slot| {
-            failed |= pages.room(1).is_err();
-            if !failed {
-                pages.push((va, slot.load().is_huge()));
-            }
-        });
-        if failed {
-            return Err(OutOfMemory);
-        }
+        let aligned = from % HUGE_SIZE == to % HUGE_SIZE;
+        let whole = |part: &Range<usize>| aligned && part.len() == HUGE_SIZE;
+        let target = |va: usize| va - from + to;
         // Everything that can fail comes first.
-        for &(va, huge) in &pages {
-            let target = va - from + to;
-            if huge && !(whole && self.tables.is_vacant(target)) {
-                self.tables.split(va);
-                for part in (target..target + HUGE_SIZE).step_by(PAGE_SIZE) {
-                    self.tables.make_slot(part)?;
-                }
-            } else if huge {
-                // The split table that was put aside for the old place serves the new one.
-                if let Some(table) = self.tables.take_empty_table(target) {
-                    self.root.flush_tables(target..target + HUGE_SIZE);
-                    self.tables.put_spare(table);
-                    self.tables.drop_spares(1);
-                }
-                self.tables.make_huge_slot(target)?;
+        self.tables.each_block(&range, |tables, part| {
+            if whole(&part) {
+                tables.make_huge_slot(target(part.start))?;
             } else {
-                self.tables.make_slot(target)?;
+                tables.split(part.start);
+                tables.make_slot(target(part.start))?;
+                tables.make_slot(target(part.end - PAGE_SIZE))?;
             }
-        }
-        let mut gather = Gather::new(&self.root);
-        let tables = &self.tables;
-        tables.visit(range, |va, slot| {
-            let pte = slot.swap(Pte::EMPTY);
-            let target = va - from + to;
-            let new = if pte.is_huge() {
-                tables.huge(target)
+            Ok(())
+        })?;
+        self.tables.each_block(&range, |tables, part| {
+            if whole(&part) {
+                tables.move_block(part.start, target(part.start));
             } else {
-                tables.find(target)
-            };
-            new.expect("made above").store(pte);
-            gather.touch(va, pte.size());
-        });
+                tables.visit(part, |va, slot| {
+                    let new = tables.find(target(va)).expect("made above");
+                    new.store(slot.swap(Pte::EMPTY));
+                });
+            }
+            Ok(())
+        })?;
+        if aligned && len >= HUGE_SIZE {
+            self.root.flush_tables(range);
+            self.root.flush_tables(to..to + len);
+        } else {
+            self.root.flush(range);
+        }
         Ok(())
     }
 

@@ -283,6 +283,42 @@ impl Tables {
         self.visit_table(self.root, 4..level, range, &mut visit);
     }
 
+    /// Calls `work` for each 2 MiB where there are entries of the range, cut to it, in order, until it fails.
+    pub fn each_block(
+        &mut self,
+        range: &Range<usize>,
+        mut work: impl FnMut(&mut Tables, Range<usize>) -> Result<(), OutOfMemory>,
+    ) -> Result<(), OutOfMemory> {
+        /// What one table of the level above names.
+        const SPAN: usize = ENTRIES * HUGE_SIZE;
+        let mut start = range.start;
+        while start < range.end {
+            let first = start & !(SPAN - 1);
+            let end = (first + SPAN).min(range.end);
+            let mut used = [false; ENTRIES];
+            self.visit_down_to(LAST_TABLES, start..end, |va, _| {
+                used[(va - first) / HUGE_SIZE] = true;
+            });
+            for (number, _) in used.iter().enumerate().filter(|(_, used)| **used) {
+                let block = first + number * HUGE_SIZE;
+                work(self, block.max(start)..(block + HUGE_SIZE).min(end))?;
+            }
+            start = end;
+        }
+        Ok(())
+    }
+
+    /// Moves a last-level table, or a huge leaf, to a second-level slot that there is, in whose 2 MiB nothing is
+    /// mapped. The caller flushes both, with what is kept of tables.
+    pub fn move_block(&mut self, from: usize, to: usize) {
+        assert!(self.is_vacant(to), "moved over a mapping at {to:#x}");
+        let slots = self.huge(from).zip(self.huge(to));
+        let (old, new) = slots.expect("there are both");
+        let block = old.swap(Pte::EMPTY);
+        // An empty table in the way serves the old place.
+        old.store(new.swap(block));
+    }
+
     /// `levels`: from the table's own down to where it stops.
     fn visit_table(
         &self,
