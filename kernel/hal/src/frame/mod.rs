@@ -193,6 +193,10 @@ fn may_take(buddy: &Buddy, who: For, frames: usize) -> bool {
 /// Takes a single frame from this CPU's cache.
 #[inline]
 fn take(who: For) -> Result<usize, OutOfMemory> {
+    // What the kernel has put aside there of its own part is not for others.
+    if who != For::Kernel && is_short() {
+        return Err(OutOfMemory);
+    }
     let cache = CACHES.this();
     match cache.pop() {
         Some(pfn) => Ok(pfn),
