@@ -8,6 +8,7 @@ mod archive;
 mod assets;
 mod bench;
 mod build;
+mod debian;
 mod desktop;
 mod disk;
 mod doctor;

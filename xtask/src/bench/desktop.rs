@@ -4,6 +4,7 @@
 //! weston, foot, udev and what they need come from a Debian root that is given.
 
 use super::Values;
+use crate::debian;
 use crate::desktop::Desktop;
 use crate::guest::{Guest, Kernel, Request};
 use crate::image::{Addition, Recipe};
@@ -66,7 +67,8 @@ pub fn measure(kernel: Kernel, smp: u8, debian: &Path, values: &mut Values) -> R
     let memory = Some(MEMORY);
     let mut guest = Guest::new(Size { smp, memory });
     guest.kernel = kernel;
-    guest.add = system(debian)?;
+    let page = "docs/performance.md";
+    guest.add = debian::system(debian, &["weston", "foot"], page)?;
     let (mut recipe, words): (_, Vec<OsString>) = match kernel {
         Kernel::Ochre => (Recipe::load("desktop")?, OCHRE.map(Into::into).into()),
         Kernel::Linux => {
@@ -83,27 +85,6 @@ pub fn measure(kernel: Kernel, smp: u8, debian: &Path, values: &mut Values) -> R
     let mut desktop = Desktop::start(machine)?;
     let result = play(&mut desktop, values);
     result.with_context(|| desktop.end())
-}
-
-/// A Debian system without what nobody here reads.
-fn system(root: &Path) -> Result<Vec<Addition>> {
-    ensure!(
-        root.join("usr/bin/weston").exists() && root.join("usr/bin/foot").exists(),
-        "{} is no Debian system with weston and foot: docs/performance.md says how to make one",
-        root.display()
-    );
-    let mut all = Vec::new();
-    for entry in fs::read_dir(root)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        let left_out = ["boot", "dev", "proc", "sys", "run", "tmp", "var"];
-        // The kernel's links at the top point into `boot`.
-        if left_out.map(Some).contains(&name.to_str()) || !entry.path().exists() {
-            continue;
-        }
-        all.push(Addition::new(entry.path(), Path::new("/").join(name)));
-    }
-    Ok(all)
 }
 
 /// The modules of Debian's kernel that drive the machine's screen and input.
