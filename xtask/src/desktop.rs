@@ -3,6 +3,7 @@
 //! What the host sees is all that counts: the guest isn't asked, so that this works however broken
 //! it is.
 
+use crate::input;
 use crate::paths;
 use crate::picture::Picture;
 use crate::qemu::{Machine, Running};
@@ -11,7 +12,7 @@ use crate::reports::{self, Ending, Report};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::json;
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Empty, Read};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, TryRecvError};
@@ -22,6 +23,10 @@ use std::time::{Duration, Instant};
 const INTERVAL: Duration = Duration::from_millis(100);
 /// How long the session may take to come up, and what is waited for after that.
 pub const PATIENCE: Duration = Duration::from_secs(120);
+/// How long a button stays down, and up between clicks: what is faster is a switch that bounces.
+const CLICK: Duration = Duration::from_millis(60);
+/// How long one hand waits for the other.
+const BETWEEN_HANDS: Duration = Duration::from_millis(200);
 /// The largest value of an absolute pointer's axis in QEMU.
 const AXIS: usize = 0x7fff;
 
@@ -34,6 +39,13 @@ pub enum Awaited {
     Ending(Ending),
     /// Neither came in time.
     Nothing,
+}
+
+/// A button of the pointer's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Button {
+    Left,
+    Right,
 }
 
 /// A running desktop.
@@ -59,10 +71,23 @@ pub struct Desktop {
 
 impl Desktop {
     /// Starts the machine, which must have no serial ports yet.
-    pub fn start(mut machine: Machine) -> Result<Desktop> {
+    pub fn start(machine: Machine) -> Result<Desktop> {
+        Desktop::begin(machine, None::<Empty>)
+    }
+
+    /// The same, with a command that reads what is read from `input`.
+    pub fn start_fed(machine: Machine, input: impl Read + Send + 'static) -> Result<Desktop> {
+        Desktop::begin(machine, Some(input))
+    }
+
+    fn begin(mut machine: Machine, input: Option<impl Read + Send + 'static>) -> Result<Desktop> {
         let (console, out, err) = (machine.serial()?, machine.serial()?, machine.serial()?);
         let (reported, control) = (machine.serial()?, machine.control()?);
         let running = machine.start()?;
+        let taken = match input {
+            Some(input) => Some(input::send(input, out.try_clone()?, reported.try_clone()?)),
+            None => None,
+        };
         // What the guest says is shown only if it fails.
         let console = thread::spawn(move || drain(console));
         let (tell, said) = mpsc::channel();
@@ -80,7 +105,13 @@ impl Desktop {
         }
         let (tell, reports) = mpsc::channel();
         thread::spawn(move || {
-            reports::each_line(reported, |line| tell.send(line).is_ok());
+            reports::each_line(reported, |line| match (&taken, Report::parse(&line)) {
+                // Once the input has ended, nobody wants to know.
+                (Some(taken), Ok(Report::Taken(total))) => {
+                    taken.send(total).map_or(true, |()| true)
+                }
+                _ => tell.send(line).is_ok(),
+            });
         });
         let folder = paths::target().join("archives");
         fs::create_dir_all(&folder)?;
@@ -123,6 +154,15 @@ impl Desktop {
     /// What the command has said since the last time, line by line.
     pub fn said(&self) -> impl Iterator<Item = String> {
         self.said.try_iter()
+    }
+
+    /// The next line that the command says, if it comes in time.
+    pub fn hear(&self, limit: Duration) -> Result<Option<String>> {
+        match self.said.recv_timeout(limit) {
+            Ok(line) => Ok(Some(line)),
+            Err(RecvTimeoutError::Timeout) => Ok(None),
+            Err(RecvTimeoutError::Disconnected) => bail!("the machine has ended"),
+        }
     }
 
     /// How the command ended, if it has.
@@ -206,13 +246,18 @@ impl Desktop {
     /// Presses keys (QEMU's names) one after the other, and lets them go in the opposite order. All
     /// in one message, lest a guest that has to wait in between takes a key for held and repeats it.
     pub fn press(&mut self, keys: &[&str]) -> Result<()> {
-        let event = |key: &&str, down: bool| {
-            json!({ "type": "key",
-                    "data": { "down": down, "key": { "type": "qcode", "data": key } } })
-        };
-        let pressed = keys.iter().map(|key| event(key, true));
-        let released = keys.iter().rev().map(|key| event(key, false));
+        let pressed = keys.iter().map(|key| key_event(key, true));
+        let released = keys.iter().rev().map(|key| key_event(key, false));
         self.send(pressed.chain(released).collect())
+    }
+
+    /// Presses a key, or lets it go, and waits as a hand does that has something else to do with it: the
+    /// guest has keyboard and pointer by drivers of which each takes its time.
+    pub fn hold(&mut self, key: &str, down: bool) -> Result<()> {
+        thread::sleep(BETWEEN_HANDS);
+        self.send(vec![key_event(key, down)])?;
+        thread::sleep(BETWEEN_HANDS);
+        Ok(())
     }
 
     /// Moves the pointer to a pixel of the screen.
@@ -241,23 +286,39 @@ impl Desktop {
         self.send(vec![moved])
     }
 
-    /// Presses or lets go the pointer's left button.
-    pub fn button(&mut self, down: bool) -> Result<()> {
+    /// Presses or lets go a button of the pointer's.
+    pub fn button(&mut self, button: Button, down: bool) -> Result<()> {
+        let name = match button {
+            Button::Left => "left",
+            Button::Right => "right",
+        };
         self.send(vec![
-            json!({ "type": "btn", "data": { "down": down, "button": "left" } }),
+            json!({ "type": "btn", "data": { "down": down, "button": name } }),
         ])
     }
 
-    /// Moves the pointer from one pixel to another, in steps, with the button held.
-    pub fn drag(&mut self, from: (usize, usize), to: (usize, usize)) -> Result<()> {
+    /// Clicks on a pixel so many times, as fast as a hand.
+    pub fn click(&mut self, button: Button, times: usize, at: (usize, usize)) -> Result<()> {
+        self.point(at.0, at.1)?;
+        for _ in 0..times {
+            self.button(button, true)?;
+            thread::sleep(CLICK);
+            self.button(button, false)?;
+            thread::sleep(CLICK);
+        }
+        Ok(())
+    }
+
+    /// Moves the pointer from one pixel to another, in steps, with a button held.
+    pub fn drag(&mut self, button: Button, from: (usize, usize), to: (usize, usize)) -> Result<()> {
         const STEPS: usize = 8;
         self.point(from.0, from.1)?;
-        self.button(true)?;
+        self.button(button, true)?;
         let between = |a: usize, b: usize, step| (a * (STEPS - step) + b * step) / STEPS;
         for step in 1..=STEPS {
             self.point(between(from.0, to.0, step), between(from.1, to.1, step))?;
         }
-        self.button(false)
+        self.button(button, false)
     }
 
     /// Pulls out the device of this name.
@@ -317,6 +378,11 @@ impl Drop for Scratch {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.0);
     }
+}
+
+/// A key (QEMU's name) that is pressed or let go.
+fn key_event(key: &str, down: bool) -> serde_json::Value {
+    json!({ "type": "key", "data": { "down": down, "key": { "type": "qcode", "data": key } } })
 }
 
 /// QEMU's name of the key that types a character on a US keyboard, and whether with Shift.

@@ -117,7 +117,11 @@ fn watch(
     let mut running = machine.start()?;
 
     let taken = match input {
-        true => Some(input::send(out.try_clone()?, reports.try_clone()?)),
+        true => Some(input::send(
+            std::io::stdin(),
+            out.try_clone()?,
+            reports.try_clone()?,
+        )),
         false => None,
     };
     let (tell, events) = mpsc::channel();

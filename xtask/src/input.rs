@@ -1,7 +1,7 @@
-//! The command's standard input, on its way into the guest (`boot-command` has the other end).
+//! A command's standard input, on its way into the guest (`boot-command` has the other end).
 //!
 //! The guest grants room by its reports of what it has taken: a serial port drops what comes faster.
-//! What the command doesn't take is mostly left unread, for whoever reads our standard input next.
+//! What the command doesn't take is mostly left unread, for whoever reads there next.
 
 use rustix::termios::{isatty, tcgetpgrp};
 use std::io::{self, Read, Write};
@@ -28,9 +28,13 @@ pub fn is_given() -> bool {
     }
 }
 
-/// Sends our standard input to `port`, and its end to `reports`. The totals that the guest reports
+/// Sends what is read to `port`, and its end to `reports`. The totals that the guest reports
 /// as taken go into the sender that is returned.
-pub fn send(port: UnixStream, reports: UnixStream) -> Sender<u64> {
+pub fn send(
+    from: impl Read + Send + 'static,
+    port: UnixStream,
+    reports: UnixStream,
+) -> Sender<u64> {
     let (tell, taken) = mpsc::channel();
     thread::spawn(move || {
         let room = |sent: u64| {
@@ -40,7 +44,7 @@ pub fn send(port: UnixStream, reports: UnixStream) -> Sender<u64> {
                 .find(|room| *room > 0)
         };
         // The machine may end at any time, which is no failure of ours.
-        let _ = copy(io::stdin().lock(), port, reports, room);
+        let _ = copy(from, port, reports, room);
     });
     tell
 }

@@ -120,6 +120,20 @@ impl Picture {
             .map(|(area, _)| area)
     }
 
+    /// The part of it in an area, as far as that is on it.
+    pub fn cut(&self, area: Area) -> Picture {
+        let right = (area.x + area.width).clamp(1, self.width);
+        let bottom = (area.y + area.height).clamp(1, self.height);
+        let (left, top) = (area.x.min(right - 1), area.y.min(bottom - 1));
+        let row = self.width * 3;
+        let rows = (top..bottom).map(|y| &self.pixels[y * row + left * 3..y * row + right * 3]);
+        Picture {
+            width: right - left,
+            height: bottom - top,
+            pixels: rows.flatten().copied().collect(),
+        }
+    }
+
     /// Writes it as it is read.
     pub fn save(&self, file: &Path) -> Result<()> {
         let head = format!("P6\n{} {}\n255\n", self.width, self.height);
@@ -130,10 +144,15 @@ impl Picture {
     /// Whether it shows more than a few plain areas and letters: at least so many colours, on a
     /// grid of 16 pixels.
     pub fn is_rich(&self, colours: usize) -> bool {
-        let rows = (0..self.height).step_by(16);
-        let points = rows.flat_map(|y| (0..self.width).step_by(16).map(move |x| (x, y)));
+        self.colours(16) >= colours
+    }
+
+    /// How many colours there are on a grid of so many pixels.
+    pub fn colours(&self, grid: usize) -> usize {
+        let rows = (0..self.height).step_by(grid);
+        let points = rows.flat_map(|y| (0..self.width).step_by(grid).map(move |x| (x, y)));
         let seen: BTreeSet<Colour> = points.map(|(x, y)| self.at(x, y)).collect();
-        seen.len() >= colours
+        seen.len()
     }
 
     /// The least area with all pixels of exactly this colour, and how many there are.
@@ -187,6 +206,10 @@ mod tests {
         assert_eq!(picture.find([7, 8, 9]), Some((area, 2)));
         assert_eq!(picture.find([1, 1, 1]), None);
         assert!(picture.is_rich(1) && !picture.is_rich(2));
+        assert_eq!(picture.colours(1), 2);
+        // As much of the area as there is.
+        let cut = picture.cut(Area { height: 9, ..area });
+        assert!(cut == Picture::plain(2, 1, [7, 8, 9]));
         let mut filled = b"P6\n3 2\n255\n".to_vec();
         for row in file[file.len() - 18..].chunks_exact(9) {
             filled.extend(row);

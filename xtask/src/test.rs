@@ -11,6 +11,7 @@ mod docs;
 mod guest;
 mod libc;
 mod pattern;
+mod programs;
 mod relibc;
 mod resizes;
 mod robust;
@@ -24,6 +25,7 @@ use crate::setup::{self, Purpose};
 use anyhow::Result;
 use clap::ValueEnum;
 use std::ops::AddAssign;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -33,7 +35,7 @@ pub struct Arguments {
     /// Which suites [default: all].
     #[arg(value_enum)]
     suites: Vec<Suite>,
-    /// Of the suite `ui`, play only the scenes whose names contain this.
+    /// Of the suites `ui` and `programs`, play only what has this in its name.
     #[arg(long, value_name = "NAME")]
     scene: Vec<String>,
     /// Approve what the scenes of the suite `ui` show now; write the pages anew that `docs` finds stale.
@@ -45,11 +47,14 @@ pub struct Arguments {
     /// In the suite `desktop`, do nothing but change the screen's size so many times.
     #[arg(long, value_name = "N", conflicts_with = "kills")]
     resizes: Option<u32>,
+    /// A Debian system with the programs that the suite `programs` uses; docs/programs.md says how to make one.
+    #[arg(long, value_name = "FOLDER")]
+    debian: Option<PathBuf>,
     #[command(flatten)]
     machines: Machines,
 }
 
-/// How the guests of the suites boot, desktop, abi and robust are booted, where it is not what is tested.
+/// How the guests of the suites boot, desktop, programs, abi and robust are booted, where it is not what is tested.
 #[derive(Clone, Copy, clap::Args)]
 pub struct Machines {
     /// Boot guests with this many processors [default: each suite's own choice].
@@ -83,6 +88,8 @@ enum Suite {
     Boot,
     /// A person works on the desktop, on machines with different displays, and drivers die.
     Desktop,
+    /// Debian's programs work on the desktop; only when named, as it needs --debian.
+    Programs,
     /// What programs see on Ochre is what they see on Linux.
     Abi,
     /// User space can't bring the kernel down.
@@ -140,6 +147,9 @@ impl Suite {
                 (_, Some(changes)) => resizes::run_long(machines, changes),
                 (None, None) => desktop::run(builder, machines),
             },
+            Suite::Programs => {
+                programs::run(arguments.debian.as_deref(), &arguments.scene, machines)
+            }
             Suite::Abi => guest::compare(builder, machines),
             Suite::Robust => robust::run(builder, machines),
         }
@@ -157,11 +167,14 @@ pub fn command(arguments: &Arguments) -> Result<ExitCode> {
     ])?;
     let builder = Builder::new(Profile::Release)?;
     let suites = match &arguments.suites[..] {
-        [] => Suite::value_variants(),
-        named => named,
+        [] => {
+            let all = Suite::value_variants().iter().copied();
+            all.filter(|suite| *suite != Suite::Programs).collect()
+        }
+        named => named.to_vec(),
     };
     let mut total = Tally::default();
-    for suite in suites {
+    for suite in &suites {
         let start = Instant::now();
         let name = format!("{suite:?}").to_lowercase();
         process::say(format_args!("== {name}"));

@@ -5,7 +5,7 @@
 
 use super::Values;
 use crate::debian;
-use crate::desktop::Desktop;
+use crate::desktop::{Button, Desktop};
 use crate::guest::{Guest, Kernel, Request};
 use crate::image::{Addition, Recipe};
 use crate::linux;
@@ -156,14 +156,14 @@ fn drag(desktop: &mut Desktop, count: usize) -> Result<()> {
     let (x, y) = (SCREEN.0 / 2, SCREEN.1 / 2);
     desktop.point_on(SCREEN, (x, y))?;
     thread::sleep(MOVE);
-    desktop.button(true)?;
+    desktop.button(Button::Left, true)?;
     thread::sleep(MOVE);
     for step in 1..=count {
         let far = step.min(count - step) % 100;
         desktop.point_on(SCREEN, (x + far, y + far / 2))?;
         thread::sleep(DRAG);
     }
-    desktop.button(false)?;
+    desktop.button(Button::Left, false)?;
     thread::sleep(MOVE);
     desktop.point_on(SCREEN, (x + 1, y))
 }

@@ -5,7 +5,7 @@
 
 use super::{Machines, Tally, deaths, resizes};
 use crate::build::Builder;
-use crate::desktop::{Awaited, Desktop, PATIENCE};
+use crate::desktop::{Awaited, Button, Desktop, PATIENCE};
 use crate::guest::{Guest, Request};
 use crate::image::Recipe;
 use crate::paths;
@@ -316,7 +316,7 @@ impl Person {
                     from.0.saturating_add_signed(dx),
                     from.1.saturating_add_signed(dy),
                 );
-                self.desktop.drag(from, to)?;
+                self.desktop.drag(Button::Left, from, to)?;
                 let expected = (
                     area.x.saturating_add_signed(dx),
                     area.y.saturating_add_signed(dy),
