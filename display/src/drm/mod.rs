@@ -9,6 +9,7 @@
 pub mod abi;
 pub mod backend;
 pub mod card;
+mod clients;
 mod commit;
 mod cursor;
 mod edid;
