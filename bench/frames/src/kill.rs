@@ -52,25 +52,18 @@ pub fn command(mut words: impl Iterator<Item = String>) -> Result<()> {
 }
 
 fn again_and_again(client: &mut Client, driver: &str, count: u32) -> Result<()> {
+    let first = Held::now()?.compositor.descriptors;
     for _ in 0..WARM {
         kill(client, driver)?;
     }
-    let before = Held::now()?;
+    let before = held_when(client, |held| held.compositor.descriptors >= first)?;
     let mut pauses = Vec::new();
     for number in 1..=count {
         let pause = kill(client, driver)?;
         println!("{driver} {number}: {} ms", pause.as_millis());
         pauses.push(pause);
     }
-    // A device that nothing flows from, such as a keyboard, may be a little later.
-    let start = Instant::now();
-    let after = loop {
-        let after = Held::now()?;
-        if before.is_held_by_the_same(&after) || start.elapsed() > PATIENCE {
-            break after;
-        }
-        turn(client)?;
-    };
+    let after = held_when(client, |held| before.is_held_by_the_same(held))?;
     pauses.sort();
     let middle = pauses.get(pauses.len() / 2).copied().unwrap_or_default();
     let longest = pauses.last().copied().unwrap_or_default();
@@ -85,6 +78,19 @@ fn again_and_again(client: &mut Client, driver: &str, count: u32) -> Result<()> 
         "compositor or supervisor is another process now, or keeps descriptors"
     );
     Ok(())
+}
+
+/// What is held once all devices are back: one that nothing flows from, such as a keyboard, may be a little later
+/// than the others. If they don't come, what is held then.
+fn held_when(client: &mut Client, back: impl Fn(&Held) -> bool) -> Result<Held> {
+    let start = Instant::now();
+    loop {
+        let held = Held::now()?;
+        if back(&held) || start.elapsed() > PATIENCE {
+            return Ok(held);
+        }
+        turn(client)?;
+    }
 }
 
 /// Kills the driver's processes once things flow; the longest pause until they flow again.
