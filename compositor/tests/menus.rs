@@ -4,7 +4,9 @@ mod fixture;
 
 use fixture::{Client, Fixture, TestWindow};
 use ochre_compositor::input::Action;
-use wayland_client::protocol::{wl_compositor::WlCompositor, wl_seat::WlSeat};
+use wayland_client::protocol::{
+    wl_compositor::WlCompositor, wl_seat::WlSeat, wl_surface::WlSurface,
+};
 use wayland_protocols::xdg::shell::client::xdg_wm_base::XdgWmBase;
 use wayland_protocols_wlr::layer_shell::v1::client::zwlr_layer_shell_v1::{
     Layer, ZwlrLayerShellV1,
@@ -20,6 +22,16 @@ fn open(fixture: &mut Fixture, title: &str, size: (i32, i32)) -> (Client, TestWi
     let window = client.shown(fixture, title, size, true);
     client.roundtrip(fixture);
     (client, window)
+}
+
+/// A client that hears the keyboard, and a surface of its that is nothing yet.
+fn without_a_window(fixture: &mut Fixture) -> (Client, WlSeat, WlSurface) {
+    let mut client = fixture.client();
+    let seat = client.bind::<WlSeat>(7);
+    seat.get_keyboard(&client.handle, ());
+    let compositor = client.bind::<WlCompositor>(6);
+    let surface = compositor.create_surface(&client.handle, ());
+    (client, seat, surface)
 }
 
 /// Brings the pointer over the middle of a window's title bar.
@@ -173,11 +185,7 @@ fn assert_types_into(
 fn nobody_takes_keys_by_a_menu_of_what_is_no_window() {
     let mut fixture = Fixture::new();
     let (mut client, window) = open(&mut fixture, "one", SMALL);
-    let mut thief = fixture.client();
-    let seat = thief.bind::<WlSeat>(7);
-    seat.get_keyboard(&thief.handle, ());
-    let compositor = thief.bind::<WlCompositor>(6);
-    let surface = compositor.create_surface(&thief.handle, ());
+    let (mut thief, seat, surface) = without_a_window(&mut fixture);
     let base = thief.bind::<XdgWmBase>(6);
     let parent = base.get_xdg_surface(&surface, &thief.handle, ());
     let menu = thief.popup(Some(&parent), (0, 0));
@@ -213,11 +221,7 @@ fn nobody_takes_keys_by_a_menu_of_a_window_that_is_gone() {
 fn nobody_takes_keys_by_a_menu_of_a_panel_that_does_not_show() {
     let mut fixture = Fixture::new();
     let (mut client, window) = open(&mut fixture, "one", SMALL);
-    let mut thief = fixture.client();
-    let seat = thief.bind::<WlSeat>(7);
-    seat.get_keyboard(&thief.handle, ());
-    let compositor = thief.bind::<WlCompositor>(6);
-    let surface = compositor.create_surface(&thief.handle, ());
+    let (mut thief, seat, surface) = without_a_window(&mut fixture);
     let shell = thief.bind::<ZwlrLayerShellV1>(4);
     let name = "panel".to_owned();
     let panel = shell.get_layer_surface(&surface, None, Layer::Top, name, &thief.handle, ());

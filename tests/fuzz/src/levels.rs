@@ -1,10 +1,11 @@
 //! How ready a file is, as its server says before, in and behind its answers.
 
+use crate::servers::answer_to;
 use crate::sys;
 use ochre_abi::native::{SCHEME_ATTACH, SCHEME_CREATE, SCHEME_ENTER, SCHEME_MOUNT, SchemeParams};
 use ochre_abi::scheme::{
-    Attr, COMPLETE, COMPLETIONS, Completion, LEVEL, Op, REQUESTS, RING_SIZE, Request, SLOTS,
-    SchemeFlags, payload_offset, ring,
+    Attr, COMPLETIONS, Completion, LEVEL, Op, REQUESTS, RING_SIZE, Request, SLOTS, SchemeFlags,
+    payload_offset, ring,
 };
 use std::fs;
 
@@ -97,15 +98,7 @@ fn serve(control: usize, more: bool) -> ! {
     loop {
         native(SCHEME_ENTER, [fd, 1, 0]);
         while let Some(request) = next(ring) {
-            let mut answer = Completion {
-                id: request.id,
-                result: 0,
-                kind: COMPLETE,
-                payload: 0,
-                values: [0; 2],
-                fd: -1,
-                _reserved: [0; 5],
-            };
+            let mut answer = answer_to(&request);
             match Op::from_raw(request.op) {
                 Some(Op::GetAttr) => {
                     let attr = Attr {

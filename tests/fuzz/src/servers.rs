@@ -41,6 +41,19 @@ pub struct Counts {
     pub steps: AtomicU64,
 }
 
+/// An answer that says no more than that it was done.
+pub fn answer_to(request: &Request) -> Completion {
+    Completion {
+        id: request.id,
+        result: 0,
+        kind: COMPLETE,
+        payload: 0,
+        values: [0; 2],
+        fd: -1,
+        _reserved: [0; 5],
+    }
+}
+
 impl Counts {
     fn map() -> Result<&'static Counts, String> {
         let (both, flags) = (
@@ -305,15 +318,7 @@ impl<'a> Server<'a> {
 
     /// What a server would answer.
     fn proper(&mut self, request: &Request) -> Completion {
-        let mut answer = Completion {
-            id: request.id,
-            result: 0,
-            kind: COMPLETE,
-            payload: 0,
-            values: [0; 2],
-            fd: -1,
-            _reserved: [0; 5],
-        };
+        let mut answer = answer_to(request);
         let slot = request.slot;
         let length = request.length.min(PAYLOAD as u64);
         match Op::from_raw(request.op) {
