@@ -2,19 +2,22 @@
 //! frames.
 //!
 //! Each CPU has a list of free objects for each class and trades half a list at a time with the
-//! class's common list. Classes up to a page are aligned to their largest power of two. An object
-//! stays with its class: memory that small objects once took is not given back to the frames.
+//! class's common ones. Classes up to a page are aligned to their largest power of two. A page of which all objects are
+//! common goes back to the frames, but for a few.
+
+mod slabs;
 
 use crate::addr::PAGE_SIZE;
 use crate::cpu::MAX_CPUS;
-use crate::frame;
+use crate::frame::{self, meta};
 use crate::memory::{direct, physical_of};
 use crate::percpu::RawPerCpu;
 use crate::sync::SpinLock;
 use crate::{local, rank};
 use core::alloc::{GlobalAlloc, Layout};
 use core::ptr;
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use slabs::{Pages, Slabs};
 
 const CLASSES: [usize; 15] = [
     16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1360, 2048, 4096,
@@ -77,12 +80,29 @@ impl List {
     }
 }
 
-struct Common([List; SMALL_CLASSES]);
+static COMMON: SpinLock<[Slabs; SMALL_CLASSES]> = SpinLock::new(rank::HEAP, {
+    let mut classes = [const { Slabs::new(PAGE_SIZE) }; SMALL_CLASSES];
+    let mut class = 0;
+    while class < SMALL_CLASSES {
+        classes[class] = Slabs::new(CLASSES[class]);
+        class += 1;
+    }
+    classes
+});
 
-// SAFETY: the lists hold free memory, which belongs to no CPU.
-unsafe impl Send for Common {}
+/// The frames of the heap. Nobody counts their owners, so that number is the lists'.
+struct Frames;
 
-static COMMON: SpinLock<Common> = SpinLock::new(rank::HEAP, Common([List::EMPTY; SMALL_CLASSES]));
+impl Pages for Frames {
+    fn start(&self, page: u32) -> *mut u8 {
+        direct(u64::from(page) * PAGE_SIZE as u64)
+    }
+
+    fn tally(&self, page: u32) -> &AtomicU32 {
+        &meta::of(page as usize).owners
+    }
+}
+
 static CACHES: RawPerCpu<[List; SMALL_CLASSES]> =
     RawPerCpu::new([const { [List::EMPTY; SMALL_CLASSES] }; MAX_CPUS]);
 
@@ -91,7 +111,7 @@ fn cache_limit(class: usize) -> usize {
     (16384 / CLASSES[class]).clamp(16, 128)
 }
 
-/// Pages that each class has taken, and keeps.
+/// Pages that each class has.
 static PAGES: [AtomicUsize; SMALL_CLASSES] = [const { AtomicUsize::new(0) }; SMALL_CLASSES];
 
 /// Objects of one size class.
@@ -112,7 +132,7 @@ pub fn stats() -> impl Iterator<Item = ClassStats> {
         let total = PAGES[class].load(Ordering::Relaxed) * (PAGE_SIZE / size);
         // SAFETY: the list is this CPU's own, and kernel code isn't interrupted.
         let here = unsafe { (*CACHES.get(local::id()))[class].len };
-        let free = COMMON.lock().0[class].len + here;
+        let free = COMMON.lock()[class].len() + here;
         ClassStats {
             size,
             active: total.saturating_sub(free),
@@ -156,7 +176,7 @@ fn refill(class: usize, list: &mut List) -> *mut u8 {
     {
         let mut common = COMMON.lock();
         for _ in 0..cache_limit(class) / 2 {
-            let Some(object) = common.0[class].pop() else {
+            let Some(object) = common[class].pop(&Frames) else {
                 break;
             };
             // SAFETY: it was free a moment ago and is on no other list now.
@@ -168,6 +188,8 @@ fn refill(class: usize, list: &mut List) -> *mut u8 {
             return ptr::null_mut();
         };
         PAGES[class].fetch_add(1, Ordering::Relaxed);
+        let page = (phys / PAGE_SIZE as u64) as u32;
+        Frames.tally(page).store(0, Ordering::Relaxed);
         let size = CLASSES[class];
         for index in (0..PAGE_SIZE / size).rev() {
             // SAFETY: the page is new, and the object lies inside it.
@@ -186,12 +208,32 @@ unsafe fn free_class(class: usize, object: *mut u8) {
     // SAFETY: by the caller's promise.
     unsafe { list.push(object) };
     if list.len > cache_limit(class) {
+        give_half(class, list);
+    }
+}
+
+/// Gives half of a CPU's free objects to all, and pages with nothing else back to the frames.
+#[cold]
+fn give_half(class: usize, list: &mut List) {
+    let mut idle = List::EMPTY;
+    {
         let mut common = COMMON.lock();
         while list.len > cache_limit(class) / 2 {
             let Some(object) = list.pop() else { break };
-            // SAFETY: it was free and is on no other list now.
-            unsafe { common.0[class].push(object) };
+            let phys = physical_of(object.addr());
+            let page = (phys / PAGE_SIZE as u64) as u32;
+            let offset = phys as usize % PAGE_SIZE;
+            // SAFETY: it was free and is on no other list now; `refill` has set the page's tally to 0.
+            if let Some(page) = unsafe { common[class].push(&Frames, page, offset) } {
+                // SAFETY: nothing of the page is in use.
+                unsafe { idle.push(Frames.start(page)) };
+            }
         }
+    }
+    while let Some(page) = idle.pop() {
+        PAGES[class].fetch_sub(1, Ordering::Relaxed);
+        // SAFETY: `refill` took it as a block of this order, and nothing of it is in use.
+        unsafe { frame::free_block(physical_of(page.addr()), 0) };
     }
 }
 
