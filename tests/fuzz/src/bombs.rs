@@ -19,11 +19,12 @@ const fn bomb(name: &'static str, user: bool, go: fn()) -> Bomb {
     Bomb { name, user, go }
 }
 
-const BOMBS: [Bomb; 22] = [
+const BOMBS: [Bomb; 23] = [
     bomb("forks", true, forks),
     bomb("threads", true, threads),
     bomb("descriptors", true, descriptors),
     bomb("mappings", true, mappings),
+    bomb("mappings and forks", true, mappings_and_forks),
     bomb("pipes", true, pipes),
     bomb("sockets in flight", true, in_flight),
     bomb("sockets in circles", true, circles),
@@ -212,6 +213,20 @@ fn mappings() {
             libc::PROT_READ | libc::PROT_WRITE
         })
     });
+}
+
+/// Each child has as many mappings as can be.
+fn mappings_and_forks() {
+    mappings();
+    for _ in 0..PROCESSES {
+        match sys!(SYS_fork) {
+            0 => loop {
+                sys!(SYS_pause);
+            },
+            pid if pid < 0 => break,
+            _ => {}
+        }
+    }
 }
 
 fn pipes() {
