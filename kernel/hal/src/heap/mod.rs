@@ -2,8 +2,8 @@
 //! frames.
 //!
 //! Each CPU has a list of free objects for each class and trades half a list at a time with the
-//! class's common ones. Classes up to a page are aligned to their largest power of two. A page of which all objects are
-//! common goes back to the frames, but for a few.
+//! class's common ones. Classes up to a page are aligned to their largest power of two. A page of
+//! which all objects are common goes back to the frames, but for a few.
 
 mod slabs;
 
@@ -223,7 +223,7 @@ fn give_half(class: usize, list: &mut List) {
             let phys = physical_of(object.addr());
             let page = (phys / PAGE_SIZE as u64) as u32;
             let offset = phys as usize % PAGE_SIZE;
-            // SAFETY: it was free and is on no other list now; `refill` has set the page's tally to 0.
+            // SAFETY: it was free and is on no other list now; `refill` set the page's tally to 0.
             if let Some(page) = unsafe { common[class].push(&Frames, page, offset) } {
                 // SAFETY: nothing of the page is in use.
                 unsafe { idle.push(Frames.start(page)) };

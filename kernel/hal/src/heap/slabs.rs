@@ -1,7 +1,8 @@
-//! Free objects of one size, by the page that they lie in: a page of which all are free is given back.
+//! Free objects of one size, by the page that they lie in: a page of which all are free is given
+//! back.
 //!
-//! What is known of a page costs no memory: the links to other pages are in its first free object, how many there
-//! are and which is the first in a number that the page has anyway.
+//! What is known of a page costs no memory: the links to other pages are in its first free object,
+//! how many there are and which is the first in a number that the page has anyway.
 
 use crate::addr::PAGE_SIZE;
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -62,8 +63,8 @@ impl Slabs {
     /// Takes a free object; returns its page if that is not needed any more.
     ///
     /// # Safety
-    /// The object is memory of this size in that page, at a multiple of [`STEP`], which nobody else uses; the page's tally
-    /// was 0 before its first one came.
+    /// The object is memory of this size in that page, at a multiple of [`STEP`], which nobody else
+    /// uses; the page's tally was 0 before its first one came.
     pub unsafe fn push(&mut self, pages: &impl Pages, page: u32, offset: usize) -> Option<u32> {
         let (count, head) = tally(pages, page);
         let index = (offset / STEP) as u32;
@@ -200,7 +201,8 @@ mod tests {
         (page, object as usize - pages.start(page) as usize)
     }
 
-    /// Objects are pushed and popped as chance has it: each is there once, and a page goes when it is whole.
+    /// Objects are pushed and popped as chance has it: each is there once, and a page goes when it
+    /// is whole.
     #[test]
     fn each_object_is_handed_out_once_and_whole_pages_go() {
         for size in [16, 48, 256, 1360, 2048] {
