@@ -12,17 +12,14 @@ pub mod state {
     pub const FREE: u8 = 1;
     /// Inside an allocated or free block, or alone: nothing to say.
     pub const PLAIN: u8 = 2;
-    /// Holds objects of one size class of the heap.
-    pub const SLAB: u8 = 3;
-    /// Head of a block of the heap.
-    pub const HEAP: u8 = 4;
 }
 
 pub struct Meta {
-    /// Owners of a frame; of a 2 MiB frame as [`super::huge`] counts them.
+    /// Owners of a frame; of a 2 MiB frame as [`super::huge`] counts them. Of one with small objects
+    /// of the heap, what [`crate::heap`] keeps there.
     pub owners: AtomicU32,
     pub state: AtomicU8,
-    /// Order of a free or heap block; size class of a slab.
+    /// Order of a free block.
     pub order: AtomicU8,
 }
 
