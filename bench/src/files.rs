@@ -2,6 +2,7 @@
 
 use crate::measure::{Row, each};
 use anyhow::Result;
+use rustix::fs::{FlockOperation, fcntl_lock};
 use std::fs::{self, File};
 use std::hint::black_box;
 use std::os::unix::fs::FileExt;
@@ -27,6 +28,14 @@ pub const ROWS: &[Row] = &[
     Row {
         name: "file-write-4KiB",
         measure: write,
+    },
+    Row {
+        name: "file-copy-MiB",
+        measure: || with_file(copy),
+    },
+    Row {
+        name: "file-lock-unlock",
+        measure: || with_file(lock),
     },
     Row {
         name: "file-list-1000",
@@ -95,6 +104,37 @@ fn write() -> Result<f64> {
     });
     fs::remove_file(path)?;
     result
+}
+
+/// Copies a mebibyte by pieces of 1 KiB.
+fn copy(path: &Path) -> Result<f64> {
+    const PIECES: u64 = 1024;
+    fs::write(path, vec![1; 1 << 20])?;
+    let from = File::open(path)?;
+    let copy = place("copy");
+    let to = File::create(&copy)?;
+    let mut piece = [0; 1024];
+    let result = each(|count| {
+        for index in (0..count).flat_map(|_| 0..PIECES) {
+            from.read_exact_at(&mut piece, index * PIECES)?;
+            to.write_all_at(&piece, index * PIECES)?;
+        }
+        Ok(())
+    });
+    fs::remove_file(copy)?;
+    result
+}
+
+/// Locks a file against other processes, and unlocks it.
+fn lock(path: &Path) -> Result<f64> {
+    let file = File::options().write(true).open(path)?;
+    each(|count| {
+        for _ in 0..count {
+            fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive)?;
+            fcntl_lock(&file, FlockOperation::NonBlockingUnlock)?;
+        }
+        Ok(())
+    })
 }
 
 fn list() -> Result<f64> {

@@ -2,7 +2,7 @@
 
 use crate::measure::{Row, each};
 use anyhow::Result;
-use rustix::event::epoll;
+use rustix::event::{PollFd, PollFlags, Timespec, epoll, poll};
 use rustix::thread::futex;
 use std::io::{Read, Write, pipe};
 use std::os::unix::net::UnixStream;
@@ -25,6 +25,10 @@ pub const ROWS: &[Row] = &[
     Row {
         name: "ipc-epoll-ready",
         measure: epoll_ready,
+    },
+    Row {
+        name: "ipc-poll-100",
+        measure: poll_many,
     },
     Row {
         name: "ipc-pipe-MiB",
@@ -127,6 +131,22 @@ fn epoll_ready() -> Result<f64> {
         for _ in 0..count {
             events.clear();
             epoll::wait(&poll, rustix::buffer::spare_capacity(&mut events), None)?;
+        }
+        Ok(())
+    })
+}
+
+/// Asks a hundred pipes, none of which has anything.
+fn poll_many() -> Result<f64> {
+    let pipes = (0..100).map(|_| pipe()).collect::<Result<Vec<_>, _>>()?;
+    let mut asked: Vec<PollFd> = pipes
+        .iter()
+        .map(|(from, _)| PollFd::new(from, PollFlags::IN))
+        .collect();
+    let at_once = Timespec::default();
+    each(|count| {
+        for _ in 0..count {
+            poll(&mut asked, Some(&at_once))?;
         }
         Ok(())
     })

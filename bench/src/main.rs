@@ -10,6 +10,8 @@ mod measure;
 mod memory;
 mod parallel;
 mod process;
+mod signals;
+mod turns;
 
 use anyhow::Result;
 use measure::Row;
@@ -20,6 +22,7 @@ fn main() -> ExitCode {
     match wanted.first().map(String::as_str) {
         // What the rows of `process` start, to end at once.
         Some("--end") => return ExitCode::SUCCESS,
+        Some(process::AGAIN) => return process::execute_again(),
         Some("--help") => {
             println!("bench [NAME…]: measure the rows that begin with one of these names, or all");
             return ExitCode::SUCCESS;
@@ -31,6 +34,8 @@ fn main() -> ExitCode {
     let areas = [
         calls::ROWS,
         ipc::ROWS,
+        turns::ROWS,
+        signals::ROWS,
         process::ROWS,
         memory::ROWS,
         files::ROWS,

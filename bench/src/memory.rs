@@ -1,8 +1,12 @@
 //! Memory that is mapped, and touched for the first time.
 
+use crate::files::with_file;
 use crate::measure::{Row, each};
 use anyhow::Result;
-use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
+use rustix::mm::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
+use std::fs::{self, File};
+use std::hint::black_box;
+use std::path::Path;
 
 pub const ROWS: &[Row] = &[
     Row {
@@ -16,6 +20,10 @@ pub const ROWS: &[Row] = &[
     Row {
         name: "memory-touch-16MiB",
         measure: || each(|count| (0..count).try_for_each(|_| touch(LARGE, LARGE / PAGE))),
+    },
+    Row {
+        name: "memory-mapped-file-MiB",
+        measure: || with_file(read_mapped),
     },
 ];
 
@@ -48,4 +56,26 @@ fn touch(size: usize, pages: usize) -> Result<()> {
         munmap(start, size)?;
     }
     Ok(())
+}
+
+/// Maps a file of a mebibyte, reads a word of each page, and unmaps it.
+fn read_mapped(path: &Path) -> Result<f64> {
+    const SIZE: usize = 1 << 20;
+    fs::write(path, vec![1; SIZE])?;
+    let file = File::open(path)?;
+    each(|count| {
+        for _ in 0..count {
+            // SAFETY: new memory at a place that the kernel chooses; it is read within the file's size,
+            // which nobody changes, and nothing points there when it is unmapped.
+            unsafe {
+                let (nowhere, flags) = (std::ptr::null_mut(), MapFlags::SHARED);
+                let start = mmap(nowhere, SIZE, ProtFlags::READ, flags, &file, 0)?;
+                for page in 0..SIZE / PAGE {
+                    black_box(start.cast::<u8>().add(page * PAGE).read_volatile());
+                }
+                munmap(start, SIZE)?;
+            }
+        }
+        Ok(())
+    })
 }

@@ -2,7 +2,8 @@
 
 use crate::measure::{Row, each};
 use anyhow::{Result, ensure};
-use std::process::Command;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitCode};
 use std::thread;
 
 pub const ROWS: &[Row] = &[
@@ -13,6 +14,10 @@ pub const ROWS: &[Row] = &[
     Row {
         name: "process-spawn",
         measure: || each(spawn),
+    },
+    Row {
+        name: "process-exec",
+        measure: || each(execute),
     },
     Row {
         name: "process-thread",
@@ -47,6 +52,40 @@ pub fn spawn(count: u64) -> Result<()> {
         ensure!(status.success(), "it ended with {status}");
     }
     Ok(())
+}
+
+/// What this program is called with to execute itself so many times more.
+pub const AGAIN: &str = "--again";
+
+/// Starts this program, which executes itself in its own place so many times.
+fn execute(count: u64) -> Result<()> {
+    let myself = std::env::current_exe()?;
+    let status = Command::new(myself)
+        .args([AGAIN, &count.to_string()])
+        .status()?;
+    ensure!(status.success(), "it ended with {status}");
+    Ok(())
+}
+
+/// The program that [`execute`] starts.
+pub fn execute_again() -> ExitCode {
+    let left: u64 = std::env::args()
+        .nth(2)
+        .and_then(|count| count.parse().ok())
+        .unwrap_or(0);
+    let Ok(myself) = std::env::current_exe() else {
+        return ExitCode::FAILURE;
+    };
+    match left {
+        0 => ExitCode::SUCCESS,
+        left => {
+            let error = Command::new(myself)
+                .args([AGAIN, &(left - 1).to_string()])
+                .exec();
+            eprintln!("bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 fn thread_join() -> Result<f64> {
