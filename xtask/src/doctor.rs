@@ -1,5 +1,6 @@
 //! `./x doctor`: what is here, what is missing, what was chosen and why.
 
+use crate::paths;
 use crate::qemu;
 use crate::setup::NEEDS;
 use crate::sysroot;
@@ -47,6 +48,13 @@ pub fn command() -> ExitCode {
         "multi-threaded TCG: the processor shows no vmx or svm, or /dev/kvm doesn't open"
     };
     println!("  chosen  QEMU's accelerator: {why}");
+    match paths::free_gib() {
+        Ok(free) => match paths::too_full(free) {
+            Some(advice) => println!("  later   {advice}"),
+            None => println!("  ok      {free} GiB are free for what is built"),
+        },
+        Err(error) => println!("  later   {error:#}"),
+    }
     if missing == 0 {
         println!("Nothing is missing.");
         ExitCode::SUCCESS

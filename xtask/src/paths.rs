@@ -1,5 +1,7 @@
 //! Where things are in the checkout, and where builds leave theirs.
 
+use anyhow::{Context, Result};
+use rustix::fs::statvfs;
 use std::path::{Path, PathBuf};
 
 /// The workspace's root.
@@ -24,4 +26,23 @@ pub fn guest_target() -> PathBuf {
 /// `OCHRE_CACHE` lets several checkouts share it.
 pub fn cache() -> PathBuf {
     std::env::var_os("OCHRE_CACHE").map_or_else(target, PathBuf::from)
+}
+
+/// GiB that all that the suites build takes.
+pub const WHOLE_GIB: u64 = 14;
+
+/// GiB that are free where builds leave what they make.
+pub fn free_gib() -> Result<u64> {
+    let disk = statvfs(root()).context("asking how full the disk is")?;
+    Ok(disk.f_bavail.saturating_mul(disk.f_frsize) >> 30)
+}
+
+/// What to say of a disk with so much room, if all that the suites build may not fit.
+pub fn too_full(free_gib: u64) -> Option<String> {
+    (free_gib < WHOLE_GIB && !target().join("debug").is_dir()).then(|| {
+        format!(
+            "{free_gib} GiB are free, and all suites together build {WHOLE_GIB}: make room, or name \
+             the suites that you want"
+        )
+    })
 }

@@ -20,6 +20,7 @@ mod ui;
 mod wlcs;
 
 use crate::build::{Builder, Profile};
+use crate::paths;
 use crate::process;
 use crate::setup::{self, Purpose};
 use anyhow::Result;
@@ -165,6 +166,11 @@ pub fn command(arguments: &Arguments) -> Result<ExitCode> {
         Purpose::Test,
         Purpose::Desktop,
     ])?;
+    if let Some(advice) = paths::too_full(paths::free_gib()?)
+        && arguments.suites.is_empty()
+    {
+        process::say(format_args!("{advice}"));
+    }
     let builder = Builder::new(Profile::Release)?;
     let suites = match &arguments.suites[..] {
         [] => {
