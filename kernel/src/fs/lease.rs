@@ -16,7 +16,7 @@ use crate::lock_order;
 use crate::sched::wait::{Interrupt, WaitQueue, wait_until};
 use crate::task::credentials::Capabilities;
 use crate::task::process::Process;
-use crate::time;
+use crate::time::{self, Deadline};
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -150,7 +150,7 @@ pub fn give_way(node: &Arc<Node>, writes: bool, nonblock: bool) -> Result {
         for (receiver, fd) in due {
             receiver.tell_with_message(fd);
         }
-        let Some(deadline) = deadline else {
+        let Some(deadline) = deadline.map(Deadline::monotonic) else {
             return Ok(());
         };
         if nonblock {

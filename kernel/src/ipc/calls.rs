@@ -16,6 +16,7 @@ use crate::syscall::table::{Answer, Args, SyscallCtx};
 use crate::task::limits::Resource;
 use crate::task::signal::SignalSet;
 use crate::task::signal::calls::{read_mask, set_temporary_mask};
+use crate::time::Deadline;
 use alloc::sync::Arc;
 
 /// Answers IPC calls.
@@ -135,7 +136,7 @@ fn epoll_wait(
     set: usize,
     out: usize,
     max: i32,
-    deadline: Option<u64>,
+    deadline: Option<Deadline>,
 ) -> Result<usize> {
     let max = usize::try_from(max)
         .ok()
@@ -153,7 +154,7 @@ fn epoll_wait(
     })
 }
 
-fn epoll_pwait(ctx: &SyscallCtx<'_>, a: Args, deadline: Result<Option<u64>>) -> Result<usize> {
+fn epoll_pwait(ctx: &SyscallCtx<'_>, a: Args, deadline: Result<Option<Deadline>>) -> Result<usize> {
     let deadline = deadline?;
     if let Some(mask) = read_mask(a[4], a[5])? {
         set_temporary_mask(ctx, mask);

@@ -16,6 +16,7 @@ use crate::fs::open::OpenFile;
 use crate::lock_order;
 use crate::sched::mutex::Mutex;
 use crate::sched::wait::{self, Entry, Interrupt, WaitQueue, Wake};
+use crate::time::Deadline;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
@@ -415,7 +416,7 @@ impl EpollFile {
     pub fn wait(
         &self,
         max: usize,
-        deadline: Option<u64>,
+        deadline: Option<Deadline>,
         mut put: impl FnMut(usize, EpollEvent) -> Result,
     ) -> Result<usize> {
         let set = &self.0;

@@ -9,6 +9,7 @@ use crate::sched::wait::{self, Interrupt, WaitQueue};
 use crate::syscall::table::SyscallCtx;
 use crate::task::limits::Resource;
 use crate::task::signal::calls::{no_handler, read_mask, set_temporary_mask};
+use crate::time::Deadline;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytemuck::{Pod, Zeroable};
@@ -23,31 +24,31 @@ struct PollFd {
 }
 
 /// A deadline from milliseconds; negative: none.
-pub fn deadline_ms(ms: i32) -> Option<u64> {
+pub fn deadline_ms(ms: i32) -> Option<Deadline> {
     let ms = u64::try_from(ms).ok()?;
-    Some(crate::time::monotonic().saturating_add(ms * 1_000_000))
+    Some(Deadline::after(ms * 1_000_000))
 }
 
 /// A deadline from a relative timespec in user memory; null: none.
-pub fn deadline_timespec(addr: usize) -> Result<Option<u64>> {
+pub fn deadline_timespec(addr: usize) -> Result<Option<Deadline>> {
     let Some(pointer) = UserPtr::<Timespec>::new(addr).non_null() else {
         return Ok(None);
     };
     let nanos = pointer.read()?.to_nanos()?;
-    Ok(Some(crate::time::monotonic().saturating_add(nanos)))
+    Ok(Some(Deadline::after(nanos)))
 }
 
 /// Sleeps on all `files` until `look` finds something or the deadline passes (None).
 fn wait_on<T>(
     files: &[Arc<OpenFile>],
-    deadline: Option<u64>,
+    deadline: Option<Deadline>,
     mut look: impl FnMut() -> Option<T>,
 ) -> Result<Option<T>> {
     if let Some(found) = look() {
         return Ok(Some(found));
     }
     // A deadline that has passed asks for one look only.
-    if deadline.is_some_and(|at| at <= crate::time::monotonic()) {
+    if deadline.is_some_and(Deadline::has_come) {
         return Ok(None);
     }
     let mut queues: Vec<&WaitQueue> = Vec::new();
@@ -68,7 +69,7 @@ pub fn poll(
     ctx: &SyscallCtx<'_>,
     addr: usize,
     count: usize,
-    deadline: Option<u64>,
+    deadline: Option<Deadline>,
 ) -> Result<usize> {
     if count as u64 > ctx.process.limit(Resource::Files) {
         return Err(Errno::EINVAL);
@@ -125,10 +126,9 @@ pub fn poll(
 }
 
 /// Gives the rest of the time back, as Linux does after ppoll and pselect6.
-fn write_rest(addr: usize, deadline: Option<u64>) -> Result {
+fn write_rest(addr: usize, deadline: Option<Deadline>) -> Result {
     if let (Some(pointer), Some(at)) = (UserPtr::<Timespec>::new(addr).non_null(), deadline) {
-        let rest = at.saturating_sub(crate::time::monotonic());
-        pointer.write(&Timespec::from_nanos(rest))?;
+        pointer.write(&Timespec::from_nanos(at.left()))?;
     }
     Ok(())
 }
@@ -187,7 +187,7 @@ fn select_until(
     ctx: &SyscallCtx<'_>,
     count: usize,
     addrs: [usize; 3],
-    deadline: Option<u64>,
+    deadline: Option<Deadline>,
 ) -> Result<usize> {
     if count as i32 != count as isize as i32 || (count as i32) < 0 {
         return Err(Errno::EINVAL);
@@ -251,15 +251,14 @@ pub fn select(ctx: &SyscallCtx<'_>, a: [usize; 6]) -> Result<usize> {
                     Errno::EOVERFLOW
                 }
             })?;
-            Some(crate::time::monotonic().saturating_add(nanos))
+            Some(Deadline::after(nanos))
         }
         None => None,
     };
     let result = select_until(ctx, a[0], [a[1], a[2], a[3]], deadline);
     if let (Some(pointer), Some(at)) = (timeout.non_null(), deadline) {
-        let rest = at.saturating_sub(crate::time::monotonic());
         // A failure to tell the rest changes nothing about the answer.
-        let _ = pointer.write(&Timeval::from_nanos(rest));
+        let _ = pointer.write(&Timeval::from_nanos(at.left()));
     }
     result
 }

@@ -15,6 +15,7 @@ use crate::linux::net as raw;
 use crate::mm::uptr::UserPtr;
 use crate::syscall::table::{Answer, Args, SyscallCtx};
 use crate::task::credentials::Capabilities;
+use crate::time::Deadline;
 use crate::uio::{Dest, Source};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -525,7 +526,7 @@ fn recvmmsg(
                 flags |= MessageFlags::DONT_WAIT.bits();
             }
             // As Linux: the timeout is looked at between messages only.
-            if deadline.is_some_and(|at| crate::time::monotonic() >= at) {
+            if deadline.is_some_and(Deadline::has_come) {
                 break;
             }
         }

@@ -3,8 +3,7 @@
 //! As on Linux, an expired periodic timer stays off until it is read, and the read counts the
 //! periods that passed: a program that does not look costs no interrupts.
 //!
-//! Timers run by monotonic time. Those that are set to a point of real time are listed, and set anew
-//! when that is.
+//! Those that are cancelled when real time is set are listed.
 
 use crate::errno::{Errno, Result};
 use crate::file::{Events, File, Io};
@@ -14,6 +13,7 @@ use crate::lock_order;
 use crate::sched::cpu;
 use crate::sched::timer::{self, Expire};
 use crate::sched::wait::WaitQueue;
+use crate::time::{Clock, Deadline, realtime_offset};
 use crate::uio::Dest;
 use alloc::collections::BTreeMap;
 use alloc::sync::{Arc, Weak};
@@ -24,10 +24,10 @@ use ochre_hal::sync::SpinLock;
 
 #[derive(Default)]
 struct State {
-    /// Monotonic time of the next expiration; 0 when disarmed.
+    /// The clock of the last setting.
+    clock: Clock,
+    /// Time of the next expiration by that clock; 0 when disarmed.
     next: u64,
-    /// The real time that it stands for, where the timer was set to that.
-    real: Option<u64>,
     /// TFD_TIMER_CANCEL_ON_SET: a read fails once real time was set.
     cancels: bool,
     /// What real time had over monotonic time when that was last noticed.
@@ -41,9 +41,16 @@ struct State {
 }
 
 impl State {
+    fn deadline(&self) -> Deadline {
+        Deadline {
+            clock: self.clock,
+            at: self.next,
+        }
+    }
+
     /// Whether real time was set, where that cancels, since it was last asked.
     fn is_cancelled(&mut self) -> bool {
-        let offset = crate::time::realtime_offset();
+        let offset = realtime_offset();
         self.cancels && core::mem::replace(&mut self.offset, offset) != offset
     }
 }
@@ -56,8 +63,8 @@ struct Inner {
 
 pub struct TimerFd(Arc<Inner>);
 
-/// The timers set to a point of real time, by their address.
-static REAL: SpinLock<BTreeMap<usize, Weak<Inner>>> =
+/// The timers that setting real time cancels, by their address.
+static CANCELLED: SpinLock<BTreeMap<usize, Weak<Inner>>> =
     SpinLock::new(lock_order::PIPE, BTreeMap::new());
 
 /// Real time was set.
@@ -65,8 +72,8 @@ pub fn realtime_was_set() {
     let mut seen = 0;
     loop {
         let next = {
-            let real = REAL.lock();
-            let next = real.range(seen + 1..).next();
+            let cancelled = CANCELLED.lock();
+            let next = cancelled.range(seen + 1..).next();
             next.map(|(&address, timer)| (address, timer.upgrade()))
         };
         let Some((address, timer)) = next else { break };
@@ -103,8 +110,8 @@ impl Inner {
         matches!(self.clock, raw::CLOCK_REALTIME | raw::CLOCK_REALTIME_ALARM)
     }
 
-    /// Sets the hardware's half for `state.next`. The caller holds no lock.
-    fn arm(self: &Arc<Self>, next: u64, setting: u64) {
+    /// Sets the hardware's half for the state's next expiration. The caller holds no lock.
+    fn arm(self: &Arc<Self>, next: Deadline, setting: u64) {
         let armed = timer::arm(
             next,
             Arc::new(Arming {
@@ -121,28 +128,10 @@ impl Inner {
         }
     }
 
-    /// Sets the timer to when its point of real time is to come now.
-    fn realtime_was_set(self: &Arc<Self>) {
-        let again = {
-            let mut state = self.state.lock();
-            if let Some(real) = state.real {
-                state.next = crate::time::from_realtime(real).max(1);
-            }
-            // One that has expired stays off until it is read.
-            (state.real.is_some() && state.ticks == 0).then(|| {
-                state.setting += 1;
-                (state.armed.take(), state.next, state.setting)
-            })
-        };
-        if let Some((armed, next, setting)) = again {
-            if let Some(armed) = armed {
-                timer::cancel(armed);
-            }
-            self.arm(next, setting);
-        }
+    fn realtime_was_set(&self) {
         {
             let mut state = self.state.lock();
-            if !state.cancels || state.offset == crate::time::realtime_offset() {
+            if !state.cancels || state.offset == realtime_offset() {
                 return;
             }
             state.ticks += 1;
@@ -152,9 +141,9 @@ impl Inner {
 
     /// What waits to be read; a periodic timer goes on from here.
     fn take(self: &Arc<Self>) -> Option<Result<u64>> {
-        let now = crate::time::monotonic();
         let (ticks, rearm) = {
             let mut state = self.state.lock();
+            let now = state.clock.now();
             if state.is_cancelled() {
                 state.ticks = 0;
                 return Some(Err(Errno::ECANCELED));
@@ -169,15 +158,11 @@ impl Inner {
                     ticks = ticks.saturating_add(late);
                     let periods = (late + 1).saturating_mul(state.interval);
                     state.next = state.next.saturating_add(periods);
-                    state.real = state.real.map(|real| real.saturating_add(periods));
                     state.setting += 1;
-                    rearm = Some((state.next, state.setting));
+                    rearm = Some((state.deadline(), state.setting));
                 }
                 // It has no interval: it fired once.
-                None => {
-                    state.next = 0;
-                    state.real = None;
-                }
+                None => state.next = 0,
             }
             (ticks, rearm)
         };
@@ -199,7 +184,7 @@ impl TimerFd {
             _ => return Err(Errno::EINVAL),
         }
         let state = State {
-            offset: crate::time::realtime_offset(),
+            offset: realtime_offset(),
             ..State::default()
         };
         Ok(TimerFd(Arc::new(Inner {
@@ -221,38 +206,37 @@ impl TimerFd {
     ) -> Result<(u64, u64)> {
         let inner = &self.0;
         let by_real = absolute && inner.is_realtime();
-        let real = (by_real && value > 0).then_some(value);
+        let cancels = cancels && by_real;
         let address = Arc::as_ptr(inner).addr();
-        if by_real {
+        if cancels {
             admission::ask()?;
-            REAL.lock().insert(address, Arc::downgrade(inner));
+            CANCELLED.lock().insert(address, Arc::downgrade(inner));
         } else {
-            let unlisted = REAL.lock().remove(&address);
+            let unlisted = CANCELLED.lock().remove(&address);
             drop(unlisted);
         }
-        let now = crate::time::monotonic();
+        // What is to come after a while does so however real time is set.
+        let next = match value {
+            value if by_real => Deadline::real(value),
+            value if absolute || value == 0 => Deadline::monotonic(value),
+            value => Deadline::after(value),
+        };
         let old = self.get();
-        let (armed, next, setting, cancelled) = {
+        let (armed, setting, cancelled) = {
             let mut state = inner.state.lock();
-            let next = match (value, real) {
-                (0, _) => 0,
-                (_, Some(real)) => crate::time::from_realtime(real).max(1),
-                (value, None) if absolute => value,
-                (value, None) => now.saturating_add(value),
-            };
             state.setting += 1;
             state.ticks = 0;
-            state.next = next;
-            state.real = real;
-            state.cancels = cancels && by_real;
+            state.clock = next.clock;
+            state.next = next.at;
+            state.cancels = cancels;
             state.interval = interval;
             let cancelled = value > 0 && state.is_cancelled();
-            (state.armed.take(), next, state.setting, cancelled)
+            (state.armed.take(), state.setting, cancelled)
         };
         if let Some(armed) = armed {
             timer::cancel(armed);
         }
-        if next > 0 {
+        if value > 0 {
             inner.arm(next, setting);
         }
         if cancelled {
@@ -264,8 +248,8 @@ impl TimerFd {
     /// timerfd_gettime(2): (time until the next expiration, interval).
     #[must_use]
     pub fn get(&self) -> (u64, u64) {
-        let now = crate::time::monotonic();
         let state = self.0.state.lock();
+        let now = state.clock.now();
         let rest = match state.next {
             0 => 0,
             next if next > now => next - now,
@@ -282,7 +266,7 @@ impl TimerFd {
 
 impl Drop for TimerFd {
     fn drop(&mut self) {
-        let unlisted = REAL.lock().remove(&Arc::as_ptr(&self.0).addr());
+        let unlisted = CANCELLED.lock().remove(&Arc::as_ptr(&self.0).addr());
         drop(unlisted);
         let armed = {
             let mut state = self.0.state.lock();

@@ -594,6 +594,17 @@ pub fn kick_interrupt() {
     if cpu.waiting() {
         cpu.look_again(&current.sched);
     }
+    // Real time may have been set, which brings timers closer.
+    cpu.program_timer();
+}
+
+/// Has every other CPU look again.
+pub(super) fn kick_others() {
+    let here = ochre_hal::cpu::id();
+    let others = online() & !(1 << here);
+    for id in (0..MAX_CPUS).filter(|id| others & 1 << id != 0) {
+        ochre_hal::cpu::kick(id);
+    }
 }
 
 /// Moves the running thread away when its affinity no longer allows this CPU.

@@ -1,8 +1,12 @@
-//! Timers: each CPU has a queue ordered by deadline, and its one-shot hardware timer is set to the
-//! earliest thing that the CPU has to do.
+//! Timers: each CPU has a queue for each clock, ordered by deadline, and its one-shot hardware timer is
+//! set to the earliest thing that the CPU has to do.
+//!
+//! Setting real time moves no timer: what comes first by it is only due at another monotonic time, to
+//! which each CPU sets its hardware timer anew.
 
 use super::cpu;
 use crate::lock_order;
+use crate::time::{Clock, Deadline};
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use ochre_hal::sync::SpinLock;
@@ -17,13 +21,51 @@ pub trait Expire: Send + Sync {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timer {
     cpu: usize,
-    deadline: u64,
+    deadline: Deadline,
     sequence: u64,
 }
 
+impl Timer {
+    fn key(&self) -> Key {
+        (self.deadline.at, self.sequence)
+    }
+}
+
+/// Deadline and sequence.
+type Key = (u64, u64);
+type ByDeadline = BTreeMap<Key, Arc<dyn Expire>>;
+
 struct Timers {
     sequence: u64,
-    by_deadline: BTreeMap<(u64, u64), Arc<dyn Expire>>,
+    monotonic: ByDeadline,
+    real: ByDeadline,
+}
+
+impl Timers {
+    fn by(&mut self, clock: Clock) -> &mut ByDeadline {
+        match clock {
+            Clock::Monotonic => &mut self.monotonic,
+            Clock::Real => &mut self.real,
+        }
+    }
+
+    /// The monotonic time of the earliest deadline.
+    fn next(&self) -> Option<u64> {
+        let first = |timers: &ByDeadline| timers.first_key_value().map(|(key, _)| key.0);
+        let real = first(&self.real).map(|at| Deadline::real(at).to_monotonic());
+        first(&self.monotonic).into_iter().chain(real).min()
+    }
+
+    /// Takes one out that is due at monotonic time `now`.
+    fn take_due(&mut self, now: u64) -> Option<Arc<dyn Expire>> {
+        [Clock::Monotonic, Clock::Real]
+            .into_iter()
+            .find_map(|clock| {
+                let now = clock.at(now);
+                let first = self.by(clock).first_entry()?;
+                (first.key().0 <= now).then(|| first.remove())
+            })
+    }
 }
 
 /// The timers of one CPU.
@@ -41,66 +83,69 @@ impl TimerQueue {
     pub const fn new() -> TimerQueue {
         let timers = Timers {
             sequence: 0,
-            by_deadline: BTreeMap::new(),
+            monotonic: BTreeMap::new(),
+            real: BTreeMap::new(),
         };
         TimerQueue {
             timers: SpinLock::new(lock_order::TIMER, timers),
         }
     }
 
-    /// The earliest deadline.
+    /// The monotonic time of the earliest deadline.
     pub fn next(&self) -> Option<u64> {
-        self.timers
-            .lock()
-            .by_deadline
-            .first_key_value()
-            .map(|(key, _)| key.0)
+        self.timers.lock().next()
     }
 
     /// Runs what is due at `now`.
     pub fn run(&self, now: u64) {
         loop {
-            let due = {
-                let mut timers = self.timers.lock();
-                match timers.by_deadline.first_entry() {
-                    Some(first) if first.key().0 <= now => first.remove(),
-                    _ => return,
-                }
+            let Some(due) = self.timers.lock().take_due(now) else {
+                return;
             };
             due.expire();
         }
     }
 }
 
-/// Has `target` called once monotonic time reaches `deadline`.
-pub fn arm(deadline: u64, target: Arc<dyn Expire>) -> Timer {
+/// Has `target` called once `deadline` has come.
+pub fn arm(deadline: Deadline, target: Arc<dyn Expire>) -> Timer {
     let here = cpu::this();
     let mut timers = here.timers.timers.lock();
-    let sequence = timers.sequence;
+    let timer = Timer {
+        cpu: ochre_hal::cpu::id(),
+        deadline,
+        sequence: timers.sequence,
+    };
     timers.sequence += 1;
-    let first = timers
-        .by_deadline
-        .first_key_value()
-        .is_none_or(|(key, _)| deadline < key.0);
-    timers.by_deadline.insert((deadline, sequence), target);
+    let at = deadline.to_monotonic();
+    let first = timers.next().is_none_or(|next| at < next);
+    timers.by(deadline.clock).insert(timer.key(), target);
     drop(timers);
     if first {
         here.program_timer();
     }
-    Timer {
-        cpu: ochre_hal::cpu::id(),
-        deadline,
-        sequence,
-    }
+    timer
 }
 
 /// Whether the timer was still to come; its action does not run any more then.
 pub fn cancel(timer: Timer) -> bool {
     let queue = &cpu::on(timer.cpu).timers;
-    let removed = queue
-        .timers
-        .lock()
-        .by_deadline
-        .remove(&(timer.deadline, timer.sequence));
+    let mut timers = queue.timers.lock();
+    let removed = timers.by(timer.deadline.clock).remove(&timer.key());
+    drop(timers);
     removed.is_some()
+}
+
+/// Whether the timer is still to come. One of real time may have come before that was set back.
+#[must_use]
+pub fn is_armed(timer: Timer) -> bool {
+    let queue = &cpu::on(timer.cpu).timers;
+    let mut timers = queue.timers.lock();
+    timers.by(timer.deadline.clock).contains_key(&timer.key())
+}
+
+/// Real time was set: has every CPU look when its next timer is due.
+pub fn realtime_was_set() {
+    cpu::this().program_timer();
+    cpu::kick_others();
 }

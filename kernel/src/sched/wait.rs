@@ -13,6 +13,7 @@ use super::timer;
 use crate::errno::{Errno, Result};
 use crate::file::Events;
 use crate::lock_order;
+use crate::time::{Clock, Deadline};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use ochre_hal::sync::SpinLock;
@@ -150,10 +151,10 @@ pub enum Interrupt {
 }
 
 /// Sleeps until `condition` gives a value. It is checked at once, then after each wake-up of one of
-/// `queues`; it may take any lock. `deadline` is monotonic nanoseconds: past it, `ETIMEDOUT`.
+/// `queues`; it may take any lock. Past the deadline, `ETIMEDOUT`.
 pub fn wait_until<T>(
     queues: &[&WaitQueue],
-    deadline: Option<u64>,
+    deadline: Option<Deadline>,
     interrupt: Interrupt,
     mut condition: impl FnMut() -> Option<T>,
 ) -> Result<T> {
@@ -170,7 +171,8 @@ pub fn wait_until<T>(
             None => more.push(entry),
         }
     }
-    let timer = deadline.map(|at| timer::arm(at, thread.clone()));
+    let arm = || deadline.map(|at| timer::arm(at, thread.clone()));
+    let mut timer = arm();
     let result = loop {
         thread.prepare_to_sleep();
         if let Some(value) = condition() {
@@ -179,8 +181,12 @@ pub fn wait_until<T>(
         if thread.is_interrupted(interrupt) {
             break Err(Errno::RESTART);
         }
-        if deadline.is_some_and(|at| crate::time::monotonic() >= at) {
+        if deadline.is_some_and(Deadline::has_come) {
             break Err(Errno::ETIMEDOUT);
+        }
+        let is_real = deadline.is_some_and(|at| at.clock == Clock::Real);
+        if is_real && !timer.is_some_and(timer::is_armed) {
+            timer = arm();
         }
         cpu::sleep(&thread);
     };
@@ -201,7 +207,7 @@ pub fn wait_until<T>(
 }
 
 /// Sleeps until the deadline.
-pub fn sleep_until(deadline: u64, interrupt: Interrupt) -> Result {
+pub fn sleep_until(deadline: Deadline, interrupt: Interrupt) -> Result {
     match wait_until(&[], Some(deadline), interrupt, || None::<()>) {
         Err(Errno::ETIMEDOUT) => Ok(()),
         other => other,

@@ -6,13 +6,13 @@ use super::thread::{Restart, Thread};
 use super::timers::{Notify, SignalTimer, Source};
 use super::{signal, timers};
 use crate::errno::{Errno, Result};
-use crate::file::Events;
 use crate::ipc::timerfd;
 use crate::linux::general as raw;
 use crate::mm::uptr::{Timespec, Timeval, UserPtr};
-use crate::sched::wait::{Interrupt, WaitQueue, sleep_until, wait_until};
+use crate::sched::timer;
+use crate::sched::wait::{Interrupt, sleep_until, wait_until};
 use crate::syscall::table::SyscallCtx;
-use crate::time;
+use crate::time::{self, Clock, Deadline};
 use alloc::sync::Arc;
 use bytemuck::{Pod, Zeroable};
 
@@ -72,13 +72,10 @@ pub fn settime(ctx: &SyscallCtx<'_>, clock: usize, value: usize) -> Result<usize
     Ok(0)
 }
 
-/// Woken when real time was set.
-static REALTIME_SET: WaitQueue = WaitQueue::new();
-
-/// Sets real time, and anew what waits for a point of it.
+/// Sets real time, by which what waits for a point of it goes from then on.
 pub fn set_realtime(nanos: u64) {
     time::set_realtime(nanos);
-    REALTIME_SET.wake_all(Events::all());
+    timer::realtime_was_set();
     timerfd::realtime_was_set();
 }
 
@@ -94,13 +91,13 @@ pub fn time(out: usize) -> Result<usize> {
     Ok(seconds as usize)
 }
 
-/// Monotonic time of a point on a clock that sleeps and timers can be set by.
-fn to_monotonic(clock: u32, nanos: u64) -> Result<u64> {
+/// By what a clock goes that sleeps and timers can be set by.
+fn clock_of(clock: u32) -> Result<Clock> {
     match clock {
-        raw::CLOCK_REALTIME | raw::CLOCK_REALTIME_ALARM | raw::CLOCK_TAI => {
-            Ok(time::from_realtime(nanos))
+        raw::CLOCK_REALTIME | raw::CLOCK_REALTIME_ALARM | raw::CLOCK_TAI => Ok(Clock::Real),
+        raw::CLOCK_MONOTONIC | raw::CLOCK_BOOTTIME | raw::CLOCK_BOOTTIME_ALARM => {
+            Ok(Clock::Monotonic)
         }
-        raw::CLOCK_MONOTONIC | raw::CLOCK_BOOTTIME | raw::CLOCK_BOOTTIME_ALARM => Ok(nanos),
         raw::CLOCK_MONOTONIC_RAW | raw::CLOCK_REALTIME_COARSE | raw::CLOCK_MONOTONIC_COARSE => {
             Err(Errno::EOPNOTSUPP)
         }
@@ -124,30 +121,13 @@ pub fn nanosleep(
     if let Some(clock) = CpuClock::parse(ctx.thread, clock, false)? {
         return sleep_by_cpu_time(ctx, &clock, request, absolute, remaining);
     }
+    let clock = clock_of(clock)?;
     if absolute {
-        return sleep_to(clock, request).map(|()| 0);
+        let end = Deadline { clock, at: request };
+        sleep_until(end, Interrupt::Signals).map_err(signal::calls::no_handler)?;
+        return Ok(0);
     }
-    to_monotonic(clock, 0)?;
-    sleep_for(ctx, time::monotonic().saturating_add(request), remaining)
-}
-
-/// Sleeps until a clock, which may be set meanwhile, shows a time.
-fn sleep_to(clock: u32, end: u64) -> Result {
-    loop {
-        let offset = time::realtime_offset();
-        let deadline = to_monotonic(clock, end)?;
-        let was_set = || (time::realtime_offset() != offset).then_some(());
-        match wait_until(
-            &[&REALTIME_SET],
-            Some(deadline),
-            Interrupt::Signals,
-            was_set,
-        ) {
-            Ok(()) => {}
-            Err(Errno::ETIMEDOUT) => return Ok(()),
-            Err(error) => return Err(signal::calls::no_handler(error)),
-        }
-    }
+    sleep_for(ctx, Deadline::after(request), remaining)
 }
 
 /// Sleeps until a CPU clock shows a time, as seen at ticks.
@@ -189,12 +169,12 @@ fn sleep_by_cpu_time(
 }
 
 /// A relative sleep that, when a stop interrupts it, goes on to the same end.
-fn sleep_for(ctx: &SyscallCtx<'_>, deadline: u64, remaining: usize) -> Result<usize> {
+fn sleep_for(ctx: &SyscallCtx<'_>, deadline: Deadline, remaining: usize) -> Result<usize> {
     if sleep_until(deadline, Interrupt::Signals).is_ok() {
         return Ok(0);
     }
-    let left = deadline.saturating_sub(time::monotonic());
-    UserPtr::<Timespec>::new(remaining).write_if(&Timespec::from_nanos(left))?;
+    let left = Timespec::from_nanos(deadline.left());
+    UserPtr::<Timespec>::new(remaining).write_if(&left)?;
     ctx.thread.set_restart(Some(Restart {
         deadline,
         remaining,
@@ -279,8 +259,8 @@ pub fn timer_create(ctx: &SyscallCtx<'_>, clock: usize, event: usize, out: usize
     let source = match CpuClock::parse(ctx.thread, clock, false)? {
         Some(clock) => Source::Cpu(clock),
         None => {
-            to_monotonic(clock, 0)?;
-            Source::Monotonic
+            clock_of(clock)?;
+            Source::Time
         }
     };
     let event = UserPtr::<SigEvent>::new(event)
@@ -360,16 +340,13 @@ pub fn timer_settime(ctx: &SyscallCtx<'_>, args: [usize; 4]) -> Result<usize> {
         .ok_or(Errno::EINVAL)?
         .read()?;
     let (first, interval) = (new.value.to_nanos()?, new.interval.to_nanos()?);
-    let next = if first == 0 {
-        0
-    } else if flags as u32 & raw::TIMER_ABSTIME == 0 {
-        timer.now().saturating_add(first)
-    } else if matches!(timer.source(), Source::Monotonic) {
-        to_monotonic(timer.clock, first)?.max(1)
-    } else {
-        first
+    let absolute = flags as u32 & raw::TIMER_ABSTIME != 0;
+    let previous = match timer.source() {
+        // What is to come after a while does so however real time is set.
+        Source::Time if absolute => timer.set_by(clock_of(timer.clock)?, first, interval),
+        _ if first == 0 || absolute => timer.set(first, interval),
+        _ => timer.set(timer.now().saturating_add(first), interval),
     };
-    let previous = timer.set(next, interval);
     UserPtr::new(old).write_if(&itimerspec(previous))?;
     Ok(0)
 }

@@ -9,6 +9,7 @@ use super::{Pid, exit, tree};
 use crate::errno::Errno;
 use crate::sched::cpu;
 use crate::sched::wait::{Interrupt, wait_until};
+use crate::time::Deadline;
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
 use ochre_hal::frame;
@@ -100,7 +101,7 @@ fn make_room(caller: &Arc<Process>) -> Outcome {
             break;
         };
         end(&victim, caller);
-        let deadline = crate::time::monotonic().saturating_add(PATIENCE);
+        let deadline = Deadline::after(PATIENCE);
         let freed = wait_until(&[&victim.changed], Some(deadline), Interrupt::Kill, || {
             victim.space().is_none().then_some(())
         });

@@ -18,6 +18,7 @@ use crate::sched::entity::{self, Entity};
 use crate::sched::placement;
 use crate::sched::timer::Expire;
 use crate::sched::wait::{Interrupt, Wake};
+use crate::time::Deadline;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
@@ -63,7 +64,7 @@ pub struct LastTrap {
 /// A sleep to be gone on with by restart_syscall.
 #[derive(Clone, Copy, Debug)]
 pub struct Restart {
-    pub deadline: u64,
+    pub deadline: Deadline,
     /// Where to say what is left, if interrupted again.
     pub remaining: usize,
 }

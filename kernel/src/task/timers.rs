@@ -15,7 +15,7 @@ use crate::linux::general as raw;
 use crate::lock_order;
 use crate::sched::account::TICK;
 use crate::sched::timer::{self, Expire, Timer};
-use crate::time::monotonic;
+use crate::time::{Clock, Deadline, monotonic};
 use alloc::collections::BTreeMap;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
@@ -39,14 +39,16 @@ pub enum Notify {
 /// By what time a timer goes.
 #[derive(Clone)]
 pub enum Source {
-    /// Monotonic time, to which the caller converts.
-    Monotonic,
+    /// Time that always goes.
+    Time,
     Cpu(CpuClock),
 }
 
 struct State {
     armed: Option<Timer>,
-    /// Time of the next expiry; 0 when disarmed.
+    /// The clock of its last setting, where it goes by [`Source::Time`].
+    clock: Clock,
+    /// Time of the next expiry, by that clock; 0 when disarmed.
     next: u64,
     interval: u64,
     /// Its signal was sent, and is not taken yet.
@@ -82,7 +84,7 @@ pub struct SignalTimer {
     notify: Notify,
     /// timer_create's identity, to be passed along.
     id: Option<(i32, u64)>,
-    /// The clock's number, by which absolute times are converted.
+    /// The number of the clock of absolute times.
     pub clock: u32,
     source: Source,
     state: SpinLock<State>,
@@ -99,6 +101,7 @@ impl SignalTimer {
     ) -> Arc<SignalTimer> {
         let state = State {
             armed: None,
+            clock: Clock::Monotonic,
             next: 0,
             interval: 0,
             waiting: false,
@@ -121,11 +124,11 @@ impl SignalTimer {
         &self.source
     }
 
-    /// The time it goes by.
+    /// The time it goes by: monotonic time, which the last setting's clock may show as another.
     #[must_use]
     pub fn now(&self) -> u64 {
         match &self.source {
-            Source::Monotonic => monotonic(),
+            Source::Time => monotonic(),
             // Its owner is gone: it will never come.
             Source::Cpu(clock) => clock.now().unwrap_or(0),
         }
@@ -133,7 +136,13 @@ impl SignalTimer {
 
     fn arm(self: &Arc<Self>, state: &mut State) {
         match &self.source {
-            Source::Monotonic => state.armed = Some(timer::arm(state.next, self.clone())),
+            Source::Time => {
+                let deadline = Deadline {
+                    clock: state.clock,
+                    at: state.next,
+                };
+                state.armed = Some(timer::arm(deadline, self.clone()));
+            }
             Source::Cpu(clock) => {
                 if let Some(process) = clock.process() {
                     process.timers.watch_cpu_time();
@@ -144,6 +153,11 @@ impl SignalTimer {
 
     /// Arms it for `next` (0: disarm), then every `interval`. Returns the old (time left, interval).
     pub fn set(self: &Arc<Self>, next: u64, interval: u64) -> (u64, u64) {
+        self.set_by(Clock::Monotonic, next, interval)
+    }
+
+    /// As [`SignalTimer::set`], by a clock.
+    pub fn set_by(self: &Arc<Self>, clock: Clock, next: u64, interval: u64) -> (u64, u64) {
         let now = self.now();
         let old = {
             let mut state = self.state.lock();
@@ -153,6 +167,7 @@ impl SignalTimer {
             }
             state.setting += 1;
             state.waiting = false;
+            state.clock = clock;
             state.next = next;
             state.interval = interval;
             state.overrun = -1;
@@ -188,6 +203,7 @@ impl SignalTimer {
     }
 
     fn left(&self, state: &mut State, now: u64) -> (u64, u64) {
+        let now = state.clock.at(now);
         let silent = matches!(self.notify, Notify::Nothing);
         if state.next == 0 || self.id.is_none() && state.waiting {
             return (0, state.interval);
@@ -205,7 +221,15 @@ impl SignalTimer {
         let now = self.now();
         let setting = {
             let mut state = self.state.lock();
-            if state.next == 0 || state.next > now || state.waiting {
+            if state.next == 0 || state.waiting {
+                return;
+            }
+            let now = state.clock.at(now);
+            if state.next > now {
+                // Real time was set back as it came.
+                if state.armed.is_some_and(|armed| !timer::is_armed(armed)) {
+                    self.arm(&mut state);
+                }
                 return;
             }
             state.armed = None;
@@ -269,6 +293,7 @@ impl SignalTimer {
         if state.setting != setting || !state.waiting {
             return;
         }
+        let now = state.clock.at(now);
         state.waiting = false;
         let pause = if state.interval < TICK { TICK } else { 0 };
         let periods = state.forward(now.saturating_add(pause));
@@ -288,6 +313,7 @@ impl SignalTimer {
             return Some(0);
         }
         state.waiting = false;
+        let now = state.clock.at(now);
         let periods = state.forward(now);
         let overrun = state.overrun.saturating_add(periods).max(0);
         state.last_overrun = i32::try_from(overrun).unwrap_or(i32::MAX);
@@ -413,7 +439,7 @@ impl ProcessTimers {
         if let Some(timer) = &*slot.lock() {
             return Ok(timer.clone());
         }
-        let source = measure.map_or(Source::Monotonic, |measure| {
+        let source = measure.map_or(Source::Time, |measure| {
             Source::Cpu(CpuClock::of_process(process, measure))
         });
         let notify = Notify::Process(signal);

@@ -2,6 +2,8 @@
 
 use crate::{child, show, sys};
 use libc::*;
+use std::ffi::CStr;
+use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 
 pub fn run() {
     counters();
@@ -9,6 +11,7 @@ pub fn run() {
     watching();
     many_watchers();
     setting_of_time();
+    waits_while_time_is_set();
     signalling();
 }
 
@@ -318,6 +321,125 @@ fn setting_of_time() {
     for fd in all {
         sys!(SYS_close, fd);
     }
+}
+
+/// Waits in a child until real time is so far, and ends with the error; or by a signal, when it is
+/// late. The child sleeps by now.
+fn until_real_time(wait: impl FnOnce(*const i64) -> sys::Ret, seconds: i64) -> i32 {
+    let pid = child::fork(|| {
+        sys!(SYS_alarm, 20);
+        let at = [seconds, 0];
+        -wait(at.as_ptr()).0 as i32
+    });
+    let stat = format!("/proc/{pid}/stat");
+    while std::fs::read_to_string(&stat).is_ok_and(|text| !text.contains(") S ")) {
+        sys!(SYS_sched_yield);
+    }
+    pid
+}
+
+/// Calls that wait for a point of real time, other than timerfd and clock_nanosleep.
+fn waits_while_time_is_set() {
+    const FUTEX_LOCK_PI2: i32 = 13;
+    const QUEUE: &CStr = c"while-time-is-set";
+    let offset = seconds(CLOCK_REALTIME) - seconds(CLOCK_MONOTONIC);
+    let set_ahead = |by: i64| {
+        let now = seconds(CLOCK_MONOTONIC) + offset;
+        sys!(SYS_clock_settime, CLOCK_REALTIME, [now + by, 0].as_ptr())
+    };
+    let end = seconds(CLOCK_REALTIME) + 10_000;
+    let [plain, ours] = sys::shared_words();
+    ours.store(sys!(SYS_gettid).0 as u32, SeqCst);
+    let futex = |word: &'static AtomicU32, operation: i32| {
+        let operation = operation | FUTEX_CLOCK_REALTIME;
+        move |at: *const i64| {
+            let value = word.load(SeqCst);
+            sys!(SYS_futex, word.as_ptr(), operation, value, at, 0, u32::MAX)
+        }
+    };
+    let many = |at: *const i64| {
+        let word = [0, plain.as_ptr().addr() as u64, 2];
+        sys!(SYS_futex_waitv, word.as_ptr(), 1, 0, at, CLOCK_REALTIME)
+    };
+    let limits = [0_i64, 1, 8, 0, 0, 0, 0, 0];
+    let flags = O_RDWR | O_CREAT;
+    let queue = sys!(SYS_mq_open, QUEUE, flags, 0o600, limits.as_ptr()).value();
+    sys!(SYS_mq_unlink, QUEUE);
+    let mut text = [0_u8; 8];
+    let receive = |at: *const i64| sys!(SYS_mq_timedreceive, queue, text.as_mut_ptr(), 8, 0, at);
+    let send = |at: *const i64| sys!(SYS_mq_timedsend, queue, c"text", 4, 0, at);
+    let receiver = until_real_time(receive, end);
+    let waiters = [
+        (
+            "a word",
+            until_real_time(futex(plain, FUTEX_WAIT_BITSET), end),
+        ),
+        ("a lock", until_real_time(futex(ours, FUTEX_LOCK_PI2), end)),
+        ("many words", until_real_time(many, end)),
+        ("a message", receiver),
+    ];
+    let signal = 1_u64 << (SIGUSR2 - 1);
+    sys!(SYS_rt_sigprocmask, SIG_BLOCK, &raw const signal, 0, 8);
+    let timer = |flags: i32, setting: [i64; 4]| {
+        let mut event = [0_u32; 16];
+        event[2] = SIGUSR2 as u32;
+        let mut timer = 0_i32;
+        sys!(
+            SYS_timer_create,
+            CLOCK_REALTIME,
+            event.as_ptr(),
+            &raw mut timer
+        );
+        sys!(SYS_timer_settime, timer, flags, setting.as_ptr(), 0);
+        timer
+    };
+    let left = |timer: i32| {
+        let mut left = [0_i64; 4];
+        sys!(SYS_timer_gettime, timer, left.as_mut_ptr());
+        left[2]
+    };
+    let signalled = |seconds: i64| {
+        let long = [seconds, 0];
+        sys!(SYS_rt_sigtimedwait, &raw const signal, 0, long.as_ptr(), 8)
+    };
+    let soon = timer(TIMER_ABSTIME, [0, 0, end, 0]);
+    let later = timer(TIMER_ABSTIME, [0, 0, end + 20_000, 0]);
+    let after = timer(0, [0, 0, 10_000, 0]);
+    show!("no signal yet", signalled(0));
+    show!("set time under waits", set_ahead(20_000));
+    for (what, waiter) in waiters {
+        show!("waits until then", "{what}: {}", child::wait(waiter));
+    }
+    show!("signalled", signalled(20));
+    show!("once", signalled(0));
+    show!("it is off", left(soon));
+    show!("less is left to a timer", left(later) <= 10_000);
+    show!(
+        "as much is left of a while",
+        (9_000..=10_000).contains(&left(after))
+    );
+    show!("set time back", set_ahead(0));
+    show!("more is left to a timer", left(later) > 20_000);
+    show!("the while goes on", (9_000..=10_000).contains(&left(after)));
+    // Of this one periods pass as time is set.
+    let often = timer(TIMER_ABSTIME, [100, 0, end, 0]);
+    set_ahead(20_000);
+    show!("signalled often", signalled(20));
+    let overrun = sys!(SYS_timer_getoverrun, often);
+    show!("periods that passed", (95..=105).contains(&overrun.0));
+    show!("less than a period is left", left(often) <= 100);
+    set_ahead(0);
+    show!("all of them are left again", left(often) > 10_000);
+    for timer in [soon, later, after, often] {
+        sys!(SYS_timer_delete, timer);
+    }
+    sys!(SYS_mq_timedsend, queue, c"full", 4, 0, 0);
+    let sender = until_real_time(send, end);
+    set_ahead(20_000);
+    show!("waits until then", "room: {}", child::wait(sender));
+    set_ahead(0);
+    sys!(SYS_rt_sigprocmask, SIG_UNBLOCK, &raw const signal, 0, 8);
+    sys!(SYS_close, queue);
 }
 
 fn signalling() {

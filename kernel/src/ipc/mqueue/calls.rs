@@ -16,7 +16,7 @@ use crate::task::clock::SigEvent;
 use crate::task::credentials::Capabilities;
 use crate::task::limits::Resource;
 use crate::task::signal::is_valid;
-use crate::time;
+use crate::time::Deadline;
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
@@ -176,10 +176,10 @@ fn unlink(ctx: &SyscallCtx<'_>, name: usize) -> Result<usize> {
 }
 
 /// A deadline by the real-time clock.
-fn deadline_at(addr: usize) -> Result<Option<u64>> {
+fn deadline_at(addr: usize) -> Result<Option<Deadline>> {
     let time = UserPtr::<Timespec>::new(addr).non_null();
     let nanos = time.map(|time| time.read()?.to_nanos()).transpose()?;
-    Ok(nanos.map(time::from_realtime))
+    Ok(nanos.map(Deadline::real))
 }
 
 /// The description behind a descriptor, and the queue behind that.

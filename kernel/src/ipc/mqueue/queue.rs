@@ -16,6 +16,7 @@ use crate::task::process::Process;
 use crate::task::shares::Share;
 use crate::task::signal::info::{Payload, SigInfo};
 use crate::task::signal::send::send_to_process;
+use crate::time::Deadline;
 use crate::uio::Dest;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::{Arc, Weak};
@@ -184,7 +185,7 @@ impl Queue {
     }
 
     /// Sends; waits for room until `deadline`, or not at all.
-    pub fn send(&self, message: Message, nonblock: bool, deadline: Option<u64>) -> Result {
+    pub fn send(&self, message: Message, nonblock: bool, deadline: Option<Deadline>) -> Result {
         let waiter = {
             let mut state = self.state.lock();
             if state.messages.len() < self.max_messages {
@@ -240,7 +241,7 @@ impl Queue {
     }
 
     /// Receives; waits for a message until `deadline`, or not at all.
-    pub fn receive(&self, nonblock: bool, deadline: Option<u64>) -> Result<Message> {
+    pub fn receive(&self, nonblock: bool, deadline: Option<Deadline>) -> Result<Message> {
         let waiter = {
             let mut state = self.state.lock();
             if let Some(message) = state.take() {

@@ -17,6 +17,7 @@ use crate::sched::wait::{Interrupt, WaitQueue, wait_until};
 use crate::syscall::table::SyscallCtx;
 use crate::task::Pid;
 use crate::task::process::Process;
+use crate::time::Deadline;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -316,7 +317,7 @@ pub fn operate(
     let deadline = match UserPtr::<Timespec>::new(timeout).non_null() {
         Some(timeout) => {
             let nanos = timeout.read()?.to_nanos()?;
-            Some(crate::time::monotonic().saturating_add(nanos))
+            Some(Deadline::after(nanos))
         }
         None => None,
     };

@@ -24,6 +24,7 @@ use crate::sched::wait::{self, Interrupt, WaitQueue};
 use crate::task::Pid;
 use crate::task::session;
 use crate::task::signal::{self, SigInfo};
+use crate::time::Deadline;
 use crate::uio::{Dest, Source};
 use alloc::sync::Arc;
 use line::{Effects, INPUT_MAX, Line};
@@ -265,7 +266,7 @@ impl Tty {
             let state = self.state.lock();
             (state.generation != generation || state.line.is_readable(min)).then_some(())
         };
-        let tenths = |n: u64| crate::time::monotonic() + n * 100_000_000;
+        let tenths = |n: u64| Deadline::after(n * 100_000_000);
         let min = min.min(want);
         if nonblock && !canonical {
             // What is there is taken; VMIN is about sleeping.

@@ -9,6 +9,7 @@ use crate::fs::device::{self, Device};
 use crate::fs::node::{DeviceNumber, Node, OpenFlags};
 use crate::lock_order;
 use crate::sched::wait::{self, Interrupt};
+use crate::time::Deadline;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use ochre_hal::serial;
@@ -122,7 +123,7 @@ pub fn interrupt(port: usize) {
 
 /// Lets the ports send what was written to them before the system ends; not for ever.
 pub fn settle() {
-    let deadline = crate::time::monotonic() + PATIENCE;
+    let deadline = Deadline::after(PATIENCE);
     for tty in PORTS.iter().filter_map(Once::get) {
         let sent = || (tty.driver.pending() == 0).then_some(());
         // Who ends the system does so even where a terminal stands still.

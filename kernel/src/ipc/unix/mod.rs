@@ -27,6 +27,7 @@ use crate::lock_order;
 use crate::sched;
 use crate::sched::wait::{self, Interrupt, WaitQueue};
 use crate::task::Pid;
+use crate::time::Deadline;
 use crate::uio::{Dest, Source};
 use address::Name;
 use alloc::collections::VecDeque;
@@ -189,7 +190,7 @@ impl UnixSocket {
         }
         let deadline = match timeout.load(Ordering::Relaxed) {
             0 => None,
-            nanos => Some(crate::time::monotonic().saturating_add(nanos)),
+            nanos => Some(Deadline::after(nanos)),
         };
         match wait::wait_until(&[&self.queue], deadline, Interrupt::Signals, condition) {
             Err(Errno::ETIMEDOUT) => Err(Errno::EAGAIN),

@@ -8,7 +8,7 @@ use crate::mm::uptr::{Timespec, UserPtr};
 use crate::syscall::table::{Answer, Args, SyscallCtx};
 use crate::task::process::Process;
 use crate::task::thread::Thread;
-use crate::time;
+use crate::time::Deadline;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytemuck::{Pod, Zeroable};
@@ -47,8 +47,7 @@ pub fn call(thread: &Arc<Thread>, args: Args) -> Result<usize> {
     };
     match command {
         raw::FUTEX_WAIT => {
-            let time = timeout(fourth)?;
-            let deadline = time.map(|t| time::monotonic().saturating_add(t));
+            let deadline = timeout(fourth)?.map(Deadline::after);
             wait_once(process, word(value as u32), deadline, ALL)
         }
         raw::FUTEX_WAIT_BITSET => {
@@ -92,7 +91,12 @@ pub fn call(thread: &Arc<Thread>, args: Args) -> Result<usize> {
 }
 
 /// A wait whose time is not to begin again after a signal's handler.
-fn wait_once(process: &Process, word: Expected, deadline: Option<u64>, bits: u32) -> Result<usize> {
+fn wait_once(
+    process: &Process,
+    word: Expected,
+    deadline: Option<Deadline>,
+    bits: u32,
+) -> Result<usize> {
     match wait::wait(process, word, deadline, bits) {
         Err(Errno::RESTART) if deadline.is_some() => Err(Errno::RESTART_NO_HANDLER),
         other => other,
@@ -109,18 +113,18 @@ fn timeout(addr: usize) -> Result<Option<u64>> {
     time.map(|time| time.read()?.to_nanos()).transpose()
 }
 
-/// A time on one of the two clocks, as the monotonic one's.
-fn deadline(addr: usize, realtime: bool) -> Result<Option<u64>> {
-    let time = timeout(addr)?;
-    Ok(if realtime {
-        time.map(time::from_realtime)
+/// A time on one of the two clocks.
+fn deadline(addr: usize, realtime: bool) -> Result<Option<Deadline>> {
+    let on_its_clock = if realtime {
+        Deadline::real
     } else {
-        time
-    })
+        Deadline::monotonic
+    };
+    Ok(timeout(addr)?.map(on_its_clock))
 }
 
 /// The newer calls' deadline.
-fn deadline_on(addr: usize, clock: usize) -> Result<Option<u64>> {
+fn deadline_on(addr: usize, clock: usize) -> Result<Option<Deadline>> {
     if addr == 0 {
         return Ok(None);
     }

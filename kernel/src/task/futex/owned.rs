@@ -12,6 +12,7 @@ use crate::linux::general as raw;
 use crate::sched::wait::{Interrupt, wait_until};
 use crate::task::thread::Thread;
 use crate::task::{Pid, tree};
+use crate::time::Deadline;
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use ochre_hal::uaccess;
@@ -150,7 +151,7 @@ pub(super) fn lock(
     thread: &Arc<Thread>,
     addr: usize,
     private: bool,
-    deadline: Option<u64>,
+    deadline: Option<Deadline>,
     may_wait: bool,
 ) -> Result<usize> {
     let key = Key::of(thread.process(), addr, private)?;
@@ -303,7 +304,7 @@ fn hand_on(bucket: &mut Bucket, key: Key, addr: usize, tid: Pid) -> Result<(), S
 pub(super) fn wait_requeue(
     thread: &Arc<Thread>,
     word: Expected,
-    deadline: Option<u64>,
+    deadline: Option<Deadline>,
     addr2: usize,
 ) -> Result<usize> {
     if word.addr == addr2 {

@@ -5,6 +5,7 @@ use crate::errno::{Errno, Result};
 use crate::linux::general as raw;
 use crate::sched::wait::{Interrupt, wait_until};
 use crate::task::process::Process;
+use crate::time::Deadline;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use ochre_hal::admission::Room;
@@ -22,7 +23,7 @@ pub(super) struct Expected {
 pub(super) fn wait(
     process: &Process,
     word: Expected,
-    deadline: Option<u64>,
+    deadline: Option<Deadline>,
     bits: u32,
 ) -> Result<usize> {
     if bits == 0 {
@@ -39,7 +40,11 @@ pub(super) fn wait(
 }
 
 /// Sleeps until the queued waiter is woken, if the word is as expected.
-pub(super) fn sleep_while(waiter: &Arc<Waiter>, word: Expected, deadline: Option<u64>) -> Result {
+pub(super) fn sleep_while(
+    waiter: &Arc<Waiter>,
+    word: Expected,
+    deadline: Option<Deadline>,
+) -> Result {
     // Queued first and compared then: a waker that changes the word after the comparison finds the
     // waiter. The word may fault in, so no lock is held for it.
     if uaccess::load_u32(word.addr)? != word.value {
@@ -54,7 +59,7 @@ pub(super) fn sleep_while(waiter: &Arc<Waiter>, word: Expected, deadline: Option
 pub(super) fn wait_many(
     process: &Process,
     words: &[Expected],
-    deadline: Option<u64>,
+    deadline: Option<Deadline>,
 ) -> Result<usize> {
     let mut waiters = Vec::new();
     waiters.room_exact(words.len())?;

@@ -14,6 +14,7 @@ use crate::task::credentials::Capabilities;
 use crate::task::process::Process;
 use crate::task::thread::AltStack;
 use crate::task::{Pid, tree};
+use crate::time::Deadline;
 use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -175,7 +176,7 @@ pub fn sigtimedwait(
         .non_null()
         .map(|p| p.read()?.to_nanos())
         .transpose()?;
-    let deadline = timeout.map(|t| crate::time::monotonic().saturating_add(t));
+    let deadline = timeout.map(Deadline::after);
     ctx.thread.signals.lock().awaited = set;
     let taken = wait_until(&[], deadline, Interrupt::Never, || {
         if let Some(info) = dequeue(ctx.thread, set) {
