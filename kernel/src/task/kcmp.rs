@@ -1,11 +1,14 @@
 //! kcmp(2): whether two processes have a thing in common, or which is first in an order that lasts.
 
 use super::process::Process;
-use super::trace::calls::{By, check_access};
+use super::trace::calls::{By, access_both};
 use super::{Pid, tree};
 use crate::errno::{Errno, Result};
+use crate::fs::context::FsContext;
+use crate::fs::fd_table::FdTable;
 use crate::fs::open::OpenFile;
 use crate::ipc::epoll::EpollFile;
+use crate::mm::space::AddressSpace;
 use crate::mm::uptr::UserPtr;
 use crate::syscall::table::SyscallCtx;
 use alloc::sync::Arc;
@@ -22,7 +25,7 @@ const SYSVSEM: u32 = 6;
 const EPOLL_TFD: u32 = 7;
 
 /// What the caller is told of two things.
-fn ordered<T: Ord>(a: T, b: T) -> usize {
+fn ordered(a: u64, b: u64) -> usize {
     match a.cmp(&b) {
         Ordering::Equal => 0,
         Ordering::Less => 1,
@@ -30,8 +33,47 @@ fn ordered<T: Ord>(a: T, b: T) -> usize {
     }
 }
 
-fn address<T>(shared: &Arc<T>) -> usize {
-    Arc::as_ptr(shared).addr()
+/// What of a process is compared: kept until nothing is locked, as it may be the last to have it.
+enum Thing {
+    File(Arc<OpenFile>),
+    Space(Option<Arc<AddressSpace>>),
+    Files(Arc<FdTable>),
+    Fs(Arc<FsContext>),
+    Number(Option<Pid>),
+}
+
+impl Thing {
+    fn of(process: &Process, kind: u32, fd: usize) -> Result<Thing> {
+        Ok(match kind {
+            FILE => Thing::File(process.any_file(fd as i32)?),
+            VM => Thing::Space(process.space()),
+            FILES => Thing::Files(process.files()),
+            FS => Thing::Fs(process.fs()),
+            // Threads of a process share their handlers, and nobody else does.
+            SIGHAND => Thing::Number(Some(process.pid)),
+            // There are no such contexts: nobody's is like nobody's.
+            IO => Thing::Number(None),
+            SYSVSEM => {
+                let undoes = process.undoes_semaphores.load(atomic::Ordering::Relaxed);
+                Thing::Number(undoes.then_some(process.pid))
+            }
+            _ => return Err(Errno::EINVAL),
+        })
+    }
+
+    /// A number of its own.
+    fn id(&self) -> u64 {
+        fn address<T>(shared: &Arc<T>) -> u64 {
+            Arc::as_ptr(shared).addr() as u64
+        }
+        match self {
+            Thing::File(open) => open.id(),
+            Thing::Space(space) => space.as_ref().map_or(0, |space| space.id()),
+            Thing::Files(files) => address(files),
+            Thing::Fs(fs) => address(fs),
+            Thing::Number(number) => u64::from(number.unwrap_or(0)),
+        }
+    }
 }
 
 fn process_of(pid: i32) -> Result<Arc<Process>> {
@@ -40,45 +82,36 @@ fn process_of(pid: i32) -> Result<Arc<Process>> {
     thread.or_else(|| tree::process(pid)).ok_or(Errno::ESRCH)
 }
 
-fn file_of(process: &Process, fd: usize) -> Result<Arc<OpenFile>> {
-    process.files().get(fd as i32)
-}
-
 pub fn kcmp(ctx: &SyscallCtx<'_>, args: [usize; 6]) -> Result<usize> {
     let [first, second, kind, one, other, _] = args;
     let (a, b) = (process_of(first as i32)?, process_of(second as i32)?);
-    check_access(ctx.thread, &a, By::Real)?;
-    check_access(ctx.thread, &b, By::Real)?;
-    Ok(match kind as u32 {
-        FILE => ordered(file_of(&a, one)?.id(), file_of(&b, other)?.id()),
-        VM => {
-            let space = |process: &Process| process.space().map_or(0, |space| space.id());
-            ordered(space(&a), space(&b))
-        }
-        FILES => ordered(address(&a.files()), address(&b.files())),
-        FS => ordered(address(&a.fs()), address(&b.fs())),
-        // Threads of a process share their handlers, and nobody else does.
-        SIGHAND => ordered(a.pid, b.pid),
-        // There are no such contexts: nobody's is like nobody's.
-        IO => 0,
-        SYSVSEM => {
-            let undoes = |process: &Process| {
-                let undoes = &process.undoes_semaphores;
-                undoes
-                    .load(atomic::Ordering::Relaxed)
-                    .then_some(process.pid)
-            };
-            ordered(undoes(&a), undoes(&b))
-        }
-        EPOLL_TFD => {
-            // `struct kcmp_epoll_slot`: the set, and which of the entries for a descriptor.
-            let [set, fd, nth] = UserPtr::<[u32; 3]>::new(other).read()?;
-            let file = file_of(&a, one)?;
-            let set = file_of(&b, set as usize)?;
-            let set = set.downcast::<EpollFile>().ok_or(Errno::EINVAL)?;
-            let target = set.target(fd.cast_signed(), nth as usize);
-            ordered(file.id(), target.ok_or(Errno::ENOENT)?)
-        }
-        _ => return Err(Errno::EINVAL),
-    })
+    let kind = kind as u32;
+    if kind == EPOLL_TFD {
+        return watched(ctx, (&a, &b), one, other);
+    }
+    let things = || Ok((Thing::of(&a, kind, one), Thing::of(&b, kind, other)));
+    let (one, other) = access_both(ctx.thread, (&a, &b), By::Real, things)?;
+    Ok(ordered(one?.id(), other?.id()))
+}
+
+/// Compares a descriptor of the first with what a set of the second's watches, which `slot` tells.
+fn watched(
+    ctx: &SyscallCtx<'_>,
+    (a, b): (&Process, &Process),
+    fd: usize,
+    slot: usize,
+) -> Result<usize> {
+    // `struct kcmp_epoll_slot`: the set, and which of the entries for a descriptor.
+    let slot = UserPtr::<[u32; 3]>::new(slot).read();
+    let files = || {
+        let [set, ..] = slot?;
+        let of = |process: &Process, fd: usize| process.any_file(fd as i32);
+        Ok((of(a, fd), of(b, set as usize)))
+    };
+    let (file, set) = access_both(ctx.thread, (a, b), By::Real, files)?;
+    let (file, set) = (file?, set?);
+    let [_, fd, nth] = slot?;
+    let set = set.downcast::<EpollFile>().ok_or(Errno::EINVAL)?;
+    let target = set.target(fd.cast_signed(), nth as usize);
+    Ok(ordered(file.id(), target.ok_or(Errno::ENOENT)?))
 }

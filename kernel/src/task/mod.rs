@@ -27,7 +27,7 @@ pub mod thread;
 pub mod timers;
 mod timex;
 pub mod trace;
-mod transfers;
+pub mod transfers;
 pub mod tree;
 pub mod user_dispatch;
 mod wait;

@@ -238,10 +238,15 @@ impl Process {
         self.files.lock().clone()
     }
 
-    /// The description behind one of its descriptors, for anything but what O_PATH allows. The
-    /// same as asking the table, without becoming its owner for the time.
+    /// The description behind one of its descriptors. The same as asking the table, without
+    /// becoming its owner for the time.
+    pub fn any_file(&self, fd: i32) -> Result<Arc<OpenFile>> {
+        self.files.lock().get(fd)
+    }
+
+    /// As [`Process::any_file`], for anything but what O_PATH allows.
     pub fn open_file(&self, fd: i32) -> Result<Arc<OpenFile>> {
-        let open = self.files.lock().get(fd)?;
+        let open = self.any_file(fd)?;
         if open.is_path_only() {
             return Err(Errno::EBADF);
         }

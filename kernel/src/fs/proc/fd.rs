@@ -66,9 +66,15 @@ impl Inode for Descriptors {
         if self.shows == Shows::Infos {
             let descriptor = Arc::new(descriptor);
             let bind = move || -> Result<Box<Make>> {
-                super::check_access(&descriptor.process)?;
+                // What another program has opened there since is not for who was judged by this one.
+                let judged = access(&descriptor.process, || descriptor.open())?;
+                let judged = Arc::downgrade(&judged);
                 let descriptor = descriptor.clone();
-                Ok(Box::new(move || descriptor.open().map(|open| info(&open))))
+                Ok(Box::new(move || {
+                    let open = descriptor.open()?;
+                    let is_same = core::ptr::eq(Arc::as_ptr(&open), judged.as_ptr());
+                    is_same.then(|| info(&open)).ok_or(Errno::ENOENT)
+                }))
             };
             let text = Text {
                 ino,
@@ -154,8 +160,7 @@ struct Descriptor {
 
 impl Descriptor {
     fn open(&self) -> Result<Arc<OpenFile>> {
-        let files = self.process.files();
-        files.get(self.fd).map_err(|_| Errno::ENOENT)
+        self.process.any_file(self.fd).map_err(|_| Errno::ENOENT)
     }
 }
 

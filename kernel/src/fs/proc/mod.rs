@@ -71,12 +71,7 @@ fn stat_fs() -> StatFs {
     }
 }
 
-/// EACCES unless who asks may look into `process`.
-fn check_access(process: &Process) -> Result {
-    trace::calls::check_access(&sched::current(), process, By::Fs).map_err(|_| Errno::EACCES)
-}
-
-/// What `take` has of `process`, if who asks may look into that.
+/// What `take` has of `process`, if who asks may look into that: EACCES else.
 fn access<T>(process: &Process, take: impl FnOnce() -> Result<T>) -> Result<T> {
     let taken = trace::calls::access(&sched::current(), process, By::Fs, || Ok(take()));
     taken.map_err(|_| Errno::EACCES)?

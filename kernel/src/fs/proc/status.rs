@@ -8,6 +8,7 @@ use crate::sched::entity;
 use crate::task::process::{Process, thread_usage};
 use crate::task::resources::TICK;
 use crate::task::thread::Thread;
+use crate::task::transfers::Transferred;
 use crate::task::{limits, tree};
 use alloc::format;
 use alloc::string::String;
@@ -99,8 +100,8 @@ fn resident_kinds(process: &Process) -> Resident {
 }
 
 /// /proc/PID/io. No file's contents come from a disk so far, nor go to one: the kernel has them.
-pub fn transfers(process: &Process, thread: Option<&Arc<Thread>>) -> Vec<u8> {
-    let done = match thread {
+pub fn transferred(process: &Process, thread: Option<&Thread>) -> Transferred {
+    match thread {
         Some(thread) => thread.transfers.get(),
         None => {
             // Those of children that were waited for are the process's, too.
@@ -108,7 +109,10 @@ pub fn transfers(process: &Process, thread: Option<&Arc<Thread>>) -> Vec<u8> {
             all += process.children_usage.lock().transferred;
             all
         }
-    };
+    }
+}
+
+pub fn transfers(done: Transferred) -> Vec<u8> {
     format!(
         "rchar: {}\nwchar: {}\nsyscr: {}\nsyscw: {}\nread_bytes: 0\nwrite_bytes: 0\n\
          cancelled_write_bytes: 0\n",

@@ -57,8 +57,9 @@ pub enum By {
     Fs,
 }
 
-/// EPERM unless `thread` may look into `target`, and change it.
-pub fn check_access(thread: &Thread, target: &Process, by: By) -> Result {
+/// EPERM unless `thread` may look into `target`, and change it. Who makes use of that holds the target's
+/// lock for it.
+fn check_access(thread: &Thread, target: &Process, by: By) -> Result {
     let process = thread.process();
     if process.pid == target.pid {
         return Ok(());
@@ -103,6 +104,28 @@ pub fn access<T>(
 ) -> Result<T> {
     let _steady = target.inspection.lock();
     check_access(thread, target, by)?;
+    take()
+}
+
+/// As [`access`], of two processes, which may be one.
+pub fn access_both<T>(
+    thread: &Thread,
+    (one, other): (&Process, &Process),
+    by: By,
+    take: impl FnOnce() -> Result<T>,
+) -> Result<T> {
+    if core::ptr::eq(one, other) {
+        return access(thread, one, by, take);
+    }
+    let (first, second) = if core::ptr::from_ref(one) < core::ptr::from_ref(other) {
+        (one, other)
+    } else {
+        (other, one)
+    };
+    let _steady = first.inspection.lock();
+    let _steady_too = second.inspection.lock_same_rank();
+    check_access(thread, one, by)?;
+    check_access(thread, other, by)?;
     take()
 }
 
