@@ -10,6 +10,7 @@ use crate::linux::general as raw;
 use crate::sched::cpu;
 use crate::sched::wait::Interrupt;
 use crate::syscall::table::{Args, SyscallCtx};
+use crate::task::credentials::Capabilities;
 use crate::task::process::Process;
 use alloc::sync::Arc;
 use core::ops::Range;
@@ -142,6 +143,15 @@ pub enum Place {
     Only(usize),
 }
 
+/// EPERM where only who may reach the machine's ports and memory may have something mapped
+/// (vm.mmap_min_addr).
+pub(super) fn check_place(ctx: &SyscallCtx<'_>, addr: usize) -> Result {
+    if addr < MIN_ADDR && !ctx.process.credentials().can(Capabilities::SYS_RAWIO) {
+        return Err(Errno::EPERM);
+    }
+    Ok(())
+}
+
 /// Enters a mapping, whose addresses are yet offsets from its place.
 pub fn add(ctx: &SyscallCtx<'_>, place: Place, mut mapping: Mapping) -> Result<usize> {
     let space = space_of(ctx)?;
@@ -165,9 +175,7 @@ pub fn add(ctx: &SyscallCtx<'_>, place: Place, mut mapping: Mapping) -> Result<u
         }
         Place::Instead(addr) | Place::Only(addr) => {
             let range = page_range(addr, len, Errno::ENOMEM)?;
-            if addr < MIN_ADDR {
-                return Err(Errno::EPERM);
-            }
+            check_place(ctx, addr)?;
             if matches!(place, Place::Only(_)) && !inner.is_free(range.clone()) {
                 return Err(Errno::EEXIST);
             }
@@ -245,7 +253,9 @@ pub fn mmap(ctx: &mut SyscallCtx<'_>, args: Args) -> Result<usize> {
     } else if flags & raw::MAP_FIXED != 0 {
         Place::Instead(addr)
     } else {
-        Place::Anywhere((addr != 0).then_some(addr & !(PAGE_SIZE - 1)))
+        // A wish too low is one for the lowest place.
+        let wish = addr & !(PAGE_SIZE - 1);
+        Place::Anywhere((wish != 0).then_some(wish.max(MIN_ADDR)))
     };
     let mapping = Mapping {
         start: 0,

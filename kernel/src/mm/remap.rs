@@ -1,8 +1,8 @@
 //! mremap.
 
-use super::map::{page_range, populate, space_of};
+use super::map::{check_place, page_range, populate, space_of};
 use super::mapping::Flags;
-use super::space::{Inner, MIN_ADDR, Unmapped};
+use super::space::{Inner, Unmapped};
 use crate::errno::{Errno, Result};
 use crate::linux::general as raw;
 use crate::syscall::table::SyscallCtx;
@@ -43,9 +43,7 @@ pub fn mremap(
         if target.start < old.end && old.start < target.end {
             return Err(Errno::EINVAL);
         }
-        if target.start < MIN_ADDR {
-            return Err(Errno::EPERM);
-        }
+        check_place(ctx, target.start)?;
         Some(target)
     } else {
         None

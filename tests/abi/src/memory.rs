@@ -36,6 +36,7 @@ pub fn run() {
     across_fork();
     many();
     moving_much();
+    lowest();
 }
 
 fn mapping() {
@@ -508,6 +509,46 @@ fn many() {
         sys!(SYS_munmap, base, (COUNT + 2) * PAGE)
     );
     show!("none", rows());
+}
+
+/// The lowest addresses, which root may have mapped.
+fn lowest() {
+    let fixed = |place: usize, flags: i32| {
+        let flags = PRIVATE | flags;
+        sys!(SYS_mmap, place, PAGE, RW, flags, -1, 0)
+    };
+    let attempts = || {
+        // A child's, in which nothing is there.
+        for place in [0, PAGE, 0xf000] {
+            let mapped = fixed(place, MAP_FIXED);
+            show!(format!("mapped at {place:#x}"), mapped);
+            if !mapped.failed() && place > 0 {
+                put(mapped, 5, 7);
+                show!("what is there", get(mapped, 5));
+            }
+        }
+        show!("mapped over", fixed(PAGE, MAP_FIXED));
+        show!("not mapped over", fixed(PAGE, MAP_FIXED_NOREPLACE));
+        show!(
+            "mapped where nothing is",
+            fixed(2 * PAGE, MAP_FIXED_NOREPLACE)
+        );
+        let base = map(PAGE, RW, PRIVATE);
+        let flags = MREMAP_MAYMOVE | MREMAP_FIXED;
+        let moved = sys!(SYS_mremap, base, PAGE, PAGE, flags, 3 * PAGE);
+        show!("moved low", moved);
+        show!("a wish is raised", fixed(PAGE, 0));
+        show!("a wish for what is taken", fixed(0x10000, 0).0 > 0x10000);
+        show!("a wish within a page", fixed(5, 0).0 > 0x10000);
+        show!("gone", sys!(SYS_munmap, 0, 0x10000));
+        0
+    };
+    show!("root's lowest", child::run(attempts));
+    let ended = child::run(|| {
+        sys!(SYS_setresuid, 1000, 1000, 1000);
+        attempts()
+    });
+    show!("a user's lowest", ended);
 }
 
 /// Megabytes to places that are as far into 2 MiB as they were, and to others.
