@@ -158,9 +158,15 @@ impl Credentials {
     }
 
     /// What the credentials become when they execute a file: `set_uid` and `set_gid` are the
-    /// file's owner where its mode has the set-id bits.
+    /// file's owner where its mode has the set-id bits. Nothing is gained if `others_act`, who could
+    /// make the program do what it should not; nor are numbers kept then that its user doesn't have.
     #[must_use]
-    pub fn for_exec(&self, set_uid: Option<u32>, set_gid: Option<u32>) -> Credentials {
+    pub fn for_exec(
+        &self,
+        set_uid: Option<u32>,
+        set_gid: Option<u32>,
+        others_act: bool,
+    ) -> Credentials {
         let mut new = self.clone();
         if !self.no_new_privileges {
             if let Some(uid) = set_uid {
@@ -170,13 +176,10 @@ impl Credentials {
                 new.gid.effective = gid;
             }
         }
-        new.uid.saved = new.uid.effective;
-        new.uid.fs = new.uid.effective;
-        new.gid.saved = new.gid.effective;
-        new.gid.fs = new.gid.effective;
+        let raised = new.is_raised();
         let root = new.secure_bits & SECURE_NOROOT == 0;
-        let changed = new.uid.effective != self.uid.effective;
-        if changed || new.gid.effective != self.gid.effective {
+        let as_root = root && new.uid.effective == 0;
+        if raised {
             new.ambient = Capabilities::empty();
         }
         let file_permitted = if root && (new.uid.real == 0 || new.uid.effective == 0) {
@@ -184,15 +187,30 @@ impl Credentials {
         } else {
             Capabilities::empty()
         };
-        new.permitted =
-            (new.inheritable & file_permitted) | (file_permitted & new.bounding) | new.ambient;
-        new.effective = if root && new.uid.effective == 0 {
-            new.permitted
-        } else {
-            new.ambient
-        };
+        new.permitted = (new.inheritable & file_permitted) | (file_permitted & new.bounding);
+        let gains = raised || !self.permitted.contains(new.permitted);
+        if gains && (others_act || self.no_new_privileges) {
+            if self.no_new_privileges || !self.can(Capabilities::SETUID) {
+                new.uid.effective = new.uid.real;
+                new.gid.effective = new.gid.real;
+            }
+            new.permitted &= self.permitted;
+        }
+        new.uid.saved = new.uid.effective;
+        new.uid.fs = new.uid.effective;
+        new.gid.saved = new.gid.effective;
+        new.gid.fs = new.gid.effective;
+        new.permitted |= new.ambient;
+        new.effective = if as_root { new.permitted } else { new.ambient };
         new.secure_bits &= !SECURE_KEEP_CAPS;
         new
+    }
+
+    /// Whether who has these acts as somebody else than with the `old` ones, or may do more.
+    #[must_use]
+    pub fn is_other_than(&self, old: &Credentials) -> bool {
+        let ids = |of: &Credentials| [of.uid.effective, of.uid.fs, of.gid.effective, of.gid.fs];
+        ids(self) != ids(old) || !old.permitted.contains(self.permitted)
     }
 
     /// Whether a program is told the same of both.

@@ -20,6 +20,12 @@ fn ids() -> String {
     format!("{users:?} {groups:?}")
 }
 
+/// As whom this process acts, and whether others of its user may look into it.
+pub fn who() -> String {
+    let dumpable = sys!(SYS_prctl, PR_GET_DUMPABLE);
+    format!("{}, dumpable {dumpable}", ids())
+}
+
 fn file(name: &std::ffi::CStr, mode: u32, user: u32, group: u32) {
     sys!(SYS_close, sys!(SYS_open, name, O_CREAT | O_WRONLY, 0o600));
     sys!(SYS_chown, name, user, group);
@@ -44,6 +50,7 @@ pub fn run() {
     access();
     sticky();
     sets();
+    shared_directories();
     capabilities();
     number();
 }
@@ -239,6 +246,107 @@ fn sets() {
     show!("not executable for others", run(55));
     sys!(SYS_chmod, c"runs", 0o644);
     show!("not executable for root", run(0));
+}
+
+/// Set-id programs, executed while another process has the same working directory.
+fn shared_directories() {
+    let program = std::fs::read("/proc/self/exe").expect("it is a file");
+    for (name, user, group, mode) in [
+        (c"owned", 5, 6, 0o6755),
+        (c"of-a-user", 5, 0, 0o4755),
+        (c"of-root", 0, 0, 0o6755),
+        (c"plain", 0, 0, 0o755),
+    ] {
+        std::fs::write(name.to_str().unwrap_or_default(), &program).expect("the folder is ours");
+        sys!(SYS_chown, name, user, group);
+        sys!(SYS_chmod, name, mode);
+    }
+    // Another process, made by `flags`, which lives as long as this one, or ends at once.
+    let another = |flags: i32, lives: bool| {
+        let mut ends = [0_i32; 2];
+        sys!(SYS_pipe2, ends.as_mut_ptr(), 0);
+        let pid = sys!(SYS_clone, flags | SIGCHLD, 0, 0, 0, 0);
+        if pid.value() == 0 {
+            sys!(SYS_close, ends[1]);
+            if lives {
+                sys!(SYS_read, ends[0], ends.as_mut_ptr(), 1);
+            }
+            sys!(SYS_exit_group, 0);
+        }
+        if !lives {
+            let info = [0_u32; 32];
+            sys!(SYS_waitid, P_PID, pid, info.as_ptr(), WEXITED | WNOWAIT, 0);
+        }
+    };
+    let execute = |name: &std::ffi::CStr| {
+        let words = [name.as_ptr(), c"--who".as_ptr(), std::ptr::null()];
+        println!("execve: {}", sys!(SYS_execve, name, words.as_ptr(), 0));
+    };
+    let names = [c"owned", c"of-a-user", c"of-root", c"plain"];
+    for name in names {
+        show!("alone", as_user(100, 100, || execute(name)));
+        let ended = as_user(100, 100, || {
+            another(0, true);
+            execute(name);
+        });
+        show!("beside another", ended);
+        let ended = as_user(100, 100, || {
+            another(CLONE_FS, true);
+            execute(name);
+        });
+        show!("shared", ended);
+        let ended = as_user(0, 0, || {
+            another(CLONE_FS, true);
+            execute(name);
+        });
+        show!("shared, by root", ended);
+        let ended = as_user(100, 100, || {
+            sys!(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+            execute(name);
+        });
+        show!("without new privileges", ended);
+        // Who acts as another already.
+        for (shares, refuses) in [(false, false), (true, false), (false, true)] {
+            let ended = child::run(|| {
+                sys!(SYS_setgroups, 0, 0);
+                sys!(SYS_setresgid, 100, 101, 100);
+                sys!(SYS_setresuid, 100, 101, 100);
+                if shares {
+                    another(CLONE_FS, true);
+                }
+                if refuses {
+                    sys!(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+                }
+                execute(name);
+                1
+            });
+            show!("by who is raised", ended);
+        }
+    }
+    let name = names[0];
+    let ended = as_user(100, 100, || {
+        another(CLONE_FS, false);
+        execute(name);
+    });
+    show!("shared with who has ended", ended);
+    let ended = as_user(100, 100, || {
+        another(CLONE_FS, true);
+        sys!(SYS_unshare, CLONE_FS);
+        execute(name);
+    });
+    show!("no longer shared", ended);
+    let ended = as_user(100, 100, || {
+        std::thread::spawn(|| {
+            loop {
+                sys!(SYS_pause);
+            }
+        });
+        execute(name);
+    });
+    show!("shared with a thread", ended);
+    for name in names {
+        sys!(SYS_unlink, name);
+    }
 }
 
 fn capabilities() {

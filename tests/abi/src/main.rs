@@ -97,6 +97,11 @@ fn main() -> ExitCode {
             .parse::<u8>()
             .map_or(ExitCode::FAILURE, ExitCode::from);
     }
+    // Says as whom it runs.
+    if wanted == "--who" {
+        show!("runs as", credentials::who());
+        return ExitCode::SUCCESS;
+    }
     // Asks for a barrier that nobody registered for.
     if wanted == "--barrier" {
         let asked = sys!(SYS_membarrier, 8, 0, 0);

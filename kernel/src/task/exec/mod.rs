@@ -12,7 +12,7 @@ mod script;
 mod stack;
 
 use super::credentials::Credentials;
-use super::process::Program;
+use super::process::{Process, Program};
 use super::thread::{AltStack, Thread};
 use super::{futex, trace, tree};
 use crate::errno::{Errno, Result};
@@ -76,7 +76,7 @@ pub fn execute(
     let process = thread.process().clone();
     script::resolve(&mut request, open)?;
     let tid = thread.tid();
-    let expected = credentials_of(thread, &mut request.file);
+    let expected = credentials_of(thread, &request.file, shares_directories(&process));
     let randomize = process.personality.load(Ordering::Relaxed) & NO_RANDOMIZE == 0;
     let loaded = load::load(&request.file, open, &process.limits(), randomize)?;
     loaded
@@ -93,7 +93,7 @@ pub fn execute(
         futex::clear_and_wake(&process, clear);
     }
     take_leaders_number(thread);
-    let (old, before) = become_other(thread, &mut request.file, &loaded.space);
+    let (old, before) = become_other(thread, &request.file, &loaded.space);
     cpu::reload_space();
     if let Some(old) = old {
         loaded.space.lock().small_pages_only = old.lock().small_pages_only;
@@ -110,7 +110,7 @@ pub fn execute(
         mine.alt_stack = AltStack::default();
     }
     process.timers.clear_posix();
-    if request.file.raises() {
+    if request.file.raises() || before.is_raised() {
         thread.parent_death_signal.store(0, Ordering::Relaxed);
     }
     connector::are_others(thread, &before);
@@ -156,30 +156,47 @@ pub fn execute(
     Ok(())
 }
 
-/// What the credentials become, if nobody forbids by then that `file`'s set-id bits count.
-fn credentials_of(thread: &Thread, file: &mut Executable) -> Credentials {
-    if trace::forbids_set_id(thread) {
-        file.set_uid = None;
-        file.set_gid = None;
-    }
+/// What the credentials become, if nobody comes to trace the process meanwhile.
+fn credentials_of(thread: &Thread, file: &Executable, shares: bool) -> Credentials {
     let before = thread.process().credentials();
-    before.for_exec(file.set_uid, file.set_gid)
+    let others_act = shares || trace::forbids_set_id(thread);
+    before.for_exec(file.set_uid, file.set_gid, others_act)
+}
+
+/// Whether another process could move the root and working directory under the program (CLONE_FS). Where
+/// the caller is the only thread, nobody comes to do so later.
+fn shares_directories(process: &Process) -> bool {
+    let fs = process.fs();
+    // One in the process, one here; more may just be looking.
+    if Arc::strong_count(&fs) <= 2 {
+        return false;
+    }
+    let mut last = 0;
+    while let Some(other) = tree::process_after(last) {
+        last = other.pid;
+        if last != process.pid && Arc::ptr_eq(&other.fs(), &fs) {
+            return true;
+        }
+    }
+    false
 }
 
 /// Memory and rights change at once: who may look into the old program, or comes to trace it, gets hold
 /// of nothing of the new one. Returns the old memory and credentials.
 fn become_other(
     thread: &Thread,
-    file: &mut Executable,
+    file: &Executable,
     space: &Arc<AddressSpace>,
 ) -> (Option<Arc<AddressSpace>>, Arc<Credentials>) {
     let process = thread.process();
+    let shares = shares_directories(process);
     let _steady = process.inspection.lock();
     // A tracer may have come, or another thread become somebody else, since that was asked first.
-    let credentials = credentials_of(thread, file);
+    let credentials = credentials_of(thread, file, shares);
     let before = process.credentials();
+    let raised = before.is_raised() || credentials.is_other_than(&before);
     process.set_credentials(credentials);
-    process.dumpable.store(!file.raises(), Ordering::Relaxed);
+    process.dumpable.store(!raised, Ordering::Relaxed);
     (process.replace_space(Some(space.clone())), before)
 }
 

@@ -407,7 +407,7 @@ pub fn ended(thread: &Arc<Thread>, status: u32) {
     tell(thread, tracer, status, true);
 }
 
-/// Whether set-id bits of a program that `thread` executes count: they don't under a tracer who
+/// Whether a program that `thread` executes gains nothing by set-id bits: it doesn't under a tracer who
 /// could not trace what it becomes.
 #[must_use]
 pub fn forbids_set_id(thread: &Thread) -> bool {
