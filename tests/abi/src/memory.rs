@@ -2,6 +2,7 @@
 
 use crate::{child, show, sys};
 use libc::*;
+use std::ffi::{CStr, CString};
 
 const PAGE: usize = 4096;
 const RW: i32 = PROT_READ | PROT_WRITE;
@@ -37,6 +38,7 @@ pub fn run() {
     many();
     moving_much();
     lowest();
+    listed();
 }
 
 fn mapping() {
@@ -509,6 +511,90 @@ fn many() {
         sys!(SYS_munmap, base, (COUNT + 2) * PAGE)
     );
     show!("none", rows());
+}
+
+/// The list of mappings, read in parts of any size, and where it is longer than anybody would keep.
+fn listed() {
+    const COUNT: usize = 12_000;
+    const DEPTH: usize = 12;
+    let open = |name: &CStr| sys!(SYS_open, name, O_RDONLY).value();
+    let read = |fd: i32, part: &mut [u8], each: &mut dyn FnMut(&[u8])| {
+        loop {
+            let got = sys!(SYS_read, fd, part.as_mut_ptr(), part.len());
+            if got.0 <= 0 {
+                break got;
+            }
+            each(&part[..got.0 as usize]);
+        }
+    };
+    let mut buffer = vec![0_u8; 1 << 16];
+    for name in [c"/proc/self/maps", c"/proc/self/smaps"] {
+        let fd = open(name);
+        let [mut small, mut large] = [0, 0];
+        read(fd, &mut buffer[..7], &mut |part| small += part.len());
+        sys!(SYS_lseek, fd, 0, SEEK_SET);
+        read(fd, &mut buffer, &mut |part| large += part.len());
+        show!("as long in small parts", "{name:?}: {}", small == large);
+        let mut at = |offset: usize, len: usize| {
+            let got = sys!(SYS_pread64, fd, buffer.as_mut_ptr(), len, offset);
+            buffer[..got.value().max(0) as usize].to_vec()
+        };
+        let (first, whole) = (at(0, 10), at(0, 200));
+        show!("the same anew", whole.starts_with(&first));
+        show!(
+            "further on, and back",
+            at(large - 9, 9).len() + at(3, 7).len()
+        );
+        show!("what is there", at(100, 50) == whole[100..150]);
+        show!("past its end", at(large, 10).len());
+        show!("far past its end", at(1 << 40, 10).len());
+        sys!(SYS_close, fd);
+    }
+    let folder = CString::new(vec![b'd'; 250]).unwrap_or_default();
+    for _ in 0..DEPTH {
+        sys!(SYS_mkdir, folder.as_c_str(), 0o700);
+        sys!(SYS_chdir, folder.as_c_str());
+    }
+    let file = sys!(SYS_open, c"listed", O_RDWR | O_CREAT, 0o600);
+    sys!(SYS_ftruncate, file, PAGE);
+    let base = map(COUNT * PAGE, PROT_NONE, PRIVATE);
+    let mapped = (0..COUNT).all(|number| {
+        let (place, flags) = (at(base, number * PAGE), MAP_SHARED | MAP_FIXED);
+        !sys!(SYS_mmap, place, PAGE, PROT_READ, flags, file, 0).failed()
+    });
+    show!("mapped often", mapped);
+    let fd = open(c"/proc/self/maps");
+    let (mut bytes, mut rows) = (0, 0);
+    let end = read(fd, &mut buffer, &mut |part| {
+        bytes += part.len();
+        rows += part.iter().filter(|&&byte| byte == b'\n').count();
+    });
+    show!("read to the end", end);
+    show!("more than 32 MiB", bytes > 32 << 20);
+    show!("all rows", (COUNT..COUNT + 100).contains(&rows));
+    // Who has read a part goes on with what is still there.
+    sys!(SYS_lseek, fd, 0, SEEK_SET);
+    let mut seen = Vec::new();
+    while !seen.ends_with(b"/listed") {
+        let got = sys!(SYS_read, fd, buffer.as_mut_ptr(), 1);
+        if got.0 <= 0 {
+            break;
+        }
+        seen.extend_from_slice(&buffer[..got.0.max(0) as usize]);
+    }
+    sys!(SYS_munmap, base, COUNT * PAGE);
+    rows = 0;
+    let end = read(fd, &mut buffer, &mut |part| {
+        rows += part.iter().filter(|&&byte| byte == b'\n').count();
+    });
+    show!("what is left to read", "{end} {}", (2..100).contains(&rows));
+    sys!(SYS_close, fd);
+    sys!(SYS_close, file);
+    sys!(SYS_unlink, c"listed");
+    for _ in 0..DEPTH {
+        sys!(SYS_chdir, c"..");
+        sys!(SYS_rmdir, folder.as_c_str());
+    }
 }
 
 /// The lowest addresses, which root may have mapped.

@@ -1,5 +1,6 @@
 //! /proc/PID/maps and smaps.
 
+use super::rows::Part;
 use crate::errno::Result;
 use crate::fs::namespace::Path;
 use crate::mm::mapping::{Backing, Flags, Name};
@@ -48,11 +49,18 @@ impl From<&Name> for Shown {
     }
 }
 
-fn rows(space: &AddressSpace) -> Result<Vec<Row>> {
+/// Rows taken from the space at a time.
+const ROWS: usize = 64;
+/// Bytes that are enough for a part.
+const ENOUGH: usize = PAGE_SIZE;
+
+/// Some rows: of the mapping that holds the address `from`, and of those that follow.
+fn rows(space: &AddressSpace, from: usize) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
+    rows.room_exact(ROWS)?;
     let inner = space.lock();
-    rows.room(inner.maps.len())?;
-    for mapping in inner.maps.values() {
+    let first = inner.find(from).map_or(from, |mapping| mapping.start);
+    for (_, mapping) in inner.maps.range(first..).take(ROWS) {
         let offset = match &mapping.backing {
             Backing::Anonymous => 0,
             Backing::Object(_, offset) => *offset,
@@ -125,22 +133,33 @@ fn line(row: &Row, root: &Path, out: &mut Vec<u8>) -> Result {
     Ok(append(out, b"\n")?)
 }
 
-pub fn maps(process: &Process, space: &AddressSpace) -> Result<Vec<u8>> {
-    let root = process.fs().view().root;
-    let mut out = Vec::new();
-    for row in rows(space)? {
+/// A part of what `write` makes of the rows from the address `from` on.
+fn part(
+    space: &AddressSpace,
+    from: usize,
+    mut write: impl FnMut(&Row, &mut Vec<u8>) -> Result,
+) -> Result<Part> {
+    let mut part = Part::default();
+    for row in rows(space, from)? {
         cpu::breathe();
-        line(&row, &root, &mut out)?;
+        write(&row, &mut part.text)?;
+        part.next = Some(row.end);
+        if part.text.len() >= ENOUGH {
+            break;
+        }
     }
-    Ok(out)
+    Ok(part)
 }
 
-pub fn smaps(process: &Process, space: &AddressSpace) -> Result<Vec<u8>> {
+pub fn maps(process: &Process, space: &AddressSpace, from: usize) -> Result<Part> {
     let root = process.fs().view().root;
-    let mut out = Vec::new();
-    for row in rows(space)? {
-        cpu::breathe();
-        line(&row, &root, &mut out)?;
+    part(space, from, |row, out| line(row, &root, out))
+}
+
+pub fn smaps(process: &Process, space: &AddressSpace, from: usize) -> Result<Part> {
+    let root = process.fs().view().root;
+    part(space, from, |row, out| {
+        line(row, &root, out)?;
         let mut text = String::new();
         for (name, bytes) in [
             ("Size", row.end - row.start),
@@ -150,20 +169,20 @@ pub fn smaps(process: &Process, space: &AddressSpace) -> Result<Vec<u8>> {
             amount(&mut text, name, bytes);
         }
         usage_lines(&mut text, usage_of(space, row.start));
-        append(&mut out, text.as_bytes())?;
+        append(out, text.as_bytes())?;
         let flags = [
             (Perms::READ, "rd "),
             (Perms::WRITE, "wr "),
             (Perms::EXEC, "ex "),
         ];
-        append(&mut out, b"VmFlags: ")?;
+        append(out, b"VmFlags: ")?;
         for (perm, flag) in flags {
             if row.perms.contains(perm) {
-                append(&mut out, flag.as_bytes())?;
+                append(out, flag.as_bytes())?;
             }
         }
         if row.shared {
-            append(&mut out, b"sh ")?;
+            append(out, b"sh ")?;
         }
         let flags = [
             (Flags::GROWS_DOWN, "gd "),
@@ -177,24 +196,31 @@ pub fn smaps(process: &Process, space: &AddressSpace) -> Result<Vec<u8>> {
         ];
         for (bit, flag) in flags {
             if row.flags.contains(bit) {
-                append(&mut out, flag.as_bytes())?;
+                append(out, flag.as_bytes())?;
             }
         }
-        append(&mut out, b"\n")?;
-    }
-    Ok(out)
+        Ok(append(out, b"\n")?)
+    })
 }
 
 /// The sums of what [`smaps`] has.
 pub fn smaps_rollup(space: &AddressSpace) -> Result<Vec<u8>> {
-    let rows = rows(space)?;
     let mut sum = Usage::default();
-    for row in &rows {
-        cpu::breathe();
-        sum = sum + usage_of(space, row.start);
+    let mut start = None;
+    let mut end = 0;
+    loop {
+        let rows = rows(space, end)?;
+        if rows.is_empty() {
+            break;
+        }
+        for row in &rows {
+            cpu::breathe();
+            sum = sum + usage_of(space, row.start);
+            start.get_or_insert(row.start);
+            end = row.end;
+        }
     }
-    let start = rows.first().map_or(0, |row| row.start);
-    let end = rows.last().map_or(0, |row| row.end);
+    let start = start.unwrap_or(0);
     let mut text = format!("{start:08x}-{end:08x} ---p 00000000 00:00 0 ");
     while text.len() < NAME_COLUMN {
         text.push(' ');

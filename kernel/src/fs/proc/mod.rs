@@ -1,7 +1,8 @@
 //! /proc and /sys: the part that programs read, made from the kernel's own state.
 //!
 //! Fixed names are a tree built at boot ([`tree`]); processes are looked up by number
-//! ([`process`]). Contents are made when a file is read from its start ([`text`]).
+//! ([`process`]). Contents are made when a file is read from its start ([`text`]), or, where they may be
+//! long, part by part ([`rows`]).
 
 mod fd;
 mod interrupts;
@@ -11,6 +12,7 @@ mod mounts;
 mod net;
 pub mod process;
 mod processors;
+mod rows;
 mod status;
 mod sys;
 mod system;

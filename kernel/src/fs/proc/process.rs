@@ -2,6 +2,7 @@
 
 use super::fd::{Descriptors, Shows};
 use super::memory::Memory;
+use super::rows::{Part, Rows};
 use super::text::{Contents, Make, Take, Text};
 use super::{access, attributes, maps, mounts, net, number, status};
 use crate::errno::{Errno, Result};
@@ -36,6 +37,8 @@ enum Item {
     /// A text of this mode about the memory that the process has when it is opened, for who may
     /// look into it.
     OfMemory(u32, fn(&Subject, &Arc<AddressSpace>) -> Result<Vec<u8>>),
+    /// As OfMemory, for all to see by their rights, made part by part.
+    RowsOfMemory(fn(&Subject, &Arc<AddressSpace>, usize) -> Result<Part>),
     /// As Public, and writable by the owner.
     Writable(
         fn(&Subject) -> Result<Vec<u8>>,
@@ -92,6 +95,19 @@ fn bind(
     Ok(Box::new(move || {
         let lived_in = space.as_ref().filter(|space| space.user_count() > 0);
         lived_in.map_or(Ok(Vec::new()), |space| make(&subject, space))
+    }))
+}
+
+/// As [`bind`], of rows.
+fn bind_rows(
+    subject: &Subject,
+    make: fn(&Subject, &Arc<AddressSpace>, usize) -> Result<Part>,
+) -> Result<Box<Rows>> {
+    let space = access(&subject.process, || Ok(subject.process.space()))?;
+    let subject = subject.clone();
+    Ok(Box::new(move |from| {
+        let lived_in = space.as_ref().filter(|space| space.user_count() > 0);
+        lived_in.map_or(Ok(Part::default()), |space| make(&subject, space, from))
     }))
 }
 
@@ -173,7 +189,7 @@ const COMMON: &[(&str, Item)] = &[
     ("loginuid", Item::Public(|_| Ok(b"4294967295".to_vec()))),
     (
         "maps",
-        Item::OfMemory(0o444, |s, space| maps::maps(&s.process, space)),
+        Item::RowsOfMemory(|s, space, from| maps::maps(&s.process, space, from)),
     ),
     ("mem", Item::Memory),
     (
@@ -196,7 +212,7 @@ const COMMON: &[(&str, Item)] = &[
     ("setgroups", Item::Public(|_| Ok(b"allow\n".to_vec()))),
     (
         "smaps",
-        Item::OfMemory(0o444, |s, space| maps::smaps(&s.process, space)),
+        Item::RowsOfMemory(|s, space, from| maps::smaps(&s.process, space, from)),
     ),
     (
         "smaps_rollup",
@@ -345,6 +361,10 @@ impl Folder {
                 let bind = move || bind(&subject, make);
                 file(mode, Contents::Bound(Box::new(bind)), None)
             }
+            Item::RowsOfMemory(make) => {
+                let bind = move || bind_rows(&subject, make);
+                file(0o444, Contents::Rows(Box::new(bind)), None)
+            }
             Item::Writable(make, take) => {
                 let subject = subject.clone();
                 text(
@@ -403,6 +423,7 @@ impl Folder {
             Item::Public(_)
             | Item::Private(_)
             | Item::OfMemory(..)
+            | Item::RowsOfMemory(_)
             | Item::Writable(..)
             | Item::Memory => NodeKind::Regular,
             Item::Place(_) | Item::Namespace => NodeKind::Symlink,

@@ -1,6 +1,7 @@
 //! Files whose contents are made when they are read.
 
 use super::attributes;
+use super::rows::{BindRows, RowsFile};
 use crate::errno::{Errno, Result};
 use crate::file::{File, Io};
 use crate::fs::node::{AttributeChange, Attributes, Inode, Node, NodeKind, OpenFlags, StatFs};
@@ -23,6 +24,8 @@ pub enum Contents {
     Made(Box<Make>),
     /// Who opens it is judged then, and has what was there then.
     Bound(Box<Bind>),
+    /// As Bound, made part by part.
+    Rows(Box<BindRows>),
 }
 
 /// A file's making: what it says, and what a write does.
@@ -67,6 +70,7 @@ impl Inode for Text {
         let bound = match &self.contents {
             Contents::Made(_) => None,
             Contents::Bound(bind) => Some(bind()?),
+            Contents::Rows(bind) => return Ok(Arc::new(RowsFile::new(node.clone(), bind()?))),
         };
         Ok(Arc::new(TextFile {
             node: node.clone(),
@@ -102,7 +106,7 @@ impl TextFile {
     fn make(&self) -> Result<Vec<u8>> {
         match (&self.bound, &self.text()?.contents) {
             (Some(make), _) | (None, Contents::Made(make)) => make(),
-            (None, Contents::Bound(_)) => Err(Errno::EIO),
+            (None, Contents::Bound(_) | Contents::Rows(_)) => Err(Errno::EIO),
         }
     }
 }
