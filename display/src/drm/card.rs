@@ -215,6 +215,7 @@ impl<B: Backend> Shared<B> {
                 output,
                 state,
                 damage: None,
+                damage_blob: 0,
                 presented: true,
             };
             let commit = self.primary_commit(output, &change, true);

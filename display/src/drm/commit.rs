@@ -27,6 +27,8 @@ pub struct Change {
     pub state: OutputState,
     /// None: all of it.
     pub damage: Option<Vec<Rect>>,
+    /// The blob that the damage came from; 0 if none.
+    pub damage_blob: u32,
     /// The primary plane was given a framebuffer, be it the same one.
     pub presented: bool,
 }
@@ -38,6 +40,9 @@ pub struct How {
     pub allow_modeset: bool,
     pub listener: Option<Listener>,
 }
+
+/// The framebuffers and blobs that a commit names: they stay while it waits.
+type Named<D> = (Vec<Rc<Framebuffer<D>>>, Vec<Rc<[u8]>>);
 
 /// What the driver is to do for a new state, and the framebuffer that is shown till then.
 type Put<D> = (Option<Commit<D>>, Option<Rc<Framebuffer<D>>>);
@@ -100,6 +105,7 @@ impl<B: Backend> Shared<B> {
                     output,
                     state,
                     damage: None,
+                    damage_blob: 0,
                     presented: false,
                 });
                 changes.len() - 1
@@ -125,6 +131,7 @@ impl<B: Backend> Shared<B> {
         if how.test_only {
             return Ok(());
         }
+        let named = self.named(&changes);
         let busy = || {
             let objects = self.objects.borrow();
             changes.iter().any(|c| objects.pending[c.output])
@@ -134,8 +141,12 @@ impl<B: Backend> Shared<B> {
         }
         self.settled.until(|| !busy()).await;
         // Others may have come in between: what the request doesn't name is as they have left it.
-        let changes = request()?;
-        self.check(file, &changes, &how)?;
+        let changes = request().and_then(|changes| {
+            self.check(file, &changes, &how)?;
+            Ok(changes)
+        });
+        drop(named);
+        let changes = changes.inspect_err(|_| self.objects.borrow_mut().sweep())?;
         let shared = self.clone();
         let work = async move { shared.carry_out(changes, how.listener).await };
         if how.nonblock {
@@ -144,6 +155,19 @@ impl<B: Backend> Shared<B> {
             work.await;
         }
         Ok(())
+    }
+
+    fn named(&self, changes: &[Change]) -> Named<B::Driver> {
+        let objects = self.objects.borrow();
+        let framebuffers = changes
+            .iter()
+            .flat_map(|c| [c.state.primary.fb, c.state.cursor.fb])
+            .filter_map(|id| objects.framebuffer(id));
+        let blobs = changes
+            .iter()
+            .flat_map(|c| [c.state.mode_blob, c.damage_blob])
+            .filter_map(|id| Some(objects.blobs.get(&id)?.data.clone()));
+        (framebuffers.collect(), blobs.collect())
     }
 
     fn check(&self, file: u64, changes: &[Change], how: &How) -> Result<()> {
@@ -287,6 +311,7 @@ pub fn set_property<D>(
         }
         (Object::Primary(_), Property::FbDamageClips) => {
             change.damage = clips_of(objects, value)?;
+            change.damage_blob = value as u32;
         }
         (Object::Primary(_), _) => {
             change.presented |= property == Property::FbId;
@@ -432,6 +457,50 @@ mod tests {
         assert_eq!(first.take(), Some(Ok(())));
         assert!(!card.shared.objects.borrow().outputs[0].active);
         assert!(card.shared.objects.borrow().outputs[1].active);
+    }
+
+    #[test]
+    fn a_commit_that_waits_keeps_the_blobs_that_it_names() {
+        let card = Driven::new();
+        let objects = || card.shared.objects.borrow_mut();
+        let mode = crate::drm::mode::mode(640, 480, true);
+        let mode = objects().create_blob(bytemuck::bytes_of(&mode), card.file);
+        let clip = ModeRect {
+            x1: 1,
+            y1: 2,
+            x2: 3,
+            y2: 4,
+        };
+        let damage = objects().create_blob(bytemuck::bytes_of(&clip), card.file);
+        let (mode, damage) = (mode.unwrap(), damage.unwrap());
+        card.slow(true);
+        let first = card.start(|shared| {
+            let mut change = shared.change(0);
+            change.presented = true;
+            vec![change]
+        });
+        card.executor.run_ready();
+        let second = card.start(move |shared| {
+            let mut change = shared.change(0);
+            for (object, property, blob) in [
+                (Object::Crtc(0), Property::ModeId, mode),
+                (Object::Primary(0), Property::FbDamageClips, damage),
+            ] {
+                let objects = shared.objects.borrow();
+                set_property(&objects, &mut change, object, property, blob.into()).unwrap();
+            }
+            vec![change]
+        });
+        card.executor.run_ready();
+        for blob in [mode, damage] {
+            objects().give_up_blob(blob, card.file).unwrap();
+        }
+        card.hurry();
+        card.wait(&first);
+        card.wait(&second);
+        assert_eq!(objects().outputs[0].mode_blob, mode);
+        assert!(objects().blobs.contains_key(&mode));
+        assert!(!objects().blobs.contains_key(&damage));
     }
 
     #[test]

@@ -30,6 +30,7 @@ impl<B: Backend> Shared<B> {
             output,
             state,
             damage: None,
+            damage_blob: 0,
             presented: false,
         }
     }

@@ -89,7 +89,8 @@ impl Object {
     }
 }
 
-/// Who keeps a framebuffer or a blob. The outputs' states do beside: what they use stays.
+/// Who keeps a framebuffer or a blob. The outputs' states and commits under way do beside: what
+/// they use stays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Owner {
     Card,
@@ -264,11 +265,13 @@ impl<D> Objects<D> {
             let mut planes = outputs.iter().flat_map(|o| [o.primary.fb, o.cursor.fb]);
             planes.any(|fb| fb == id)
         };
-        let in_use = |id| outputs.iter().any(|o| o.mode_blob == id);
-        self.framebuffers
-            .retain(|id, (_, owner)| *owner != Owner::States || shown(*id));
-        self.blobs
-            .retain(|id, blob| blob.owner != Owner::States || in_use(*id));
+        self.framebuffers.retain(|id, (fb, owner)| {
+            *owner != Owner::States || shown(*id) || Rc::strong_count(fb) > 1
+        });
+        self.blobs.retain(|id, blob| {
+            let in_use = outputs.iter().any(|o| o.mode_blob == *id);
+            blob.owner != Owner::States || in_use || Rc::strong_count(&blob.data) > 1
+        });
     }
 
     /// Takes a framebuffer away, and off the planes that show it; the outputs concerned.
@@ -400,6 +403,7 @@ mod tests {
             ..*view
         };
         let next = objects().add_framebuffer(next, other).unwrap();
+        drop(view);
         let mut change = card.change();
         change.state.primary.fb = next;
         card.commit_of(other, vec![change]).unwrap();
