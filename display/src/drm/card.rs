@@ -2,7 +2,6 @@
 
 use crate::drm::abi::{self, GetCap, Version};
 use crate::drm::backend::Backend;
-use crate::drm::commit::Change;
 use crate::drm::events::Notify;
 use crate::drm::objects::Objects;
 use crate::uevent::{DeviceName, Subsystem};
@@ -187,43 +186,25 @@ impl<B: Backend> Shared<B> {
     }
 
     /// RMFB: it goes, off the planes that show it too.
-    fn remove_fb(self: &Rc<Self>, file: u64, argument: &mut Argument<'_>) -> Result<u32> {
+    async fn remove_fb(self: &Rc<Self>, file: u64, argument: &mut Argument<'_>) -> Result<u32> {
         let id: u32 = argument.get()?;
-        if !self
-            .objects
-            .borrow()
-            .framebuffers_of(file)
-            .any(|own| own == id)
-        {
-            return Err(Errno::NOENT);
-        }
-        let concerned = self.objects.borrow_mut().remove_framebuffer(id);
-        self.turn_off(concerned);
+        self.remove(file, id).await
+    }
+
+    /// See RMFB.
+    pub async fn remove(self: &Rc<Self>, file: u64, id: u32) -> Result<u32> {
+        self.objects.borrow_mut().give_up_framebuffer(id, file)?;
+        self.take_off(&[id]).await;
         Ok(0)
     }
 
-    /// Shows what is left of outputs whose framebuffer has gone.
-    pub fn turn_off(self: &Rc<Self>, outputs: Vec<usize>) {
-        for output in outputs {
-            self.show_cursor(output);
-            let shared = self.clone();
-            let state = self.objects.borrow().outputs[output].clone();
-            if state.active {
-                continue; // it was the cursor's
-            }
-            let change = Change {
-                output,
-                state,
-                damage: None,
-                damage_blob: 0,
-                presented: true,
-            };
-            let commit = self.primary_commit(output, &change, true);
-            self.executor.spawn(async move {
-                if let Err(error) = shared.backend.commit(commit).await {
-                    eprintln!("display: output {output}: {error}");
-                }
-            });
+    /// The open file is gone, and what it showed with it.
+    pub fn close(self: &Rc<Self>, file: u64) {
+        let gone = self.objects.borrow_mut().close(file);
+        let shared = self.clone();
+        if !gone.is_empty() {
+            self.executor
+                .spawn(async move { shared.take_off(&gone).await });
         }
     }
 
@@ -255,7 +236,7 @@ impl<B: Backend> Shared<B> {
             abi::GETFB => self.get_fb(file, a),
             abi::ADDFB => self.add_fb(file, a),
             abi::ADDFB2 => self.add_fb2(file, a),
-            abi::RMFB => self.remove_fb(file, a),
+            abi::RMFB => self.remove_fb(file, a).await,
             abi::CLOSEFB => self.close_fb(file, a),
             abi::PAGE_FLIP => self.page_flip(file, a).await,
             abi::DIRTYFB => self.dirty_fb(file, a).await,
@@ -292,8 +273,7 @@ impl<B: Backend> Scheme for Card<B> {
     }
 
     fn close(&self, file: u64) {
-        let concerned = self.0.objects.borrow_mut().close(file);
-        self.0.turn_off(concerned);
+        self.0.close(file);
     }
 
     async fn read(&self, file: u64, _offset: u64, buffer: &mut [u8]) -> Result<usize> {

@@ -153,9 +153,9 @@ impl<D> Objects<D> {
         file
     }
 
-    /// The open file is gone, with its framebuffers, and its blobs unless a state uses them; the
-    /// outputs that showed one of the framebuffers are returned.
-    pub fn close(&mut self, file: u64) -> Vec<usize> {
+    /// The open file is gone, with its framebuffers and blobs unless they are used; such framebuffers
+    /// are returned, to be taken off.
+    pub fn close(&mut self, file: u64) -> Vec<u32> {
         self.clients.remove(&file);
         if self.master == Some(file) {
             self.master = None;
@@ -164,13 +164,15 @@ impl<D> Objects<D> {
         blobs
             .filter(|blob| blob.owner == Owner::File(file))
             .for_each(|blob| blob.owner = Owner::States);
-        let gone: Vec<u32> = self.framebuffers_of(file).collect();
-        let gone = gone.iter().flat_map(|id| self.remove_framebuffer(*id));
-        let mut concerned: Vec<usize> = gone.collect();
+        let mut gone: Vec<u32> = self.framebuffers_of(file).collect();
+        for id in &gone {
+            if let Some((_, owner)) = self.framebuffers.get_mut(id) {
+                *owner = Owner::States;
+            }
+        }
         self.sweep();
-        concerned.sort_unstable();
-        concerned.dedup();
-        concerned
+        gone.retain(|id| self.framebuffers.contains_key(id));
+        gone
     }
 }
 

@@ -132,10 +132,11 @@ impl<B: Backend> Shared<B> {
             return Ok(());
         }
         let named = self.named(&changes);
-        let busy = || {
-            let objects = self.objects.borrow();
-            changes.iter().any(|c| objects.pending[c.output])
-        };
+        let concerns = |outputs: &[bool]| changes.iter().any(|c| outputs[c.output]);
+        let removing = || concerns(&self.objects.borrow().removing);
+        let busy = || concerns(&self.objects.borrow().pending);
+        // In Linux, too, whoever takes framebuffers off has the locks till they are off.
+        self.settled.until(|| !removing()).await;
         if how.nonblock && busy() {
             return Err(Errno::BUSY);
         }
@@ -193,6 +194,39 @@ impl<B: Backend> Shared<B> {
         Ok(())
     }
 
+    /// Takes framebuffers that their file has given up off the planes that show them, once all is
+    /// shown that uses them.
+    pub async fn take_off(self: &Rc<Self>, gone: &[u32]) {
+        let in_use = || {
+            let objects = self.objects.borrow();
+            let shows = |n: usize| gone.iter().any(|id| objects.outputs[n].shows(*id));
+            // Besides the card, only who waits or is being shown has one.
+            let held = |id| Rc::strong_count(&objects.framebuffers[id].0) > 1;
+            let mut there = gone
+                .iter()
+                .filter(|id| objects.framebuffers.contains_key(id));
+            there.any(held) || (0..objects.outputs.len()).any(|n| objects.pending[n] && shows(n))
+        };
+        self.settled.until(|| !in_use()).await;
+        let outputs = 0..self.objects.borrow().outputs.len();
+        let mut changes: Vec<Change> = outputs.map(|n| self.change(n)).collect();
+        changes.retain_mut(|change| change.state.take_off(gone));
+        if changes.is_empty() {
+            return;
+        }
+        let concerned: Vec<usize> = changes.iter().map(|c| c.output).collect();
+        let mark = |removing| {
+            let mut objects = self.objects.borrow_mut();
+            concerned
+                .iter()
+                .for_each(|n| objects.removing[*n] = removing);
+        };
+        mark(true);
+        self.carry_out(changes, None).await;
+        mark(false);
+        self.settled.notify();
+    }
+
     /// Puts the states in place, all at once, and shows them; ends at the vertical blank that shows the
     /// last.
     async fn carry_out(self: &Rc<Self>, changes: Vec<Change>, listener: Option<Listener>) {
@@ -226,10 +260,7 @@ impl<B: Backend> Shared<B> {
 
     /// Gives the driver what differs between two states of an output.
     async fn show(self: &Rc<Self>, change: &Change, commit: Option<Commit<B::Driver>>) {
-        // Who has taken the framebuffer away meanwhile has turned the output off.
-        let fb = change.state.primary.fb;
-        let there = fb == 0 || self.objects.borrow().framebuffer(fb).is_some();
-        if let Some(commit) = commit.filter(|_| there)
+        if let Some(commit) = commit
             && let Err(error) = self.backend.commit(commit).await
         {
             eprintln!("display: output {}: {error}", change.output);
@@ -457,6 +488,69 @@ mod tests {
         assert_eq!(first.take(), Some(Ok(())));
         assert!(!card.shared.objects.borrow().outputs[0].active);
         assert!(card.shared.objects.borrow().outputs[1].active);
+    }
+
+    #[test]
+    fn a_framebuffer_is_taken_off_when_all_is_shown_that_uses_it() {
+        let card = Driven::new();
+        let (shown, next) = (card.change().state.primary.fb, card.picture());
+        let to = move |fb: u32| {
+            move |shared: &Shared<Device>| {
+                let mut change = shared.change(0);
+                change.state.primary.fb = fb;
+                change.presented = true;
+                vec![change]
+            }
+        };
+        card.slow(true);
+        let frames = card.shared.backend.frames.get();
+        let first = card.start(to(next));
+        card.executor.run_ready();
+        let second = card.start(to(shown));
+        card.executor.run_ready();
+        let removed = [next, shown].map(|fb| {
+            let (shared, file) = (card.shared.clone(), card.file);
+            let done = Rc::new(std::cell::Cell::new(None));
+            let place = done.clone();
+            card.executor.spawn(async move {
+                place.set(Some(shared.remove(file, fb).await.map(drop)));
+            });
+            done
+        });
+        card.executor.run_ready();
+        assert!(card.shared.objects.borrow().outputs[0].active);
+        assert_eq!(card.shared.backend.frames.get(), frames + 1);
+        card.hurry();
+        for done in [&first, &second, &removed[0], &removed[1]] {
+            card.wait(done);
+        }
+        let objects = card.shared.objects.borrow();
+        assert!(!objects.outputs[0].active);
+        assert_eq!(objects.outputs[0].primary.fb, 0);
+        assert!(objects.framebuffers.is_empty());
+        // Two pictures, and none.
+        assert_eq!(card.shared.backend.frames.get(), frames + 3);
+    }
+
+    #[test]
+    fn who_comes_while_a_framebuffer_is_taken_off_waits() {
+        let card = Driven::new();
+        card.shared.close(card.file);
+        card.executor.run_ready();
+        assert!(card.shared.objects.borrow().pending[0]);
+        let next = card.shared.objects.borrow_mut().open(true);
+        let (shared, how) = (
+            card.shared.clone(),
+            How {
+                nonblock: true,
+                ..NOW
+            },
+        );
+        let commit = async move {
+            let request = || Ok(vec![shared.change(0)]);
+            shared.commit(next, request, how).await
+        };
+        assert_eq!(card.executor.block_on(commit), Ok(()));
     }
 
     #[test]

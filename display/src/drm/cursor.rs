@@ -227,8 +227,7 @@ mod tests {
         card.commit(change).unwrap();
         assert_eq!(card.told(), [(true, true, 0, 0)]);
         let frames = card.shared.backend.frames.get();
-        let concerned = card.shared.objects.borrow_mut().close(card.file);
-        card.shared.turn_off(concerned);
+        card.shared.close(card.file);
         assert_eq!(card.told(), [(false, true, 0, 0)]);
         assert_eq!(card.shared.backend.frames.get(), frames + 1);
     }

@@ -117,22 +117,25 @@ impl Driven {
         driven
     }
 
+    /// A framebuffer of an output's size.
+    pub fn picture(&self) -> u32 {
+        let handle = self.buffer(640 * 4, 480);
+        let mut objects = self.shared.objects.borrow_mut();
+        let buffer = objects.client(self.file).unwrap().buffer(handle).unwrap();
+        let framebuffer = Framebuffer {
+            buffer,
+            width: 640,
+            height: 480,
+            pitch: 640 * 4,
+            offset: 0,
+            format: FORMAT_ARGB8888,
+        };
+        objects.add_framebuffer(framebuffer, self.file).unwrap()
+    }
+
     /// Shows a picture on an output.
     pub fn light(&self, output: usize) {
-        let handle = self.buffer(640 * 4, 480);
-        let fb = {
-            let mut objects = self.shared.objects.borrow_mut();
-            let buffer = objects.client(self.file).unwrap().buffer(handle).unwrap();
-            let framebuffer = Framebuffer {
-                buffer,
-                width: 640,
-                height: 480,
-                pitch: 640 * 4,
-                offset: 0,
-                format: FORMAT_ARGB8888,
-            };
-            objects.add_framebuffer(framebuffer, self.file).unwrap()
-        };
+        let fb = self.picture();
         let mut change = self.shared.change(output);
         change.state.active = true;
         change.state.routed = true;

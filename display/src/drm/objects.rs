@@ -114,6 +114,8 @@ pub struct Objects<D> {
     pub cursors: Vec<CursorAtDevice>,
     /// A commit of the output has not reached the screen.
     pub pending: Vec<bool>,
+    /// That commit is one that takes framebuffers off.
+    pub removing: Vec<bool>,
     /// Vertical blanks so far, by output.
     pub sequence: Vec<u32>,
     pub edid: Vec<u32>,
@@ -134,6 +136,7 @@ impl<D> Objects<D> {
             described: Vec::new(),
             cursors: vec![CursorAtDevice::default(); count],
             pending: vec![false; count],
+            removing: vec![false; count],
             sequence: vec![0; count],
             edid: vec![0; count],
             in_formats: 0,
@@ -261,38 +264,14 @@ impl<D> Objects<D> {
     /// Forgets what nobody keeps any more: for whenever a state has changed.
     pub fn sweep(&mut self) {
         let outputs = &self.outputs;
-        let shown = |id| {
-            let mut planes = outputs.iter().flat_map(|o| [o.primary.fb, o.cursor.fb]);
-            planes.any(|fb| fb == id)
-        };
         self.framebuffers.retain(|id, (fb, owner)| {
-            *owner != Owner::States || shown(*id) || Rc::strong_count(fb) > 1
+            let shown = outputs.iter().any(|o| o.shows(*id));
+            *owner != Owner::States || shown || Rc::strong_count(fb) > 1
         });
         self.blobs.retain(|id, blob| {
             let in_use = outputs.iter().any(|o| o.mode_blob == *id);
             blob.owner != Owner::States || in_use || Rc::strong_count(&blob.data) > 1
         });
-    }
-
-    /// Takes a framebuffer away, and off the planes that show it; the outputs concerned.
-    pub fn remove_framebuffer(&mut self, id: u32) -> Vec<usize> {
-        self.framebuffers.remove(&id);
-        let mut concerned = Vec::new();
-        for (index, output) in self.outputs.iter_mut().enumerate() {
-            if output.primary.fb == id {
-                output.primary.fb = 0;
-                output.primary.crtc = 0;
-                output.active = false;
-                concerned.push(index);
-            }
-            if output.cursor.fb == id {
-                output.cursor.fb = 0;
-                output.cursor.crtc = 0;
-                concerned.push(index);
-            }
-        }
-        concerned.dedup();
-        concerned
     }
 }
 

@@ -104,6 +104,25 @@ impl OutputState {
         Ok(())
     }
 
+    /// Whether a plane shows the framebuffer.
+    pub fn shows(&self, fb: u32) -> bool {
+        self.primary.fb == fb || self.cursor.fb == fb
+    }
+
+    /// Takes framebuffers off the planes; whether one of them showed any. An output without a
+    /// primary plane is off.
+    pub fn take_off(&mut self, gone: &[u32]) -> bool {
+        let mut any = false;
+        for plane in [&mut self.primary, &mut self.cursor] {
+            if gone.contains(&plane.fb) {
+                (plane.fb, plane.crtc) = (0, 0);
+                any = true;
+            }
+        }
+        self.active &= self.primary.fb != 0;
+        any
+    }
+
     /// What the device is to show of the cursor.
     pub fn visible_cursor(&self) -> PlaneState {
         if self.active && self.cursor.fb != 0 {
