@@ -5,7 +5,10 @@ mod fixture;
 use std::time::Duration;
 
 use fixture::{Client, ClientSide, FRAME, Fixture, LITTLE, SIZE};
-use ochre_compositor::{backend::Backend, input::Action};
+use ochre_compositor::{
+    backend::Backend,
+    input::{Action, InputEvent},
+};
 use wayland_client::{
     Connection, Dispatch, Proxy, QueueHandle, delegate_noop, event_created_child,
     protocol::{
@@ -17,6 +20,7 @@ use wayland_client::{
         wl_output::WlOutput,
         wl_seat::WlSeat,
         wl_surface::WlSurface,
+        wl_touch::{self, WlTouch},
     },
 };
 use wayland_protocols::ext::session_lock::v1::client::{
@@ -93,6 +97,24 @@ impl Dispatch<ExtSessionLockSurfaceV1, ()> for ClientSide {
                 surface.ack_configure(serial);
             }
             state.notes.push(format!("{width}x{height}"));
+        }
+    }
+}
+
+impl Dispatch<WlTouch, ()> for ClientSide {
+    fn event(
+        state: &mut Self,
+        _: &WlTouch,
+        event: wl_touch::Event,
+        (): &(),
+        _: &Connection,
+        _: &QueueHandle<Self>,
+    ) {
+        match event {
+            wl_touch::Event::Down { serial, .. } => state.serial = serial,
+            wl_touch::Event::Up { .. } => state.notes.push("up".into()),
+            wl_touch::Event::Cancel => state.notes.push("touch cancelled".into()),
+            _ => {}
         }
     }
 }
@@ -349,6 +371,32 @@ fn who_holds_no_lock_unlocks_nothing() {
     assert!(fixture.compositor.is_locked());
 }
 
+/// Drags something of the window's, with what its client was told last.
+fn drag(client: &mut Client, fixture: &mut Fixture, seat: &WlSeat, window: &WlSurface) {
+    let manager = client.bind::<WlDataDeviceManager>(3);
+    let device = manager.get_data_device(seat, &client.handle, ());
+    let source = manager.create_data_source(&client.handle, ());
+    source.offer("text/plain".into());
+    source.set_actions(DndAction::Copy);
+    device.start_drag(Some(&source), window, None, client.state.serial);
+    client.roundtrip(fixture);
+}
+
+/// Locks the session while the client drags what would be taken.
+fn lock_while_dragging(client: &mut Client, fixture: &mut Fixture) {
+    client.roundtrip(fixture);
+    client.roundtrip(fixture);
+    let copies = |note: &String| note.starts_with("Action") && note.contains("Copy");
+    assert!(client.state.notes.iter().any(copies), "it would be taken");
+    let mut locker = fixture.client();
+    lock(&locker);
+    locker.roundtrip(fixture);
+    client.roundtrip(fixture);
+    let notes = &client.state.notes;
+    assert!(notes.contains(&"Cancelled".to_owned()), "{notes:?}");
+    assert!(!notes.contains(&"DndDropPerformed".to_owned()), "{notes:?}");
+}
+
 #[test]
 fn what_is_dragged_while_the_session_is_locked_is_not_dropped() {
     let mut fixture = Fixture::new();
@@ -359,23 +407,44 @@ fn what_is_dragged_while_the_session_is_locked_is_not_dropped() {
     fixture.point(400, 300);
     fixture.press(true);
     client.roundtrip(&mut fixture);
-    let manager = client.bind::<WlDataDeviceManager>(3);
-    let device = manager.get_data_device(&seat, &client.handle, ());
-    let source = manager.create_data_source(&client.handle, ());
-    source.offer("text/plain".into());
-    source.set_actions(DndAction::Copy);
-    device.start_drag(Some(&source), &window.surface, None, client.state.serial);
-    client.roundtrip(&mut fixture);
+    drag(&mut client, &mut fixture, &seat, &window.surface);
     fixture.point(410, 310);
+    lock_while_dragging(&mut client, &mut fixture);
+}
+
+/// A client whose window a finger is on.
+fn touching() -> (Fixture, Client, WlSeat, WlSurface) {
+    let mut fixture = Fixture::new();
+    fixture.compositor.add_touch();
+    let mut client = fixture.client();
+    let seat = client.bind::<WlSeat>(7);
+    seat.get_touch(&client.handle, ());
+    let window = client.shown(&mut fixture, "one", (400, 300), false);
+    let (x, y) = (0.5, 0.5);
+    fixture.input(&[InputEvent::TouchDown { finger: 0, x, y }]);
     client.roundtrip(&mut fixture);
+    (fixture, client, seat, window.surface)
+}
+
+#[test]
+fn what_a_finger_drags_while_the_session_is_locked_is_not_dropped() {
+    let (mut fixture, mut client, seat, window) = touching();
+    drag(&mut client, &mut fixture, &seat, &window);
+    let (x, y) = (0.52, 0.52);
+    fixture.input(&[InputEvent::TouchMotion { finger: 0, x, y }]);
+    lock_while_dragging(&mut client, &mut fixture);
+    fixture.input(&[InputEvent::TouchUp { finger: 0 }]);
     client.roundtrip(&mut fixture);
-    let copies = |note: &String| note.starts_with("Action") && note.contains("Copy");
-    assert!(client.state.notes.iter().any(copies), "it would be taken");
+    assert!(client.error.is_none());
+}
+
+#[test]
+fn touches_end_where_the_session_is_locked() {
+    let (mut fixture, mut client, ..) = touching();
     let mut locker = fixture.client();
     lock(&locker);
     locker.roundtrip(&mut fixture);
+    fixture.input(&[InputEvent::TouchUp { finger: 0 }]);
     client.roundtrip(&mut fixture);
-    let notes = &client.state.notes;
-    assert!(notes.contains(&"Cancelled".to_owned()), "{notes:?}");
-    assert!(!notes.contains(&"DndDropPerformed".to_owned()), "{notes:?}");
+    assert_eq!(client.state.notes, ["touch cancelled"]);
 }

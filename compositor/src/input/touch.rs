@@ -166,28 +166,37 @@ impl Compositor {
         let Some(first) = touch.grab_start_data().map(|start| start.slot) else {
             return;
         };
-        let time = self.clock.millis();
-        let all = self.touches.fingers.iter();
-        let clients = all.filter(|(_, finger)| finger.follows != Follows::Pointer);
-        for (finger, at) in clients
-            .map(|(id, finger)| (*id, finger.at))
-            .collect::<Vec<_>>()
-        {
-            // Smithay cancels only what was not yet told in a frame.
-            let event = MotionEvent {
-                slot: slot(finger),
-                location: at,
-                time,
-            };
-            touch.motion(self, None, &event);
-            self.touches.fingers.remove(&finger);
+        for (finger, at) in self.cancel_touches() {
             if slot(finger) == first {
                 let follows = Follows::Pointer;
                 self.touches.fingers.insert(finger, Finger { follows, at });
-                self.pointer_to(at, time);
+                self.pointer_to(at, self.clock.millis());
             }
         }
+    }
+
+    /// Tells clients that their touches are over; what is dragged with one is not dropped. The
+    /// fingers that were theirs, which are nobody's now.
+    pub(crate) fn cancel_touches(&mut self) -> Vec<(u32, Point<f64, Logical>)> {
+        let Some(touch) = self.seat.get_touch() else {
+            return Vec::new();
+        };
+        let all = self.touches.fingers.iter();
+        let clients = all.filter(|(_, finger)| finger.follows != Follows::Pointer);
+        let clients: Vec<_> = clients.map(|(id, finger)| (*id, finger.at)).collect();
+        for (finger, at) in &clients {
+            // Smithay cancels only what was not yet told in a frame, and drops what is over
+            // something.
+            let event = MotionEvent {
+                slot: slot(*finger),
+                location: *at,
+                time: self.clock.millis(),
+            };
+            touch.motion(self, None, &event);
+            self.touches.fingers.remove(finger);
+        }
         touch.cancel(self);
+        clients
     }
 
     /// Whether a touch on this surface is its client's, and not the pointer's.

@@ -153,6 +153,7 @@ impl Compositor {
             pointer.motion(self, None, &event);
             pointer.unset_grab(self, serial, time);
         }
+        self.cancel_touches();
         if let Some(keyboard) = self.seat.get_keyboard() {
             keyboard.unset_grab(self);
         }
