@@ -2,15 +2,21 @@
 
 mod fixture;
 
-use std::os::unix::net::UnixStream;
+use std::{os::unix::net::UnixStream, time::Duration};
 
-use fixture::{FRAME, Fixture};
+use fixture::{ClientSide, FRAME, Fixture};
 use ochre_compositor::{
     backend::nested::Nested,
     input::{Action, InputEvent},
     render::Extent,
 };
-use wayland_client::{Connection, protocol::wl_seat::WlSeat};
+use wayland_client::{Connection, delegate_noop, protocol::wl_seat::WlSeat};
+use wayland_protocols::ext::session_lock::v1::client::{
+    ext_session_lock_manager_v1::ExtSessionLockManagerV1, ext_session_lock_v1::ExtSessionLockV1,
+};
+
+delegate_noop!(ClientSide: ignore ExtSessionLockManagerV1);
+note_events!(ExtSessionLockV1);
 
 /// A host, and a compositor in a window of it.
 fn nested(size: (u32, u32)) -> (Fixture, Fixture) {
@@ -72,6 +78,33 @@ fn what_a_client_draws_is_in_the_window() {
         assert_eq!(host.pixel(x + 180, y + 130), colour & 0x00ff_ffff);
         assert_eq!(host.pixel(x + 249, y + 199), colour & 0x00ff_ffff);
     }
+}
+
+#[test]
+fn the_session_is_locked_once_the_host_shows_that() {
+    let (mut host, mut guest) = nested((400, 300));
+    let mut client = guest.client();
+    let window = client.shown(&mut guest, "inner", (100, 100), false);
+    settle(&mut host, &mut guest);
+    // The host is busy: it has all buffers, and shows none.
+    for colour in [0xff11_2233, 0xff44_5566, 0xff77_8899, 0xff00_ff00] {
+        client.show(&mut guest, &window, (100, 100), colour);
+        guest.advance(Duration::from_secs(2));
+    }
+    let mut locker = guest.client();
+    let manager = locker.bind::<ExtSessionLockManagerV1>(1);
+    manager.lock(&locker.handle, ());
+    for _ in 0..3 {
+        locker.roundtrip(&mut guest);
+        guest.advance(Duration::from_secs(2));
+    }
+    locker.roundtrip(&mut guest);
+    assert!(locker.state.notes.is_empty(), "{:?}", locker.state.notes);
+    settle(&mut host, &mut guest);
+    locker.roundtrip(&mut guest);
+    assert_eq!(locker.state.notes, ["Locked"]);
+    let (x, y) = place(&host);
+    assert_ne!(host.pixel(x + 180, y + 130), 0x00_ff00);
 }
 
 #[test]

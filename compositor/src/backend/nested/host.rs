@@ -41,8 +41,8 @@ pub(super) enum Said {
     Globals,
     /// The window has this size; it is told at least once, before anything is shown.
     Configured(Option<(i32, i32)>),
-    /// The frame is on screen.
-    Shown,
+    /// The frame of that number is on screen.
+    Shown(u64),
     /// A buffer came back.
     Released,
     /// Somebody did something in the window.
@@ -57,7 +57,7 @@ pub(super) enum Said {
 #[derive(Debug)]
 pub(super) enum Callback {
     Globals,
-    Frame,
+    Frame(u64),
 }
 
 /// The window in the host, once there is one.
@@ -169,7 +169,7 @@ impl Dispatch<WlCallback, Callback> for Host {
     ) {
         host.said.push(match which {
             Callback::Globals => Said::Globals,
-            Callback::Frame => Said::Shown,
+            Callback::Frame(number) => Said::Shown(*number),
         });
     }
 }

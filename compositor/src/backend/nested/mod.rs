@@ -41,6 +41,8 @@ pub struct Nested {
     frame: Bitmap,
     drawn: bool,
     buffers: Buffers,
+    /// The number of the frame that the host was given last.
+    given: u64,
     /// A frame was due and the host had every buffer.
     starved: bool,
 }
@@ -72,6 +74,7 @@ impl Nested {
             frame: extent.bitmap(),
             drawn: false,
             buffers: Buffers::new(extent),
+            given: 0,
             starved: false,
         }));
         let source = Generic::new(readable, Interest::READ, Mode::Level);
@@ -123,7 +126,7 @@ impl Nested {
         }
         if !self.buffers.has_free() {
             self.starved = true;
-            return Ok(Presented::Nothing);
+            return Ok(Presented::NotYet);
         }
         let age = usize::from(self.drawn);
         let Some(damage) = draw(Target::of(&mut self.frame), age)? else {
@@ -146,7 +149,8 @@ impl Nested {
                 .surface
                 .damage_buffer(part.loc.x, part.loc.y, part.size.w, part.size.h);
         }
-        window.surface.frame(&handle, Callback::Frame);
+        self.given += 1;
+        window.surface.frame(&handle, Callback::Frame(self.given));
         window.surface.commit();
         self.flush()?;
         Ok(Presented::AtFlip)
@@ -191,8 +195,10 @@ impl Compositor {
                     }
                 }
                 Said::Configured(size) => self.host_window_sized(size),
-                Said::Shown => {
-                    if let Some(output) = self.nested().and_then(|nested| nested.output) {
+                Said::Shown(number) => {
+                    // Of an earlier one nobody waited for so long.
+                    let last = self.nested().filter(|nested| nested.given == number);
+                    if let Some(output) = last.and_then(|nested| nested.output) {
                         self.flip_done(output);
                     }
                 }
@@ -202,7 +208,7 @@ impl Compositor {
                         .is_some_and(|nested| std::mem::take(&mut nested.starved));
                     let output = self.nested().and_then(|nested| nested.output);
                     if let Some(output) = output.filter(|_| starved) {
-                        self.outputs.queue(output);
+                        self.flip_done(output);
                     }
                 }
                 Said::Input(mut event) => {
