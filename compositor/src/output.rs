@@ -84,8 +84,9 @@ impl Screen {
     /// Its rectangle among all outputs.
     pub fn rect(&self) -> Rectangle<i32, Logical> {
         let scale = self.output.current_scale().fractional_scale();
-        let size = self.size().to_f64().to_logical(scale).to_i32_ceil();
-        Rectangle::new(self.output.current_location(), size)
+        let size = self.size();
+        let size = (reaching(size.w, scale), reaching(size.h, scale));
+        Rectangle::new(self.output.current_location(), size.into())
     }
 
     /// Its size in pixels, as it is turned.
@@ -110,10 +111,8 @@ impl Screen {
 
     /// Places its layers; whether they leave another work area than before.
     pub fn arrange_layers(&mut self) -> bool {
-        // To the nearest whole pixel: none of them hangs over the edge by more than half of one.
-        let scale = self.output.current_scale().fractional_scale();
-        let size = self.size().to_f64().to_logical(scale);
-        self.layers.arrange(size.to_i32_round())
+        let size = self.rect().size;
+        self.layers.arrange(size)
     }
 
     /// How long a frame lasts.
@@ -166,6 +165,14 @@ impl Screen {
             Err(_) => now + refresh, // the grid is days old
         }
     }
+}
+
+/// The fewest logical pixels that reach the end of so many of a display, as they are rounded when
+/// they are drawn: what fills them leaves no gap there, and hangs over as little as can be.
+fn reaching(pixels: i32, scale: f64) -> i32 {
+    let least = (f64::from(pixels) / scale).floor();
+    let reaches = (least * scale).round() >= f64::from(pixels);
+    least as i32 + i32::from(!reaches)
 }
 
 /// All displays, the primary first.

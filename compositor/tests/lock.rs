@@ -7,6 +7,7 @@ use std::time::Duration;
 use fixture::{Client, ClientSide, FRAME, Fixture, LITTLE, SIZE};
 use ochre_compositor::{
     backend::Backend,
+    config::{Config, OutputChoice},
     input::{Action, InputEvent},
 };
 use wayland_client::{
@@ -356,6 +357,24 @@ fn a_screen_of_another_size_waits_for_its_lock_surface() {
     fixture.advance(FRAME);
     assert_eq!(fixture.screen(), (900, 700));
     assert_eq!(fixture.pixel(899, 699), COLOUR & 0x00ff_ffff);
+}
+
+#[test]
+fn a_lock_surface_is_told_a_size_that_fits_at_a_scale() {
+    let (mut fixture, _client, mut locker, lock) = locked();
+    let (_surface, _role) = covered(&mut locker, &mut fixture, &lock);
+    fixture.resize(1280, 800);
+    let chosen = OutputChoice {
+        scale: Some(1.5),
+        ..OutputChoice::default()
+    };
+    fixture.compositor.apply_config(Config {
+        outputs: vec![("HEADLESS-1".into(), chosen)],
+        ..Config::default()
+    });
+    locker.roundtrip(&mut fixture);
+    // 1279.5 pixels by 799.5: its middle is the display's.
+    assert_eq!(locker.state.notes.last().unwrap(), "853x533");
 }
 
 #[test]

@@ -481,6 +481,57 @@ fn a_title_bar_is_kept_for_each_scale() {
     assert_eq!(fixture.frames(), before, "nothing has changed");
 }
 
+/// Gives the first display a scale.
+fn scale(fixture: &mut Fixture, factor: f64) {
+    let chosen = OutputChoice {
+        scale: Some(factor),
+        ..OutputChoice::default()
+    };
+    fixture.compositor.apply_config(Config {
+        outputs: vec![("HEADLESS-1".into(), chosen)],
+        ..Config::default()
+    });
+    rest(fixture);
+}
+
+#[test]
+fn what_fills_a_display_reaches_its_edges_at_every_scale() {
+    let mut fixture = Fixture::new();
+    let mut client = fixture.client();
+    fixture.resize(1280, 800);
+    let window = client.shown(&mut fixture, "one", (300, 200), false);
+    for factor in [1.0, 1.25, 1.5, 1.75, 2.25, 2.5] {
+        scale(&mut fixture, factor);
+        for mode in [Action::Maximize, Action::SnapRight, Action::Fullscreen] {
+            fixture.compositor.act(mode.clone());
+            answer(&mut fixture, &mut client, &window);
+            rest(&mut fixture);
+            let last = fixture.pixel(1279, 799);
+            assert_eq!(last, 0x20_8040, "{mode:?} at {factor}");
+        }
+        let (width, height) = client.told(&window).size;
+        let over = |told: i32, pixels: i32| f64::from(told) * factor - f64::from(pixels);
+        assert!(over(width, 1280) < factor && over(height, 800) < factor);
+        fixture.compositor.act(Action::Fullscreen);
+        answer(&mut fixture, &mut client, &window);
+    }
+}
+
+#[test]
+fn what_fits_a_display_hangs_over_no_edge() {
+    let mut fixture = Fixture::new();
+    let mut client = fixture.client();
+    fixture.resize(1280, 800);
+    scale(&mut fixture, 1.5);
+    let window = client.shown(&mut fixture, "one", (300, 200), false);
+    for mode in [Action::Maximize, Action::Fullscreen] {
+        fixture.compositor.act(mode);
+        answer(&mut fixture, &mut client, &window);
+        // 1279.5 pixels by 799.5, which are drawn as 1280 by 800.
+        assert_eq!(client.told(&window).size, (853, 533));
+    }
+}
+
 #[test]
 fn a_window_fills_the_display_that_it_names() {
     let mut fixture = Fixture::new();
