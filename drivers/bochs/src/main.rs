@@ -3,8 +3,9 @@
 #![forbid(unsafe_code)]
 
 use anyhow::Context;
+use ochre_display::drm::abi::{self, ModeInfo};
 use ochre_display::drm::linear::{Linear, Screen};
-use ochre_display::drm::{Card, Output, abi, mode};
+use ochre_display::drm::{Card, Output, mode};
 use ochre_driver::capability::DeviceMemory;
 use ochre_driver::executor::Executor;
 use ochre_driver::pci::PciDevice;
@@ -35,6 +36,9 @@ const VGA_UNBLANK: u8 = 0x20;
 /// The largest values of XRES and YRES (QEMU's VBE_DISPI_MAX_*).
 const MAX_MODE: (u32, u32) = (16000, 12000);
 const DEFAULT_SIZE: (u32, u32) = (1280, 800);
+/// The device rounds widths down to a multiple of this, and rows with them (QEMU's
+/// `vbe_fixup_regs`).
+const WIDTH_STEP: u32 = 8;
 
 struct Bochs {
     memory: DeviceMemory,
@@ -77,6 +81,20 @@ fn preferred(edid: &[u8]) -> Option<(u32, u32)> {
     (width >= 640 && height >= 480).then_some((width, height))
 }
 
+/// The modes within `max` each way that the device shows as they are, the preferred first.
+fn modes(edid: &[u8], max: (u32, u32)) -> Vec<ModeInfo> {
+    let (width, height) = preferred(edid).unwrap_or(DEFAULT_SIZE);
+    let size = (width - width % WIDTH_STEP, height);
+    let size = if size.0 <= max.0 && size.1 <= max.1 {
+        size
+    } else {
+        DEFAULT_SIZE
+    };
+    let mut modes = mode::list(size, max);
+    modes.retain(|mode| u32::from(mode.hdisplay).is_multiple_of(WIDTH_STEP));
+    modes
+}
+
 impl Screen for Bochs {
     fn name(&self) -> &'static str {
         "bochs-drm"
@@ -84,23 +102,16 @@ impl Screen for Bochs {
 
     fn output(&self) -> Output {
         let edid = self.edid();
-        let max = self.max_size();
-        let size = preferred(&edid).unwrap_or(DEFAULT_SIZE);
-        let size = if size.0 <= max.0 && size.1 <= max.1 {
-            size
-        } else {
-            DEFAULT_SIZE
-        };
         Output {
             connected: true,
-            modes: mode::list(size, max),
+            modes: modes(&edid, self.max_size()),
             edid,
             ..Output::default()
         }
     }
 
     fn stride(&self, width: u32, height: u32) -> Result<usize> {
-        if width > MAX_MODE.0 || height > MAX_MODE.1 {
+        if width > MAX_MODE.0 || height > MAX_MODE.1 || !width.is_multiple_of(WIDTH_STEP) {
             return Err(Errno::INVAL);
         }
         Ok(width as usize * 4)
@@ -164,5 +175,16 @@ mod tests {
         assert_eq!(preferred(&edid), Some((1280, 800)));
         assert_eq!(preferred(&edid[..60]), None);
         assert_eq!(preferred(&[0; 128]), None);
+    }
+
+    #[test]
+    fn no_mode_is_listed_that_the_device_would_make_narrower() {
+        let mut edid = vec![0; 128];
+        // 1366 by 768.
+        edid[54..62].copy_from_slice(&[0, 0, 0x56, 0, 0x50, 0x00, 0, 0x30]);
+        let modes = modes(&edid, (1920, 1080));
+        assert_eq!((modes[0].hdisplay, modes[0].vdisplay), (1360, 768));
+        assert!(modes.iter().all(|mode| mode.hdisplay % 8 == 0));
+        assert!(modes.iter().any(|mode| mode.hdisplay == 1920));
     }
 }
