@@ -6,7 +6,7 @@ use crate::drm::events::Notify;
 use crate::drm::objects::Objects;
 use crate::uevent::{DeviceName, Subsystem};
 use ochre_abi::scheme::{Attr, ROOT};
-use ochre_driver::executor::Executor;
+use ochre_driver::executor::{Executor, wall_clock};
 use ochre_driver::ioctl::Argument;
 use ochre_driver::scheme::char_device;
 use ochre_driver::{Caller, Errno, Levels, Mapping, Opened, Result, Scheme};
@@ -34,6 +34,8 @@ pub struct Shared<B: Backend> {
     /// For telling listeners of changed outputs; none in tests.
     server: Option<OwnedFd>,
     minor: u32,
+    /// When it appeared.
+    since: i64,
 }
 
 /// The scheme of one `/dev/dri/cardN`.
@@ -59,6 +61,7 @@ impl<B: Backend> Card<B> {
             levels,
             server,
             minor,
+            since: wall_clock(),
         };
         shared.announce("add", &[DEVTYPE]);
         Card(Rc::new(shared))
@@ -261,7 +264,7 @@ impl<B: Backend> Scheme for Card<B> {
         if node != ROOT {
             return Err(Errno::NOENT);
         }
-        Ok(char_device(ROOT, MAJOR, self.0.minor, 0o660))
+        Ok(char_device(ROOT, MAJOR, self.0.minor, 0o660, self.0.since))
     }
 
     async fn open(&self, _caller: Caller, _node: u64, flags: u32) -> Result<Opened> {

@@ -9,6 +9,7 @@ use crate::evdev::device::{Device, bit_set};
 use crate::uevent::{DeviceName, Subsystem};
 use ochre_abi::ioctl::{BY_VALUE, Command, MATCH_ANY_SIZE};
 use ochre_abi::scheme::{Attr, ROOT};
+use ochre_driver::executor::wall_clock;
 use ochre_driver::ioctl::Argument;
 use ochre_driver::scheme::char_device;
 use ochre_driver::{Caller, Errno, Opened, Result, Scheme};
@@ -46,13 +47,20 @@ pub struct Evdev {
     device: Rc<Device>,
     /// N.
     number: u32,
+    /// When it appeared.
+    since: i64,
 }
 
 impl Evdev {
     /// Device number `number`, announced through a copy of its server's descriptor.
     #[must_use]
     pub fn new(device: Rc<Device>, number: u32, server: &OwnedFd) -> Evdev {
-        let evdev = Evdev { device, number };
+        let since = wall_clock();
+        let evdev = Evdev {
+            device,
+            number,
+            since,
+        };
         evdev.name().announce(server, "add", &[]);
         evdev
     }
@@ -191,7 +199,8 @@ impl Scheme for Evdev {
         if node != ROOT {
             return Err(Errno::NOENT);
         }
-        Ok(char_device(ROOT, MAJOR, FIRST_MINOR + self.number, 0o660))
+        let minor = FIRST_MINOR + self.number;
+        Ok(char_device(ROOT, MAJOR, minor, 0o660, self.since))
     }
 
     async fn open(&self, _caller: Caller, _node: u64, _flags: u32) -> Result<Opened> {
@@ -266,7 +275,11 @@ mod tests {
             let description = Description::default().with(EV_KEY, [30]).with(EV_LED, [0]);
             let device = Rc::new(Device::new(description, Levels::default()));
             Keyboard {
-                evdev: Rc::new(Evdev { device, number: 0 }),
+                evdev: Rc::new(Evdev {
+                    device,
+                    number: 0,
+                    since: 0,
+                }),
                 executor: Executor::default(),
             }
         }

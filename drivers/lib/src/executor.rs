@@ -81,6 +81,13 @@ pub fn now() -> u64 {
     t.tv_sec as u64 * 1_000_000_000 + t.tv_nsec as u64
 }
 
+/// Nanoseconds since the epoch.
+#[must_use]
+pub fn wall_clock() -> i64 {
+    let t = clock_gettime(ClockId::Realtime);
+    t.tv_sec * 1_000_000_000 + t.tv_nsec
+}
+
 impl Executor {
     /// Runs `future` beside the others. It is polled once at once: what needs no waiting is done
     /// when this returns.

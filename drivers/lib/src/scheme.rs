@@ -100,14 +100,18 @@ pub trait Scheme: 'static {
     }
 }
 
-/// The attributes of a character device node.
+/// The attributes of a character device node that is there since a time, in nanoseconds since the
+/// epoch: by that the device is told from one before it in the same place.
 #[must_use]
-pub fn char_device(node: u64, major: u32, minor: u32, permissions: u32) -> Attr {
+pub fn char_device(node: u64, major: u32, minor: u32, permissions: u32, since: i64) -> Attr {
     Attr {
         node,
         mode: 0o020_000 | permissions,
         links: 1,
         rdev: rustix::fs::makedev(major, minor),
+        atime: since,
+        mtime: since,
+        ctime: since,
         ..Attr::default()
     }
 }

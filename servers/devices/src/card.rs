@@ -1,6 +1,6 @@
 //! Display cards and their connectors, as the card tells any client.
 
-use crate::device::{Device, DeviceNode, Home};
+use crate::device::{Device, DeviceNode, Home, instance};
 use drm::control::{Device as ControlDevice, connector};
 use ochre_display::uevent::{Subsystem, parent_path};
 use std::fs::File;
@@ -23,7 +23,8 @@ impl ControlDevice for Card {}
 /// The card at `/dev/dri/NAME`, which `owner` serves, and after it its connectors.
 pub fn describe(name: &str, owner: &str) -> io::Result<Vec<Device>> {
     let card = Card(File::open(format!("/dev/dri/{name}"))?);
-    let number = card.0.metadata()?.rdev();
+    let metadata = card.0.metadata()?;
+    let number = metadata.rdev();
     let mut device = Device::new(
         Subsystem::Drm.device_path(owner, name),
         Subsystem::Drm.name(),
@@ -40,6 +41,9 @@ pub fn describe(name: &str, owner: &str) -> io::Result<Vec<Device>> {
     for handle in card.resource_handles()?.connectors() {
         let connector = connector(&card, *handle, &all[0])?;
         all.push(connector);
+    }
+    for device in &mut all {
+        device.instance = instance(&metadata);
     }
     Ok(all)
 }

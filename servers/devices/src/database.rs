@@ -2,7 +2,8 @@
 //!
 //! It outlives this process: what the next one finds in it, programs have been told of already. So
 //! beside what udev's rules find out it has what names the device, as properties: that does libudev
-//! no harm, as each device has them anyway.
+//! no harm, as each device has them anyway. A line `T:` tells a device from one before it that was
+//! alike; libudev passes over lines that it doesn't know.
 
 use crate::device::{Device, Pair};
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ const DIRECTORY: &str = "/run/udev/data";
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Record {
     pub since: u64,
+    pub instance: String,
     pub properties: Vec<Pair>,
 }
 
@@ -25,6 +27,7 @@ impl Record {
         for line in text.lines() {
             match line.split_once(':') {
                 Some(("I", since)) => record.since = since.parse().unwrap_or(0),
+                Some(("T", instance)) => record.instance = instance.into(),
                 Some(("E", pair)) => {
                     let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
                     record.properties.push((key.into(), value.into()));
@@ -33,6 +36,10 @@ impl Record {
             }
         }
         record
+    }
+
+    fn is_of(&self, device: &Device) -> bool {
+        self.instance == device.instance && self.properties == properties(device)
     }
 
     /// The value of a property, empty if there is none.
@@ -52,7 +59,7 @@ impl Left {
     /// what was there in its place.
     pub fn take(&mut self, device: &Device) -> Result<u64, Option<Record>> {
         match self.0.remove(&name(device)) {
-            Some(record) if record.properties == properties(device) => Ok(record.since),
+            Some(record) if record.is_of(device) => Ok(record.since),
             other => Err(other),
         }
     }
@@ -107,6 +114,9 @@ fn properties(device: &Device) -> Vec<Pair> {
 
 fn text(device: &Device, since: u64) -> String {
     let mut text = format!("I:{since}\n");
+    if !device.instance.is_empty() {
+        text += &format!("T:{}\n", device.instance);
+    }
     for (key, value) in properties(device) {
         // A String takes all that is written to it.
         let _ = writeln!(text, "E:{key}={value}");
@@ -180,6 +190,18 @@ mod tests {
         assert_eq!(left.take(&mouse(0)), Ok(7));
         assert_eq!(left.take(&mouse(1)), Err(None), "a new one");
         assert!(left.take_all().is_empty());
+    }
+
+    #[test]
+    fn what_came_again_is_another() {
+        let mut before = mouse(0);
+        before.instance = "256-12.5".into();
+        assert_eq!(left(&[before.clone()]).take(&before), Ok(7));
+        let mut again = before.clone();
+        again.instance = "256-13.5".into();
+        let gone = left(&[before]).take(&again).unwrap_err();
+        let gone = gone.expect("a record");
+        assert_eq!(gone.get("DEVNAME"), "/dev/input/event0");
     }
 
     #[test]

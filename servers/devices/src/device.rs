@@ -2,6 +2,8 @@
 
 use crate::tree::Tree;
 use std::fmt::Write;
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 
 /// Where a subsystem lists its devices.
@@ -20,6 +22,14 @@ pub struct DeviceNode {
     pub name: String,
     pub major: u32,
     pub minor: u32,
+}
+
+/// What tells a device from others with the same node, by what that node is: where it is served,
+/// and since when.
+#[must_use]
+pub fn instance(node: &Metadata) -> String {
+    let (seconds, rest) = (node.ctime(), node.ctime_nsec());
+    format!("{}-{seconds}.{rest:09}", node.dev())
 }
 
 /// `KEY` and value.
@@ -41,6 +51,8 @@ pub struct Device {
     pub parent: Option<String>,
     /// What udev's rules find out.
     pub properties: Vec<Pair>,
+    /// Which it is of the devices that were there in turn and are alike in all else.
+    pub instance: String,
 }
 
 impl Device {
@@ -55,6 +67,7 @@ impl Device {
             attributes: Vec::new(),
             parent: None,
             properties: Vec::new(),
+            instance: String::new(),
         }
     }
 

@@ -196,6 +196,7 @@ mod tests {
         let pair = |key: &str, value: &str| (key.to_string(), value.to_string());
         let record = Record {
             since: 5,
+            instance: String::new(),
             properties: vec![
                 pair("DEVPATH", "/devices/x/card0"),
                 pair("SUBSYSTEM", "drm"),

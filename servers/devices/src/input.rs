@@ -2,16 +2,18 @@
 //! it can do) and `eventN` (its node).
 
 use crate::classify::classify;
-use crate::device::{Device, DeviceNode, Home};
+use crate::device::{Device, DeviceNode, Home, instance};
 use ochre_display::evdev::abi::{
     AbsInfo, EV_ABS, EV_KEY, EV_LED, EV_MSC, EV_REL, EV_SND, EV_SW, EVIOCGID, InputId, NR_ABS,
     NR_BIT, NR_NAME, NR_PHYS, NR_PROP, NR_UNIQ, sized,
 };
 use ochre_display::uevent::Subsystem;
-use ochre_driver::{Result, native};
+use ochre_driver::{Errno, Result, native};
 use rustix::fs::{Mode, OFlags, open};
 use std::fmt::Write;
+use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
 
 const EV_FF: u16 = 0x15;
 /// Room for the largest set, that of keys: 0x300 bits.
@@ -191,15 +193,21 @@ impl Abilities {
 /// The two devices of the node `/dev/input/NAME`, which `owner` serves: first what it can do.
 pub fn describe(name: &str, owner: &str) -> Result<Vec<Device>> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let fd = open(format!("/dev/input/{name}"), flags, Mode::empty())?;
-    let stat = rustix::fs::fstat(&fd)?;
+    let file = File::from(open(format!("/dev/input/{name}"), flags, Mode::empty())?);
+    let metadata = file
+        .metadata()
+        .map_err(|e| Errno::from_io_error(&e).unwrap_or(Errno::IO))?;
     let node = DeviceNode {
         name: format!("input/{name}"),
-        major: rustix::fs::major(stat.st_rdev),
-        minor: rustix::fs::minor(stat.st_rdev),
+        major: rustix::fs::major(metadata.rdev()),
+        minor: rustix::fs::minor(metadata.rdev()),
     };
     let path = Subsystem::Input.device_path(owner, name);
-    Ok(devices(&path, node, &Abilities::ask(&fd)?))
+    let mut both = devices(&path, node, &Abilities::ask(&file.into())?);
+    for device in &mut both {
+        device.instance = instance(&metadata);
+    }
+    Ok(both)
 }
 
 fn devices(path: &str, node: DeviceNode, abilities: &Abilities) -> Vec<Device> {
