@@ -15,6 +15,7 @@ pub mod ring;
 pub mod signalfd;
 pub mod socket;
 pub mod socket_calls;
+pub mod socket_options;
 pub mod sysv;
 pub mod timerfd;
 pub mod tty;

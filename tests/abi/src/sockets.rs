@@ -605,6 +605,31 @@ fn shutting() {
     close(ends);
 }
 
+/// What is told of times that were set: whole ticks.
+fn kept_times(fd: i32) {
+    for (sec, usec) in [(1, 1), (0, 999_999), (-1, 5), (2, -1), (0, 0)] {
+        let time = [sec, usec, 0_i64];
+        let at = time.as_ptr();
+        let set = sys!(SYS_setsockopt, fd, SOL_SOCKET, SO_SNDTIMEO, at, 16);
+        let mut told = [-1_i64; 2];
+        let mut len = 16_u32;
+        let at = told.as_mut_ptr();
+        let (which, len) = (SO_SNDTIMEO, &raw mut len);
+        sys!(SYS_getsockopt, fd, SOL_SOCKET, which, at, len);
+        show!(format!("{sec} s {usec} µs to send"), "{set} {told:?}");
+    }
+    let linger = [1_i32, 7];
+    let at = linger.as_ptr();
+    show!(
+        "linger",
+        sys!(SYS_setsockopt, fd, SOL_SOCKET, SO_LINGER, at, 8)
+    );
+    let mut told = [0_i32; 2];
+    let (at, mut len) = (told.as_mut_ptr(), 8_u32);
+    sys!(SYS_getsockopt, fd, SOL_SOCKET, SO_LINGER, at, &raw mut len);
+    show!("lingers", "{told:?}");
+}
+
 fn options() {
     let fd = socket(SOCK_STREAM);
     for (name, which) in [
@@ -650,6 +675,23 @@ fn options() {
         "unknown level",
         sys!(SYS_setsockopt, fd, 77, 1, &raw const size, 4)
     );
+    for (name, which) in [
+        ("reuse", SO_REUSEADDR),
+        ("keep alive", SO_KEEPALIVE),
+        ("broadcast", SO_BROADCAST),
+        ("priority", SO_PRIORITY),
+        ("enough to read", SO_RCVLOWAT),
+        ("type", SO_TYPE),
+        ("pass credentials", SO_PASSCRED),
+    ] {
+        let five = 5_i32;
+        show!(
+            format!("set {name}"),
+            sys!(SYS_setsockopt, fd, SOL_SOCKET, which, &raw const five, 4)
+        );
+        show!(format!("{name} then"), option(fd, which));
+    }
+    kept_times(fd);
     let time = [0_i64, 50_000];
     let ends = pair(SOCK_STREAM);
     show!(

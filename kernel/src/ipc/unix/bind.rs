@@ -8,6 +8,7 @@ use crate::fs::access::{Access, Identity};
 use crate::fs::names;
 use crate::fs::node::{Attachment, NewKind, NodeKind};
 use crate::fs::path::Resolve;
+use crate::linux::net as raw;
 use crate::sched;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
@@ -157,12 +158,8 @@ impl UnixSocket {
     fn connect_to(self: &Arc<Self>, listener: &Arc<UnixSocket>, nonblock: bool) -> Result {
         let own = own_credentials();
         let server = UnixSocket::new(self.kind);
-        let inherits = listener
-            .pass_credentials
-            .load(core::sync::atomic::Ordering::Relaxed);
-        server
-            .pass_credentials
-            .store(inherits, core::sync::atomic::Ordering::Relaxed);
+        let passes = listener.options.is_on(raw::SO_PASSCRED);
+        server.options.turn(raw::SO_PASSCRED, passes);
         loop {
             let listening = {
                 let mut state = listener.state.lock();
@@ -184,7 +181,7 @@ impl UnixSocket {
                 }
             };
             let Some((name, credentials)) = listening else {
-                listener.wait(nonblock, &self.send_timeout, || {
+                self.options.wait_to_send(nonblock, &listener.queue, || {
                     match &listener.state.lock().phase {
                         Phase::Listening { backlog, pending } => {
                             (pending.len() <= *backlog).then_some(())
@@ -265,7 +262,9 @@ impl UnixSocket {
             },
             _ => Some(Err(Errno::EINVAL)),
         };
-        let server = self.wait(nonblock, &self.receive_timeout, next)??;
+        let server = self
+            .options
+            .wait_to_receive(nonblock, &self.queue, next)??;
         // A connect may wait for room in the backlog.
         self.queue.wake_all(Events::WRITABLE);
         Ok(server)

@@ -22,20 +22,20 @@ use crate::file::{Events, File, Io};
 use crate::fs::node::{Attributes, NodeKind, Timestamp};
 use crate::fs::unnamed;
 use crate::ipc::socket::{Incoming, MessageFlags, Outgoing, PeerCredentials, Socket};
+use crate::ipc::socket_options::SocketOptions;
 use crate::linux::net as raw;
 use crate::lock_order;
 use crate::sched;
-use crate::sched::wait::{self, Interrupt, WaitQueue};
+use crate::sched::wait::WaitQueue;
 use crate::task::Pid;
-use crate::time::Deadline;
 use crate::uio::{Dest, Source};
 use address::Name;
 use alloc::collections::VecDeque;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::any::Any;
-use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
-use inbox::{DEFAULT_CAPACITY, Inbox};
+use core::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use inbox::Inbox;
 use ochre_hal::sync::SpinLock;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -81,14 +81,8 @@ pub struct UnixSocket {
     held: AtomicBool,
     /// What was shut down, from either side.
     shut: AtomicU8,
-    /// SO_ERROR.
-    error: AtomicU16,
-    pass_credentials: AtomicBool,
-    receive_timeout: AtomicU64,
-    /// What SO_SNDBUF and SO_RCVBUF were set to. The buffers have the size they have.
-    send_size: AtomicU32,
-    receive_size: AtomicU32,
-    send_timeout: AtomicU64,
+    /// The buffers have the size they have, whatever SO_SNDBUF and SO_RCVBUF were set to.
+    options: SocketOptions,
     /// Waiters for anything that happens here.
     queue: WaitQueue,
     /// Datagram sockets that wait for room here.
@@ -126,12 +120,7 @@ impl UnixSocket {
             inbox: Inbox::new(),
             held: AtomicBool::new(false),
             shut: AtomicU8::new(0),
-            error: AtomicU16::new(0),
-            pass_credentials: AtomicBool::new(false),
-            receive_timeout: AtomicU64::new(0),
-            send_size: AtomicU32::new(DEFAULT_CAPACITY as u32),
-            receive_size: AtomicU32::new(DEFAULT_CAPACITY as u32),
-            send_timeout: AtomicU64::new(0),
+            options: SocketOptions::new(),
             queue: WaitQueue::new(),
             senders: SpinLock::new(lock_order::CELL, Vec::new()),
         });
@@ -163,41 +152,14 @@ impl UnixSocket {
         self.queue.wake_all(Events::all());
     }
 
-    /// Takes the pending error.
-    fn take_error(&self) -> Result {
-        match self.error.swap(0, Ordering::SeqCst) {
-            0 => Ok(()),
-            number => Err(Errno::from_server(number.into())),
-        }
-    }
-
-    fn fail(&self, error: Errno) {
-        self.error.store(error.number(), Ordering::SeqCst);
-    }
-
-    /// Waits here until `condition` holds; a timeout option's end is EAGAIN.
-    fn wait<T>(
-        &self,
-        nonblock: bool,
-        timeout: &AtomicU64,
-        mut condition: impl FnMut() -> Option<T>,
-    ) -> Result<T> {
-        if let Some(value) = condition() {
-            return Ok(value);
-        }
-        if nonblock {
-            return Err(Errno::EAGAIN);
-        }
-        let deadline = match timeout.load(Ordering::Relaxed) {
-            0 => None,
-            nanos => Some(Deadline::after(nanos)),
+    /// Domain, type and protocol.
+    fn address_kind(&self) -> (u32, u32, u32) {
+        let kind = match self.kind {
+            Kind::Stream => raw::SOCK_STREAM,
+            Kind::Datagram => raw::SOCK_DGRAM,
+            Kind::SeqPacket => raw::SOCK_SEQPACKET,
         };
-        match wait::wait_until(&[&self.queue], deadline, Interrupt::Signals, condition) {
-            Err(Errno::ETIMEDOUT) => Err(Errno::EAGAIN),
-            // A call with a timeout is not restarted: its time would begin anew.
-            Err(Errno::RESTART) if deadline.is_some() => Err(Errno::EINTR),
-            result => result,
-        }
+        (raw::AF_UNIX, kind, 0)
     }
 
     /// A read made room in the inbox, where `before` bytes were free: tells who waits to send.
@@ -261,14 +223,14 @@ impl UnixSocket {
             Phase::Listening { pending, .. } => {
                 for server in pending {
                     if let Some(client) = server.peer() {
-                        client.fail(Errno::ECONNRESET);
+                        client.options.fail(Errno::ECONNRESET);
                     }
                     server.close();
                 }
             }
             Phase::Connected(peer) if !self.is_datagram() => {
                 if unread {
-                    peer.fail(Errno::ECONNRESET);
+                    peer.options.fail(Errno::ECONNRESET);
                 }
                 peer.shut_down(READ | WRITE);
             }
@@ -354,7 +316,7 @@ impl File for UnixFile {
     fn poll(&self) -> Events {
         let socket = &self.0;
         let mut events = Events::empty();
-        if socket.error.load(Ordering::SeqCst) != 0 {
+        if socket.options.has_failed() {
             events |= Events::ERR;
         }
         let shut = socket.shut.load(Ordering::SeqCst);
@@ -431,12 +393,7 @@ impl File for UnixFile {
 
 impl Socket for UnixFile {
     fn kind(&self) -> (u32, u32, u32) {
-        let kind = match self.0.kind {
-            Kind::Stream => raw::SOCK_STREAM,
-            Kind::Datagram => raw::SOCK_DGRAM,
-            Kind::SeqPacket => raw::SOCK_SEQPACKET,
-        };
-        (raw::AF_UNIX, kind, 0)
+        self.0.address_kind()
     }
 
     fn bind(&self, address: &[u8]) -> Result {
@@ -497,6 +454,6 @@ impl Socket for UnixFile {
     }
 
     fn passes_credentials(&self) -> bool {
-        self.0.pass_credentials.load(Ordering::Relaxed)
+        self.0.options.is_on(raw::SO_PASSCRED)
     }
 }

@@ -5,11 +5,11 @@ use super::{Kind, Phase, READ, UnixSocket, WRITE, own_credentials};
 use crate::errno::{Errno, Result};
 use crate::file::Events;
 use crate::ipc::socket::{Control, Incoming, MessageFlags, Outgoing, PeerCredentials};
+use crate::linux::net as raw;
 use crate::sched;
 use crate::task::limits::Resource;
 use crate::uio::Dest;
 use alloc::sync::Arc;
-use core::sync::atomic::Ordering;
 use ochre_hal::admission::Room;
 
 /// Who an unknown sender is: the overflow user.
@@ -52,8 +52,7 @@ impl UnixSocket {
 
     /// What travels beside the first byte.
     fn record(&self, to: &UnixSocket, control: Control) -> Result<Record> {
-        let wanted = self.pass_credentials.load(Ordering::Relaxed)
-            || to.pass_credentials.load(Ordering::Relaxed);
+        let wanted = self.options.is_on(raw::SO_PASSCRED) || to.options.is_on(raw::SO_PASSCRED);
         let credentials = match control.credentials {
             None if wanted => Some(own_credentials()),
             given => given,
@@ -79,7 +78,7 @@ impl UnixSocket {
     }
 
     fn send_stream(self: &Arc<Self>, message: &mut Outgoing<'_, '_>, nonblock: bool) -> Result {
-        self.take_error()?;
+        self.options.take_error()?;
         let Some(peer) = self.peer() else {
             let addressed = !message.address.is_empty();
             return Err(if addressed {
@@ -130,7 +129,7 @@ impl UnixSocket {
             }
             // A long send sleeps until half the inbox is free, not for every read.
             let enough = message.data.remaining().min(capacity / 2);
-            self.wait(nonblock, &self.send_timeout, || {
+            self.options.wait_to_send(nonblock, &self.queue, || {
                 let room = peer.inbox.has_room(enough);
                 (room || self.is_shut(WRITE) || peer.is_shut(READ)).then_some(())
             })?;
@@ -148,7 +147,7 @@ impl UnixSocket {
     }
 
     fn send_packet(self: &Arc<Self>, message: &mut Outgoing<'_, '_>, nonblock: bool) -> Result {
-        self.take_error()?;
+        self.options.take_error()?;
         let to = self.destination(message.address)?;
         let len = message.data.remaining();
         let capacity = to.inbox.capacity();
@@ -192,7 +191,7 @@ impl UnixSocket {
                 to.queue.wake_all(Events::READABLE);
                 return Ok(());
             }
-            self.wait(nonblock, &self.send_timeout, || {
+            self.options.wait_to_send(nonblock, &self.queue, || {
                 if self.is_datagram() {
                     self.await_room(&to);
                 }
@@ -235,12 +234,12 @@ impl UnixSocket {
 
     /// Waits for a message; false: there will be none.
     fn wait_message(&self, nonblock: bool) -> Result<bool> {
-        self.wait(nonblock, &self.receive_timeout, || {
+        self.options.wait_to_receive(nonblock, &self.queue, || {
             if self.inbox.waiting() > 0 {
                 return Some(Ok(true));
             }
-            if self.error.load(Ordering::SeqCst) != 0 {
-                return Some(self.take_error().map(|()| false));
+            if self.options.has_failed() {
+                return Some(self.options.take_error().map(|()| false));
             }
             self.is_shut(READ).then_some(Ok(false))
         })?
@@ -259,7 +258,7 @@ impl UnixSocket {
             return Err(Errno::EINVAL);
         }
         let peek = flags.contains(MessageFlags::PEEK);
-        let pass = self.pass_credentials.load(Ordering::Relaxed);
+        let pass = self.options.is_on(raw::SO_PASSCRED);
         let mut incoming = Incoming::default();
         let before = dst.done();
         let wanted = dst.remaining();
@@ -315,7 +314,7 @@ impl UnixSocket {
             return Err(Errno::ENOTCONN);
         }
         let peek = flags.contains(MessageFlags::PEEK);
-        let pass = self.pass_credentials.load(Ordering::Relaxed);
+        let pass = self.options.is_on(raw::SO_PASSCRED);
         let before = dst.done();
         loop {
             if !self.wait_message(nonblock)? {
