@@ -376,7 +376,65 @@ fn told() {
     sys!(SYS_close, fd);
 }
 
+/// What a socket is, whatever it speaks.
+fn as_socket() {
+    let option = |fd: i32, level: i32, which: i32| {
+        let (mut value, mut len) = (-1_i32, 4_u32);
+        let (at, len_at) = (&raw mut value, &raw mut len);
+        let answer = sys!(SYS_getsockopt, fd, level, which, at, len_at);
+        format!("{answer} {value} {len}")
+    };
+    let set = |fd: i32, level: i32, which: i32, value: i32| {
+        sys!(SYS_setsockopt, fd, level, which, &raw const value, 4)
+    };
+    for protocol in [NETLINK_ROUTE, NETLINK_KOBJECT_UEVENT] {
+        let fd = open(protocol);
+        // SAFETY: plain numbers.
+        let mut about: stat = unsafe { std::mem::zeroed() };
+        sys!(SYS_fstat, fd, &raw mut about);
+        show!("a socket's kind", "{:o} {}", about.st_mode, about.st_nlink);
+        let link = std::fs::read_link(format!("/proc/self/fd/{fd}"));
+        let link = link.map(|link| link.to_string_lossy().into_owned());
+        let named = format!("socket:[{}]", about.st_ino);
+        show!("named by its number", link.is_ok_and(|link| link == named));
+        for (name, which) in [
+            ("domain", SO_DOMAIN),
+            ("type", SO_TYPE),
+            ("protocol", SO_PROTOCOL),
+            ("error", SO_ERROR),
+            ("listening", SO_ACCEPTCONN),
+            ("send buffer", SO_SNDBUF),
+            ("pass credentials", SO_PASSCRED),
+            ("unknown", 9999),
+        ] {
+            show!(name, option(fd, SOL_SOCKET, which));
+        }
+        show!("pass", set(fd, SOL_SOCKET, SO_PASSCRED, 7));
+        show!("passes", option(fd, SOL_SOCKET, SO_PASSCRED));
+        show!("set its type", set(fd, SOL_SOCKET, SO_TYPE, 1));
+        show!("unknown is set", set(fd, SOL_SOCKET, 9999, 1));
+        show!("join none", set(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, 0));
+        show!("join", set(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, 3));
+        show!("join 99", set(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, 99));
+        let (mut own, mut len) = ([0_u32; 3], 12_u32);
+        let (at, len_at) = (own.as_mut_ptr(), &raw mut len);
+        sys!(SYS_getsockname, fd, at, len_at);
+        show!("its groups", own[2]);
+        show!("tell more", set(fd, SOL_NETLINK, NETLINK_EXT_ACK, 1));
+        show!("tells more", option(fd, SOL_NETLINK, NETLINK_EXT_ACK));
+        show!("of another level", set(fd, 77, 1, 1));
+        let time = [0_i64, 20_000];
+        let at = time.as_ptr();
+        let waits = sys!(SYS_setsockopt, fd, SOL_SOCKET, SO_RCVTIMEO, at, 16);
+        show!("time to receive", waits);
+        let mut byte = [0_u8; 1];
+        show!("nothing comes", sys!(SYS_read, fd, byte.as_mut_ptr(), 1));
+        sys!(SYS_close, fd);
+    }
+}
+
 pub fn run() {
+    as_socket();
     let fd = open(NETLINK_GENERIC);
     families(fd);
     usage(fd);

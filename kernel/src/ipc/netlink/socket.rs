@@ -5,8 +5,10 @@ use super::message::answer_all;
 use super::{connector, generic, may_administrate, route, uevent};
 use crate::errno::{Errno, Result};
 use crate::file::{Events, File, Io};
+use crate::fs::node::{Attributes, NodeKind, Timestamp};
+use crate::fs::unnamed;
 use crate::ipc::socket::{Control, Incoming, MessageFlags, Outgoing, PeerCredentials, Socket};
-use crate::ipc::wait_for;
+use crate::ipc::socket_options::{SocketOptions, int};
 use crate::linux::net as raw;
 use crate::lock_order;
 use crate::sched;
@@ -16,18 +18,21 @@ use alloc::collections::VecDeque;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::any::Any;
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use ochre_hal::admission::{self, Room};
 use ochre_hal::sync::SpinLock;
 
-/// Bytes that may wait at one socket before more are lost, unless SO_RCVBUF says otherwise, which can't ask for
-/// more than as many: it counts double, as on Linux, and gives no less than the least.
-const RECEIVE_SIZE: usize = 212_992;
-const RECEIVE_LEAST: usize = 2304;
 /// What a message that waits counts beside its text: about as on Linux.
 const OVERHEAD: usize = 768;
 const ADDRESS_LEN: usize = 12;
 const SOL_NETLINK: u32 = 270;
+const ADD_MEMBERSHIP: u32 = 1;
+const DROP_MEMBERSHIP: u32 = 2;
+/// What else may be asked of sockets, all of which is only kept: NETLINK_PKTINFO, _BROADCAST_ERROR, _NO_ENOBUFS,
+/// _LISTEN_ALL_NSID, _CAP_ACK, _EXT_ACK and _GET_STRICT_CHK.
+const SWITCHES: [u32; 7] = [3, 4, 5, 8, 10, 11, 12];
+/// sizeof(struct sock_fprog).
+const FILTER_SIZE: usize = 16;
 /// A longer message of a program is refused.
 const MESSAGE_MAX: usize = 16 << 10;
 
@@ -66,18 +71,19 @@ struct State {
     /// Unique among the protocol's sockets; 0 until it is bound.
     port: u32,
     queue: VecDeque<Arc<Message>>,
-    /// What waits weighs together, and beyond which weight nothing more may wait.
+    /// What waits weighs together. More than SO_RCVBUF says is lost.
     waiting: usize,
-    room: usize,
-    /// Messages were lost since the last read.
-    overflowed: bool,
 }
 
 /// See the module's header.
 pub struct NetlinkSocket {
     protocol: u32,
     kind: u32,
-    passes_credentials: AtomicBool,
+    ino: u64,
+    created: Timestamp,
+    options: SocketOptions,
+    /// Those of SOL_NETLINK that are on, by number.
+    switches: AtomicU32,
     /// It asked to be told of tasks.
     pub(super) listens: AtomicBool,
     state: SpinLock<State>,
@@ -168,6 +174,12 @@ fn parse(address: &[u8]) -> Result<(u32, u32)> {
     Ok((word(4)?, word(8)?))
 }
 
+/// An option's value; 0 where it is too short, as on Linux.
+fn number(value: &[u8]) -> u32 {
+    let bytes = value.first_chunk();
+    bytes.map_or(0, |bytes| u32::from_ne_bytes(*bytes))
+}
+
 impl NetlinkSocket {
     /// A socket of AF_NETLINK.
     pub fn new(kind: u32, protocol: u32) -> Result<Arc<NetlinkSocket>> {
@@ -186,13 +198,14 @@ impl NetlinkSocket {
             port: 0,
             queue: VecDeque::new(),
             waiting: 0,
-            room: RECEIVE_SIZE,
-            overflowed: false,
         };
         let socket = Arc::new(NetlinkSocket {
             protocol,
             kind,
-            passes_credentials: AtomicBool::new(false),
+            ino: unnamed::next_ino(),
+            created: Timestamp::now(),
+            options: SocketOptions::new(),
+            switches: AtomicU32::new(0),
             listens: AtomicBool::new(false),
             state: SpinLock::new(lock_order::SOCKET_PEER, state),
             arrived: WaitQueue::new(),
@@ -236,11 +249,34 @@ impl NetlinkSocket {
         Ok(port)
     }
 
+    /// Joins the group with this number, or leaves it. Those past the 32nd are known, but nothing is sent to them.
+    fn change_membership(&self, group: u32, joins: bool) -> Result {
+        if joins && self.protocol == connector::PROTOCOL && !may_administrate() {
+            return Err(Errno::EPERM);
+        }
+        let most = match self.protocol {
+            uevent::PROTOCOL | connector::PROTOCOL => 32,
+            _ => 64,
+        };
+        if !(1..=most).contains(&group) {
+            return Err(Errno::EINVAL);
+        }
+        let bit = 1_u32.checked_shl(group - 1).unwrap_or(0);
+        let mut state = self.state.lock();
+        if joins {
+            state.groups |= bit;
+        } else {
+            state.groups &= !bit;
+        }
+        Ok(())
+    }
+
     pub(super) fn deliver(&self, message: Arc<Message>) {
         {
             let mut state = self.state.lock();
-            if state.waiting > state.room || state.queue.room(1).is_err() {
-                state.overflowed = true;
+            let room = self.options.receive_size();
+            if state.waiting > room || state.queue.room(1).is_err() {
+                self.options.fail(Errno::ENOBUFS);
             } else {
                 state.waiting += message.weight();
                 state.queue.push_back(message);
@@ -332,10 +368,10 @@ impl Socket for NetlinkSocket {
     fn receive(&self, dst: &mut Dest<'_>, flags: MessageFlags, nonblock: bool) -> Result<Incoming> {
         let peek = flags.contains(MessageFlags::PEEK);
         let nonblock = nonblock || flags.contains(MessageFlags::DONT_WAIT);
-        let event = wait_for(nonblock, &self.arrived, || {
+        let event = self.options.wait_to_receive(nonblock, &self.arrived, || {
             let mut state = self.state.lock();
-            if core::mem::take(&mut state.overflowed) {
-                return Some(Err(Errno::ENOBUFS));
+            if let Err(lost) = self.options.take_error() {
+                return Some(Err(lost));
             }
             if peek {
                 return state.queue.front().cloned().map(Ok);
@@ -382,44 +418,39 @@ impl Socket for NetlinkSocket {
 
     fn set_option(&self, level: u32, name: u32, value: &[u8]) -> Result {
         match (level, name) {
-            (raw::SOL_SOCKET, raw::SO_PASSCRED) => {
-                let value = value.get(..4).ok_or(Errno::EINVAL)?;
-                let on = value.iter().any(|byte| *byte != 0);
-                self.passes_credentials.store(on, Ordering::Relaxed);
-                Ok(())
-            }
-            (raw::SOL_SOCKET, raw::SO_RCVBUF | raw::SO_RCVBUFFORCE) => {
-                let value = value.first_chunk().ok_or(Errno::EINVAL)?;
-                let size = u32::from_ne_bytes(*value);
-                let size = match name {
-                    raw::SO_RCVBUF => size.min(RECEIVE_SIZE as u32),
-                    _ if may_administrate() => size.min(i32::MAX as u32 / 2),
-                    _ => return Err(Errno::EPERM),
-                };
-                self.state.lock().room = (size as usize * 2).max(RECEIVE_LEAST);
-                Ok(())
-            }
             // Filters are wishes here.
-            (raw::SOL_SOCKET, _) => Ok(()),
-            // How much of a question is repeated in its answer, and what is checked more strictly:
-            // wishes, too.
-            (SOL_NETLINK, _) if self.protocol != uevent::PROTOCOL => Ok(()),
+            (raw::SOL_SOCKET, raw::SO_ATTACH_FILTER) if value.len() == FILTER_SIZE => Ok(()),
+            (raw::SOL_SOCKET, raw::SO_ATTACH_FILTER) => Err(Errno::EINVAL),
+            (raw::SOL_SOCKET, raw::SO_DETACH_FILTER | raw::SO_LOCK_FILTER) => Ok(()),
+            (raw::SOL_SOCKET, _) => self.options.set(name, value),
+            (SOL_NETLINK, ADD_MEMBERSHIP | DROP_MEMBERSHIP) => {
+                self.change_membership(number(value), name == ADD_MEMBERSHIP)
+            }
+            (SOL_NETLINK, _) if SWITCHES.contains(&name) => {
+                if number(value) != 0 {
+                    self.switches.fetch_or(1 << name, Ordering::Relaxed);
+                } else {
+                    self.switches.fetch_and(!(1 << name), Ordering::Relaxed);
+                }
+                Ok(())
+            }
             _ => Err(Errno::ENOPROTOOPT),
         }
     }
 
     fn option(&self, level: u32, name: u32) -> Result<Vec<u8>> {
-        match (level, name) {
-            (raw::SOL_SOCKET, raw::SO_RCVBUF) => {
-                let room = self.state.lock().room as u32;
-                Ok(room.to_ne_bytes().to_vec())
+        match level {
+            raw::SOL_SOCKET => self.options.get(self.kind(), name),
+            SOL_NETLINK if SWITCHES.contains(&name) => {
+                let on = self.switches.load(Ordering::Relaxed) >> name & 1;
+                Ok(int(on))
             }
             _ => Err(Errno::ENOPROTOOPT),
         }
     }
 
     fn passes_credentials(&self) -> bool {
-        self.passes_credentials.load(Ordering::Relaxed)
+        self.options.is_on(raw::SO_PASSCRED)
     }
 }
 
@@ -443,16 +474,27 @@ impl File for NetlinkSocket {
     }
 
     fn poll(&self) -> Events {
-        let state = self.state.lock();
-        if state.queue.is_empty() && !state.overflowed {
-            Events::WRITABLE
-        } else {
-            Events::READABLE | Events::WRITABLE
-        }
+        let mut events = Events::WRITABLE | Events::WRBAND;
+        events.set(Events::READABLE, !self.state.lock().queue.is_empty());
+        events.set(Events::ERR, self.options.has_failed());
+        events
     }
 
     fn wait_queue(&self) -> Option<&WaitQueue> {
         Some(&self.arrived)
+    }
+
+    fn signals_events(&self) -> bool {
+        true
+    }
+
+    fn attributes(&self) -> Result<Attributes> {
+        let mode = NodeKind::Socket.mode_bits() | 0o777;
+        Ok(unnamed::attributes_of(self.ino, mode, self.created))
+    }
+
+    fn description(&self) -> Vec<u8> {
+        alloc::format!("socket:[{}]", self.ino).into_bytes()
     }
 
     fn as_socket(&self) -> Option<&dyn Socket> {
