@@ -5,6 +5,8 @@
 pub mod calls;
 pub mod epoll;
 pub mod eventfd;
+pub mod inet;
+mod interfaces;
 pub mod mqueue;
 pub mod netlink;
 mod packets;

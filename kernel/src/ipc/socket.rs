@@ -25,6 +25,7 @@ bitflags! {
         const NO_SIGNAL = 0x4000;
         const MORE = 0x8000;
         const WAIT_FOR_ONE = 0x1_0000;
+        const FAST_OPEN = 0x2000_0000;
         const CLOSE_ON_EXEC = 0x4000_0000;
     }
 }

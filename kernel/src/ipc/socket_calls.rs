@@ -9,7 +9,7 @@ use crate::fs::open::OpenFile;
 use crate::ipc::calls::{install_new, install_pair};
 use crate::ipc::netlink::NetlinkSocket;
 use crate::ipc::socket::{Control, Incoming, MessageFlags, Outgoing, PeerCredentials, Socket};
-use crate::ipc::{poll, unix};
+use crate::ipc::{inet, poll, unix};
 use crate::linux::general as nr;
 use crate::linux::net as raw;
 use crate::mm::uptr::UserPtr;
@@ -101,7 +101,8 @@ fn socket(ctx: &SyscallCtx<'_>, domain: u32, kind: u32, protocol: u32) -> Result
     let file = match domain {
         raw::AF_UNIX => unix::create(kind & KIND, protocol)?,
         raw::AF_NETLINK => NetlinkSocket::new(kind & KIND, protocol)?,
-        // The network's families are a server's, which is not there.
+        raw::AF_INET => inet::create(inet::Family::V4, kind & KIND, protocol)?,
+        raw::AF_INET6 => inet::create(inet::Family::V6, kind & KIND, protocol)?,
         _ => return Err(Errno::EAFNOSUPPORT),
     };
     install_new(ctx, file, flags)

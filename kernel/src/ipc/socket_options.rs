@@ -112,10 +112,16 @@ fn is_switch(name: u32) -> bool {
 impl SocketOptions {
     #[must_use]
     pub const fn new() -> SocketOptions {
+        SocketOptions::with_sizes(BUFFER_SIZE, BUFFER_SIZE)
+    }
+
+    /// With other buffers at first than most have.
+    #[must_use]
+    pub const fn with_sizes(send: u32, receive: u32) -> SocketOptions {
         SocketOptions {
             switches: AtomicU64::new(0),
-            send_size: AtomicU32::new(BUFFER_SIZE),
-            receive_size: AtomicU32::new(BUFFER_SIZE),
+            send_size: AtomicU32::new(send),
+            receive_size: AtomicU32::new(receive),
             receive_least: AtomicU32::new(1),
             priority: AtomicU32::new(0),
             mark: AtomicU32::new(0),

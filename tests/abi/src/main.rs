@@ -14,6 +14,7 @@ mod files;
 mod filesystems;
 mod futex_owners;
 mod futexes;
+mod inet;
 mod inspection;
 mod landlock;
 mod large_pages;
@@ -45,7 +46,7 @@ use std::process::ExitCode;
 
 type Family = (&'static str, fn());
 
-const FAMILIES: [Family; 36] = [
+const FAMILIES: [Family; 37] = [
     ("aio", aio::run),
     ("busy", busy::run),
     ("clocks", clocks::run),
@@ -57,6 +58,7 @@ const FAMILIES: [Family; 36] = [
     ("filesystems", filesystems::run),
     ("futex_owners", futex_owners::run),
     ("futexes", futexes::run),
+    ("inet", inet::run),
     ("inspection", inspection::run),
     ("landlock", landlock::run),
     ("large_pages", large_pages::run),

@@ -8,6 +8,8 @@ use super::{access, attributes, maps, mounts, net, number, status};
 use crate::errno::{Errno, Result};
 use crate::fs::namespace::Path;
 use crate::fs::node::{Attributes, DirEntry, Inode, Node, NodeKind, StatFs};
+use crate::ipc::inet::Family;
+use crate::ipc::inet::ports::Space;
 use crate::ipc::netlink::connector;
 use crate::mm::space::AddressSpace;
 use crate::task::credentials::Capabilities;
@@ -130,13 +132,13 @@ const NET: &[(&str, Item)] = &[
     ("netlink", Item::Public(|_| net::netlink())),
     ("packet", Item::Public(|_| Ok(net::PACKET.to_vec()))),
     ("raw", Item::Public(|_| Ok(net::RAW.to_vec()))),
-    ("raw6", Item::Public(|_| Ok(net::RAW6.to_vec()))),
+    ("raw6", Item::Public(|_| Ok(net::raw6()))),
     ("route", Item::Public(|_| Ok(Vec::new()))),
     ("sockstat", Item::Public(|_| net::counts())),
-    ("tcp", Item::Public(|_| Ok(net::tcp()))),
-    ("tcp6", Item::Public(|_| Ok(net::TCP6.to_vec()))),
-    ("udp", Item::Public(|_| Ok(net::udp()))),
-    ("udp6", Item::Public(|_| Ok(net::RAW6.to_vec()))),
+    ("tcp", Item::Public(|_| net::ports(Space::Tcp, Family::V4))),
+    ("tcp6", Item::Public(|_| net::ports(Space::Tcp, Family::V6))),
+    ("udp", Item::Public(|_| net::ports(Space::Udp, Family::V4))),
+    ("udp6", Item::Public(|_| net::ports(Space::Udp, Family::V6))),
     ("unix", Item::Public(|_| net::unix())),
 ];
 

@@ -21,6 +21,7 @@ use crate::errno::{Errno, Result};
 use crate::file::{Events, File, Io};
 use crate::fs::node::{Attributes, NodeKind, Timestamp};
 use crate::fs::unnamed;
+use crate::ipc::interfaces;
 use crate::ipc::socket::{Incoming, MessageFlags, Outgoing, PeerCredentials, Socket};
 use crate::ipc::socket_options::SocketOptions;
 use crate::linux::net as raw;
@@ -378,7 +379,7 @@ impl File for UnixFile {
                 crate::mm::uptr::UserPtr::new(arg).write(&(unsent as u32))?;
                 Ok(0)
             }
-            _ => Err(Errno::ENOTTY),
+            _ => interfaces::ioctl(command, arg),
         }
     }
 
