@@ -177,6 +177,7 @@ fn start(ctx: &mut SyscallCtx<'_>, request: Request) -> Result<usize> {
     }
     let tid = tree::allocate()?;
     let process = if has(raw::CLONE_THREAD) {
+        ctx.process.room_for_thread()?;
         ctx.process.clone()
     } else {
         new_process(ctx, tid, &request)?

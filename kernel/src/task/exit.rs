@@ -3,7 +3,7 @@
 use super::process::Process;
 use super::resources::TICK;
 use super::signal::info::Payload;
-use super::signal::{self, SigInfo};
+use super::signal::{self, SigInfo, SignalSet};
 use super::thread::Thread;
 use super::{Pid, futex, session, tree};
 use crate::file::Events;
@@ -12,7 +12,6 @@ use crate::fs::fd_table::FdTable;
 use crate::ipc::netlink::connector;
 use crate::linux::general as raw;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
 
 /// wait4's status for exit(code).
@@ -99,27 +98,33 @@ fn drop_files(files: Arc<FdTable>) {
 }
 
 fn orphan_children(process: &Arc<Process>) {
-    let mut groups = Vec::new();
-    groups.extend(tree::group_of(process.pid));
-    let (children, reaper) = tree::reparent_children(process.pid);
-    for child in &children {
-        groups.extend(tree::group_of(child.pid));
-        for thread in child.threads() {
-            let signal = thread.parent_death_signal.load(Ordering::Relaxed);
-            if signal != 0 {
-                signal::send_to_process(child, SigInfo::kernel(signal));
-            }
-        }
-        if child.is_zombie() {
-            tell_parent(child, child.exit_status());
-        }
-    }
-    if let Some(reaper) = reaper {
-        reaper.child_changed.wake_all(Events::all());
-    }
     // This process no longer holds its groups together.
     process.set_leaving();
-    session::orphan_check(&groups);
+    let own = tree::group_of(process.pid);
+    let mut last_reaper = None;
+    while let Some((child, reaper)) = tree::reparent_child(process.pid) {
+        let mut told = child.with_threads(|threads| {
+            let signals = threads
+                .iter()
+                .map(|thread| thread.parent_death_signal.load(Ordering::Relaxed))
+                .filter(|signal| *signal != 0);
+            signals.fold(SignalSet::EMPTY, SignalSet::with)
+        });
+        while let Some(signal) = told.first() {
+            told = told.minus(SignalSet::of(signal));
+            signal::send_to_process(&child, SigInfo::kernel(signal));
+        }
+        let group = tree::group_of(child.pid);
+        if child.is_zombie() {
+            tell_parent(&child, child.exit_status());
+        }
+        session::orphan_check(group.as_deref());
+        last_reaper = reaper;
+    }
+    if let Some(reaper) = last_reaper {
+        reaper.child_changed.wake_all(Events::all());
+    }
+    session::orphan_check(own.as_deref());
 }
 
 /// SIGCHLD (or what clone asked for) and a wake-up for the parent; a parent that ignores its

@@ -81,15 +81,9 @@ pub fn give_way(thread: &Arc<Thread>) -> Outcome {
     outcome
 }
 
-/// All processes, one after the other, as they come and go: without memory for a list.
+/// All processes, one after the other.
 fn processes() -> impl Iterator<Item = Arc<Process>> {
-    let mut last = 0;
-    core::iter::from_fn(move || {
-        cpu::breathe();
-        let next = tree::process_after(last)?;
-        last = next.pid;
-        Some(next)
-    })
+    tree::processes().inspect(|_| cpu::breathe())
 }
 
 /// Ends the process that weighs most, and waits until its memory is free; not the caller's.

@@ -21,6 +21,7 @@ use crate::sched::wait::WaitQueue;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
+use ochre_hal::admission::Room;
 use ochre_hal::sync::SpinLock;
 
 /// Signal state shared by the threads.
@@ -302,10 +303,28 @@ impl Process {
         drop(old);
     }
 
-    /// The living threads; the leader first while it lives.
+    /// A list of the living threads, the leader first while it lives; of the first alone where there is no memory
+    /// for more.
     #[must_use]
     pub fn threads(&self) -> Vec<Arc<Thread>> {
-        self.threads.lock().clone()
+        let threads = self.threads.lock();
+        let mut list = Vec::new();
+        let len = match list.room_exact(threads.len()) {
+            Ok(()) => threads.len(),
+            Err(_) => 1,
+        };
+        list.extend(threads.iter().take(len).cloned());
+        list
+    }
+
+    /// What `work` makes of the living threads, the leader first while it lives; none come or go meanwhile.
+    pub fn with_threads<T>(&self, work: impl FnOnce(&[Arc<Thread>]) -> T) -> T {
+        work(&self.threads.lock())
+    }
+
+    /// Makes room for one more thread. A race for it costs an allocation at most.
+    pub(super) fn room_for_thread(&self) -> Result {
+        Ok(self.threads.lock().room(1)?)
     }
 
     #[must_use]

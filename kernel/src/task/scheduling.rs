@@ -2,6 +2,7 @@
 
 use super::credentials::Capabilities;
 use super::limits::Resource;
+use super::process::Process;
 use super::thread::Thread;
 use super::{Pid, tree};
 use crate::errno::{Errno, Result};
@@ -14,7 +15,6 @@ use crate::sched::entity::{
 use crate::sched::placement;
 use crate::syscall::table::SyscallCtx;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use bytemuck::{Pod, Zeroable};
 use core::sync::atomic::Ordering::Relaxed;
 
@@ -218,20 +218,26 @@ pub fn getcpu(out_cpu: usize, out_node: usize) -> Result<usize> {
     Ok(0)
 }
 
-/// The threads that getpriority and setpriority mean.
-fn threads_of(ctx: &SyscallCtx<'_>, which: usize, who: usize) -> Result<Vec<Arc<Thread>>> {
+/// Does `each` with the threads that getpriority and setpriority mean.
+fn with_threads_of(
+    ctx: &SyscallCtx<'_>,
+    which: usize,
+    who: usize,
+    mut each: impl FnMut(&Arc<Thread>),
+) -> Result {
     let who = who as u32;
-    let all = |processes: Vec<Arc<super::process::Process>>| {
-        processes.iter().flat_map(|p| p.threads()).collect()
+    let mut all = |process: &Process| {
+        process.with_threads(|threads| threads.iter().for_each(&mut each));
+        cpu::breathe();
     };
-    Ok(match which as u32 {
-        raw::PRIO_PROCESS => alloc::vec![any_thread_of(ctx, who as usize)?],
+    match which as u32 {
+        raw::PRIO_PROCESS => each(&any_thread_of(ctx, who as usize)?),
         raw::PRIO_PGRP => {
             let group = match who {
                 0 => tree::group_of(ctx.process.pid).map_or(0, |g| g.id),
                 n => n,
             };
-            all(tree::group_members(group))
+            tree::group_members(group).for_each(|process| all(&process));
         }
         raw::PRIO_USER => {
             let uid = if who == 0 {
@@ -239,21 +245,21 @@ fn threads_of(ctx: &SyscallCtx<'_>, which: usize, who: usize) -> Result<Vec<Arc<
             } else {
                 who
             };
-            let mut processes = tree::processes();
-            processes.retain(|p| p.credentials().uid.real == uid);
-            all(processes)
+            tree::processes()
+                .filter(|process| process.credentials().uid.real == uid)
+                .for_each(|process| all(&process));
         }
         _ => return Err(Errno::EINVAL),
-    })
+    }
+    Ok(())
 }
 
 pub fn get_priority(ctx: &SyscallCtx<'_>, which: usize, who: usize) -> Result<usize> {
-    let threads = threads_of(ctx, which, who)?;
     // 1 … 40 instead of 19 … −20, so that no answer looks like an error.
-    let best = threads
-        .iter()
-        .map(|t| 20 - t.sched.nice.load(Relaxed))
-        .max();
+    let mut best = None;
+    with_threads_of(ctx, which, who, |thread| {
+        best = best.max(Some(20 - thread.sched.nice.load(Relaxed)));
+    })?;
     Ok(best.ok_or(Errno::ESRCH)? as usize)
 }
 
@@ -270,15 +276,17 @@ fn renice(ctx: &SyscallCtx<'_>, thread: &Arc<Thread>, nice: i32) -> Result {
     Ok(())
 }
 
+/// As on Linux, who may not be changed keeps nobody else from it.
 pub fn set_priority(ctx: &SyscallCtx<'_>, which: usize, who: usize, nice: usize) -> Result<usize> {
-    let threads = threads_of(ctx, which, who)?;
-    if threads.is_empty() {
-        return Err(Errno::ESRCH);
-    }
-    for thread in threads {
-        renice(ctx, &thread, nice as i32)?;
-    }
-    Ok(0)
+    let mut result = Err(Errno::ESRCH);
+    with_threads_of(ctx, which, who, |thread| {
+        match renice(ctx, thread, nice as i32) {
+            Ok(()) if result == Err(Errno::ESRCH) => result = Ok(0),
+            Ok(()) => {}
+            Err(error) => result = Err(error),
+        }
+    })?;
+    result
 }
 
 /// Classes of ioprio_set.
@@ -290,14 +298,15 @@ const IO_CLASS_SHIFT: u32 = 13;
 /// A class's level; what is between the two are hints.
 const IO_LEVEL: u32 = 7;
 
-/// Whose I/O priority: as [`threads_of`], but counted from one.
-fn io_threads_of(ctx: &SyscallCtx<'_>, which: usize, who: usize) -> Result<Vec<Arc<Thread>>> {
+/// Does `each` with those whose I/O priority is meant: as [`with_threads_of`], but counted from one.
+fn with_io_threads_of(
+    ctx: &SyscallCtx<'_>,
+    which: usize,
+    who: usize,
+    each: impl FnMut(&Arc<Thread>),
+) -> Result {
     let which = (which as u32).checked_sub(1).ok_or(Errno::EINVAL)?;
-    let threads = threads_of(ctx, which as usize, who)?;
-    if threads.is_empty() {
-        return Err(Errno::ESRCH);
-    }
-    Ok(threads)
+    with_threads_of(ctx, which as usize, who, each)
 }
 
 /// Requests are served in their order whatever their priority, which is kept and told.
@@ -321,25 +330,37 @@ pub fn set_io_priority(
         IO_BEST_EFFORT | IO_IDLE => {}
         _ => return Err(Errno::EINVAL),
     }
-    for thread in io_threads_of(ctx, which, who)? {
-        let (mine, theirs) = (ctx.process.credentials(), thread.process().credentials());
-        let owner = theirs.uid.real == mine.uid.effective || theirs.uid.real == mine.uid.real;
-        if !owner && !mine.can(Capabilities::SYS_NICE) {
-            return Err(Errno::EPERM);
+    let mine = ctx.process.credentials();
+    let mut result = Err(Errno::ESRCH);
+    with_io_threads_of(ctx, which, who, |thread| {
+        // The first that may not be changed ends it.
+        if result == Err(Errno::EPERM) {
+            return;
         }
-        thread.sched.io_priority.store(value, Relaxed);
-    }
-    Ok(0)
+        let theirs = thread.process().credentials();
+        let owner = theirs.uid.real == mine.uid.effective || theirs.uid.real == mine.uid.real;
+        if owner || mine.can(Capabilities::SYS_NICE) {
+            thread.sched.io_priority.store(value, Relaxed);
+            result = Ok(0);
+        } else {
+            result = Err(Errno::EPERM);
+        }
+    })?;
+    result
 }
 
 pub fn get_io_priority(ctx: &SyscallCtx<'_>, which: usize, who: usize) -> Result<usize> {
-    let threads = io_threads_of(ctx, which, who)?;
-    let value = |thread: &Arc<Thread>| thread.sched.io_priority.load(Relaxed);
     // The best of several; none of its own counts as the middle of best effort.
-    let rank = |value: &u32| match value >> IO_CLASS_SHIFT {
+    let rank = |value: u32| match value >> IO_CLASS_SHIFT {
         IO_NONE => IO_BEST_EFFORT << IO_CLASS_SHIFT | 4,
-        _ => *value,
+        _ => value,
     };
-    let best = threads.iter().map(value).min_by_key(rank);
+    let mut best = None;
+    with_io_threads_of(ctx, which, who, |thread| {
+        let value = thread.sched.io_priority.load(Relaxed);
+        if best.is_none_or(|best| rank(value) < rank(best)) {
+            best = Some(value);
+        }
+    })?;
     Ok(best.ok_or(Errno::ESRCH)? as usize)
 }

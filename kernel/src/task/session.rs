@@ -1,13 +1,11 @@
 //! Sessions and process groups.
 
 use super::Pid;
-use super::process::Process;
 use super::signal::SigInfo;
 use super::{signal, tree};
 use crate::errno::Result;
 use crate::lock_order;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use core::any::Any;
 use core::sync::atomic::{AtomicBool, Ordering};
 use ochre_hal::sync::SpinLock;
@@ -75,16 +73,15 @@ pub fn signal_group(group: Pid, info: &SigInfo) {
     }
 }
 
-/// Sends SIGHUP and SIGCONT to groups that became orphaned with stopped members, when `process`
+/// Sends SIGHUP and SIGCONT to a group that became orphaned with stopped members, when a process
 /// exits (POSIX, exit).
-pub fn orphan_check(groups: &[Arc<Group>]) {
-    for group in groups {
-        if tree::is_orphaned(group) && !group.orphaned.swap(true, Ordering::Relaxed) {
-            let members: Vec<Arc<Process>> = tree::group_members(group.id);
-            if members.iter().any(|p| p.is_stopped()) {
-                signal_group(group.id, &SigInfo::kernel(signal::SIGHUP));
-                signal_group(group.id, &SigInfo::kernel(signal::SIGCONT));
-            }
-        }
+pub fn orphan_check(group: Option<&Group>) {
+    if let Some(group) = group
+        && tree::is_orphaned(group)
+        && !group.orphaned.swap(true, Ordering::Relaxed)
+        && tree::group_members(group.id).any(|process| process.is_stopped())
+    {
+        signal_group(group.id, &SigInfo::kernel(signal::SIGHUP));
+        signal_group(group.id, &SigInfo::kernel(signal::SIGCONT));
     }
 }

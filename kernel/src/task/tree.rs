@@ -9,9 +9,8 @@ use super::session::{Group, Session};
 use super::thread::Thread;
 use crate::errno::{Errno, Result};
 use crate::lock_order;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use core::ops::Bound;
 use core::sync::atomic::Ordering;
 use ochre_hal::sync::SpinLock;
@@ -21,7 +20,7 @@ pub const PID_MAX: Pid = 4_194_304;
 
 struct Node {
     process: Arc<Process>,
-    children: Vec<Pid>,
+    children: BTreeSet<Pid>,
     group: Arc<Group>,
 }
 
@@ -30,7 +29,7 @@ struct Tree {
     threads: BTreeMap<Pid, Arc<Thread>>,
     processes: BTreeMap<Pid, Node>,
     /// Groups and sessions keep their number taken while they have members.
-    groups: BTreeMap<Pid, (Arc<Group>, Vec<Pid>)>,
+    groups: BTreeMap<Pid, (Arc<Group>, BTreeSet<Pid>)>,
 }
 
 static TREE: SpinLock<Tree> = SpinLock::new(
@@ -53,7 +52,7 @@ impl Tree {
 
     fn leave_group(&mut self, pid: Pid, group: Pid) {
         if let Some((_, members)) = self.groups.get_mut(&group) {
-            members.retain(|&m| m != pid);
+            members.remove(&pid);
             if members.is_empty() {
                 self.groups.remove(&group);
             }
@@ -64,8 +63,8 @@ impl Tree {
         let entry = self
             .groups
             .entry(group.id)
-            .or_insert_with(|| (group.clone(), Vec::new()));
-        entry.1.push(pid);
+            .or_insert_with(|| (group.clone(), BTreeSet::new()));
+        entry.1.insert(pid);
     }
 }
 
@@ -98,7 +97,7 @@ pub fn add_process(process: &Arc<Process>, parent: Pid) {
     };
     let group = match tree.processes.get_mut(&parent) {
         Some(node) => {
-            node.children.push(process.pid);
+            node.children.insert(process.pid);
             node.group.clone()
         }
         // Process 1, and nothing else, has no parent.
@@ -108,7 +107,7 @@ pub fn add_process(process: &Arc<Process>, parent: Pid) {
     process.set_parent(parent);
     let node = Node {
         process: process.clone(),
-        children: Vec::new(),
+        children: BTreeSet::new(),
         group,
     };
     tree.processes.insert(process.pid, node);
@@ -145,26 +144,34 @@ pub fn process(pid: Pid) -> Option<Arc<Process>> {
     TREE.lock().processes.get(&pid).map(|n| n.process.clone())
 }
 
-/// All processes, zombies included, by number.
-#[must_use]
-pub fn processes() -> Vec<Arc<Process>> {
-    TREE.lock()
-        .processes
-        .values()
-        .map(|n| n.process.clone())
-        .collect()
+/// Numbers above `pid`.
+fn above(pid: Pid) -> (Bound<Pid>, Bound<Pid>) {
+    (Bound::Excluded(pid), Bound::Unbounded)
 }
 
-/// The process with the least number above `pid`, zombies included: to see them all where there may be no
-/// memory for a list.
-#[must_use]
-pub fn process_after(pid: Pid) -> Option<Arc<Process>> {
-    let tree = TREE.lock();
-    let above = (Bound::Excluded(pid), Bound::Unbounded);
-    tree.processes
-        .range(above)
-        .next()
-        .map(|(_, n)| n.process.clone())
+/// Those whose numbers `next` finds, each after the last, as they come and go: there may be no memory for a
+/// list of them.
+fn walk(next: impl Fn(&Tree, Pid) -> Option<Pid>) -> impl Iterator<Item = Arc<Process>> {
+    let mut last = 0;
+    core::iter::from_fn(move || {
+        let tree = TREE.lock();
+        loop {
+            last = next(&tree, last)?;
+            if let Some(node) = tree.processes.get(&last) {
+                return Some(node.process.clone());
+            }
+        }
+    })
+}
+
+/// All processes, zombies included, by number, as they come and go.
+pub fn processes() -> impl Iterator<Item = Arc<Process>> {
+    walk(|tree, last| {
+        tree.processes
+            .range(above(last))
+            .next()
+            .map(|(pid, _)| *pid)
+    })
 }
 
 /// As many threads as there may be at a time (/proc/sys/kernel/threads-max).
@@ -200,14 +207,12 @@ pub fn parent_process(pid: Pid) -> Option<Arc<Process>> {
     tree.processes.get(&parent).map(|n| n.process.clone())
 }
 
-#[must_use]
-pub fn children_of(pid: Pid) -> Vec<Arc<Process>> {
-    let tree = TREE.lock();
-    let Some(node) = tree.processes.get(&pid) else {
-        return Vec::new();
-    };
-    let child = |c| tree.processes.get(c).map(|n| n.process.clone());
-    node.children.iter().filter_map(child).collect()
+/// The children of a process, as [`processes`].
+pub fn children_of(pid: Pid) -> impl Iterator<Item = Arc<Process>> {
+    walk(move |tree, last| {
+        let node = tree.processes.get(&pid)?;
+        node.children.range(above(last)).next().copied()
+    })
 }
 
 #[must_use]
@@ -225,14 +230,12 @@ pub fn group(pgid: Pid) -> Option<Arc<Group>> {
     TREE.lock().groups.get(&pgid).map(|(g, _)| g.clone())
 }
 
-#[must_use]
-pub fn group_members(pgid: Pid) -> Vec<Arc<Process>> {
-    let tree = TREE.lock();
-    let Some((_, members)) = tree.groups.get(&pgid) else {
-        return Vec::new();
-    };
-    let member = |m| tree.processes.get(m).map(|n| n.process.clone());
-    members.iter().filter_map(member).collect()
+/// The members of a group, as [`processes`].
+pub fn group_members(pgid: Pid) -> impl Iterator<Item = Arc<Process>> {
+    walk(move |tree, last| {
+        let (_, members) = tree.groups.get(&pgid)?;
+        members.range(above(last)).next().copied()
+    })
 }
 
 /// Whether no member of the group has a parent in another group of the same session.
@@ -317,15 +320,13 @@ pub fn set_group(caller: Pid, pid: Pid, pgid: Pid) -> Result {
     Ok(())
 }
 
-/// Hands the children of an exiting process to `reaper` (its nearest living subreaper, or process
-/// 1), which is told of their ends by SIGCHLD: it knows nothing of what their parent asked for.
-/// Returns them.
-pub fn reparent_children(pid: Pid) -> (Vec<Arc<Process>>, Option<Arc<Process>>) {
+/// Hands a child of an exiting process to its reaper (the nearest living subreaper, or process 1),
+/// which is told of its end by SIGCHLD: it knows nothing of what their parent asked for. Returns the two;
+/// none where no child is left.
+pub fn reparent_child(pid: Pid) -> Option<(Arc<Process>, Option<Arc<Process>>)> {
     let mut tree = TREE.lock();
-    let Some(node) = tree.processes.get_mut(&pid) else {
-        return (Vec::new(), None);
-    };
-    let children = core::mem::take(&mut node.children);
+    let node = tree.processes.get_mut(&pid)?;
+    let child = node.children.pop_first()?;
     let mut reaper = node.process.parent();
     loop {
         match tree.processes.get(&reaper) {
@@ -337,20 +338,15 @@ pub fn reparent_children(pid: Pid) -> (Vec<Arc<Process>>, Option<Arc<Process>>) 
             }
         }
     }
-    let mut moved = Vec::new();
-    for child in children {
-        if let Some(n) = tree.processes.get_mut(&child) {
-            n.process.set_parent(reaper);
-            let told_by = super::signal::SIGCHLD as i32;
-            n.process.exit_signal.store(told_by, Ordering::Relaxed);
-            moved.push(n.process.clone());
-        }
-        if let Some(n) = tree.processes.get_mut(&reaper) {
-            n.children.push(child);
-        }
-    }
-    let reaper = tree.processes.get(&reaper).map(|n| n.process.clone());
-    (moved, reaper)
+    let reaper = tree.processes.get_mut(&reaper).map(|node| {
+        node.children.insert(child);
+        node.process.clone()
+    });
+    let child = tree.processes.get(&child)?.process.clone();
+    child.set_parent(reaper.as_ref().map_or(super::exit::INIT, |r| r.pid));
+    let told_by = super::signal::SIGCHLD as i32;
+    child.exit_signal.store(told_by, Ordering::Relaxed);
+    Some((child, reaper))
 }
 
 /// Takes a zombie out of the table. False when another waiter was faster.
@@ -360,7 +356,7 @@ pub fn reap(pid: Pid) -> bool {
         return false;
     };
     if let Some(parent) = tree.processes.get_mut(&node.process.parent()) {
-        parent.children.retain(|&c| c != pid);
+        parent.children.remove(&pid);
     }
     node.process.set_parent(0);
     tree.leave_group(pid, node.group.id);

@@ -15,6 +15,31 @@ pub fn run() {
     show!("priority", sys!(SYS_getpriority, PRIO_PROCESS, 0));
     show!("back", sys!(SYS_setpriority, PRIO_PROCESS, 0, 0));
     show!("of nobody", sys!(SYS_getpriority, PRIO_PROCESS, 999_999));
+    child::run(|| {
+        sys!(SYS_setpgid, 0, 0);
+        // Two members, of which one is another user's.
+        let mut ends = [0_i32; 2];
+        sys!(SYS_pipe2, ends.as_mut_ptr(), 0);
+        let mut byte = [0_u8; 1];
+        let other = child::fork(|| {
+            sys!(SYS_close, ends[1]);
+            sys!(SYS_read, ends[0], [0_u8; 1].as_mut_ptr(), 1);
+            0
+        });
+        sys!(SYS_setresuid, 1000, 1000, 1000);
+        show!("nicer group", sys!(SYS_setpriority, PRIO_PGRP, 0, 7));
+        show!("own", sys!(SYS_getpriority, PRIO_PROCESS, 0));
+        show!("the other's", sys!(SYS_getpriority, PRIO_PROCESS, other));
+        show!("the best", sys!(SYS_getpriority, PRIO_PGRP, 0));
+        show!("of the user", sys!(SYS_getpriority, PRIO_USER, 0));
+        show!("of no user", sys!(SYS_getpriority, PRIO_USER, 54_321));
+        show!("kill the group", sys!(SYS_kill, 0, 0));
+        show!("kill all but root's", sys!(SYS_kill, -1, 0));
+        sys!(SYS_close, ends[1]);
+        sys!(SYS_read, ends[0], byte.as_mut_ptr(), 1);
+        show!("it ends", child::wait(other));
+        0
+    });
     show!("of what", sys!(SYS_getpriority, 9, 0));
     show!("policy", sys!(SYS_sched_getscheduler, 0));
     show!("policy of nobody", sys!(SYS_sched_getscheduler, 999_999));

@@ -221,11 +221,11 @@ fn outlast_others(thread: &Arc<Thread>) -> Result {
     if process.thread_count() == 1 {
         return Ok(());
     }
-    for other in process.threads() {
-        if !Arc::ptr_eq(&other, thread) {
+    process.with_threads(|threads| {
+        for other in threads.iter().filter(|other| !Arc::ptr_eq(other, thread)) {
             other.notify(Attention::EXIT);
         }
-    }
+    });
     wait_until(&[&process.changed], None, Interrupt::Kill, || {
         (process.thread_count() == 1).then_some(())
     })

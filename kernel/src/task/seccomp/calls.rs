@@ -132,27 +132,29 @@ fn attach(
         return Err(Errno::EBUSY);
     }
     let older = ctx.thread.seccomp.filter();
-    let others = if flags & TSYNC == 0 {
-        alloc::vec::Vec::new()
-    } else {
-        let mut threads = ctx.process.threads();
-        threads.retain(|other| !Arc::ptr_eq(other, ctx.thread));
-        threads
+    let stays_behind = |other: &&Arc<Thread>| {
+        !Arc::ptr_eq(other, ctx.thread) && !can_follow(other, older.as_ref())
     };
-    if let Some(other) = others
-        .iter()
-        .find(|other| !can_follow(other, older.as_ref()))
+    let find = |threads: &[Arc<Thread>]| threads.iter().find(stays_behind).map(|t| t.tid());
+    if flags & TSYNC != 0
+        && let Some(tid) = ctx.process.with_threads(find)
     {
         return if flags & TSYNC_ESRCH != 0 {
             Err(Errno::ESRCH)
         } else {
-            Ok(other.tid() as usize)
+            Ok(tid as usize)
         };
     }
     let new = Filter::new(program, older, questions)?;
-    for thread in others.iter().chain([ctx.thread]) {
-        thread.seccomp.set(Mode::Filter, Some(new.clone()));
+    if flags & TSYNC != 0 {
+        // None came meanwhile: those who are born are entered under `TOGETHER`, too.
+        ctx.process.with_threads(|threads| {
+            for thread in threads {
+                thread.seccomp.set(Mode::Filter, Some(new.clone()));
+            }
+        });
     }
+    ctx.thread.seccomp.set(Mode::Filter, Some(new));
     drop(together);
     Ok(0)
 }

@@ -8,6 +8,7 @@ use super::{SIGCONT, SIGKILL, SIGSTOP, Signal, SignalSet, is_valid};
 use crate::errno::{Errno, Result};
 use crate::linux::general as raw;
 use crate::mm::uptr::{Timespec, UserPtr};
+use crate::sched::cpu;
 use crate::sched::wait::{Interrupt, wait_until};
 use crate::syscall::table::SyscallCtx;
 use crate::task::credentials::Capabilities;
@@ -15,9 +16,7 @@ use crate::task::process::Process;
 use crate::task::thread::AltStack;
 use crate::task::{Pid, tree};
 use crate::time::Deadline;
-use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use bytemuck::{Pod, Zeroable};
 
 /// The only size of sigset_t there is.
@@ -51,8 +50,7 @@ pub fn sigaction(
     if new.is_some() && SignalSet::UNBLOCKABLE.has(signal) {
         return Err(Errno::EINVAL);
     }
-    let threads = ctx.process.threads();
-    let previous = {
+    let previous = ctx.process.with_threads(|threads| {
         let mut signals = ctx.process.signals.lock();
         let previous = signals.actions.get(signal);
         if let Some(new) = new {
@@ -67,13 +65,13 @@ pub fn sigaction(
             if signals.actions.ignores(signal) {
                 let ignored = SignalSet::of(signal);
                 signals.pending.discard(ignored);
-                for thread in &threads {
+                for thread in threads {
                     thread.signals.lock().pending.discard(ignored);
                 }
             }
         }
         previous
-    };
+    });
     if let Some(out) = UserPtr::<RawAction>::new(old).non_null() {
         out.write(&RawAction {
             handler: previous.handler,
@@ -294,33 +292,41 @@ pub fn kill(ctx: &mut SyscallCtx<'_>, pid: usize, number: usize) -> Result<usize
         one(&target)?;
         return Ok(0);
     }
-    let targets = || match pid as i32 {
-        0 => tree::group_members(tree::group_of(mine.pid).map_or(0, |g| g.id)),
-        -1 => {
-            let mut all = tree::processes();
-            all.retain(|p| p.pid != 1 && p.pid != mine.pid);
-            all
-        }
-        i32::MIN => Vec::new(),
-        n => tree::group_members(n.unsigned_abs()),
-    };
     let mut result = Err(Errno::ESRCH);
-    let mut told: BTreeSet<Pid> = BTreeSet::new();
+    let mut tell = |target: &Arc<Process>| {
+        cpu::breathe();
+        match one(target) {
+            Ok(()) => result = Ok(0),
+            // Who is to tell all is not told whom he may not, as on Linux.
+            Err(_) if pid as i32 == -1 => result = Ok(0),
+            Err(_) if result.is_err() => result = Err(Errno::EPERM),
+            Err(_) => {}
+        }
+    };
+    let group = match pid as i32 {
+        0 => tree::group_of(mine.pid).map_or(0, |group| group.id),
+        i32::MIN => return Err(Errno::ESRCH),
+        other => other.unsigned_abs(),
+    };
+    let others = |process: &Arc<Process>| process.pid != 1 && process.pid != mine.pid;
     // Those that were being born escape no end that is meant for all (see `clone`); others may be
     // born for ever.
     let looks = if signal == SIGKILL { 8 } else { 1 };
-    for _ in 0..looks {
-        let mut new = targets();
-        new.retain(|target| told.insert(target.pid));
-        if new.is_empty() {
-            break;
-        }
-        for target in &new {
-            match one(target) {
-                Ok(()) => result = Ok(0),
-                Err(_) if result.is_err() => result = Err(Errno::EPERM),
-                Err(_) => {}
+    for look in 0..looks {
+        let mut new = false;
+        let mut each = |target: &Arc<Process>| {
+            if look == 0 || target.signals.lock().exiting.is_none() && !target.is_zombie() {
+                new = true;
+                tell(target);
             }
+        };
+        if pid as i32 == -1 {
+            tree::processes().filter(others).for_each(|p| each(&p));
+        } else {
+            tree::group_members(group).for_each(|p| each(&p));
+        }
+        if !new {
+            break;
         }
     }
     result

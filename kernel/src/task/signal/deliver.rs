@@ -237,13 +237,15 @@ fn stop_process(thread: &Arc<Thread>, signal: Signal) {
             signals.report = Some(Report::Stopped(signal));
         }
     }
-    for other in process.threads() {
-        if Arc::ptr_eq(&other, thread) {
-            other.mark(Attention::STOP);
-        } else {
-            other.notify(Attention::STOP);
+    process.with_threads(|threads| {
+        for other in threads {
+            if Arc::ptr_eq(other, thread) {
+                other.mark(Attention::STOP);
+            } else {
+                other.notify(Attention::STOP);
+            }
         }
-    }
+    });
     send::report_to_parent(process);
 }
 

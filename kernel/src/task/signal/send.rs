@@ -55,13 +55,13 @@ fn queue_unless_ignored(
     if process.is_zombie() {
         return Ok(true);
     }
-    let threads = process.threads();
     let mut effects = Effects { continued: false };
-    let (queued, fatal) = {
+    // With the list locked: there may be no memory for another one.
+    let (queued, fatal) = process.with_threads(|threads| {
         let mut signals = process.signals.lock();
-        prepare(&mut signals, &threads, signal, &mut effects);
-        if immune(process, &signals, &threads, signal)
-            || ignored_now(&signals, target, &threads, signal)
+        prepare(&mut signals, threads, signal, &mut effects);
+        if immune(process, &signals, threads, signal)
+            || ignored_now(&signals, target, threads, signal)
         {
             (Ok(false), false)
         } else {
@@ -69,18 +69,20 @@ fn queue_unless_ignored(
                 Some(thread) => thread.signals.lock().pending.add(info),
                 None => signals.pending.add(info),
             };
-            let takers = target.map_or(&threads[..], core::slice::from_ref);
+            let takers = target.map_or(threads, core::slice::from_ref);
             (added.map(|()| true), is_fatal(&signals, takers, signal))
         }
-    };
+    });
     if fatal {
         end_process(process, signal, None);
     }
     if effects.continued {
         // They see for themselves that the stop has ended: the mark may be the next stop's by now.
-        for thread in process.threads() {
-            thread.unpark();
-        }
+        process.with_threads(|threads| {
+            for thread in threads {
+                thread.unpark();
+            }
+        });
         process.changed.wake_all(Events::all());
         report_to_parent(process);
     }
@@ -92,7 +94,7 @@ fn queue_unless_ignored(
         }
         // Listed only now: a thread that left the list before knew nothing of the signal, one that
         // leaves it later offers it to the others.
-        None => notify_one(&process.threads(), signal),
+        None => process.with_threads(|threads| notify_one(threads, signal)),
     }
     process.signal_arrived.wake_all(Events::READABLE);
     queued.map_err(|QueueFull| Errno::EAGAIN)
@@ -246,12 +248,14 @@ pub fn end_process(process: &Arc<Process>, status: u32, except: Option<&Arc<Thre
         }
         signals.stopped = false;
     }
-    for thread in process.threads() {
-        if except.is_none_or(|e| !Arc::ptr_eq(e, &thread)) {
-            thread.clear_attention(Attention::STOP);
-            thread.notify(Attention::EXIT);
+    process.with_threads(|threads| {
+        for thread in threads {
+            if except.is_none_or(|e| !Arc::ptr_eq(e, thread)) {
+                thread.clear_attention(Attention::STOP);
+                thread.notify(Attention::EXIT);
+            }
         }
-    }
+    });
     process.changed.wake_all(Events::all());
 }
 
@@ -304,12 +308,13 @@ fn offer(process: &Process, offered: SignalSet) {
     if offered.is_empty() {
         return;
     }
-    let threads = process.threads();
-    let mut rest = offered;
-    while let Some(signal) = rest.first() {
-        rest = rest.minus(SignalSet::of(signal));
-        notify_one(&threads, signal);
-    }
+    process.with_threads(|threads| {
+        let mut rest = offered;
+        while let Some(signal) = rest.first() {
+            rest = rest.minus(SignalSet::of(signal));
+            notify_one(threads, signal);
+        }
+    });
 }
 
 /// What is pending for the thread, its process's signals included.

@@ -64,11 +64,8 @@ fn check_access(thread: &Thread, target: &Process, by: By) -> Result {
     if process.pid == target.pid {
         return Ok(());
     }
-    let theirs = target.threads();
-    if !theirs
-        .iter()
-        .all(|theirs| thread.landlock.covers(&theirs.landlock))
-    {
+    let covered = |theirs: &Arc<Thread>| thread.landlock.covers(&theirs.landlock);
+    if !target.with_threads(|theirs| theirs.iter().all(covered)) {
         return Err(Errno::EPERM);
     }
     let (mine, theirs) = (process.credentials(), target.credentials());
@@ -131,8 +128,7 @@ pub fn access_both<T>(
 
 /// Whether no thread of `process` is confined in a way in which `other` is not.
 fn covers(process: &Process, other: &Confinement) -> bool {
-    let threads = process.threads();
-    threads.iter().all(|thread| thread.landlock.covers(other))
+    process.with_threads(|threads| threads.iter().all(|t| t.landlock.covers(other)))
 }
 
 fn ptrace(ctx: &SyscallCtx<'_>, request: u32, tid: i32, addr: usize, data: usize) -> Result<usize> {
