@@ -1,6 +1,7 @@
 //! User and group numbers, capabilities, process groups and sessions: the calls.
 
 use super::credentials::{Capabilities, Credentials, Ids};
+use super::thread::Thread;
 use super::{Pid, tree};
 use crate::errno::{Errno, Result};
 use crate::ipc::netlink::connector;
@@ -8,6 +9,7 @@ use crate::mm::uptr::UserPtr;
 use crate::syscall::table::SyscallCtx;
 use alloc::sync::Arc;
 use bytemuck::{Pod, Zeroable};
+use core::sync::atomic::Ordering;
 
 /// Supplementary groups.
 const MAX_GROUPS: usize = 65_536;
@@ -37,6 +39,21 @@ impl Kind {
     }
 }
 
+/// Has the caller's process act by `new`. Who becomes somebody else, or may do more, keeps what he has
+/// in memory to himself, and is told of his parent's end no more (Linux's `commit_creds`).
+pub(super) fn commit(thread: &Thread, new: Credentials) {
+    let process = thread.process();
+    let old = process.credentials();
+    let others = [(old.uid, new.uid), (old.gid, new.gid)]
+        .iter()
+        .any(|(old, new)| old.effective != new.effective || old.fs != new.fs);
+    if others || !old.permitted.contains(new.permitted) {
+        process.dumpable.store(false, Ordering::Relaxed);
+        thread.parent_death_signal.store(0, Ordering::Relaxed);
+    }
+    process.set_credentials(new);
+}
+
 /// Changes numbers by `change`, which says whether the caller may; capabilities follow.
 fn change_ids(
     ctx: &SyscallCtx<'_>,
@@ -51,7 +68,7 @@ fn change_ids(
     if matches!(kind, Kind::User) {
         new.after_uid_change(old);
     }
-    ctx.process.set_credentials(new);
+    commit(ctx.thread, new);
     connector::are_others(ctx.thread, &before);
     Ok(0)
 }
@@ -132,7 +149,7 @@ pub fn set_fs(ctx: &SyscallCtx<'_>, kind: Kind, id: usize) -> Result<usize> {
     let old = ids.fs;
     if id != KEEP && (privileged || ids.has(id) || ids.fs == id) {
         ids.fs = id;
-        ctx.process.set_credentials(new);
+        commit(ctx.thread, new);
     }
     Ok(old as usize)
 }
@@ -156,7 +173,7 @@ pub fn set_groups(ctx: &SyscallCtx<'_>, count: usize, list: usize) -> Result<usi
     let mut groups = UserPtr::<u32>::new(list).read_vec(count as u32 as usize, MAX_GROUPS)?;
     groups.sort_unstable();
     new.groups = Arc::new(groups);
-    ctx.process.set_credentials(new);
+    commit(ctx.thread, new);
     Ok(0)
 }
 
@@ -262,7 +279,7 @@ pub fn cap_set(ctx: &SyscallCtx<'_>, header: usize, data: usize) -> Result<usize
     new.permitted = permitted;
     new.inheritable = inheritable;
     new.ambient &= permitted & inheritable;
-    ctx.process.set_credentials(new);
+    commit(ctx.thread, new);
     Ok(0)
 }
 

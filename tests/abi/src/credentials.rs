@@ -52,6 +52,7 @@ pub fn run() {
     sets();
     shared_directories();
     capabilities();
+    privacy();
     number();
 }
 
@@ -378,6 +379,43 @@ fn capabilities() {
             0
         })
     );
+}
+
+/// Who becomes somebody else keeps his memory to himself, and hears no more of his parent's end.
+fn privacy() {
+    let state = || {
+        let mut signal = -1_i32;
+        sys!(SYS_prctl, PR_GET_PDEATHSIG, &raw mut signal);
+        format!("{} {signal}", sys!(SYS_prctl, PR_GET_DUMPABLE))
+    };
+    let after = |what: &str, change: &dyn Fn() -> sys::Ret| {
+        child::run(|| {
+            sys!(SYS_prctl, PR_SET_PDEATHSIG, SIGUSR1);
+            let before = state();
+            show!(what, "{before}, {}, {}", change(), state());
+            0
+        });
+    };
+    after("nothing", &|| sys!(SYS_getuid));
+    after("the same", &|| sys!(SYS_setresuid, 0, 0, 0));
+    after("real user", &|| sys!(SYS_setresuid, 7, -1, -1));
+    after("saved user", &|| sys!(SYS_setresuid, -1, -1, 7));
+    after("effective user", &|| sys!(SYS_setresuid, -1, 7, -1));
+    after("user", &|| sys!(SYS_setuid, 7));
+    after("real group", &|| sys!(SYS_setresgid, 7, -1, -1));
+    after("effective group", &|| sys!(SYS_setresgid, -1, 7, -1));
+    after("user for files", &|| sys!(SYS_setfsuid, 7));
+    after("group for files", &|| sys!(SYS_setfsgid, 7));
+    after("groups", &|| sys!(SYS_setgroups, 1, [7_u32].as_ptr()));
+    let header = [0x2008_0522_u32, 0];
+    after("no capability", &|| {
+        sys!(SYS_capset, header.as_ptr(), [0_u32; 6].as_ptr())
+    });
+    after("back", &|| {
+        sys!(SYS_setresuid, -1, 7, -1);
+        sys!(SYS_prctl, PR_SET_DUMPABLE, 1);
+        sys!(SYS_setresuid, -1, 0, -1)
+    });
 }
 
 /// How many processes a user may have. Only its own count, and zombies do; root may have any.
