@@ -1,6 +1,6 @@
 //! What a program says and asks about its pages: madvise, msync, mincore, mlock.
 
-use super::map::{page_range, populate, space_of};
+use super::map::{bring_in, page_range, populate, space_of};
 use super::mapping::{Backing, Flags, Mapping};
 use crate::errno::{Errno, Result};
 use crate::linux::general as raw;
@@ -16,8 +16,13 @@ use ochre_hal::paging::{Detached, Perms};
 pub fn madvise(ctx: &mut SyscallCtx<'_>, addr: usize, len: usize, advice: u32) -> Result<usize> {
     let range = page_range(addr, len, Errno::EINVAL)?;
     let space = space_of(ctx)?;
-    let set = |on: Flags, off: Flags| -> Result {
-        space.lock().change(range.clone(), |mapping, _| {
+    let change = |change: &dyn Fn(&mut Mapping) -> Result| {
+        // All that is mapped is served, as on Linux.
+        let mut inner = space.lock();
+        inner.change_mapped(range.clone(), |mapping, _| change(mapping))
+    };
+    let set = |on: Flags, off: Flags| {
+        change(&|mapping| {
             mapping.flags = (mapping.flags | on) - off;
             Ok(())
         })
@@ -28,18 +33,13 @@ pub fn madvise(ctx: &mut SyscallCtx<'_>, addr: usize, len: usize, advice: u32) -
         | raw::MADV_RANDOM
         | raw::MADV_SEQUENTIAL
         | raw::MADV_WILLNEED
-        | raw::MADV_COLD
-        | raw::MADV_PAGEOUT
         | raw::MADV_MERGEABLE
-        | raw::MADV_UNMERGEABLE => {
-            space.lock().change(range.clone(), |_, _| Ok(()))?;
-        }
+        | raw::MADV_UNMERGEABLE => change(&|_| Ok(()))?,
+        raw::MADV_COLD | raw::MADV_PAGEOUT => change(&unlocked)?,
         raw::MADV_DONTNEED | raw::MADV_FREE => {
             let mut pages = Detached::default();
-            let changed = space.lock().change(range.clone(), |mapping, table| {
-                if mapping.flags.contains(Flags::LOCKED) {
-                    return Err(Errno::EINVAL);
-                }
+            let changed = space.lock().change_mapped(range.clone(), |mapping, table| {
+                unlocked(mapping)?;
                 if advice == raw::MADV_FREE && !matches!(mapping.backing, Backing::Anonymous) {
                     return Err(Errno::EINVAL);
                 }
@@ -50,53 +50,88 @@ pub fn madvise(ctx: &mut SyscallCtx<'_>, addr: usize, len: usize, advice: u32) -
             changed?;
         }
         raw::MADV_REMOVE => {
-            for (object, start, len) in objects_of(ctx, range.clone(), |m| {
-                m.shared && m.max.contains(Perms::WRITE)
-            })? {
+            let (objects, hole) = objects_of(ctx, range.clone(), |mapping| {
+                unlocked(mapping)?;
+                if matches!(mapping.backing, Backing::Anonymous) {
+                    return Err(Errno::EINVAL);
+                }
+                if mapping.shared && mapping.perms.contains(Perms::WRITE) {
+                    Ok(())
+                } else {
+                    Err(Errno::EACCES)
+                }
+            })?;
+            for (object, start, len) in objects {
                 object.punch(start, len);
             }
+            hole?;
         }
         raw::MADV_DONTFORK => set(Flags::NO_FORK, none)?,
         raw::MADV_DOFORK => set(none, Flags::NO_FORK)?,
-        raw::MADV_WIPEONFORK => set(Flags::WIPE_ON_FORK, none)?,
+        raw::MADV_WIPEONFORK => change(&|mapping| {
+            if !matches!(mapping.backing, Backing::Anonymous) {
+                return Err(Errno::EINVAL);
+            }
+            mapping.flags |= Flags::WIPE_ON_FORK;
+            Ok(())
+        })?,
         raw::MADV_KEEPONFORK => set(none, Flags::WIPE_ON_FORK)?,
         raw::MADV_HUGEPAGE => set(Flags::HUGE, Flags::NO_HUGE)?,
         raw::MADV_NOHUGEPAGE => set(Flags::NO_HUGE, Flags::HUGE)?,
         raw::MADV_DONTDUMP => set(Flags::NO_DUMP, none)?,
         raw::MADV_DODUMP => set(none, Flags::NO_DUMP)?,
-        raw::MADV_POPULATE_READ | raw::MADV_POPULATE_WRITE => {
-            space.lock().change(range.clone(), |_, _| Ok(()))?;
-            populate(&space, range);
-        }
+        raw::MADV_POPULATE_READ => bring_in(&space, range, |mapping| {
+            permitted(mapping, Perms::READ).ok_or(Errno::EINVAL)
+        })?,
+        raw::MADV_POPULATE_WRITE => bring_in(&space, range, |mapping| {
+            permitted(mapping, Perms::WRITE).ok_or(Errno::EINVAL)
+        })?,
         _ => return Err(Errno::EINVAL),
     }
     Ok(0)
 }
 
-/// The objects behind a range of mappings, with the byte ranges that it shows of them.
+/// What is locked stays.
+fn unlocked(mapping: &mut Mapping) -> Result {
+    if mapping.flags.contains(Flags::LOCKED) {
+        return Err(Errno::EINVAL);
+    }
+    Ok(())
+}
+
+/// `access`, if the mapping allows it and has pages to bring in, which a device's has not.
+fn permitted(mapping: &Mapping, access: Perms) -> Option<Perms> {
+    let device = mapping
+        .object_page(mapping.start)
+        .is_some_and(|(object, _)| object.is_device());
+    (mapping.perms.contains(access) && !device).then_some(access)
+}
+
+/// What a range of mappings shows of objects.
+type Shown = Vec<(Arc<MemoryObject>, u64, u64)>;
+
+/// The objects behind a range of mappings, with the byte ranges that it shows of them; and `ENOMEM`
+/// besides where a part is unmapped.
 fn objects_of(
     ctx: &SyscallCtx<'_>,
     range: core::ops::Range<usize>,
-    accept: impl Fn(&Mapping) -> bool,
-) -> Result<Vec<(Arc<MemoryObject>, u64, u64)>> {
+    mut accept: impl FnMut(&mut Mapping) -> Result,
+) -> Result<(Shown, Result)> {
     let space = space_of(ctx)?;
-    let inner = space.lock();
     let mut found = Vec::new();
-    let mut at = range.start;
-    while at < range.end {
-        let mapping = inner.find(at).ok_or(Errno::ENOMEM)?;
-        let end = mapping.end.min(range.end);
-        if let Backing::Object(object, offset) = &mapping.backing {
-            if !accept(mapping) {
-                return Err(Errno::EACCES);
-            }
-            let from = offset + (at - mapping.start) as u64;
-            found.room(1)?;
-            found.push((object.object().clone(), from, (end - at) as u64));
+    let mut refused = Ok(());
+    let hole = space.lock().change_mapped(range, |mapping, _| {
+        refused = accept(mapping);
+        refused?;
+        if let Backing::Object(object, from) = &mapping.backing {
+            refused = found.room(1).map_err(Errno::from);
+            refused?;
+            found.push((object.object().clone(), *from, mapping.size() as u64));
         }
-        at = end;
-    }
-    Ok(found)
+        Ok(())
+    });
+    refused?;
+    Ok((found, hole))
 }
 
 pub fn msync(ctx: &mut SyscallCtx<'_>, addr: usize, len: usize, flags: u32) -> Result<usize> {
@@ -106,13 +141,19 @@ pub fn msync(ctx: &mut SyscallCtx<'_>, addr: usize, len: usize, flags: u32) -> R
         return Err(Errno::EINVAL);
     }
     let range = page_range(addr, len, Errno::ENOMEM)?;
-    let objects = objects_of(ctx, range, |_| true)?;
+    let (objects, hole) = objects_of(ctx, range, |mapping| {
+        if flags & raw::MS_INVALIDATE != 0 && mapping.flags.contains(Flags::LOCKED) {
+            return Err(Errno::EBUSY);
+        }
+        Ok(())
+    })?;
     if flags & raw::MS_SYNC != 0 {
         for (object, start, len) in objects {
             cpu::breathe();
             object.write_back(start, len)?;
         }
     }
+    hole?;
     Ok(0)
 }
 

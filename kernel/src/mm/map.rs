@@ -1,6 +1,6 @@
 //! mmap, munmap, mprotect.
 
-use super::fault;
+use super::fault::{self, Denied};
 use super::mapping::{Backing, Flags, Mapping, Name, ObjectRef};
 use super::object::MemoryObject;
 use super::space::{AddressSpace, MIN_ADDR, Unmapped};
@@ -274,8 +274,25 @@ pub fn mmap(ctx: &mut SyscallCtx<'_>, args: Args) -> Result<usize> {
     Ok(start)
 }
 
-/// Brings the pages of a range in, as far as that goes: who is killed needs no more.
+/// Brings the pages of a range in, as far as that goes.
 pub(super) fn populate(space: &Arc<AddressSpace>, range: Range<usize>) {
+    let _ = bring_in(space, range, |mapping| {
+        if mapping.perms.contains(Perms::WRITE) {
+            Ok(Perms::WRITE)
+        } else if mapping.perms.contains(Perms::READ) {
+            Ok(Perms::READ)
+        } else {
+            Err(Errno::ENOMEM)
+        }
+    });
+}
+
+/// Brings the pages of a range in, by the access that `wish` says. Who is killed needs no more.
+pub(super) fn bring_in(
+    space: &Arc<AddressSpace>,
+    range: Range<usize>,
+    wish: impl Fn(&Mapping) -> Result<Perms>,
+) -> Result {
     /// Pages between two looks at what else there is to do.
     const STEP: usize = 64;
     let mut at = range.start;
@@ -283,23 +300,17 @@ pub(super) fn populate(space: &Arc<AddressSpace>, range: Range<usize>) {
         if (at - range.start).is_multiple_of(STEP * PAGE_SIZE) {
             cpu::breathe();
             if cpu::current().is_interrupted(Interrupt::Kill) {
-                return;
+                return Err(Errno::EINTR);
             }
         }
-        let perms = match space.lock().find(at) {
-            Some(mapping) => mapping.perms,
-            None => return,
-        };
-        let wish = if perms.contains(Perms::WRITE) {
-            Perms::WRITE
-        } else {
-            perms & Perms::READ
-        };
-        if wish.is_empty() || fault::handle(space, at, wish).is_err() {
-            return;
-        }
+        let wish = wish(space.lock().find(at).ok_or(Errno::ENOMEM)?)?;
+        fault::handle(space, at, wish).map_err(|denied| match denied {
+            Denied::OutOfMemory | Denied::Unmapped => Errno::ENOMEM,
+            Denied::Forbidden | Denied::Bus => Errno::EFAULT,
+        })?;
         at += PAGE_SIZE;
     }
+    Ok(())
 }
 
 pub fn munmap(ctx: &mut SyscallCtx<'_>, addr: usize, len: usize) -> Result<usize> {

@@ -581,10 +581,28 @@ impl Inner {
         Ok(())
     }
 
-    /// Calls `change` for each mapping of the range, cut to it; `ENOMEM` where a part is unmapped.
+    /// Calls `change` for each mapping of the range, cut to it, up to a part that is unmapped: `ENOMEM`.
     pub fn change(
         &mut self,
         range: Range<usize>,
+        change: impl FnMut(&mut Mapping, &mut PageTable) -> Result,
+    ) -> Result {
+        self.change_each(range, true, change)
+    }
+
+    /// As [`change`](Inner::change), but also past what is unmapped, before it says so.
+    pub fn change_mapped(
+        &mut self,
+        range: Range<usize>,
+        change: impl FnMut(&mut Mapping, &mut PageTable) -> Result,
+    ) -> Result {
+        self.change_each(range, false, change)
+    }
+
+    fn change_each(
+        &mut self,
+        range: Range<usize>,
+        ends_at_hole: bool,
         mut change: impl FnMut(&mut Mapping, &mut PageTable) -> Result,
     ) -> Result {
         if range.is_empty() {
@@ -597,7 +615,9 @@ impl Inner {
         for (&start, mapping) in self.maps.range_mut(range.clone()) {
             if start != at {
                 result = Err(Errno::ENOMEM);
-                break;
+                if ends_at_hole {
+                    break;
+                }
             }
             at = mapping.end;
             if let Err(error) = change(mapping, &mut self.table) {

@@ -31,6 +31,7 @@ pub fn run() {
     protecting();
     moving();
     advising();
+    advising_past_holes();
     files();
     shrinking();
     break_value();
@@ -284,6 +285,85 @@ fn advising() {
         "not in a child",
         child::run(|| i32::from(get(base, 2 * PAGE)))
     );
+}
+
+/// Four pages, of which the second is not there.
+fn with_hole(prot: i32) -> sys::Ret {
+    let base = map(4 * PAGE, prot, PRIVATE);
+    sys!(SYS_munmap, at(base, PAGE), PAGE);
+    base
+}
+
+/// What is mapped is served up to the end of the range.
+fn advising_past_holes() {
+    for (name, advice) in [
+        ("normal", MADV_NORMAL),
+        ("don't need", MADV_DONTNEED),
+        ("cold", MADV_COLD),
+        ("don't dump", MADV_DONTDUMP),
+        ("wipe on fork", MADV_WIPEONFORK),
+        ("populate to read", MADV_POPULATE_READ),
+        ("populate to write", MADV_POPULATE_WRITE),
+    ] {
+        let base = with_hole(RW);
+        put(base, 2 * PAGE, 5);
+        let advised = sys!(SYS_madvise, base, 4 * PAGE, advice);
+        let left = get(base, 2 * PAGE);
+        let child = child::run(|| i32::from(get(base, 2 * PAGE)));
+        show!(format!("{name} past a hole"), "{advised} {left} {child}");
+    }
+    let base = with_hole(RW);
+    show!("sync past a hole", sys!(SYS_msync, base, 4 * PAGE, MS_SYNC));
+    let resident = |base: sys::Ret| {
+        let mut pages = [9_u8; 1];
+        let asked = sys!(SYS_mincore, base, PAGE, pages.as_mut_ptr());
+        format!("{asked} {}", pages[0])
+    };
+    for (name, prot) in [("none", PROT_NONE), ("read", PROT_READ), ("all", RW)] {
+        for (access, advice) in [("read", MADV_POPULATE_READ), ("write", MADV_POPULATE_WRITE)] {
+            let base = map(PAGE, prot, PRIVATE);
+            let advised = sys!(SYS_madvise, base, PAGE, advice);
+            let there = resident(base);
+            show!(
+                format!("may {name}, populate to {access}"),
+                "{advised} {there}"
+            );
+        }
+    }
+    let fd = sys!(SYS_open, c"short", O_RDWR | O_CREAT, 0o644);
+    sys!(SYS_ftruncate, fd, PAGE);
+    let base = sys!(SYS_mmap, 0, 2 * PAGE, RW, MAP_SHARED, fd, 0);
+    for (name, advice) in [("read", MADV_POPULATE_READ), ("write", MADV_POPULATE_WRITE)] {
+        show!(
+            format!("populate past the end to {name}"),
+            sys!(SYS_madvise, base, 2 * PAGE, advice)
+        );
+    }
+    show!(
+        "wipe a file's",
+        sys!(SYS_madvise, base, PAGE, MADV_WIPEONFORK)
+    );
+    let private = map(PAGE, RW, PRIVATE);
+    show!(
+        "remove private",
+        sys!(SYS_madvise, private, PAGE, MADV_REMOVE)
+    );
+    sys!(SYS_mlock, private, PAGE);
+    for (name, advice) in [
+        ("cold", MADV_COLD),
+        ("page out", MADV_PAGEOUT),
+        ("don't need", MADV_DONTNEED),
+    ] {
+        show!(
+            format!("locked, {name}"),
+            sys!(SYS_madvise, private, PAGE, advice)
+        );
+    }
+    show!(
+        "locked, sync anew",
+        sys!(SYS_msync, private, PAGE, MS_INVALIDATE)
+    );
+    sys!(SYS_close, fd);
 }
 
 fn files() {
