@@ -6,6 +6,7 @@ use super::object::MemoryObject;
 use super::space::{AddressSpace, MIN_ADDR, Unmapped};
 use crate::errno::{Errno, Result};
 use crate::file::View;
+use crate::fs::namespace::MountFlags;
 use crate::linux::general as raw;
 use crate::sched::cpu;
 use crate::sched::wait::Interrupt;
@@ -89,6 +90,16 @@ fn file(
     if writes && !open.writable() {
         return Err(Errno::EACCES);
     }
+    let mut max = Perms::all();
+    if open
+        .path()
+        .is_some_and(|path| path.mount.flags().contains(MountFlags::NO_EXEC))
+    {
+        if perms.contains(Perms::EXEC) {
+            return Err(Errno::EPERM);
+        }
+        max -= Perms::EXEC;
+    }
     let end = offset.checked_add(len as u64);
     if end.is_none_or(|end| i64::try_from(end).is_err()) {
         return Err(Errno::EOVERFLOW);
@@ -101,7 +112,6 @@ fn file(
     if writes && !writable {
         return Err(Errno::EACCES);
     }
-    let mut max = Perms::all();
     if !shared && object.is_device() {
         // There are no private copies of a device's memory: writes would reach it.
         if perms.contains(Perms::WRITE) {
@@ -198,6 +208,24 @@ fn total_pages() -> usize {
     *TOTAL.get_or_init(|| ochre_hal::frame::stats().total)
 }
 
+/// The flags that MAP_SHARED_VALIDATE lets pass (Linux's LEGACY_MAP_MASK).
+const KNOWN: u32 = raw::MAP_TYPE
+    | raw::MAP_FIXED
+    | raw::MAP_ANONYMOUS
+    | raw::MAP_32BIT
+    | raw::MAP_DENYWRITE
+    | raw::MAP_EXECUTABLE
+    | raw::MAP_UNINITIALIZED
+    | raw::MAP_GROWSDOWN
+    | raw::MAP_LOCKED
+    | raw::MAP_NORESERVE
+    | raw::MAP_POPULATE
+    | raw::MAP_NONBLOCK
+    | raw::MAP_STACK
+    | raw::MAP_HUGETLB
+    | raw::MAP_HUGE_2MB
+    | raw::MAP_HUGE_1GB;
+
 pub fn mmap(ctx: &mut SyscallCtx<'_>, args: Args) -> Result<usize> {
     let [addr, len, prot, flags, fd, offset] = args;
     let (prot, flags) = (prot as u32, flags as u32);
@@ -215,15 +243,24 @@ pub fn mmap(ctx: &mut SyscallCtx<'_>, args: Args) -> Result<usize> {
         raw::MAP_SHARED | raw::MAP_SHARED_VALIDATE => true,
         _ => return Err(Errno::EINVAL),
     };
+    let of_file = flags & raw::MAP_ANONYMOUS == 0;
+    if flags & raw::MAP_TYPE == raw::MAP_SHARED_VALIDATE && !of_file
+        || flags & raw::MAP_GROWSDOWN != 0 && (of_file || shared)
+    {
+        return Err(Errno::EINVAL);
+    }
     if flags & raw::MAP_HUGETLB != 0 {
         // No reserved huge pages, as on a Linux that set none aside.
         return Err(Errno::ENOMEM);
     }
     let perms = perms_of(prot);
-    let what = if flags & raw::MAP_ANONYMOUS != 0 {
-        anonymous(shared, len)?
-    } else {
+    let what = if of_file {
+        if flags & raw::MAP_TYPE == raw::MAP_SHARED_VALIDATE && flags & !KNOWN != 0 {
+            return Err(Errno::EOPNOTSUPP);
+        }
         file(ctx.process, fd as i32, offset as u64, len, perms, shared)?
+    } else {
+        anonymous(shared, len)?
     };
     let mut kept = Flags::empty();
     if flags & raw::MAP_GROWSDOWN != 0 && matches!(what.backing, Backing::Anonymous) {

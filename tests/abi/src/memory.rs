@@ -32,6 +32,7 @@ pub fn run() {
     moving();
     advising();
     advising_past_holes();
+    refused();
     files();
     shrinking();
     break_value();
@@ -363,6 +364,48 @@ fn advising_past_holes() {
         "locked, sync anew",
         sys!(SYS_msync, private, PAGE, MS_INVALIDATE)
     );
+    sys!(SYS_close, fd);
+}
+
+/// What a mount allows, and flags that nobody knows.
+fn refused() {
+    sys!(SYS_mkdir, c"quiet", 0o755);
+    let (kind, flags) = (c"tmpfs", MS_NOEXEC);
+    show!("mount", sys!(SYS_mount, c"none", c"quiet", kind, flags, 0));
+    let fd = sys!(SYS_open, c"quiet/f", O_RDWR | O_CREAT, 0o755);
+    sys!(SYS_ftruncate, fd, PAGE);
+    let map = |prot: i32, flags: i32| sys!(SYS_mmap, 0, PAGE, prot, flags, fd, 0);
+    let code = PROT_READ | PROT_EXEC;
+    show!("execute quietly", map(code, MAP_PRIVATE).outcome());
+    show!("shared", map(code, MAP_SHARED).outcome());
+    let base = map(PROT_READ, MAP_PRIVATE);
+    show!("only read", base.outcome());
+    show!("execute later", sys!(SYS_mprotect, base, PAGE, code));
+    show!("write later", sys!(SYS_mprotect, base, PAGE, RW));
+    sys!(SYS_munmap, base, PAGE);
+    for (name, flags) in [
+        ("validated", 0),
+        ("populated", MAP_POPULATE),
+        ("in sync", MAP_SYNC),
+        ("unknown", 0x200_0000),
+        ("only there", MAP_FIXED_NOREPLACE),
+        ("growing", MAP_GROWSDOWN),
+    ] {
+        for (whose, fd, more) in [("a file's", fd.value(), 0), ("nobody's", -1, MAP_ANONYMOUS)] {
+            for (how, kind) in [
+                ("validated", MAP_SHARED_VALIDATE),
+                ("shared", MAP_SHARED),
+                ("private", MAP_PRIVATE),
+            ] {
+                let wish = kind | flags | more;
+                let made = sys!(SYS_mmap, 0x10_0000, PAGE, RW, wish, fd, 0);
+                if !made.failed() {
+                    sys!(SYS_munmap, made, PAGE);
+                }
+                show!(format!("{name}, {whose}, {how}"), made.outcome());
+            }
+        }
+    }
     sys!(SYS_close, fd);
 }
 
