@@ -61,10 +61,28 @@ const KEPT: OpenFlags = CHANGEABLE
     .union(OpenFlags::PATH);
 
 /// A transfer must not reach beyond what a file offset can say.
-fn check_range(offset: u64, bytes: usize) -> Result {
+pub fn check_range(offset: u64, bytes: usize) -> Result {
     match offset.checked_add(bytes as u64) {
         Some(end) if i64::try_from(end).is_ok() => Ok(()),
         _ => Err(Errno::EINVAL),
+    }
+}
+
+/// What one transfer asks for beside its description's flags: RWF_NOWAIT and RWF_APPEND.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wish {
+    pub nonblock: bool,
+    pub append: bool,
+}
+
+impl Wish {
+    #[must_use]
+    pub fn on(self, io: Io) -> Io {
+        Io {
+            nonblock: io.nonblock || self.nonblock,
+            append: io.append || self.append,
+            ..io
+        }
     }
 }
 
@@ -244,72 +262,74 @@ impl OpenFile {
 
     /// read(2): at the cursor, which moves.
     pub fn read(&self, dst: &mut Dest<'_>) -> Result<usize> {
-        if !self.readable() {
-            return Err(Errno::EBADF);
-        }
-        if !self.file.is_seekable() {
-            let read = self.file.read(self.io(0), dst)?;
-            self.accessed(read);
-            return Ok(read);
-        }
-        let mut cursor = self.cursor.lock();
-        check_range(*cursor, dst.remaining())?;
-        let read = self.file.read(self.io(*cursor), dst)?;
-        *cursor += read as u64;
-        self.accessed(read);
-        Ok(read)
+        self.read_with(None, Wish::default(), dst)
     }
 
     /// write(2): at the cursor (or the end, with O_APPEND), which moves.
     pub fn write(&self, src: &mut Source<'_>) -> Result<usize> {
-        if !self.writable() {
-            return Err(Errno::EBADF);
-        }
-        if !self.file.is_seekable() {
-            let written = self.file.write(self.io(0), src)?;
-            self.modified(written);
-            return Ok(written);
-        }
-        let mut cursor = self.cursor.lock();
-        check_range(*cursor, src.remaining())?;
-        let io = self.io(*cursor);
-        let written = self.file.write(io, src)?;
-        if io.append {
-            // The file chose the offset under its own lock; its end is at least there now.
-            *cursor = self
-                .attributes()
-                .map_or(*cursor + written as u64, |a| a.size);
-        } else {
-            *cursor += written as u64;
-        }
-        self.modified(written);
-        Ok(written)
+        self.write_with(None, Wish::default(), src)
     }
 
     /// pread(2).
     pub fn read_at(&self, offset: u64, dst: &mut Dest<'_>) -> Result<usize> {
-        if !self.readable() {
-            return Err(Errno::EBADF);
-        }
-        if !self.file.is_seekable() {
-            return Err(Errno::ESPIPE);
-        }
-        check_range(offset, dst.remaining())?;
-        let read = self.file.read(self.io(offset), dst)?;
-        self.accessed(read);
-        Ok(read)
+        self.read_with(Some(offset), Wish::default(), dst)
     }
 
     /// pwrite(2). As on Linux, O_APPEND wins over the offset.
     pub fn write_at(&self, offset: u64, src: &mut Source<'_>) -> Result<usize> {
+        self.write_with(Some(offset), Wish::default(), src)
+    }
+
+    /// Reads at an offset, or at the cursor, which moves.
+    pub fn read_with(&self, at: Option<u64>, wish: Wish, dst: &mut Dest<'_>) -> Result<usize> {
+        if !self.readable() {
+            return Err(Errno::EBADF);
+        }
+        let read_at = |offset: u64, dst: &mut Dest<'_>| {
+            check_range(offset, dst.remaining())?;
+            self.file.read(wish.on(self.io(offset)), dst)
+        };
+        let read = match at {
+            None if !self.file.is_seekable() => self.file.read(wish.on(self.io(0)), dst)?,
+            None => {
+                let mut cursor = self.cursor.lock();
+                let read = read_at(*cursor, dst)?;
+                *cursor += read as u64;
+                read
+            }
+            Some(_) if !self.file.is_seekable() => return Err(Errno::ESPIPE),
+            Some(offset) => read_at(offset, dst)?,
+        };
+        self.accessed(read);
+        Ok(read)
+    }
+
+    /// Writes at an offset, or at the cursor, which moves; or at the end.
+    pub fn write_with(&self, at: Option<u64>, wish: Wish, src: &mut Source<'_>) -> Result<usize> {
         if !self.writable() {
             return Err(Errno::EBADF);
         }
-        if !self.file.is_seekable() {
-            return Err(Errno::ESPIPE);
-        }
-        check_range(offset, src.remaining())?;
-        let written = self.file.write(self.io(offset), src)?;
+        let write_at = |offset: u64, src: &mut Source<'_>| {
+            check_range(offset, src.remaining())?;
+            self.file.write(wish.on(self.io(offset)), src)
+        };
+        let written = match at {
+            None if !self.file.is_seekable() => self.file.write(wish.on(self.io(0)), src)?,
+            None => {
+                let mut cursor = self.cursor.lock();
+                let written = write_at(*cursor, src)?;
+                let after = *cursor + written as u64;
+                *cursor = if wish.on(self.io(0)).append {
+                    // The file chose the offset under its own lock; its end is at least there now.
+                    self.attributes().map_or(after, |a| a.size)
+                } else {
+                    after
+                };
+                written
+            }
+            Some(_) if !self.file.is_seekable() => return Err(Errno::ESPIPE),
+            Some(offset) => write_at(offset, src)?,
+        };
         self.modified(written);
         Ok(written)
     }

@@ -112,7 +112,108 @@ fn kinds() -> Vec<(&'static str, i32, Vec<i32>)> {
 /// The kernel's mask of signals that a signalfd reads: SIGUSR1.
 static SIGNALS: u64 = 1 << (SIGUSR1 - 1);
 
+/// What inotify says of a file, each kind of event once.
+fn told(fd: i32) -> u32 {
+    let mut words = [0_u32; 256];
+    let len = sys!(SYS_read, fd, words.as_mut_ptr(), 1024);
+    let events = words[..usize::try_from(len.0).unwrap_or(0) / 4].chunks_exact(4);
+    events.fold(0, |all, event| all | event[1])
+}
+
+/// What positioned transfers do beside moving bytes.
+fn positioned() {
+    let flags = O_RDWR | O_CREAT;
+    let fd = sys!(SYS_open, c"whence", flags, 0o600).value();
+    let other = sys!(SYS_open, c"whither", flags, 0o600).value();
+    let vector = [CONTENTS.as_ptr() as usize, 8];
+    let mut room = [0_u8; 8];
+    let place = [room.as_mut_ptr() as usize, 8];
+    let cursor = || sys!(SYS_lseek, fd, 0, SEEK_CUR);
+    for (name, offset, flags) in [
+        ("plainly", -1, 0),
+        ("without waiting", -1, RWF_NOWAIT),
+        ("at the end", -1, RWF_APPEND),
+        ("at the end, not at 2", 2, RWF_APPEND),
+        ("at 2", 2, 0),
+    ] {
+        sys!(SYS_lseek, fd, 4, SEEK_SET);
+        let at = vector.as_ptr();
+        let wrote = sys!(SYS_pwritev2, fd, at, 1, offset, 0, flags).outcome();
+        show!(format!("write {name}"), "{wrote} {}", cursor());
+    }
+    sys!(SYS_lseek, fd, 4, SEEK_SET);
+    let at = place.as_ptr();
+    let read = sys!(SYS_preadv2, fd, at, 1, -1, 0, RWF_NOWAIT).outcome();
+    show!("read without waiting", "{read} {}", cursor());
+    let notes = sys!(SYS_inotify_init1, IN_NONBLOCK).value();
+    sys!(
+        SYS_inotify_add_watch,
+        notes,
+        c"whence",
+        IN_ACCESS | IN_MODIFY
+    );
+    let notes_too = sys!(SYS_inotify_init1, IN_NONBLOCK).value();
+    sys!(
+        SYS_inotify_add_watch,
+        notes_too,
+        c"whither",
+        IN_ACCESS | IN_MODIFY
+    );
+    let both = || format!("{} {}", told(notes), told(notes_too));
+    let (from, to) = (place.as_ptr(), vector.as_ptr());
+    show!("preadv", "{} {}", sys!(SYS_preadv, fd, from, 1, 0), both());
+    show!("pwritev", "{} {}", sys!(SYS_pwritev, fd, to, 1, 0), both());
+    let mut offset = 1_i64;
+    let at = &raw mut offset;
+    show!(
+        "sendfile",
+        "{} {}",
+        sys!(SYS_sendfile, other, fd, at, 4),
+        both()
+    );
+    let ends = filled_pipe();
+    let at = &raw mut offset;
+    let moved = sys!(SYS_splice, ends[0], 0, other, at, 4, 0);
+    show!("splice", "{moved} {}", both());
+    for (name, start, count) in [
+        ("far off", i64::MAX, 4),
+        ("before the start", -1, 4),
+        ("more than there can be", 0, -1_i64),
+    ] {
+        let mut offset = start;
+        let at = &raw mut offset;
+        let answers = [
+            sys!(SYS_sendfile, other, fd, at, count),
+            sys!(SYS_splice, fd, at, ends[1], 0, count, 0),
+            sys!(SYS_splice, ends[0], 0, other, at, count, 0),
+            sys!(SYS_copy_file_range, fd, at, other, 0, count, 0),
+        ];
+        let [a, b, c, d] = answers;
+        show!(format!("transfers, {name}"), "{a} {b} {c} {d}");
+    }
+    for (name, offset) in [("far off", i64::MAX), ("before the start", -2)] {
+        let read = sys!(SYS_preadv, fd, place.as_ptr(), 1, offset);
+        let wrote = sys!(SYS_pwritev, fd, vector.as_ptr(), 1, offset);
+        show!(format!("vectors, {name}"), "{read} {wrote}");
+    }
+    let append = sys!(SYS_open, c"whither", O_WRONLY | O_APPEND);
+    show!(
+        "splice to the end",
+        sys!(SYS_splice, ends[0], 0, append, 0, 4, 0)
+    );
+    let sockets = pair(AF_UNIX, SOCK_STREAM);
+    let mut offset = 1_i64;
+    let at = &raw mut offset;
+    show!(
+        "splice into a socket at a place",
+        sys!(SYS_splice, ends[0], 0, sockets[0], at, 4, 0)
+    );
+    sys::close_all(&[fd, other, notes, notes_too, append.value()]);
+    sys::close_all(&[ends[0], ends[1], sockets[0], sockets[1]]);
+}
+
 pub fn run() {
+    positioned();
     sends();
     splices();
     copies();

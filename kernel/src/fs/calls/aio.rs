@@ -7,7 +7,7 @@
 //! address space. Locks: a context's own, which is never held while bytes move or user memory is
 //! touched.
 
-use super::io::{RWF_KNOWN, io_with, limit_size};
+use super::io::{RWF_KNOWN, limit_size, wish_of};
 use super::{dest_of, file_of, source_of, vector_of};
 use crate::errno::{Errno, Result};
 use crate::file::{Events, Io};
@@ -284,7 +284,7 @@ fn io_of(open: &OpenFile, request: &Request, allowed: bool) -> Result<Io> {
         return Err(Errno::EOPNOTSUPP);
     }
     let offset = u64::try_from(request.offset).map_err(|_| Errno::EINVAL)?;
-    Ok(io_with(open, offset, request.rw_flags))
+    Ok(wish_of(request.rw_flags).on(open.io(offset)))
 }
 
 /// Nothing is ever under way that could be cancelled.

@@ -2,8 +2,7 @@
 
 use super::{dest_of, file_of, source_of, vector_of};
 use crate::errno::{Errno, Result};
-use crate::file::Io;
-use crate::fs::open::OpenFile;
+use crate::fs::open::{OpenFile, Wish};
 use crate::linux::general as raw;
 use crate::syscall::table::{Answer, Args, SyscallCtx};
 use crate::task::limits::{INFINITY, Resource};
@@ -122,12 +121,10 @@ fn pwrite(ctx: &SyscallCtx<'_>, fd: usize, addr: usize, count: usize, at: usize)
 pub(super) const RWF_KNOWN: u32 =
     raw::RWF_HIPRI | raw::RWF_DSYNC | raw::RWF_SYNC | raw::RWF_NOWAIT | raw::RWF_APPEND;
 
-pub(super) fn io_with(open: &OpenFile, at: u64, flags: u32) -> Io {
-    let io = open.io(at);
-    Io {
-        nonblock: io.nonblock || flags & raw::RWF_NOWAIT != 0,
-        append: io.append || flags & raw::RWF_APPEND != 0,
-        ..io
+pub(super) fn wish_of(flags: u32) -> Wish {
+    Wish {
+        nonblock: flags & raw::RWF_NOWAIT != 0,
+        append: flags & raw::RWF_APPEND != 0,
     }
 }
 
@@ -147,16 +144,7 @@ fn readv(
     if flags & !RWF_KNOWN != 0 {
         return Err(Errno::EOPNOTSUPP);
     }
-    match at {
-        Some(at) if open.file().is_seekable() => {
-            open.file().read(io_with(&open, at, flags), &mut dst)
-        }
-        Some(_) => Err(Errno::ESPIPE),
-        None if flags & raw::RWF_NOWAIT != 0 && !open.file().is_seekable() => {
-            open.file().read(io_with(&open, 0, flags), &mut dst)
-        }
-        None => open.read(&mut dst),
-    }
+    open.read_with(at, wish_of(flags), &mut dst)
 }
 
 fn writev(
@@ -176,16 +164,7 @@ fn writev(
         return Err(Errno::EOPNOTSUPP);
     }
     limit_size(ctx, &open, at, &mut src)?;
-    match at {
-        Some(at) if open.file().is_seekable() => {
-            open.file().write(io_with(&open, at, flags), &mut src)
-        }
-        Some(_) => Err(Errno::ESPIPE),
-        None if flags & (raw::RWF_NOWAIT | raw::RWF_APPEND) != 0 => open
-            .file()
-            .write(io_with(&open, *open.cursor().lock(), flags), &mut src),
-        None => open.write(&mut src),
-    }
+    open.write_with(at, wish_of(flags), &mut src)
 }
 
 /// RLIMIT_FSIZE: cuts a write short, or ends it with SIGXFSZ when nothing may be written.

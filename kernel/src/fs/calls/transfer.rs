@@ -6,7 +6,7 @@ use super::io::{limit_count, limit_size};
 use super::{file_of, vector_of};
 use crate::errno::{Errno, Result};
 use crate::file::{Events, Io};
-use crate::fs::open::OpenFile;
+use crate::fs::open::{OpenFile, Wish, check_range};
 use crate::ipc::pipe::{Pipe, PipeEnd};
 use crate::linux::general as raw;
 use crate::mm::uptr::UserPtr;
@@ -51,15 +51,26 @@ impl Side<'_> {
         }
     }
 
-    fn read(&mut self, dst: &mut Dest<'_>) -> Result<usize> {
-        let read = match &mut self.at {
-            Some(at) => {
-                let at = *at;
-                self.open.file().read(self.io(at), dst)?
-            }
-            None if self.open.file().is_seekable() => return self.open.read(dst),
-            None => self.open.file().read(self.io(0), dst)?,
+    fn wish(&self) -> Wish {
+        Wish {
+            nonblock: self.nonblock,
+            append: false,
+        }
+    }
+
+    /// EINVAL unless `count` bytes have offsets, as Linux asks first.
+    fn check_range(&self, count: usize) -> Result {
+        let file = self.open.file();
+        let start = match self.at {
+            Some(at) => at,
+            None if file.is_seekable() => *self.open.cursor().lock(),
+            None => 0,
         };
+        check_range(start, count)
+    }
+
+    fn read(&mut self, dst: &mut Dest<'_>) -> Result<usize> {
+        let read = self.open.read_with(self.at, self.wish(), dst)?;
         if let Some(at) = &mut self.at {
             *at += read as u64;
         }
@@ -67,11 +78,7 @@ impl Side<'_> {
     }
 
     fn write(&mut self, src: &mut Source<'_>) -> Result<usize> {
-        let written = match self.at {
-            Some(at) => self.open.file().write(self.io(at), src)?,
-            None if self.open.file().is_seekable() => return self.open.write(src),
-            None => self.open.file().write(self.io(0), src)?,
-        };
+        let written = self.open.write_with(self.at, self.wish(), src)?;
         if let Some(at) = &mut self.at {
             *at += written as u64;
         }
@@ -245,6 +252,8 @@ fn sendfile(
         at: None,
         nonblock: false,
     };
+    from.check_range(count)?;
+    to.check_range(count)?;
     if count > 0 {
         check_kinds(&input, &out)?;
     }
@@ -294,6 +303,8 @@ fn copy_file_range(ctx: &SyscallCtx<'_>, a: Args) -> Result<usize> {
         at: offset_at(a[3])?,
         nonblock: false,
     };
+    from.check_range(a[4])?;
+    to.check_range(a[4])?;
     let count = a[4].min(TRANSFER_MAX);
     if input.node() == out.node() {
         let start = |side: &Side<'_>| side.at.unwrap_or_else(|| *side.open.cursor().lock());
@@ -334,6 +345,13 @@ fn splice(ctx: &SyscallCtx<'_>, a: Args) -> Result<usize> {
     {
         return Err(Errno::EINVAL);
     }
+    let seekable = |open: &OpenFile| open.file().is_seekable();
+    if a[1] != 0 && !seekable(&input) || a[3] != 0 && !seekable(&out) {
+        return Err(Errno::EINVAL);
+    }
+    if target.is_none() && out.io(0).append {
+        return Err(Errno::EINVAL);
+    }
     check_kinds(&input, &out)?;
     let nonblock = flags & raw::SPLICE_F_NONBLOCK != 0;
     let mut from = Side {
@@ -346,6 +364,11 @@ fn splice(ctx: &SyscallCtx<'_>, a: Args) -> Result<usize> {
         at: offset_at(a[3])?,
         nonblock: nonblock && target.is_some(),
     };
+    if source.is_none() {
+        from.check_range(a[4])?;
+    } else if target.is_none() {
+        to.check_range(a[4])?;
+    }
     // A socket cannot take its bytes back: read only what the other side has room for.
     let room = || target.map_or(usize::MAX, |end| end.pipe().room());
     let waits = !to.io(0).nonblock;
