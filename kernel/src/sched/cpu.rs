@@ -1,7 +1,8 @@
 //! What each CPU does: picks threads, switches to them, idles. Which CPU a thread waits for is
 //! [`placement`](super::placement)'s.
 //!
-//! A CPU that goes idle looks at the others' queues before it halts. Slice timers run only while someone waits.
+//! A CPU that goes idle looks at the others' queues before it halts, and zeroes some frames ahead.
+//! Slice timers run only while someone waits.
 //!
 //! The idle mask decides who is kicked. An idler sets its bit, then looks at all queues; a waker
 //! queues, then looks at the mask: one of them sees the other.
@@ -539,9 +540,13 @@ pub fn idle_loop() -> ! {
             ochre_hal::cpu::relax();
         } else {
             let before = crate::time::monotonic();
-            cpu.settle_timer(before);
             cpu.halted.start(before);
-            ochre_hal::cpu::idle_wait();
+            if ochre_hal::frame::zero_ahead() {
+                ochre_hal::cpu::poll_interrupts();
+            } else {
+                cpu.settle_timer(before);
+                ochre_hal::cpu::idle_wait();
+            }
             cpu.halted.stop(crate::time::monotonic());
         }
         IDLE.fetch_and(!(1 << id), Ordering::SeqCst);

@@ -1,9 +1,9 @@
 //! RAM frames: 4 KiB or 2 MiB of memory, shared by reference counting.
 //!
 //! Contents are only ever copied or touched by atomics, never borrowed, so a frame is safe to use
-//! while user space maps and writes it. Single frames come from a small cache of the CPU, those
-//! from the buddy allocator. A last part of memory is kept for the kernel's own structures, so
-//! that user pages run out first.
+//! while user space maps and writes it. Single frames come from small caches of the CPU, of which one
+//! has what it zeroed while it was idle, those from the buddy allocator. A last part of memory is
+//! kept for the kernel's own structures, so that user pages run out first.
 
 mod buddy;
 mod huge;
@@ -145,6 +145,9 @@ unsafe impl Sync for Cache {}
 
 static CACHES: PerCpu<Cache> = PerCpu::new([const { Cache::new() }; MAX_CPUS]);
 
+/// As [`CACHES`], with frames that are zero.
+static ZEROED: PerCpu<Cache> = PerCpu::new([const { Cache::new() }; MAX_CPUS]);
+
 /// Hands `free` to the allocator. The metadata table for all of `ram` comes out of it first.
 pub fn init(ram: &Regions, free: &mut Regions) -> Result<(), OutOfMemory> {
     let len = (ram.end() as usize) / PAGE_SIZE;
@@ -209,16 +212,50 @@ fn take(who: For) -> Result<usize, OutOfMemory> {
 
 #[cold]
 fn refill(cache: &Cache, who: For) -> Result<usize, OutOfMemory> {
-    with_buddy(|buddy| {
+    let taken = with_buddy(|buddy| {
         if !may_take(buddy, who, 0) {
-            return Err(OutOfMemory);
+            return None;
         }
         while cache.len() < CACHE / 2 {
             let Some(pfn) = buddy.alloc(0) else { break };
             cache.push(pfn);
         }
-        cache.pop().ok_or(OutOfMemory)
-    })
+        cache.pop()
+    });
+    taken.or_else(|| ZEROED.this().pop()).ok_or(OutOfMemory)
+}
+
+/// As [`take`], a frame of zeros.
+#[inline]
+fn take_zeroed(who: For) -> Result<usize, OutOfMemory> {
+    if !is_short()
+        && let Some(pfn) = ZEROED.this().pop()
+    {
+        return Ok(pfn);
+    }
+    let pfn = take(who)?;
+    // SAFETY: the frame was free and is now the caller's.
+    unsafe { mem::zero(direct((pfn * PAGE_SIZE) as u64), PAGE_SIZE) };
+    Ok(pfn)
+}
+
+/// Zeroes a free frame for who will need one, while there is nothing better to do; false when there
+/// are enough of them.
+#[must_use]
+pub fn zero_ahead() -> bool {
+    let zeroed = ZEROED.this();
+    if zeroed.len() == CACHE {
+        return false;
+    }
+    let taken = with_buddy(|buddy| {
+        let plenty = may_take(buddy, For::User, CACHE * MAX_CPUS);
+        plenty.then(|| buddy.alloc(0)).flatten()
+    });
+    let Some(pfn) = taken else { return false };
+    // SAFETY: the frame was free and is now this CPU's.
+    unsafe { mem::zero(direct((pfn * PAGE_SIZE) as u64), PAGE_SIZE) };
+    zeroed.push(pfn);
+    true
 }
 
 #[inline]
@@ -255,10 +292,8 @@ fn alloc_counted(who: For, use_of: &AtomicUsize) -> Result<u64, OutOfMemory> {
     if admission::refused() {
         return Err(OutOfMemory);
     }
-    let phys = (take(who)? * PAGE_SIZE) as u64;
+    let phys = (take_zeroed(who)? * PAGE_SIZE) as u64;
     use_of.fetch_add(1, Ordering::Relaxed);
-    // SAFETY: the frame was free and is now the caller's.
-    unsafe { mem::zero(direct(phys), PAGE_SIZE) };
     Ok(phys)
 }
 
@@ -324,10 +359,10 @@ impl Frame {
     }
 
     pub fn alloc_zeroed() -> Result<Frame, OutOfMemory> {
-        let frame = Frame::alloc()?;
-        // SAFETY: the frame is new, so nobody else reads or writes it.
-        unsafe { mem::zero(frame.pointer(), PAGE_SIZE) };
-        Ok(frame)
+        if admission::refused() {
+            return Err(OutOfMemory);
+        }
+        take_zeroed(For::User).map(Frame::new_small)
     }
 
     #[inline]
@@ -538,9 +573,10 @@ pub fn alloc_contiguous(pages: usize, below: Option<PhysAddr>) -> Result<Vec<Fra
 #[must_use]
 pub fn stats() -> FrameStats {
     let buddy = BUDDY.lock();
+    let cached = (0..MAX_CPUS).map(|cpu| CACHES.on(cpu).len() + ZEROED.on(cpu).len());
     FrameStats {
         total: buddy.total_frames(),
-        free: buddy.free_frames() + (0..MAX_CPUS).map(|cpu| CACHES.on(cpu).len()).sum::<usize>(),
+        free: buddy.free_frames() + cached.sum::<usize>(),
         tables: TABLES.load(Ordering::Relaxed),
         stacks: STACKS.load(Ordering::Relaxed),
         heap: HEAP.load(Ordering::Relaxed),
