@@ -171,14 +171,7 @@ fn shares_directories(process: &Process) -> bool {
     if Arc::strong_count(&fs) <= 2 {
         return false;
     }
-    let mut last = 0;
-    while let Some(other) = tree::process_after(last) {
-        last = other.pid;
-        if last != process.pid && Arc::ptr_eq(&other.fs(), &fs) {
-            return true;
-        }
-    }
-    false
+    tree::processes().any(|other| other.pid != process.pid && Arc::ptr_eq(&other.fs(), &fs))
 }
 
 /// Memory and rights change at once: who may look into the old program, or comes to trace it, gets hold
