@@ -13,6 +13,7 @@ mod desktop;
 mod disk;
 mod doctor;
 mod exec;
+mod frames;
 mod guest;
 mod image;
 mod input;

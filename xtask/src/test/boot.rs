@@ -1,8 +1,9 @@
-//! The guest boots, runs commands, and reports how they end.
+//! The guest boots, runs commands, and reports how they end; no function of its kernel takes too much of a stack.
 
 use super::guest::{BUSYBOX, exec};
 use super::{Machines, Tally, console};
 use crate::build::{Builder, Libc};
+use crate::frames;
 use crate::paths;
 use crate::programs;
 use crate::qemu::Machine;
@@ -92,6 +93,7 @@ pub fn run(builder: &Builder, machines: Machines) -> Result<Tally> {
     builder.user(&programs, Libc::Relibc)?;
     let selftest = builder.hal_selftest()?;
     let mut tally = Tally::default();
+    tally.test("the kernel's frames", frames::check(&kernel));
     for processors in [1, 2, 4] {
         let name = format!("the hal's self-test on {processors} processors");
         tally.test(&name, hal(&selftest, processors));

@@ -2,6 +2,7 @@
 
 use super::{Default as DefaultAction, SIGCHLD, SIGRTMAX, Signal, SignalSet, default_of};
 use crate::linux::general as raw;
+use alloc::boxed::Box;
 
 pub const SIG_DFL: usize = 0;
 pub const SIG_IGN: usize = 1;
@@ -21,14 +22,14 @@ impl Action {
     }
 }
 
-/// One action for each signal.
+/// One action for each signal: too much for a stack.
 #[derive(Clone, Debug)]
-pub struct Actions([Action; SIGRTMAX as usize]);
+pub struct Actions(Box<[Action; SIGRTMAX as usize]>);
 
 impl Actions {
     #[must_use]
     pub fn new() -> Actions {
-        Actions([Action::default(); SIGRTMAX as usize])
+        Actions(Box::new([Action::default(); SIGRTMAX as usize]))
     }
 
     #[must_use]
@@ -59,7 +60,7 @@ impl Actions {
 
     /// execve: handlers are gone with the old program, ignored signals stay ignored.
     pub fn reset_for_exec(&mut self) {
-        for action in &mut self.0 {
+        for action in &mut *self.0 {
             if action.handler != SIG_IGN {
                 action.handler = SIG_DFL;
             }
@@ -71,7 +72,7 @@ impl Actions {
 
     /// clone3's CLONE_CLEAR_SIGHAND: handlers become the default, ignored signals stay.
     pub fn clear_handlers(&mut self) {
-        for action in &mut self.0 {
+        for action in &mut *self.0 {
             if action.handler != SIG_IGN {
                 *action = Action::default();
             }
