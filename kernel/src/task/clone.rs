@@ -4,7 +4,7 @@ use super::credentials::Capabilities;
 use super::limits::Resource;
 use super::pidfd::PidFd;
 use super::process::{Parts, Process};
-use super::signal::{self, SIGCHLD, SIGKILL};
+use super::signal::{self, Attention, SIGCHLD, SIGKILL};
 use super::thread::{AltStack, Thread};
 use super::trace::stop as trace;
 use super::{Pid, seccomp, tree};
@@ -162,6 +162,11 @@ fn start(ctx: &mut SyscallCtx<'_>, request: Request) -> Result<usize> {
     if request.stack > USER_END || (has(raw::CLONE_SETTLS) && request.tls >= USER_END) {
         return Err(Errno::EPERM);
     }
+    // As Linux: a new thread or process is not there before the signals that were first, of which one
+    // may stop its maker.
+    if ctx.thread.has_signal() {
+        return Err(Errno::RESTART_ALWAYS);
+    }
     if !may_have_more(ctx.process) {
         return Err(Errno::EAGAIN);
     }
@@ -318,7 +323,7 @@ fn new_process(ctx: &SyscallCtx<'_>, pid: Pid, request: &Request) -> Result<Arc<
 }
 
 /// Enters the thread in the tables and lets it run. A thread of a process that is already ending
-/// ends at its first look.
+/// ends at its first look, and one of a process that is stopped takes part in the stop.
 fn launch(ctx: &SyscallCtx<'_>, process: &Arc<Process>, thread: &Arc<Thread>, request: &Request) {
     seccomp::calls::born(thread, ctx.thread, || process.add_thread(thread.clone()));
     tree::add_thread(thread);
@@ -333,17 +338,23 @@ fn launch(ctx: &SyscallCtx<'_>, process: &Arc<Process>, thread: &Arc<Thread>, re
         if ctx.process.signals.lock().exiting.is_some() {
             signal::send::end_process(process, SIGKILL, None);
         }
-    } else if is_ending(process) {
-        thread.mark(super::signal::Attention::EXIT);
+    } else {
+        thread.mark(missed(process));
     }
     connector::begins(thread);
     thread.start();
 }
 
-/// Whether the threads of the process, all or but one, were told to end.
-fn is_ending(process: &Process) -> bool {
+/// What the threads of the process, all or but one, were told before there was this one.
+fn missed(process: &Process) -> Attention {
     let signals = process.signals.lock();
-    signals.exiting.is_some() || signals.executing
+    if signals.exiting.is_some() || signals.executing {
+        Attention::EXIT
+    } else if signals.stopped {
+        Attention::STOP
+    } else {
+        Attention::empty()
+    }
 }
 
 fn give_pidfd(ctx: &SyscallCtx<'_>, process: &Arc<Process>, at: usize) -> Result {

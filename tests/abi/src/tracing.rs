@@ -2,6 +2,7 @@
 
 use crate::{child, show, sys};
 use libc::*;
+use std::sync::atomic::Ordering::SeqCst;
 
 // Names that the C library's list lacks.
 const PTRACE_GET_SYSCALL_INFO: i32 = 0x420e;
@@ -20,6 +21,7 @@ pub fn run() {
     events();
     seized();
     threads();
+    made_in_a_stop();
     transfers();
     during_execution();
 }
@@ -326,6 +328,37 @@ fn threads() {
     show!("thread's first stop", wait(thread));
     show!("thread's end", next(PTRACE_CONT, thread, 0));
     show!("the process's end", next(PTRACE_CONT, pid, 0));
+}
+
+/// A thread that is made while its process is stopped takes part in that, though its maker runs, as a tracer
+/// let it.
+fn made_in_a_stop() {
+    let [ran] = sys::shared_words();
+    let pid = traced(|| {
+        // Either thread might take it.
+        let blocked = 1_u64 << (SIGCONT - 1);
+        sys!(SYS_rt_sigprocmask, SIG_BLOCK, &raw const blocked, 0, 8);
+        let made = std::thread::spawn(|| {
+            ran.store(1, SeqCst);
+            6
+        });
+        made.join().unwrap_or(0)
+    });
+    show!("its group stops too", next(PTRACE_CONT, pid, SIGSTOP));
+    trace(PTRACE_CONT, pid, 0, 0);
+    let is_still = || {
+        let tasks = std::fs::read_dir(format!("/proc/{pid}/task"));
+        let mut tasks = tasks.into_iter().flatten().flatten();
+        let made = tasks.find(|task| task.file_name().to_str() != Some(&pid.to_string()));
+        let stat = made.and_then(|task| std::fs::read_to_string(task.path().join("stat")).ok());
+        stat.is_some_and(|stat| stat.contains(") T "))
+    };
+    while ran.load(SeqCst) == 0 && !is_still() {
+        sys!(SYS_sched_yield);
+    }
+    show!("ran while it was stopped", ran.load(SeqCst));
+    sys!(SYS_kill, pid, SIGCONT);
+    show!("runs once it is continued", wait(pid));
 }
 
 fn transfers() {
