@@ -320,6 +320,12 @@ impl Thread {
         }
     }
 
+    /// Whether it is on its way out: it takes no signal any more.
+    #[must_use]
+    pub fn is_ending(&self) -> bool {
+        self.attention().contains(Attention::EXIT) || self.exited.load(Ordering::SeqCst)
+    }
+
     /// Whether a signal waits that would end an interruptible sleep.
     #[must_use]
     pub fn has_signal(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use crate::{child, show, sys};
 use libc::*;
-use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 // Names that the C library's list lacks.
 const PTRACE_GET_SYSCALL_INFO: i32 = 0x420e;
@@ -22,6 +22,7 @@ pub fn run() {
     seized();
     threads();
     made_in_a_stop();
+    signal_for_another();
     transfers();
     during_execution();
 }
@@ -359,6 +360,36 @@ fn made_in_a_stop() {
     show!("ran while it was stopped", ran.load(SeqCst));
     sys!(SYS_kill, pid, SIGCONT);
     show!("runs once it is continued", wait(pid));
+}
+
+/// A signal goes to another thread than the one that the tracer has stopped.
+fn signal_for_another() {
+    static CAUGHT: AtomicBool = AtomicBool::new(false);
+    extern "C" fn catch(_: i32) {
+        CAUGHT.store(true, SeqCst);
+    }
+    let [taken] = sys::shared_words();
+    let pid = child::fork(|| {
+        // SAFETY: the handler stores a word.
+        unsafe { signal(SIGUSR1, catch as extern "C" fn(i32) as usize) };
+        let other = std::thread::spawn(|| {
+            while !CAUGHT.load(SeqCst) {
+                sys!(SYS_sched_yield);
+            }
+            taken.store(1, SeqCst);
+            5
+        });
+        trace(PTRACE_TRACEME, 0, 0, 0);
+        let me = sys!(SYS_getpid);
+        sys!(SYS_tgkill, me, me, SIGSTOP);
+        other.join().unwrap_or(0)
+    });
+    show!("its leader stops", wait(pid));
+    sys!(SYS_kill, pid, SIGUSR1);
+    while taken.load(SeqCst) == 0 {
+        sys!(SYS_sched_yield);
+    }
+    show!("the other has the signal", next(PTRACE_CONT, pid, 0));
 }
 
 fn transfers() {

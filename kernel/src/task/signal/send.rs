@@ -177,6 +177,9 @@ fn is_fatal(signals: &ProcessSignals, takers: &[Arc<Thread>], signal: Signal) ->
         && !signals.stopped;
     // A tracer is asked first.
     let takes = |thread: &Arc<Thread>| {
+        if thread.is_ending() {
+            return false;
+        }
         let mine = thread.signals.lock();
         !thread.trace.is_traced() && !mine.blocked.has(signal) && !mine.awaited.has(signal)
     };
@@ -184,13 +187,19 @@ fn is_fatal(signals: &ProcessSignals, takers: &[Arc<Thread>], signal: Signal) ->
 }
 
 fn wants(thread: &Thread, signal: Signal) -> bool {
+    if thread.is_ending() {
+        return false;
+    }
     let mine = thread.signals.lock();
     !mine.blocked.has(signal) || mine.awaited.has(signal) || SignalSet::UNBLOCKABLE.has(signal)
 }
 
-/// Tells one thread that does not block the signal; the leader if it will do.
+/// Tells one thread that does not block the signal; the leader if it will do. One that a tracer holds is told
+/// only if there is no other.
 fn notify_one(threads: &[Arc<Thread>], signal: Signal) {
-    if let Some(thread) = threads.iter().find(|t| wants(t, signal)) {
+    let takers = || threads.iter().filter(|t| wants(t, signal));
+    let free = takers().find(|t| !(t.trace.is_traced() && t.trace.is_stopped()));
+    if let Some(thread) = free.or_else(|| takers().next()) {
         thread.notify(Attention::SIGNAL);
     }
 }
