@@ -18,7 +18,7 @@ pub fn madvise(ctx: &mut SyscallCtx<'_>, addr: usize, len: usize, advice: u32) -
     let space = space_of(ctx)?;
     let change = |change: &dyn Fn(&mut Mapping) -> Result| {
         // All that is mapped is served, as on Linux.
-        let mut inner = space.lock();
+        let mut inner = space.lock_maps();
         inner.change_mapped(range.clone(), |mapping, _| change(mapping))
     };
     let set = |on: Flags, off: Flags| {
@@ -38,14 +38,16 @@ pub fn madvise(ctx: &mut SyscallCtx<'_>, addr: usize, len: usize, advice: u32) -
         raw::MADV_COLD | raw::MADV_PAGEOUT => change(&unlocked)?,
         raw::MADV_DONTNEED | raw::MADV_FREE => {
             let mut pages = Detached::default();
-            let changed = space.lock().change_mapped(range.clone(), |mapping, table| {
-                unlocked(mapping)?;
-                if advice == raw::MADV_FREE && !matches!(mapping.backing, Backing::Anonymous) {
-                    return Err(Errno::EINVAL);
-                }
-                table.detach(mapping.start..mapping.end, &mut pages);
-                Ok(())
-            });
+            let changed = space
+                .lock_maps()
+                .change_mapped(range.clone(), |mapping, table| {
+                    unlocked(mapping)?;
+                    if advice == raw::MADV_FREE && !matches!(mapping.backing, Backing::Anonymous) {
+                        return Err(Errno::EINVAL);
+                    }
+                    table.detach(mapping.start..mapping.end, &mut pages);
+                    Ok(())
+                });
             space.release_pages(&mut pages);
             changed?;
         }
@@ -120,7 +122,7 @@ fn objects_of(
     let space = space_of(ctx)?;
     let mut found = Vec::new();
     let mut refused = Ok(());
-    let hole = space.lock().change_mapped(range, |mapping, _| {
+    let hole = space.lock_maps().change_mapped(range, |mapping, _| {
         refused = accept(mapping);
         refused?;
         if let Backing::Object(object, from) = &mapping.backing {
@@ -191,7 +193,7 @@ pub fn mlock(ctx: &mut SyscallCtx<'_>, addr: usize, len: usize, now: bool) -> Re
     let len = len.checked_add(addr - start).ok_or(Errno::EINVAL)?;
     let range = page_range(start, len, Errno::EINVAL)?;
     let space = space_of(ctx)?;
-    space.lock().change(range.clone(), |mapping, _| {
+    space.lock_maps().change(range.clone(), |mapping, _| {
         mapping.flags |= Flags::LOCKED;
         Ok(())
     })?;
@@ -205,7 +207,7 @@ pub fn munlock(ctx: &mut SyscallCtx<'_>, addr: usize, len: usize) -> Result<usiz
     let start = addr & !(PAGE_SIZE - 1);
     let len = len.checked_add(addr - start).ok_or(Errno::EINVAL)?;
     let range = page_range(start, len, Errno::EINVAL)?;
-    space_of(ctx)?.lock().change(range, |mapping, _| {
+    space_of(ctx)?.lock_maps().change(range, |mapping, _| {
         mapping.flags -= Flags::LOCKED;
         Ok(())
     })?;
@@ -222,7 +224,7 @@ pub fn mlockall(ctx: &mut SyscallCtx<'_>, flags: u32) -> Result<usize> {
 }
 
 pub fn munlockall(ctx: &mut SyscallCtx<'_>) -> Result<usize> {
-    for mapping in space_of(ctx)?.lock().maps.values_mut() {
+    for mapping in space_of(ctx)?.lock_maps().maps.values_mut() {
         mapping.flags -= Flags::LOCKED;
     }
     Ok(0)

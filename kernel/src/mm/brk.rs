@@ -12,7 +12,7 @@ use ochre_hal::{PAGE_SIZE, USER_END};
 /// brk: never fails, but answers with the end as it is.
 pub fn brk(ctx: &mut SyscallCtx<'_>, wish: usize) -> Result<usize> {
     let space = space_of(ctx)?;
-    let mut inner = space.lock();
+    let mut inner = space.lock_maps();
     let (start, old) = (inner.layout.brk_start, inner.layout.brk);
     if wish < start || wish >= USER_END - PAGE_SIZE {
         return Ok(old);

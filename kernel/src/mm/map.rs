@@ -166,7 +166,7 @@ pub(super) fn check_place(ctx: &SyscallCtx<'_>, addr: usize) -> Result {
 pub fn add(ctx: &SyscallCtx<'_>, place: Place, mut mapping: Mapping) -> Result<usize> {
     let space = space_of(ctx)?;
     let len = mapping.end;
-    let mut inner = space.lock();
+    let mut inner = space.lock_maps();
     if !inner.allows(ctx.process, len) {
         return Err(Errno::ENOMEM);
     }
@@ -371,7 +371,7 @@ pub fn mprotect(ctx: &mut SyscallCtx<'_>, addr: usize, len: usize, prot: u32) ->
     }
     let perms = perms_of(prot);
     let space = space_of(ctx)?;
-    let mut inner = space.lock();
+    let mut inner = space.lock_maps();
     if prot & raw::PROT_GROWSDOWN != 0 {
         let mapping = inner.find(range.start).ok_or(Errno::ENOMEM)?;
         if !mapping.flags.contains(Flags::GROWS_DOWN) {

@@ -37,7 +37,7 @@ pub fn mremap(
         return Err(Errno::EINVAL);
     }
     let space = space_of(ctx)?;
-    let mut inner = space.lock();
+    let mut inner = space.lock_maps();
     let target = if fixed {
         let target = page_range(new_addr, new_len, Errno::EINVAL)?;
         if target.start < old.end && old.start < target.end {

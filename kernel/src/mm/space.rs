@@ -2,15 +2,18 @@
 //!
 //! The page table never shows more than the mappings allow; it may show less, which a fault puts
 //! right. One spinlock guards both. It is never held while a page is brought in or user memory is
-//! touched.
+//! touched. A fork lets go of it now and then; the mappings stay as they are until it is done, as whoever
+//! changes them waits ([`AddressSpace::lock_maps`]). Only faults go on, by which a stack may grow.
 
 use super::mapping::{Backing, Flags, Mapping, Name, ObjectRef};
 use super::object::{MemoryObject, leftovers};
 use crate::errno::{Errno, Result};
+use crate::file::Events;
 use crate::fs::busy::ExecUse;
 use crate::fs::calls::aio;
 use crate::lock_order;
 use crate::sched::cpu;
+use crate::sched::wait::{Interrupt, WaitQueue};
 use crate::task::limits::Resource;
 use crate::task::process::Process;
 use alloc::collections::BTreeMap;
@@ -49,6 +52,8 @@ pub struct Layout {
 pub struct AddressSpace {
     id: u64,
     inner: SpinLock<Inner>,
+    /// Announces that no fork copies its mappings any more.
+    forked: WaitQueue,
     /// Processes that live in it: more than one after vfork or CLONE_VM.
     users: AtomicUsize,
     /// AT_* values of the program, as bytes: /proc/self/auxv.
@@ -75,6 +80,8 @@ pub struct Inner {
     pub peak: usize,
     /// prctl(PR_SET_THP_DISABLE): no huge pages that weren't asked for, nor those that were.
     pub small_pages_only: bool,
+    /// A fork copies the mappings, and may have let go of the lock for others to run.
+    forking: bool,
 }
 
 /// What [`Inner::unmap`] took out, for [`AddressSpace::release`].
@@ -141,10 +148,12 @@ impl AddressSpace {
             total: 0,
             peak: 0,
             small_pages_only: false,
+            forking: false,
         };
         Ok(Arc::new(AddressSpace {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             inner: SpinLock::new(lock_order::SPACE, inner),
+            forked: WaitQueue::new(),
             users: AtomicUsize::new(1),
             auxv: SpinLock::new(lock_order::CELL, Vec::new()),
             private_barriers: AtomicBool::new(false),
@@ -159,8 +168,22 @@ impl AddressSpace {
         self.id
     }
 
+    /// For who looks, or changes pages; who changes mappings waits for forks: [`Self::lock_maps`].
     pub fn lock(&self) -> SpinGuard<'_, Inner> {
         self.inner.lock()
+    }
+
+    /// As [`Self::lock`], for who adds, changes or removes mappings. The caller holds no spinlock.
+    pub fn lock_maps(&self) -> SpinGuard<'_, Inner> {
+        loop {
+            let inner = self.lock();
+            if !inner.forking {
+                return inner;
+            }
+            drop(inner);
+            self.forked
+                .wait_uninterrupted(|| (!self.lock().forking).then_some(()));
+        }
     }
 
     #[must_use]
@@ -185,12 +208,22 @@ impl AddressSpace {
         self.lock().table.activate();
     }
 
-    /// A copy for a forked child: private memory is shared until either side writes.
+    /// A copy for a forked child: private memory is shared until either side writes. Other threads run
+    /// meanwhile; who is killed gets none.
     pub fn fork(self: &Arc<Self>) -> Result<Arc<AddressSpace>> {
-        let mut parent = self.lock();
+        let mut parent = self.lock_maps();
         let child = AddressSpace::new(parent.base)?;
-        let copied = child.copy(&mut parent);
+        {
+            let mut inner = child.inner.lock_same_rank();
+            inner.layout = parent.layout;
+            inner.hint = parent.hint;
+            inner.small_pages_only = parent.small_pages_only;
+        }
+        parent.forking = true;
         drop(parent);
+        let copied = child.copy(self);
+        self.lock().forking = false;
+        self.forked.wake_all(Events::all());
         if let Err(error) = copied {
             child.clear();
             return Err(error);
@@ -205,30 +238,60 @@ impl AddressSpace {
     }
 
     /// Enters what a forked child has of `parent`: the part that there is memory for on failure.
-    fn copy(self: &Arc<Self>, parent: &mut Inner) -> Result {
+    fn copy(self: &Arc<Self>, parent: &AddressSpace) -> Result {
+        let mut from = 0;
+        loop {
+            let rest = self.copy_some(&mut parent.lock(), from)?;
+            let Some(next) = rest else { return Ok(()) };
+            from = next;
+            cpu::breathe();
+            if cpu::current().is_interrupted(Interrupt::Kill) {
+                return Err(Errno::EINTR);
+            }
+        }
+    }
+
+    /// Copies some of what `parent` has from the address `from` on. Returns where there is more.
+    fn copy_some(self: &Arc<Self>, parent: &mut Inner, from: usize) -> Result<Option<usize>> {
+        /// Mappings and blocks of 2 MiB between two looks at what else there is to do.
+        const STEP: usize = 32;
         /// Mappings that one question about memory is for.
         const FEW: usize = 8;
         let mut inner = self.inner.lock_same_rank();
-        inner.layout = parent.layout;
-        inner.hint = parent.hint;
-        inner.small_pages_only = parent.small_pages_only;
+        // The mapping that was begun, if it wasn't done; it may have grown downwards since.
+        let mut begun = inner.find(from).is_some();
+        let first = parent.find(from).map_or(from, |mapping| mapping.start);
         let Inner { maps, table, .. } = parent;
         let kept = |mapping: &&Mapping| !mapping.flags.contains(Flags::NO_FORK);
-        let mut copied = Ok(());
-        for (at, mapping) in maps.values().filter(kept).enumerate() {
-            if at.is_multiple_of(FEW) {
-                copied = admission::ask();
-            }
-            if copied.is_err() {
+        let mut blocks = STEP;
+        let mut copied = Ok(None);
+        for (at, mapping) in maps.range(first..).map(|(_, m)| m).filter(kept).enumerate() {
+            if at == STEP || blocks == 0 {
+                copied = Ok(Some(mapping.start));
                 break;
             }
-            inner.grow(mapping.size() / PAGE_SIZE);
-            inner.maps.insert(mapping.start, mapping.clone());
-            self.attach(mapping);
+            let start = if core::mem::take(&mut begun) {
+                from
+            } else {
+                if at.is_multiple_of(FEW)
+                    && let Err(error) = admission::ask()
+                {
+                    copied = Err(error);
+                    break;
+                }
+                inner.grow(mapping.size() / PAGE_SIZE);
+                inner.maps.insert(mapping.start, mapping.clone());
+                self.attach(mapping);
+                mapping.start
+            };
             let private = matches!(mapping.backing, Backing::Anonymous)
                 || mapping.flags.contains(Flags::COPIED);
             if private && !mapping.shared && !mapping.flags.contains(Flags::WIPE_ON_FORK) {
-                copied = table.fork_into(&mut inner.table, mapping.start..mapping.end, true);
+                let range = start..mapping.end;
+                copied = table.fork_into(&mut inner.table, range, true, &mut blocks);
+                if !matches!(copied, Ok(None)) {
+                    break;
+                }
             }
         }
         table.finish_fork();
@@ -266,7 +329,7 @@ impl AddressSpace {
     /// Removes all mappings of the range, and lets go of what was there.
     pub fn unmap(&self, range: Range<usize>) -> Result {
         let mut unmapped = Unmapped::default();
-        let result = self.lock().unmap(range, &mut unmapped);
+        let result = self.lock_maps().unmap(range, &mut unmapped);
         self.release(unmapped);
         result
     }
@@ -329,7 +392,7 @@ impl AddressSpace {
 
     /// Adds a mapping at a free place that the caller chose (execve).
     pub fn add(self: &Arc<Self>, mapping: Mapping) -> Result {
-        let mut inner = self.lock();
+        let mut inner = self.lock_maps();
         if mapping.start >= mapping.end || mapping.end > USER_END {
             return Err(Errno::ENOMEM);
         }
@@ -366,7 +429,7 @@ impl AddressSpace {
         let len = len
             .checked_next_multiple_of(PAGE_SIZE)
             .ok_or(Errno::ENOMEM)?;
-        let mut inner = self.lock();
+        let mut inner = self.lock_maps();
         let start = inner.find_free(len, None).ok_or(Errno::ENOMEM)?;
         let mapping = Mapping {
             start,

@@ -3,6 +3,7 @@
 use crate::{child, show, sys};
 use libc::*;
 use std::ffi::{CStr, CString};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 const PAGE: usize = 4096;
 const RW: i32 = PROT_READ | PROT_WRITE;
@@ -37,6 +38,7 @@ pub fn run() {
     shrinking();
     break_value();
     across_fork();
+    forked_while_moving();
     many();
     moving_much();
     lowest();
@@ -585,6 +587,51 @@ fn across_fork() {
             // SAFETY: the fault is the check.
             unsafe { (below as *mut u8).write_volatile(1) };
             0
+        })
+    );
+}
+
+/// A child has what moves to and fro meanwhile, from below thousands of mappings to above them, at one of both
+/// places.
+fn forked_while_moving() {
+    const COUNT: usize = 4000;
+    const FORKS: usize = 20;
+    show!(
+        "forked while a page moves",
+        child::run(|| {
+            let base = map((COUNT + 2) * PAGE, PROT_NONE, PRIVATE);
+            for number in (2..=COUNT).step_by(2) {
+                sys!(SYS_mprotect, at(base, number * PAGE), PAGE, RW);
+            }
+            let places = [at(base, 0), at(base, (COUNT + 1) * PAGE)];
+            let flags = PRIVATE | MAP_FIXED;
+            sys!(SYS_munmap, places[1], PAGE);
+            sys!(SYS_mmap, places[0], PAGE, RW, flags, -1, 0);
+            put(base, 0, 7);
+            let done = AtomicBool::new(false);
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    let how = MREMAP_MAYMOVE | MREMAP_FIXED;
+                    while !done.load(SeqCst) {
+                        for (from, to) in [(0, 1), (1, 0)] {
+                            sys!(SYS_mremap, places[from], PAGE, PAGE, how, places[to]);
+                        }
+                    }
+                });
+                let whole = (0..FORKS).filter(|_| {
+                    let child = child::fork(|| {
+                        let is_there =
+                            |place: &&usize| !sys!(SYS_msync, **place, PAGE, MS_ASYNC).failed();
+                        let there: Vec<&usize> = places.iter().filter(is_there).collect();
+                        let value = |place| get(sys::Ret(place), 0);
+                        there.len() as i32 * 10 + i32::from(value(*there[0] as isize))
+                    });
+                    child::wait(child) == "exited 17"
+                });
+                let whole = whole.count();
+                done.store(true, SeqCst);
+                whole as i32
+            })
         })
     );
 }

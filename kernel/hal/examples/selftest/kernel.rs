@@ -79,6 +79,7 @@ fn run(boot: &'static BootInfo) {
     user::faults();
     memory::huge_pages();
     memory::broken_huge_pages();
+    memory::forked_in_pieces();
     memory::detached();
     user::user_access();
     user::fpu();

@@ -108,9 +108,8 @@ pub fn huge_pages() {
         .expect("memory");
     uaccess::store_u64(at + 5 * PAGE_SIZE, 55).expect("mapped");
     let mut child = PageTable::new().expect("memory");
-    table
-        .fork_into(&mut child, at..at + HUGE_SIZE, true)
-        .expect("memory");
+    let rest = table.fork_into(&mut child, at..at + HUGE_SIZE, true, &mut 1);
+    assert_eq!(rest, Ok(None));
     table.finish_fork();
     assert_eq!(table.get(at).expect("mapped").perms, Perms::READ);
     let small = Frame::alloc_zeroed().expect("memory");
@@ -158,9 +157,8 @@ pub fn broken_huge_pages() {
     table.unmap(at..at + half);
     assert!(free() >= whole + half / PAGE_SIZE);
     let mut child = PageTable::new().expect("memory");
-    table
-        .fork_into(&mut child, at..at + HUGE_SIZE, true)
-        .expect("memory");
+    let rest = table.fork_into(&mut child, at..at + HUGE_SIZE, true, &mut 1);
+    assert_eq!(rest, Ok(None));
     table.finish_fork();
     let is_unique = |table: &mut PageTable| {
         let mut unique = false;
@@ -176,6 +174,43 @@ pub fn broken_huge_pages() {
     table.unmap(at + half..at + HUGE_SIZE);
     assert!(free() >= whole + HUGE_SIZE / PAGE_SIZE);
     log!("broken huge pages ok");
+}
+
+/// A copy for a fork that is made in pieces has everything in the end, and each piece no more than it may.
+pub fn forked_in_pieces() {
+    const BLOCKS: usize = 7;
+    let mut table = space();
+    table.activate();
+    let (at, rights) = (0x4000_0000, Perms::READ | Perms::WRITE);
+    let range = at..at + BLOCKS * HUGE_SIZE;
+    let places = || {
+        (0..BLOCKS).flat_map(|block| [1, 400].map(|page| at + block * HUGE_SIZE + page * PAGE_SIZE))
+    };
+    for va in places() {
+        let frame = Frame::alloc_zeroed().expect("memory");
+        table.map(va, frame, rights).expect("memory");
+    }
+    let mut child = PageTable::new().expect("memory");
+    let mut from = Some(range.start);
+    let mut pieces = 0;
+    while let Some(start) = from {
+        let before = child.resident();
+        from = table
+            .fork_into(&mut child, start..range.end, true, &mut 3)
+            .expect("memory");
+        table.finish_fork();
+        assert!(child.resident() - before <= 3 * 2);
+        pieces += 1;
+    }
+    assert_eq!(pieces, BLOCKS.div_ceil(3));
+    assert_eq!(child.resident(), BLOCKS * 2);
+    for va in places() {
+        let both = [&table, &child].map(|table| table.get(va).expect("mapped"));
+        assert_eq!(both[0].phys, both[1].phys);
+        assert!(both.iter().all(|entry| entry.perms == Perms::READ));
+    }
+    drop(child);
+    log!("fork in pieces ok");
 }
 
 /// What is detached is out of the space at once, and its frames are free block by block.

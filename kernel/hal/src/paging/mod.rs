@@ -345,21 +345,29 @@ impl PageTable {
 
     /// Shares the range's entries with `child`, at the same addresses; with `write_protect`, both
     /// lose WRITE, which the TLBs learn by [`Self::finish_fork`]: the caller calls it after the
-    /// last range, before the lock is released. On failure the child keeps what it got.
+    /// last range, before the lock is released. Where there is more in the range than so many blocks of
+    /// 2 MiB, that stays; returns where it begins. On failure the child keeps what it got.
     pub fn fork_into(
         &mut self,
         child: &mut PageTable,
         range: Range<usize>,
         write_protect: bool,
-    ) -> Result<(), OutOfMemory> {
+        blocks: &mut usize,
+    ) -> Result<Option<usize>, OutOfMemory> {
         check(&range);
         self.tables.split_ends(&range);
         let protected = &mut self.protected;
-        let mut result = Ok(());
+        let mut result = Ok(None);
         let mut run = walk::Run::default();
-        self.tables.visit(range, |va, slot| {
-            if result.is_err() {
-                return;
+        let mut block = None;
+        self.tables.visit_while(range, |va, slot| {
+            if block != Some(va / HUGE_SIZE) {
+                if *blocks == 0 {
+                    result = Ok(Some(va));
+                    return false;
+                }
+                *blocks -= 1;
+                block = Some(va / HUGE_SIZE);
             }
             let mut pte = slot.load();
             let made = if pte.is_huge() {
@@ -371,7 +379,7 @@ impl PageTable {
                 Ok(target) => target,
                 Err(error) => {
                     result = Err(error);
-                    return;
+                    return false;
                 }
             };
             if write_protect && pte.perms().contains(Perms::WRITE) {
@@ -387,6 +395,7 @@ impl PageTable {
             if pte.is_owned() {
                 child.resident.add(pte.size() / PAGE_SIZE);
             }
+            true
         });
         result
     }

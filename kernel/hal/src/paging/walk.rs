@@ -269,8 +269,13 @@ impl Tables {
     }
 
     /// Visits the occupied slots of the range in order.
-    pub fn visit(&self, range: Range<usize>, mut visit: impl FnMut(usize, Slot<'_>)) {
-        self.visit_down_to(PAGES, range, &mut visit);
+    pub fn visit(&self, range: Range<usize>, visit: impl FnMut(usize, Slot<'_>)) {
+        self.visit_down_to(PAGES, range, visit);
+    }
+
+    /// As [`Self::visit`], until `visit` says false.
+    pub fn visit_while(&self, range: Range<usize>, mut visit: impl FnMut(usize, Slot<'_>) -> bool) {
+        self.visit_table(self.root, 4..PAGES, range, &mut visit);
     }
 
     /// As [`Self::visit`], but stops at the entries of `level`, though they name tables.
@@ -280,6 +285,10 @@ impl Tables {
         range: Range<usize>,
         mut visit: impl FnMut(usize, Slot<'_>),
     ) {
+        let mut visit = |va, slot: Slot<'_>| {
+            visit(va, slot);
+            true
+        };
         self.visit_table(self.root, 4..level, range, &mut visit);
     }
 
@@ -319,14 +328,14 @@ impl Tables {
         old.store(new.swap(block));
     }
 
-    /// `levels`: from the table's own down to where it stops.
+    /// `levels`: from the table's own down to where it stops. False: `visit` has ended it.
     fn visit_table(
         &self,
         table: u64,
         levels: Range<usize>,
         range: Range<usize>,
-        visit: &mut impl FnMut(usize, Slot<'_>),
-    ) {
+        visit: &mut impl FnMut(usize, Slot<'_>) -> bool,
+    ) -> bool {
         let Range {
             start: level,
             end: last,
@@ -337,14 +346,20 @@ impl Tables {
             let start = va & !(size - 1);
             let slot = slot(table, index(va, level));
             let pte = slot.load();
-            if pte.is_leaf() || (level == last && pte.is_present()) {
-                visit(start, slot);
+            let goes_on = if pte.is_leaf() || (level == last && pte.is_present()) {
+                visit(start, slot)
             } else if pte.is_present() {
                 let end = (start + size).min(range.end);
-                self.visit_table(pte.phys(), level - 1..last, va..end, visit);
+                self.visit_table(pte.phys(), level - 1..last, va..end, visit)
+            } else {
+                true
+            };
+            if !goes_on {
+                return false;
             }
             va = start + size;
         }
+        true
     }
 
     /// Gives leaves to `release` and frees the tables that named them, all but the top one, until nothing

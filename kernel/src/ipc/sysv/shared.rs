@@ -220,7 +220,7 @@ pub fn detach(ctx: &SyscallCtx<'_>, addr: usize) -> Result<usize> {
         return Err(Errno::EINVAL);
     }
     let space = ctx.process.space().ok_or(Errno::ESRCH)?;
-    let mut inner = space.lock();
+    let mut inner = space.lock_maps();
     // What the segment shows at `addr` may be in pieces, with holes; each lies where it was put.
     let piece = |mapping: &Mapping| match (&mapping.name, &mapping.backing) {
         (Name::Segment(attachment), Backing::Object(_, offset))
