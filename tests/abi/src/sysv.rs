@@ -299,6 +299,21 @@ fn letting_on() {
     let ends: Vec<String> = many.into_iter().map(child::wait).collect();
     show!("all went on", ends.iter().all(|end| end == "exited 0"));
     show!("none is left", value(id, 0));
+    // One call that sets all lets on who waits at any, some of them for others to go on first.
+    operate(id, &[operation(2, 1, 0)]);
+    let all = [
+        waiter(&[operation(0, -1, 0)], 0, 1, GETNCNT),
+        waiter(&[operation(1, -2, 0), operation(2, -1, 0)], 1, 1, GETNCNT),
+        waiter(&[operation(2, 0, 0)], 2, 1, GETZCNT),
+        waiter(&[operation(2, 0, 0), operation(1, -1, 0)], 2, 2, GETZCNT),
+    ];
+    let values = [1_u16, 2, 1];
+    sys!(SYS_semctl, id, 0, SETALL, values.as_ptr());
+    let first = all.map(|pid| (pid != all[3]).then(|| child::wait(pid)));
+    show!("set, and went on", "{:?}", first);
+    show!("waits for more now", sys!(SYS_semctl, id, 1, GETNCNT));
+    operate(id, &[operation(1, 1, 0)]);
+    show!("has it", child::wait(all[3]));
     remove_set(id);
 }
 

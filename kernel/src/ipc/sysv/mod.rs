@@ -9,6 +9,7 @@ mod messages;
 pub mod report;
 mod semaphores;
 mod shared;
+mod waiting;
 
 pub use semaphores::leave;
 pub use shared::Attachment;

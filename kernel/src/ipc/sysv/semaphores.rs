@@ -1,13 +1,14 @@
 //! Semaphore sets: arrays of counters, changed several at once or not at all.
 //!
 //! Whoever cannot go on waits in the set's queue with what it wants to do. Each change tries those
-//! in the queue in order, in their name; a sleeper is woken when its outcome stands. As many may be in
-//! the queue, the lock is let go of in between; who comes meanwhile sees that through first, so that
-//! none who waits is passed by.
+//! in the queue whom it may let on, in order and in their name; a sleeper is woken when its outcome
+//! stands. As they may be many, the lock is let go of in between; who comes meanwhile sees that through
+//! first, so that none who waits is passed by.
 
 use super::ids::{
     self, IPC_INFO, IPC_NOWAIT, IPC_RMID, IPC_SET, IPC_STAT, Owner, Permissions, READ, WRITE,
 };
+use super::waiting::{List, Waiting, Wish};
 use crate::errno::{Errno, Result};
 use crate::file::Events;
 use crate::lock_order;
@@ -18,12 +19,12 @@ use crate::syscall::table::SyscallCtx;
 use crate::task::Pid;
 use crate::task::process::Process;
 use crate::time::Deadline;
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytemuck::{Pod, Zeroable};
 use core::sync::atomic::{AtomicUsize, Ordering};
-use ochre_hal::admission::Room;
+use ochre_hal::admission::{self, Room};
 use ochre_hal::sync::{Once, SpinGuard, SpinLock};
 
 const GETPID: u32 = 11;
@@ -74,9 +75,8 @@ pub struct State {
     semaphores: Vec<Semaphore>,
     pub operation_time: i64,
     pub change_time: i64,
-    waiting: VecDeque<Arc<Waiter>>,
-    /// Values changed: from this waiter on it is to be seen who can go on now.
-    unsettled: Option<usize>,
+    /// Who waits, and of these who is to be tried as values changed.
+    waiting: Waiting<Arc<Waiter>>,
     /// What each process's end adds to the values.
     undo: BTreeMap<Pid, Vec<i32>>,
     removed: bool,
@@ -116,6 +116,28 @@ impl Waiter {
     fn blocked(&self) -> &Operation {
         &self.operations[self.blocked_at.load(Ordering::Relaxed)]
     }
+}
+
+/// Where who waits with these operations is to be found.
+fn lists_of(operations: &[Operation]) -> Result<Vec<List>> {
+    /// Places that one question about memory is for.
+    const FEW: usize = 8;
+    let mut lists = Vec::new();
+    lists.room_exact(operations.len())?;
+    lists.extend(operations.iter().map(|operation| {
+        let wish = match operation.change {
+            _ if operations.len() > 1 => Wish::Any,
+            0 => Wish::Zero,
+            _ => Wish::More,
+        };
+        (operation.number, wish)
+    }));
+    lists.sort_unstable();
+    lists.dedup();
+    for _ in 0..lists.len().div_ceil(FEW) {
+        admission::ask()?;
+    }
+    Ok(lists)
 }
 
 enum Attempt {
@@ -199,59 +221,61 @@ impl State {
     fn settle_some(&mut self) -> bool {
         let mut operations = 0;
         while operations < AT_ONCE {
-            let Some(at) = self.unsettled else {
-                return false;
+            let semaphores = &self.semaphores;
+            let none_is_left = |(number, wish): List| {
+                wish == Wish::More && semaphores[usize::from(number)].value == 0
             };
-            let Some(waiter) = self.waiting.get(at).cloned() else {
-                self.unsettled = None;
+            let Some((number, waiter)) = self.waiting.next_due(none_is_left) else {
                 return false;
             };
             operations += waiter.operations.len();
             let outcome = match self.attempt(&waiter.operations, waiter.process) {
                 Attempt::Blocked(operation) => {
                     waiter.blocked_at.store(operation, Ordering::Relaxed);
-                    self.unsettled = Some(at + 1);
                     continue;
                 }
                 Attempt::Done => Ok(()),
                 Attempt::Failed(error) => Err(error),
             };
-            self.waiting.remove(at);
+            self.waiting.remove(number);
             waiter.end(outcome);
-            if outcome.is_ok() && self.may_let_on(&waiter.operations) {
-                self.unsettled = Some(0);
+            if outcome.is_ok() {
+                self.were_done(&waiter.operations);
             }
         }
         true
     }
 
-    /// Whether somebody may go on after these were done who could not before: values that fell serve
-    /// only who waits for zero.
-    fn may_let_on(&self, done: &[Operation]) -> bool {
-        let value = |operation: &Operation| self.semaphores[usize::from(operation.number)].value;
-        done.iter()
-            .any(|o| o.change > 0 || o.change < 0 && value(o) == 0)
+    /// These were done: whom they may let on is to be tried.
+    fn were_done(&mut self, operations: &[Operation]) {
+        for operation in operations.iter().filter(|operation| operation.change != 0) {
+            self.changed(operation.number, operation.change > 0);
+        }
     }
 
-    /// The waiter waits no more, if it still did.
-    fn forget(&mut self, waiter: &Arc<Waiter>) {
-        let place = self.waiting.iter().position(|w| Arc::ptr_eq(w, waiter));
-        let Some(place) = place else { return };
-        self.waiting.remove(place);
-        if let Some(at) = &mut self.unsettled
-            && place < *at
-        {
-            *at -= 1;
+    /// A value changed: whom that may let on is to be tried. One that fell serves only who waits for zero.
+    fn changed(&mut self, number: u16, rose: bool) {
+        let is_zero = self.semaphores[usize::from(number)].value == 0;
+        if rose {
+            self.waiting.try_list((number, Wish::More));
+        }
+        if is_zero {
+            self.waiting.try_list((number, Wish::Zero));
+        }
+        if rose || is_zero {
+            self.waiting.try_list((number, Wish::Any));
         }
     }
 
     /// How many wait at this semaphore: for zero, or for more.
-    fn waiting_at(&self, number: usize, for_zero: bool) -> usize {
+    fn waiting_at(&self, number: u16, for_zero: bool) -> usize {
         let counts = |waiter: &&Arc<Waiter>| {
             let operation = waiter.blocked();
-            usize::from(operation.number) == number && (operation.change == 0) == for_zero
+            operation.number == number && (operation.change == 0) == for_zero
         };
-        self.waiting.iter().filter(counts).count()
+        let lists = [Wish::More, Wish::Zero, Wish::Any].map(|wish| (number, wish));
+        let waiters = lists.into_iter().flat_map(|list| self.waiting.of(list));
+        waiters.filter(counts).count()
     }
 }
 
@@ -285,8 +309,7 @@ pub fn get(ctx: &SyscallCtx<'_>, key: i32, count: i32, flags: u32) -> Result<usi
             semaphores,
             operation_time: 0,
             change_time: ids::now(),
-            waiting: VecDeque::new(),
-            unsettled: None,
+            waiting: Waiting::default(),
             undo: BTreeMap::new(),
             removed: false,
         };
@@ -337,7 +360,7 @@ pub fn operate(
     }
     let alters = operations.iter().any(|o| o.change != 0);
     let process = ctx.process.pid;
-    let waiter = {
+    let (number, waiter) = {
         let mut state = set.settled();
         let wish = if alters { WRITE } else { READ };
         state.owner.check(&ctx.process.credentials(), wish)?;
@@ -354,6 +377,11 @@ pub fn operate(
         match state.attempt(&operations, process) {
             Attempt::Done => {
                 if alters {
+                    state.were_done(&operations);
+                    // Who has several to do may wait at another of them now.
+                    for operation in &operations {
+                        state.waiting.try_list((operation.number, Wish::Any));
+                    }
                     set.settle(state);
                 }
                 return Ok(0);
@@ -363,6 +391,7 @@ pub fn operate(
                 return Err(Errno::EAGAIN);
             }
             Attempt::Blocked(at) => {
+                let lists = lists_of(&operations)?;
                 let waiter = Arc::new(Waiter {
                     operations,
                     process,
@@ -370,9 +399,7 @@ pub fn operate(
                     outcome: Once::new(),
                     queue: WaitQueue::new(),
                 });
-                state.waiting.room(1)?;
-                state.waiting.push_back(waiter.clone());
-                waiter
+                (state.waiting.add(waiter.clone(), lists), waiter)
             }
         }
     };
@@ -380,7 +407,7 @@ pub fn operate(
     let waited = wait_until(&[&waiter.queue], deadline, Interrupt::Signals, outcome);
     let result = waited.unwrap_or_else(|error| {
         let mut state = set.state.lock();
-        state.forget(&waiter);
+        state.waiting.remove(number);
         // It may have come to pass just now.
         outcome().unwrap_or(Err(match error {
             Errno::ETIMEDOUT => Errno::EAGAIN,
@@ -401,11 +428,11 @@ pub fn leave(process: &Process) {
         let Some(undo) = state.undo.remove(&process.pid) else {
             continue;
         };
-        for (semaphore, change) in state.semaphores.iter_mut().zip(undo) {
-            if change != 0 {
-                semaphore.value = (semaphore.value + change).clamp(0, VALUE_MAX);
-                semaphore.last = process.pid;
-            }
+        for (number, change) in (0..).zip(undo).filter(|(_, change)| *change != 0) {
+            let semaphore = &mut state.semaphores[usize::from(number)];
+            semaphore.value = (semaphore.value + change).clamp(0, VALUE_MAX);
+            semaphore.last = process.pid;
+            state.changed(number, true);
         }
         state.operation_time = ids::now();
         set.settle(state);
@@ -438,9 +465,8 @@ impl Set {
         }
     }
 
-    /// Values changed: whoever can go on now does.
-    fn settle<'a>(&'a self, mut state: SpinGuard<'a, State>) {
-        state.unsettled = Some(0);
+    /// Values changed, as the state was told: whoever can go on now does.
+    fn settle<'a>(&'a self, state: SpinGuard<'a, State>) {
         drop(state);
         drop(self.settled());
     }
@@ -531,7 +557,7 @@ pub fn control(
                 }
                 (state.owner.key, core::mem::take(&mut state.waiting))
             };
-            for waiter in waiting {
+            for waiter in waiting.into_all() {
                 waiter.end(Err(Errno::EIDRM));
                 cpu::breathe();
             }
@@ -550,8 +576,8 @@ pub fn control(
             Ok(match command {
                 GETVAL => state.semaphores[at].value as usize,
                 GETPID => state.semaphores[at].last as usize,
-                GETNCNT => state.waiting_at(at, false),
-                _ => state.waiting_at(at, true),
+                GETNCNT => state.waiting_at(at as u16, false),
+                _ => state.waiting_at(at as u16, true),
             })
         }
         _ => Err(Errno::EINVAL),
@@ -578,6 +604,7 @@ fn set_value(ctx: &SyscallCtx<'_>, id: i32, number: i32, value: i32) -> Result<u
         last: ctx.process.pid,
     };
     state.change_time = ids::now();
+    state.changed(at as u16, true);
     set.settle(state);
     Ok(0)
 }
@@ -612,6 +639,7 @@ fn all_values(ctx: &SyscallCtx<'_>, id: i32, change: bool, arg: usize) -> Result
         semaphore.last = ctx.process.pid;
     }
     state.change_time = ids::now();
+    state.waiting.try_all();
     set.settle(state);
     Ok(0)
 }
