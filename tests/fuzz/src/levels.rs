@@ -9,7 +9,7 @@ use ochre_abi::scheme::{
 };
 use std::fs;
 
-const PLACE: &std::ffi::CStr = c"/tmp/readiness";
+pub const PLACE: &std::ffi::CStr = c"/tmp/readiness";
 const POLLIN: i16 = libc::POLLIN;
 /// Seconds after which a reader is taken to sleep for ever.
 const FUSE: usize = 20;
@@ -41,7 +41,8 @@ pub fn run() -> Result<(), String> {
     Ok(())
 }
 
-fn create() -> usize {
+/// A scheme of one file, at [`PLACE`]; what controls it.
+pub fn create() -> usize {
     let mut name = [0; 32];
     name[..9].copy_from_slice(b"readiness");
     let params = SchemeParams {
@@ -90,7 +91,7 @@ fn ask(more: bool, flags: i32) -> Result<(), String> {
 }
 
 /// The server, until it is ended.
-fn serve(control: usize, more: bool) -> ! {
+pub fn serve(control: usize, more: bool) -> ! {
     let fd = native(SCHEME_ATTACH, [control, 0, 0]) as usize;
     let both = libc::PROT_READ | libc::PROT_WRITE;
     let ring = sys!(SYS_mmap, 0, RING_SIZE, both, libc::MAP_SHARED, fd, 0) as usize;

@@ -9,6 +9,8 @@
 //!
 //! `fuzz --levels 1` asks a server that says in every order how ready its files are.
 //!
+//! `fuzz --lending 1` asks a server from a real-time thread while others compute.
+//!
 //! `fuzz --shortage N` has each allocation of a list of calls refused in turn, N times; the kernel
 //! needs the boot option `fail-nth`.
 //!
@@ -22,6 +24,7 @@ mod census;
 mod clients;
 mod elf;
 mod flags;
+mod lending;
 mod levels;
 mod objects;
 mod random;
@@ -37,7 +40,7 @@ use std::process::ExitCode;
 use supervisor::Orders;
 use worker::Plan;
 
-const USAGE: &str = "fuzz --seed N [--calls N] [--workers N] [--length N] [--without CALL]... [--life N | --servers N] | --bombs 1 | --levels 1 | --shortage N";
+const USAGE: &str = "fuzz --seed N [--calls N] [--workers N] [--length N] [--without CALL]... [--life N | --servers N] | --bombs 1 | --levels 1 | --lending 1 | --shortage N";
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
@@ -50,7 +53,8 @@ fn main() -> ExitCode {
         calls: 100_000,
         workers: 3,
     };
-    let (mut seeded, mut life, mut bombs, mut levels) = (false, None, false, false);
+    let (mut seeded, mut life, mut bombs) = (false, None, false);
+    let (mut levels, mut lending) = (false, false);
     let (mut servers, mut shortage) = (None, None);
     while let Some(name) = arguments.next() {
         let Some(value) = arguments.next().and_then(|value| value.parse::<u64>().ok()) else {
@@ -68,6 +72,7 @@ fn main() -> ExitCode {
             "--shortage" => (shortage, seeded) = (Some(value), true),
             "--past" => shortage::past(),
             "--levels" => (levels, seeded) = (value == 1, true),
+            "--lending" => (lending, seeded) = (value == 1, true),
             "--bombs" => (bombs, seeded) = (value == 1, true),
             _ => seeded = false,
         }
@@ -85,6 +90,7 @@ fn main() -> ExitCode {
         (None, Some(servers)) => servers::run(orders.plan.seed, servers),
         (None, None) if shortage.is_some() => shortage::run(shortage.unwrap_or(0)),
         (None, None) if levels => levels::run(),
+        (None, None) if lending => lending::run(),
         (None, None) if bombs => bombs::run(),
         (None, None) => supervisor::run(&orders),
     };

@@ -1,4 +1,4 @@
-//! User space tries to bring the kernel down, and fails: half-valid calls by fixed seeds, hostile servers, what servers say of their files, memory refused, and bombs.
+//! User space tries to bring the kernel down, and fails: half-valid calls by fixed seeds, hostile servers, what servers say of their files, whom they serve first, memory refused, and bombs.
 //! Each boots once; `docs/testing.md` says how to try for longer.
 
 use super::guest::exec;
@@ -31,12 +31,15 @@ pub fn run(builder: &Builder, machines: Machines) -> Result<Tally> {
     tally.test("hostile servers", attempt(machines, "2", &words));
     let words = ["fuzz", "--levels", "1"];
     tally.test("how ready files are", attempt(machines, "1", &words));
-    let words = ["fuzz", "--shortage", ROUNDS];
-    // Objects can be counted to one where nobody else keeps some.
+    // Objects can be counted to one where nobody else keeps some; and who is overtaken is seen where nobody
+    // runs beside him.
     let alone = Machines {
         smp: None,
         ..machines
     };
+    let words = ["fuzz", "--lending", "1"];
+    tally.test("urgency that is lent", attempt(alone, "1", &words));
+    let words = ["fuzz", "--shortage", ROUNDS];
     tally.test("memory refused", attempt(alone, "1", &words));
     tally.test("bombs", attempt(machines, "2", &["fuzz", "--bombs", "1"]));
     Ok(tally)
