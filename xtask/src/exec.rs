@@ -74,8 +74,6 @@ enum Event {
     Report(String),
     /// An output port has carried this much so far; or has ended.
     Copied(usize, u64),
-    /// The machine has gone: its report port is closed.
-    Gone,
 }
 
 /// `./x exec`.
@@ -203,7 +201,8 @@ enum Progress {
     Taken(u64),
 }
 
-/// Waits for the report of the end, and then for the output that it announces.
+/// Waits for the report of the end, and then for the output that it announces. The machine has gone
+/// when all ports have ended: what one of them still brings may come after the end of another.
 fn follow(
     events: &Receiver<Event>,
     deadline: Option<Instant>,
@@ -239,7 +238,6 @@ fn follow(
                 Report::Taken(total) => on(Progress::Taken(total)),
                 Report::Shown => {}
             },
-            Event::Gone => return Ok(Outcome::Gone),
         }
     }
 }
@@ -275,7 +273,6 @@ fn copy(mut from: impl Read, mut to: impl Write, port: usize, tell: &Sender<Even
 
 fn listen(from: UnixStream, tell: &Sender<Event>) {
     reports::each_line(from, |line| tell.send(Event::Report(line)).is_ok());
-    let _ = tell.send(Event::Gone);
 }
 
 /// Keeps the last of what the console says.
@@ -330,7 +327,7 @@ mod tests {
         ));
         tell.send(Event::Report("ended exit 0 4 0".to_owned()))
             .unwrap();
-        tell.send(Event::Gone).unwrap();
+        drop(tell);
         assert!(matches!(follow(&events, None, |_| {}), Ok(Outcome::Gone)));
     }
 }
