@@ -54,9 +54,14 @@ impl File for PidFd {
 
 /// The process that descriptor `fd` means.
 pub fn process_of(ctx: &SyscallCtx<'_>, fd: i32) -> Result<Arc<Process>> {
+    Ok(waited_for(ctx, fd)?.0)
+}
+
+/// The process that descriptor `fd` means, and whether nobody is to wait by it (PIDFD_NONBLOCK).
+pub fn waited_for(ctx: &SyscallCtx<'_>, fd: i32) -> Result<(Arc<Process>, bool)> {
     let open = ctx.process.files().get(fd)?;
     let pidfd = open.downcast::<PidFd>().ok_or(Errno::EBADF)?;
-    Ok(pidfd.process.clone())
+    Ok((pidfd.process.clone(), open.nonblocking()))
 }
 
 /// As [`process_of`], where a directory of /proc will do, too.

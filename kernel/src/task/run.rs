@@ -161,6 +161,35 @@ fn page_fault(thread: &Arc<Thread>, addr: usize, wish: Perms, error: u64) {
     deliver::force(thread, info);
 }
 
+/// si_code of an error in floating point arithmetic: the first of those that are there and not masked. `image`
+/// is FXSAVE's.
+fn float_code(image: &[u8], vector: u8) -> Option<u32> {
+    /// Where control word, status word and MXCSR are.
+    const FCW: usize = 0;
+    const FSW: usize = 2;
+    const MXCSR: usize = 24;
+    let word = |at: usize| {
+        let bytes = image.get(at..)?.first_chunk()?;
+        Some(u32::from(u16::from_le_bytes(*bytes)))
+    };
+    let errors = if vector == 16 {
+        word(FSW)? & !word(FCW)?
+    } else {
+        let mxcsr = word(MXCSR)?;
+        mxcsr & !(mxcsr >> 7)
+    };
+    let codes = [
+        (0x01, raw::FPE_FLTINV),
+        (0x04, raw::FPE_FLTDIV),
+        (0x08, raw::FPE_FLTOVF),
+        // Denormal operands count as underflow.
+        (0x12, raw::FPE_FLTUND),
+        (0x20, raw::FPE_FLTRES),
+    ];
+    let first = codes.iter().find(|(bits, _)| errors & bits != 0);
+    first.map(|(_, code)| *code)
+}
+
 fn exception(thread: &Arc<Thread>, user: &mut UserContext, vector: u8, error: u64) {
     {
         let mut signals = thread.signals.lock();
@@ -177,11 +206,39 @@ fn exception(thread: &Arc<Thread>, user: &mut UserContext, vector: u8, error: u6
         3 => SigInfo::kernel(signal::SIGTRAP),
         4 => SigInfo::kernel(signal::SIGSEGV),
         6 => SigInfo::fault(signal::SIGILL, raw::ILL_ILLOPN, ip),
-        16 | 19 => SigInfo::fault(signal::SIGFPE, raw::FPE_FLTINV, ip),
+        16 | 19 => match float_code(user.fpu_bytes(), vector) {
+            Some(code) => SigInfo::fault(signal::SIGFPE, code, ip),
+            // Nothing is wrong any more: the instruction is tried again.
+            None => return,
+        },
         17 => SigInfo::fault(signal::SIGBUS, raw::BUS_ADRALN, 0),
         12 => SigInfo::kernel(signal::SIGBUS),
         // #GP and what has no signal of its own.
         _ => SigInfo::kernel(signal::SIGSEGV),
     };
     deliver::force(thread, info);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{float_code, raw};
+
+    #[test]
+    fn codes_tell_the_first_error_that_is_not_masked() {
+        let image = |control: u16, status: u16, mxcsr: u16| {
+            let mut image = [0; 512];
+            image[..2].copy_from_slice(&control.to_le_bytes());
+            image[2..4].copy_from_slice(&status.to_le_bytes());
+            image[24..26].copy_from_slice(&mxcsr.to_le_bytes());
+            image
+        };
+        let x87 = |control, status| float_code(&image(control, status, 0), 16);
+        let sse = |mxcsr| float_code(&image(0, 0, mxcsr), 19);
+        assert_eq!(x87(0x37b, 0x04), Some(raw::FPE_FLTDIV));
+        assert_eq!(x87(0x37f, 0x3f), None);
+        assert_eq!(x87(0x340, 0x12), Some(raw::FPE_FLTUND));
+        assert_eq!(sse(0x1d80 | 0x04), Some(raw::FPE_FLTDIV));
+        assert_eq!(sse(0x0f80 | 0x20), Some(raw::FPE_FLTRES));
+        assert_eq!(sse(0x1f80 | 0x3f), None);
+    }
 }

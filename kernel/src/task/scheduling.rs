@@ -17,6 +17,7 @@ use crate::syscall::table::SyscallCtx;
 use alloc::sync::Arc;
 use bytemuck::{Pod, Zeroable};
 use core::sync::atomic::Ordering::Relaxed;
+use ochre_hal::PAGE_SIZE;
 
 const RESET_ON_FORK: u32 = 0x4000_0000;
 
@@ -111,26 +112,86 @@ struct SchedAttr {
     runtime: u64,
     deadline: u64,
     period: u64,
+    util_min: u32,
+    util_max: u32,
+}
+
+/// The size of its first version.
+const ATTR_LEAST: usize = 48;
+const ATTR_SIZE: usize = size_of::<SchedAttr>();
+/// SCHED_FLAG_*.
+const KEEP_POLICY: u64 = 8;
+const KEEP_PARAMS: u64 = 0x10;
+const UTIL_CLAMP: u64 = 0x60;
+const ATTR_FLAGS: u64 = 0x7f;
+
+/// What user space says, in whichever version: what is beyond ours must be nothing.
+fn read_attr(at: usize) -> Result<SchedAttr> {
+    let too_big = || match UserPtr::<u32>::new(at).write(&(ATTR_SIZE as u32)) {
+        Ok(()) => Errno::E2BIG,
+        Err(error) => error,
+    };
+    let size = match UserPtr::<u32>::new(at).read()? as usize {
+        0 => ATTR_LEAST,
+        size => size,
+    };
+    if !(ATTR_LEAST..=PAGE_SIZE).contains(&size) {
+        return Err(too_big());
+    }
+    let bytes = UserPtr::<u8>::new(at).read_vec(size, PAGE_SIZE)?;
+    let (known, beyond) = bytes.split_at(size.min(ATTR_SIZE));
+    if beyond.iter().any(|byte| *byte != 0) {
+        return Err(too_big());
+    }
+    let mut attr = SchedAttr::zeroed();
+    bytemuck::bytes_of_mut(&mut attr)[..known.len()].copy_from_slice(known);
+    if attr.flags & UTIL_CLAMP != 0 && size < ATTR_SIZE {
+        return Err(Errno::EINVAL);
+    }
+    Ok(attr)
 }
 
 pub fn set_attr(ctx: &SyscallCtx<'_>, tid: usize, attr: usize, flags: usize) -> Result<usize> {
-    if flags != 0 {
+    if flags != 0 || attr == 0 || (tid as i32) < 0 {
         return Err(Errno::EINVAL);
     }
-    let size = UserPtr::<u32>::new(attr).read()?;
-    if size != 0 && size < 48 {
-        return Err(Errno::E2BIG);
+    let mut attr = read_attr(attr)?;
+    if attr.policy.cast_signed() < 0 {
+        return Err(Errno::EINVAL);
     }
-    let attr = UserPtr::<SchedAttr>::new(attr).read()?;
     let thread = thread_of(ctx, tid)?;
-    let reset = if attr.flags & 1 != 0 {
-        RESET_ON_FORK
-    } else {
-        0
-    };
+    let sched = &thread.sched;
+    let own = u32::from(sched.policy.load(Relaxed));
+    if attr.flags & KEEP_PARAMS != 0 {
+        attr.nice = sched.nice.load(Relaxed);
+        attr.priority = u32::from(sched.own_realtime());
+    }
+    let mut reset = attr.flags & 1 != 0;
+    if attr.flags & KEEP_POLICY != 0 {
+        attr.policy = own;
+        reset = sched.reset_on_fork.load(Relaxed);
+    }
+    let policy = u8::try_from(attr.policy).map_err(|_| Errno::EINVAL)?;
+    if attr.flags & !ATTR_FLAGS != 0 {
+        return Err(Errno::EINVAL);
+    }
+    if attr.flags & UTIL_CLAMP != 0 {
+        return Err(Errno::EOPNOTSUPP);
+    }
+    if attr.flags & KEEP_PARAMS != 0 {
+        check_owner(ctx, &thread)?;
+        sched.reset_on_fork.store(reset, Relaxed);
+        return Ok(0);
+    }
+    let fair = matches!(policy, SCHED_OTHER | SCHED_BATCH);
+    let nice = attr.nice.clamp(-20, 19);
+    if fair && !may_renice(ctx, &thread, nice) {
+        return Err(Errno::EPERM);
+    }
+    let reset = if reset { RESET_ON_FORK } else { 0 };
     apply(ctx, &thread, attr.policy | reset, attr.priority)?;
-    if matches!(attr.policy as u8, SCHED_OTHER | SCHED_BATCH) {
-        renice(ctx, &thread, attr.nice)?;
+    if fair {
+        renice(ctx, &thread, nice)?;
     }
     Ok(0)
 }
@@ -142,22 +203,26 @@ pub fn get_attr(
     size: usize,
     flags: usize,
 ) -> Result<usize> {
-    const SIZE: usize = size_of::<SchedAttr>();
-    if flags != 0 || !(48..=4096).contains(&size) {
+    let size = size as u32 as usize;
+    if flags != 0 || out == 0 || !(ATTR_LEAST..=PAGE_SIZE).contains(&size) {
         return Err(Errno::EINVAL);
     }
     let thread = thread_of(ctx, tid)?;
+    let priority = u32::from(thread.sched.own_realtime());
+    let size = size.min(ATTR_SIZE);
     let attr = SchedAttr {
-        size: SIZE as u32,
+        size: size as u32,
         policy: u32::from(thread.sched.policy.load(Relaxed)),
         flags: u64::from(thread.sched.reset_on_fork.load(Relaxed)),
-        nice: thread.sched.nice.load(Relaxed),
-        priority: u32::from(thread.sched.own_realtime()),
-        runtime: 0,
-        deadline: 0,
-        period: 0,
+        nice: if priority == 0 {
+            thread.sched.nice.load(Relaxed)
+        } else {
+            0
+        },
+        priority,
+        ..SchedAttr::zeroed()
     };
-    UserPtr::<u8>::new(out).write_slice(&bytemuck::bytes_of(&attr)[..SIZE.min(size)])?;
+    UserPtr::<u8>::new(out).write_slice(&bytemuck::bytes_of(&attr)[..size])?;
     Ok(0)
 }
 
@@ -263,12 +328,17 @@ pub fn get_priority(ctx: &SyscallCtx<'_>, which: usize, who: usize) -> Result<us
     Ok(best.ok_or(Errno::ESRCH)? as usize)
 }
 
+/// Whether the caller may have the thread run with `nice`, as far as that is more urgent than before.
+fn may_renice(ctx: &SyscallCtx<'_>, thread: &Thread, nice: i32) -> bool {
+    nice >= thread.sched.nice.load(Relaxed)
+        || (20 - nice) as u64 <= thread.process().limit(Resource::Nice)
+        || ctx.process.credentials().can(Capabilities::SYS_NICE)
+}
+
 fn renice(ctx: &SyscallCtx<'_>, thread: &Arc<Thread>, nice: i32) -> Result {
     let nice = nice.clamp(-20, 19);
     check_owner(ctx, thread)?;
-    let lowers = nice < thread.sched.nice.load(Relaxed);
-    let allowed = (20 - nice) as u64 <= thread.process().limit(Resource::Nice);
-    if lowers && !allowed && !ctx.process.credentials().can(Capabilities::SYS_NICE) {
+    if !may_renice(ctx, thread, nice) {
         return Err(Errno::EACCES);
     }
     thread.sched.nice.store(nice, Relaxed);

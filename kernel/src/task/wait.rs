@@ -196,15 +196,25 @@ pub fn waitid(ctx: &mut SyscallCtx<'_>, args: [usize; 6]) -> Result<usize> {
     if options & !known != 0 || options & states == 0 {
         return Err(Errno::EINVAL);
     }
+    let mut nonblock = false;
     let which = match kind as u32 {
         raw::P_ALL => Which::Any,
         raw::P_PID if id as i32 > 0 => Which::Process(id as Pid),
         raw::P_PGID if id as i32 > 0 => Which::Group(id as Pid),
         raw::P_PGID if id == 0 => selector(ctx, 0)?,
-        raw::P_PIDFD => Which::Process(pidfd::process_of(ctx, id as i32)?.pid),
+        raw::P_PIDFD => {
+            let (process, flag) = pidfd::waited_for(ctx, id as i32)?;
+            nonblock = flag && options & raw::WNOHANG == 0;
+            Which::Process(process.pid)
+        }
         _ => return Err(Errno::EINVAL),
     };
-    let found = wait(ctx.process, which, options)?;
+    let found = if nonblock {
+        let found = look(ctx.process, which, options)?;
+        Some(found.ok_or(Errno::EAGAIN)?)
+    } else {
+        wait(ctx.process, which, options)?
+    };
     let bytes = match &found {
         None => [0; info::SIZE],
         Some(event) => {

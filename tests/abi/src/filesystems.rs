@@ -37,7 +37,34 @@ fn open(name: &CStr) -> i32 {
     sys!(SYS_open, name, O_CREAT | O_RDWR, 0o644).value()
 }
 
+/// Where what has no name is.
+fn nameless() {
+    let mut ends = [0_i32; 2];
+    sys!(SYS_pipe2, ends.as_mut_ptr(), 0);
+    for (what, fd) in [
+        ("pipe", ends[0]),
+        ("socket", sys!(SYS_socket, AF_UNIX, SOCK_STREAM, 0).value()),
+        ("eventfd", sys!(SYS_eventfd2, 0, 0).value()),
+        ("epoll", sys!(SYS_epoll_create1, 0).value()),
+        ("memfd", sys!(SYS_memfd_create, c"m", 0).value()),
+    ] {
+        // SAFETY: plain numbers.
+        let mut of: statfs = unsafe { std::mem::zeroed() };
+        let told = sys!(SYS_fstatfs, fd, &raw mut of);
+        show!(
+            format!("file system of a {what}"),
+            "{told} {:#x} {} {}",
+            of.f_type,
+            of.f_bsize,
+            of.f_namelen
+        );
+        sys!(SYS_close, fd);
+    }
+    sys!(SYS_close, ends[1]);
+}
+
 pub fn run() {
+    nameless();
     sys!(SYS_mkdir, c"m", 0o755);
     for options in [
         "size=4k",

@@ -474,6 +474,14 @@ fn descriptors() {
             0
         )
     });
+    let hasty = sys!(SYS_pidfd_open, pid, O_NONBLOCK);
+    for (what, flags) in [("wait", WEXITED), ("look", WEXITED | WNOHANG)] {
+        let mut info = [0_i32; 32];
+        let at = info.as_mut_ptr();
+        let answer = sys!(SYS_waitid, P_PIDFD, hasty, at, flags, 0);
+        show!(format!("{what} by one that does not wait"), answer);
+    }
+    sys!(SYS_close, hasty);
     show!(
         "signal by pidfd",
         sys!(SYS_pidfd_send_signal, fd, SIGTERM, 0, 0)

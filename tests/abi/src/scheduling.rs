@@ -4,7 +4,67 @@ use crate::{child, show, sys};
 use libc::*;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
+/// sched_setattr and sched_getattr in all their versions.
+fn attributes() {
+    // size, policy, flags, nice, priority, then nothing.
+    let attributes = |size: u32, policy: u32, flags: u64, nice: i32, priority: u32| {
+        let mut words = [0_u32; 1024];
+        words[..6].copy_from_slice(&[size, policy, flags as u32, 0, nice as u32, priority]);
+        words
+    };
+    let told = |size: usize| {
+        let mut words = [0_u32; 1024];
+        let told = sys!(SYS_sched_getattr, 0, words.as_mut_ptr(), size, 0);
+        format!("{told} {:?}", &words[..6])
+    };
+    for size in [0, 47, 48, 52, 56, 57, 4096, 4097] {
+        show!(format!("attributes of {size} bytes"), told(size));
+    }
+    for (what, size, policy, flags, nice, priority) in [
+        ("no size", 0, 0, 0, 1, 0),
+        ("too small", 47, 0, 0, 2, 0),
+        ("small", 48, 0, 0, 3, 0),
+        ("whole", 56, 0, 0, 4, 0),
+        ("large", 4096, 0, 0, 5, 0),
+        ("too large", 4097, 0, 0, 6, 0),
+        ("unknown flags", 48, 0, 0x80, 7, 0),
+        ("keep both", 48, 1, 0x18, 8, 9),
+        ("keep the parameters", 48, 3, 0x10, 9, 0),
+        ("keep the policy", 48, 1, 8, 10, 0),
+        ("wrong policy", 48, u32::MAX, 8, 11, 0),
+        ("reset on fork", 48, 0, 1, 12, 0),
+        ("keep the policy, reset", 48, 0, 8, 13, 0),
+        ("a priority too many", 48, 0, 0, 14, 5),
+        ("real time", 48, 1, 0, 15, 5),
+        ("real time, kept", 48, 0, 0x18, 16, 6),
+        ("real time by policy", 48, 0, 8, 17, 7),
+        ("back", 48, 0, 0, 0, 0),
+    ] {
+        let mut words = attributes(size, policy, flags, nice, priority);
+        let set = sys!(SYS_sched_setattr, 0, words.as_mut_ptr(), 0);
+        let now = told(48);
+        show!(
+            format!("set attributes: {what}"),
+            "{set} {} {now}",
+            words[0]
+        );
+    }
+    let mut beyond = attributes(64, 0, 0, 1, 0);
+    beyond[15] = 1;
+    let set = sys!(SYS_sched_setattr, 0, beyond.as_mut_ptr(), 0);
+    show!("something beyond", "{set} {}", beyond[0]);
+    show!("no attributes", sys!(SYS_sched_setattr, 0, 0, 0));
+    show!(
+        "attributes of nobody",
+        sys!(SYS_sched_setattr, 999_999, beyond.as_mut_ptr(), 0)
+    );
+}
+
 pub fn run() {
+    child::run(|| {
+        attributes();
+        0
+    });
     show!("priority", sys!(SYS_getpriority, PRIO_PROCESS, 0));
     show!("nicer", sys!(SYS_setpriority, PRIO_PROCESS, 0, 5));
     show!("priority", sys!(SYS_getpriority, PRIO_PROCESS, 0));

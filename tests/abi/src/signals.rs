@@ -311,6 +311,66 @@ fn queueing() {
     );
 }
 
+extern "C" fn tell_code(_: i32, info: *const i32, _: *const u8) {
+    // SAFETY: the kernel hands its information over, whose third word is the code.
+    let code = unsafe { *info.add(2) };
+    sys!(SYS_exit_group, code);
+}
+
+/// What is wrong with arithmetic, by si_code, which the child exits with.
+fn float_faults() {
+    let failing = |work: &dyn Fn()| {
+        child::run(|| {
+            // SAFETY: the handler exits.
+            unsafe {
+                let mut action: sigaction = std::mem::zeroed();
+                action.sa_sigaction =
+                    tell_code as extern "C" fn(i32, *const i32, *const u8) as usize;
+                action.sa_flags = SA_SIGINFO;
+                sigaction(SIGFPE, &raw const action, std::ptr::null_mut());
+            }
+            work();
+            0
+        })
+    };
+    let double = |value: f64| value.to_bits();
+    for (what, a, b) in [
+        ("invalid", double(0.0), double(0.0)),
+        ("by zero", double(1.0), double(0.0)),
+        ("too large", double(1e308), double(1e-308)),
+        ("too small", double(1e-308), double(1e300)),
+        ("not normal", 1, double(1.0)),
+        ("inexact", double(1.0), double(3.0)),
+    ] {
+        let sse = failing(&|| {
+            let control = 0_u32;
+            // SAFETY: the fault is the check; all exceptions are let through.
+            unsafe {
+                std::arch::asm!(
+                    "ldmxcsr [{0}]", "movq xmm0, {1}", "movq xmm1, {2}", "divsd xmm0, xmm1",
+                    in(reg) &raw const control, in(reg) a, in(reg) b,
+                    out("xmm0") _, out("xmm1") _
+                );
+            }
+        });
+        let x87 = failing(&|| {
+            let (control, a, b, mut out) = (0x240_u16, a, b, 0_u64);
+            // SAFETY: as above; the waiting instruction tells of an error of the last.
+            unsafe {
+                std::arch::asm!(
+                    "fninit", "fldcw [{0}]", "fld qword ptr [{1}]", "fdiv qword ptr [{2}]",
+                    "fstp qword ptr [{3}]", "fwait",
+                    in(reg) &raw const control, in(reg) &raw const a, in(reg) &raw const b,
+                    in(reg) &raw mut out,
+                    out("st(0)") _, out("st(1)") _, out("st(2)") _, out("st(3)") _,
+                    out("st(4)") _, out("st(5)") _, out("st(6)") _, out("st(7)") _
+                );
+            }
+        });
+        show!(format!("arithmetic, {what}"), "{sse}, {x87}");
+    }
+}
+
 fn faults() {
     let fault = |signal: i32, work: fn()| {
         child::run(|| {
@@ -415,6 +475,7 @@ fn faults() {
             };
         }) == "exited 58"
     );
+    float_faults();
     show!(
         "a breakpoint",
         child::run(|| {

@@ -6,6 +6,7 @@ use crate::fs::access::{Access, Identity};
 use crate::fs::namespace::{MountFlags, Path};
 use crate::fs::node::{Attributes, DeviceNumber, NodeKind, StatFs, Timestamp};
 use crate::fs::path::Resolve;
+use crate::ipc::pipe::PipeEnd;
 use crate::linux::general as raw;
 use crate::mm::uptr::UserPtr;
 use crate::syscall::table::{Answer, Args, SyscallCtx};
@@ -323,16 +324,26 @@ fn statfs(ctx: &SyscallCtx<'_>, path: usize, out: usize) -> Result<usize> {
     write_statfs(&place.node().inode().stat_fs()?, place.mount.flags(), out)
 }
 
+/// Where Linux has what has no name: SOCKFS_MAGIC, PIPEFS_MAGIC, ANON_INODE_FS_MAGIC.
+const SOCKFS: u64 = 0x534f_434b;
+const PIPEFS: u64 = 0x5049_5045;
+const ANONYMOUS: u64 = 0x0904_1934;
+
 fn fstatfs(ctx: &SyscallCtx<'_>, fd: usize, out: usize) -> Result<usize> {
-    /// PIPEFS_MAGIC stands for all objects without names.
-    const UNNAMED: u64 = 0x5049_5045;
     let open = ctx.process.files().get(fd as i32)?;
     match (open.path(), open.node()) {
         (Some(path), _) => write_statfs(&path.node().inode().stat_fs()?, path.mount.flags(), out),
         (None, Some(node)) => write_statfs(&node.inode().stat_fs()?, MountFlags::empty(), out),
         (None, None) => {
+            let kind = if open.file().as_socket().is_some() {
+                SOCKFS
+            } else if open.downcast::<PipeEnd>().is_some() {
+                PIPEFS
+            } else {
+                ANONYMOUS
+            };
             let of = StatFs {
-                kind: UNNAMED,
+                kind,
                 block_size: 4096,
                 name_max: 255,
                 ..StatFs::default()
