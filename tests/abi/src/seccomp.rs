@@ -23,14 +23,14 @@ fn raw(program: &[Op]) -> Vec<u64> {
         .collect()
 }
 
-fn install(program: &[Op], flags: u32) -> sys::Ret {
+pub fn install(program: &[Op], flags: u32) -> sys::Ret {
     let instructions = raw(program);
     let header = [program.len() as u64, instructions.as_ptr() as u64];
     sys!(SYS_seccomp, MODE_FILTER, flags, header.as_ptr())
 }
 
 /// A filter that gives `answer` to `call`, and lets all others through.
-fn about(call: c_long, answer: u32) -> [Op; 4] {
+pub fn about(call: c_long, answer: u32) -> [Op; 4] {
     [
         (LD, 0, 0, 0),
         (JEQ, 0, 1, call as u32),
@@ -39,7 +39,7 @@ fn about(call: c_long, answer: u32) -> [Op; 4] {
     ]
 }
 
-fn no_new_privileges() {
+pub fn no_new_privileges() {
     sys!(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 

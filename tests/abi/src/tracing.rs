@@ -1,6 +1,6 @@
 //! ptrace, and process_vm_readv and process_vm_writev.
 
-use crate::{child, show, sys};
+use crate::{child, seccomp, show, sys};
 use libc::*;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
@@ -11,12 +11,14 @@ const PTRACE_O_TRACEFORK: usize = 2;
 const PTRACE_O_TRACECLONE: usize = 8;
 const PTRACE_O_TRACEEXEC: usize = 16;
 const PTRACE_O_TRACEEXIT: usize = 64;
+const PTRACE_O_TRACESECCOMP: usize = 128;
 
 pub fn run() {
     refused();
     stopped();
     memory();
     calls();
+    filtered();
     signals();
     events();
     seized();
@@ -185,6 +187,10 @@ fn call(pid: i32) -> String {
             info[3] as i64,
             info[4] & 1
         ),
+        3 => format!(
+            "filtered {}({}) for {:#x}, {size} bytes",
+            info[3], info[4], info[10] as u32
+        ),
         other => format!("{other}"),
     }
 }
@@ -220,6 +226,69 @@ fn calls() {
     next(PTRACE_SYSCALL, pid, 0);
     trace(PTRACE_POKEUSER, pid, RAX * 8, 9);
     show!("and in the end", next(PTRACE_CONT, pid, 0));
+}
+
+/// Calls that a filter leaves to the tracer.
+fn filtered() {
+    let work = || {
+        seccomp::no_new_privileges();
+        seccomp::install(&seccomp::about(SYS_getppid, SECCOMP_RET_ERRNO | 11), 0);
+        seccomp::install(&seccomp::about(SYS_umask, SECCOMP_RET_TRACE | 0x123), 0);
+        for (what, mask) in [
+            ("let through", 0o22),
+            ("changed", 0o7),
+            ("after the change", 0o22),
+            ("made another", 0),
+            ("called off", 0),
+            ("called off with an answer", 0),
+            ("followed to its end", 0),
+            ("seen before the filter", 0),
+        ] {
+            let answer = sys!(SYS_umask, mask);
+            show!(format!("a filtered call, {what}"), answer);
+        }
+        3
+    };
+    let pid = traced(work);
+    let options = PTRACE_O_TRACESECCOMP | PTRACE_O_TRACESYSGOOD;
+    trace(PTRACE_SETOPTIONS, pid, 0, options);
+    let poke = |register: usize, value: i64| {
+        trace(PTRACE_POKEUSER, pid, register * 8, value as usize);
+    };
+    show!("stops at a filter", next(PTRACE_CONT, pid, 0));
+    show!("what it says", "{} {:#x}", call(pid), message(pid));
+    show!("its result yet", registers(pid)[RAX] as i64);
+    show!("stops again", next(PTRACE_CONT, pid, 0));
+    poke(RDI, 0o77);
+    show!("and again", next(PTRACE_CONT, pid, 0));
+    show!("before another", next(PTRACE_CONT, pid, 0));
+    poke(ORIG_RAX, SYS_getppid);
+    show!("before none", next(PTRACE_CONT, pid, 0));
+    poke(ORIG_RAX, -1);
+    show!("before an answer", next(PTRACE_CONT, pid, 0));
+    poke(ORIG_RAX, -1);
+    poke(RAX, 42);
+    show!("before its end", next(PTRACE_CONT, pid, 0));
+    show!("at its end", next(PTRACE_SYSCALL, pid, 0));
+    show!("as told", call(pid));
+    // What prints the answer comes before the next one.
+    let mut stops = Vec::new();
+    for _ in 0..8 {
+        stops.push(next(PTRACE_SYSCALL, pid, 0));
+        if stops.last().is_some_and(|stop| stop.contains("705")) {
+            break;
+        }
+    }
+    show!("seen, then filtered", stops.len() > 2);
+    show!("filtered at last", call(pid));
+    show!("goes to its end", next(PTRACE_CONT, pid, 0));
+    let pid = traced(work);
+    show!("filtered for nobody", next(PTRACE_CONT, pid, 0));
+    let pid = traced(work);
+    trace(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACESECCOMP);
+    next(PTRACE_CONT, pid, 0);
+    sys!(SYS_kill, pid, SIGKILL);
+    show!("ended at a filter", wait(pid));
 }
 
 fn signals() {

@@ -15,9 +15,11 @@ use super::signal::deliver::{self, Restart};
 use super::signal::info::Payload;
 use super::signal::{self, Attention, SIGKILL, SIGSYS, SigInfo};
 use super::thread::Thread;
+use super::trace::stop;
 use crate::errno::{Errno, Result};
 use crate::linux::general as nr;
 use crate::lock_order;
+use crate::sched::wait::Interrupt;
 use alloc::sync::Arc;
 use bpf::{Data, Program};
 use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
@@ -221,6 +223,11 @@ impl Default for Seccomp {
 /// again.
 #[cold]
 pub fn check(thread: &Arc<Thread>, user: &mut UserContext) -> Result<(), Restart> {
+    decide(thread, user, false)
+}
+
+/// As [`check`]; `traced` where a tracer has seen the call, and may have changed it.
+fn decide(thread: &Arc<Thread>, user: &mut UserContext, traced: bool) -> Result<(), Restart> {
     let regs = &user.regs;
     let number = regs.orig_rax as u32;
     let filter = match thread.seccomp.mode() {
@@ -265,6 +272,14 @@ pub fn check(thread: &Arc<Thread>, user: &mut UserContext) -> Result<(), Restart
             Answer::Returns(value) => user.regs.rax = value,
             Answer::Interrupted => return Err(Restart::IfAllowed),
         },
+        action::TRACE if traced => return Ok(()),
+        action::TRACE if stop::at_seccomp(thread, user, told) => {
+            // The tracer may have called it off, and says what it returns.
+            let called = user.regs.orig_rax as i32 >= 0;
+            if called && !thread.is_interrupted(Interrupt::Kill) {
+                return decide(thread, user, true);
+            }
+        }
         // Nobody traces.
         action::TRACE => user.regs.rax = Errno::ENOSYS.to_ret(),
         action::TRAP => {

@@ -460,7 +460,7 @@ fn user_word(thread: &Thread, request: u32, at: usize, data: usize) -> Result<us
 
 /// PTRACE_GET_SYSCALL_INFO.
 fn call_info(thread: &Thread, size: usize, out: usize) -> Result<usize> {
-    let mut bytes = [0_u8; 80];
+    let mut bytes = [0_u8; 88];
     let len = {
         let state = thread.trace.state.lock();
         let stop = state.stop.as_ref().ok_or(Errno::ESRCH)?;
@@ -471,7 +471,7 @@ fn call_info(thread: &Thread, size: usize, out: usize) -> Result<usize> {
         put(8, regs.rip as u64);
         put(16, regs.rsp as u64);
         let (operation, len) = match stop.kind {
-            Kind::CallEntry => {
+            Kind::CallEntry | Kind::Seccomp => {
                 let words = [
                     regs.orig_rax,
                     regs.rdi,
@@ -484,7 +484,12 @@ fn call_info(thread: &Thread, size: usize, out: usize) -> Result<usize> {
                 for (at, word) in words.into_iter().enumerate() {
                     put(24 + at * 8, word as u64);
                 }
-                (1, 80)
+                if stop.kind == Kind::CallEntry {
+                    (1, 80)
+                } else {
+                    put(80, state.message);
+                    (3, 84)
+                }
             }
             Kind::CallExit => {
                 put(24, regs.rax as u64);

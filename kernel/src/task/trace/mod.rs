@@ -65,6 +65,7 @@ pub enum Event {
     Exec = 4,
     VforkDone = 5,
     Exit = 6,
+    Seccomp = 7,
     Stop = 128,
 }
 
@@ -75,6 +76,8 @@ pub enum Kind {
     Signal,
     CallEntry,
     CallExit,
+    /// A filter wants the tracer to look at a call.
+    Seccomp,
     Event,
     /// With all of its process, by job control.
     Group,

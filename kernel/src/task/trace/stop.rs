@@ -162,6 +162,17 @@ pub fn after_call(thread: &Arc<Thread>, user: &mut UserContext, restart: Restart
     at_call(thread, user, Kind::CallExit);
 }
 
+/// A filter of system calls leaves this one to the tracer, and tells it `message`. False: there is none
+/// who wants to hear of it.
+pub fn at_seccomp(thread: &Arc<Thread>, user: &mut UserContext, message: u32) -> bool {
+    if !thread.trace.is_traced() || !thread.trace.options().contains(Options::SECCOMP) {
+        return false;
+    }
+    user.regs.rax = crate::errno::Errno::ENOSYS.to_ret();
+    event_stop(thread, user, Kind::Seccomp, Event::Seccomp, message.into());
+    true
+}
+
 fn at_call(thread: &Arc<Thread>, user: &mut UserContext, kind: Kind) {
     let good = thread.trace.options().contains(Options::SYSGOOD);
     let signal = if good { SIGTRAP | 0x80 } else { SIGTRAP };
@@ -171,10 +182,20 @@ fn at_call(thread: &Arc<Thread>, user: &mut UserContext, kind: Kind) {
 }
 
 fn at_event(thread: &Arc<Thread>, user: &mut UserContext, event: Event, message: u64) {
+    event_stop(thread, user, Kind::Event, event, message);
+}
+
+fn event_stop(
+    thread: &Arc<Thread>,
+    user: &mut UserContext,
+    kind: Kind,
+    event: Event,
+    message: u64,
+) {
     thread.trace.state.lock().message = message;
     let status = word(SIGTRAP, event as u32);
     let info = trap_info(SIGTRAP | (event as u32) << 8);
-    let end = stop(thread, user, Kind::Event, status, info);
+    let end = stop(thread, user, kind, status, info);
     pass_on(thread, &end);
 }
 
