@@ -131,7 +131,7 @@ fn positioned() {
     let cursor = || sys!(SYS_lseek, fd, 0, SEEK_CUR);
     for (name, offset, flags) in [
         ("plainly", -1, 0),
-        ("without waiting", -1, RWF_NOWAIT),
+        ("in sync", -1, RWF_DSYNC),
         ("at the end", -1, RWF_APPEND),
         ("at the end, not at 2", 2, RWF_APPEND),
         ("at 2", 2, 0),
@@ -143,8 +143,8 @@ fn positioned() {
     }
     sys!(SYS_lseek, fd, 4, SEEK_SET);
     let at = place.as_ptr();
-    let read = sys!(SYS_preadv2, fd, at, 1, -1, 0, RWF_NOWAIT).outcome();
-    show!("read without waiting", "{read} {}", cursor());
+    let read = sys!(SYS_preadv2, fd, at, 1, -1, 0, RWF_HIPRI).outcome();
+    show!("read in a hurry", "{read} {}", cursor());
     let notes = sys!(SYS_inotify_init1, IN_NONBLOCK).value();
     sys!(
         SYS_inotify_add_watch,

@@ -58,15 +58,18 @@ impl Side<'_> {
         }
     }
 
+    /// Where it begins.
+    fn start(&self) -> u64 {
+        match self.at {
+            Some(at) => at,
+            None if self.open.file().is_seekable() => *self.open.cursor().lock(),
+            None => 0,
+        }
+    }
+
     /// EINVAL unless `count` bytes have offsets, as Linux asks first.
     fn check_range(&self, count: usize) -> Result {
-        let file = self.open.file();
-        let start = match self.at {
-            Some(at) => at,
-            None if file.is_seekable() => *self.open.cursor().lock(),
-            None => 0,
-        };
-        check_range(start, count)
+        check_range(self.start(), count)
     }
 
     fn read(&mut self, dst: &mut Dest<'_>) -> Result<usize> {
@@ -210,6 +213,14 @@ fn offset_at(addr: usize) -> Result<Option<u64>> {
     u64::try_from(offset).map(Some).map_err(|_| Errno::EINVAL)
 }
 
+/// As [`offset_at`], of which nobody has asked yet whether it is one.
+fn raw_offset_at(addr: usize) -> Result<Option<u64>> {
+    Ok(UserPtr::<u64>::new(addr)
+        .non_null()
+        .map(UserPtr::read)
+        .transpose()?)
+}
+
 fn store_offset(addr: usize, side: &Side<'_>) -> Result {
     match side.at {
         Some(at) => UserPtr::new(addr).write(&at),
@@ -295,21 +306,30 @@ fn copy_file_range(ctx: &SyscallCtx<'_>, a: Args) -> Result<usize> {
     }
     let mut from = Side {
         open: &input,
-        at: offset_at(a[1])?,
+        at: raw_offset_at(a[1])?,
         nonblock: false,
     };
     let mut to = Side {
         open: &out,
-        at: offset_at(a[3])?,
+        at: raw_offset_at(a[3])?,
         nonblock: false,
     };
-    from.check_range(a[4])?;
-    to.check_range(a[4])?;
-    let count = a[4].min(TRANSFER_MAX);
+    // In Linux's order: what wraps, what is not there, what has no offsets.
+    if from.start().checked_add(a[4] as u64).is_none()
+        || to.start().checked_add(a[4] as u64).is_none()
+    {
+        return Err(Errno::EOVERFLOW);
+    }
+    let there = attributes[0].size.saturating_sub(from.start());
+    let count = a[4].min(usize::try_from(there).unwrap_or(usize::MAX));
+    if count == 0 && i64::try_from(from.start()).is_ok() {
+        return Ok(0);
+    }
+    from.check_range(count)?;
+    to.check_range(count)?;
+    let count = count.min(TRANSFER_MAX);
     if input.node() == out.node() {
-        let start = |side: &Side<'_>| side.at.unwrap_or_else(|| *side.open.cursor().lock());
-        let (first, second) = (start(&from), start(&to));
-        if first.abs_diff(second) < count as u64 {
+        if from.start().abs_diff(to.start()) < count as u64 {
             return Err(Errno::EINVAL);
         }
     }
@@ -365,7 +385,7 @@ fn splice(ctx: &SyscallCtx<'_>, a: Args) -> Result<usize> {
         nonblock: nonblock && target.is_some(),
     };
     if source.is_none() {
-        from.check_range(a[4])?;
+        from.check_range(a[4].min(TRANSFER_MAX))?;
     } else if target.is_none() {
         to.check_range(a[4])?;
     }
