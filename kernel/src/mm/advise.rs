@@ -1,6 +1,6 @@
-//! What a program says and asks about its pages: madvise, msync, mincore, mlock.
+//! What a program says and asks about its pages: madvise, msync, mincore.
 
-use super::map::{bring_in, page_range, populate, space_of};
+use super::map::{bring_in, page_range, space_of};
 use super::mapping::{Backing, Flags, Mapping};
 use crate::errno::{Errno, Result};
 use crate::linux::general as raw;
@@ -183,49 +183,6 @@ pub fn mincore(ctx: &mut SyscallCtx<'_>, addr: usize, len: usize, out: usize) ->
         ochre_hal::uaccess::copy_out(out + (at - range.start) / PAGE_SIZE, &bytes[..count])?;
         at += count * PAGE_SIZE;
         cpu::breathe();
-    }
-    Ok(0)
-}
-
-/// Nothing is ever swapped out, so a locked page is one that is there.
-pub fn mlock(ctx: &mut SyscallCtx<'_>, addr: usize, len: usize, now: bool) -> Result<usize> {
-    let start = addr & !(PAGE_SIZE - 1);
-    let len = len.checked_add(addr - start).ok_or(Errno::EINVAL)?;
-    let range = page_range(start, len, Errno::EINVAL)?;
-    let space = space_of(ctx)?;
-    space.lock_maps().change(range.clone(), |mapping, _| {
-        mapping.flags |= Flags::LOCKED;
-        Ok(())
-    })?;
-    if now {
-        populate(&space, range);
-    }
-    Ok(0)
-}
-
-pub fn munlock(ctx: &mut SyscallCtx<'_>, addr: usize, len: usize) -> Result<usize> {
-    let start = addr & !(PAGE_SIZE - 1);
-    let len = len.checked_add(addr - start).ok_or(Errno::EINVAL)?;
-    let range = page_range(start, len, Errno::EINVAL)?;
-    space_of(ctx)?.lock_maps().change(range, |mapping, _| {
-        mapping.flags -= Flags::LOCKED;
-        Ok(())
-    })?;
-    Ok(0)
-}
-
-pub fn mlockall(ctx: &mut SyscallCtx<'_>, flags: u32) -> Result<usize> {
-    let known = raw::MCL_CURRENT | raw::MCL_FUTURE | raw::MCL_ONFAULT;
-    if flags == 0 || flags & !known != 0 || flags == raw::MCL_ONFAULT {
-        return Err(Errno::EINVAL);
-    }
-    let _ = space_of(ctx)?;
-    Ok(0)
-}
-
-pub fn munlockall(ctx: &mut SyscallCtx<'_>) -> Result<usize> {
-    for mapping in space_of(ctx)?.lock_maps().maps.values_mut() {
-        mapping.flags -= Flags::LOCKED;
     }
     Ok(0)
 }

@@ -1,6 +1,6 @@
 //! The heap's end.
 
-use super::map::space_of;
+use super::map::{populate, space_of};
 use super::mapping::{Backing, Flags, Mapping, Name};
 use super::space::Unmapped;
 use crate::errno::Result;
@@ -37,7 +37,11 @@ pub fn brk(ctx: &mut SyscallCtx<'_>, wish: usize) -> Result<usize> {
     if new_end > old_end {
         // One page is kept free above: running over the end faults.
         let free = inner.is_free(old_end..new_end + PAGE_SIZE);
-        if !free || !inner.allows(ctx.process, new_end - old_end) {
+        let locks = inner.future_locks;
+        if !locks.is_empty() && !inner.may_lock(ctx.process, new_end - old_end) {
+            return Ok(old);
+        }
+        if !free || !inner.allows(ctx.process, new_end - old_end, true) {
             return Ok(old);
         }
         let mapping = Mapping {
@@ -47,12 +51,18 @@ pub fn brk(ctx: &mut SyscallCtx<'_>, wish: usize) -> Result<usize> {
             max: Perms::all(),
             shared: false,
             backing: Backing::Anonymous,
-            flags: Flags::empty(),
+            flags: locks,
             name: Name::Label("[heap]"),
         };
         if inner.insert(mapping).is_err() {
             return Ok(old);
         }
+        inner.layout.brk = wish;
+        drop(inner);
+        if locks == Flags::LOCKED {
+            populate(&space, old_end..new_end);
+        }
+        return Ok(wish);
     }
     inner.layout.brk = wish;
     Ok(wish)

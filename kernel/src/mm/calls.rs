@@ -1,6 +1,6 @@
 //! The system calls of this room: which number goes where.
 
-use super::{advise, brk, map, remap};
+use super::{advise, brk, lock, map, remap};
 use crate::errno::Errno;
 use crate::linux::general as nr;
 use crate::syscall::table::{Answer, Args, SyscallCtx};
@@ -16,12 +16,12 @@ pub fn dispatch(ctx: &mut SyscallCtx<'_>, number: u32, args: Args) -> Answer {
         nr::__NR_madvise => advise::madvise(ctx, a, b, c as u32),
         nr::__NR_msync => advise::msync(ctx, a, b, c as u32),
         nr::__NR_mincore => advise::mincore(ctx, a, b, c),
-        nr::__NR_mlock => advise::mlock(ctx, a, b, true),
+        nr::__NR_mlock => lock::mlock(ctx, a, b, true),
         nr::__NR_mlock2 if c & !1 != 0 => Err(Errno::EINVAL),
-        nr::__NR_mlock2 => advise::mlock(ctx, a, b, c == 0),
-        nr::__NR_munlock => advise::munlock(ctx, a, b),
-        nr::__NR_mlockall => advise::mlockall(ctx, a as u32),
-        nr::__NR_munlockall => advise::munlockall(ctx),
+        nr::__NR_mlock2 => lock::mlock(ctx, a, b, c == 0),
+        nr::__NR_munlock => lock::munlock(ctx, a, b),
+        nr::__NR_mlockall => lock::mlockall(ctx, a as u32),
+        nr::__NR_munlockall => lock::munlockall(ctx),
         _ => return None,
     })
 }

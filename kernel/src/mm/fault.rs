@@ -275,7 +275,7 @@ fn grow_stack(inner: &mut Inner, addr: usize) -> bool {
     };
     let process = thread.process();
     if (mapping.end - page) as u64 > process.limit(Resource::Stack)
-        || !inner.allows(process, start - page)
+        || !inner.allows(process, start - page, false)
     {
         return false;
     }

@@ -1,6 +1,7 @@
 //! mmap, munmap, mprotect.
 
 use super::fault::{self, Denied};
+use super::lock;
 use super::mapping::{Backing, Flags, Mapping, Name, ObjectRef};
 use super::object::MemoryObject;
 use super::space::{AddressSpace, MIN_ADDR, Unmapped};
@@ -12,6 +13,7 @@ use crate::sched::cpu;
 use crate::sched::wait::Interrupt;
 use crate::syscall::table::{Args, SyscallCtx};
 use crate::task::credentials::Capabilities;
+use crate::task::limits::{INFINITY, Resource};
 use crate::task::process::Process;
 use alloc::sync::Arc;
 use core::ops::Range;
@@ -167,9 +169,16 @@ pub fn add(ctx: &SyscallCtx<'_>, place: Place, mut mapping: Mapping) -> Result<u
     let space = space_of(ctx)?;
     let len = mapping.end;
     let mut inner = space.lock_maps();
-    if !inner.allows(ctx.process, len) {
+    if mapping.is_pageable() {
+        mapping.flags |= inner.future_locks;
+    }
+    if mapping.flags.contains(Flags::LOCKED) && !inner.may_lock(ctx.process, len) {
+        return Err(Errno::EAGAIN);
+    }
+    if !inner.allows(ctx.process, len, mapping.is_data()) {
         return Err(Errno::ENOMEM);
     }
+    let brought_in = mapping.is_brought_in();
     // What a mapping takes the place of is gone before that is there.
     inner.room_for(1)?;
     let mut replaced = Unmapped::default();
@@ -199,6 +208,9 @@ pub fn add(ctx: &SyscallCtx<'_>, place: Place, mut mapping: Mapping) -> Result<u
     inner.put(mapping);
     drop(inner);
     space.release(replaced);
+    if brought_in {
+        populate(&space, start..start + len);
+    }
     Ok(start)
 }
 
@@ -270,6 +282,7 @@ pub fn mmap(ctx: &mut SyscallCtx<'_>, args: Args) -> Result<usize> {
         kept |= Flags::NO_RESERVE;
     }
     if flags & raw::MAP_LOCKED != 0 {
+        lock::check(ctx.process)?;
         kept |= Flags::LOCKED;
     }
     if flags & raw::MAP_STACK != 0 {
@@ -305,7 +318,7 @@ pub fn mmap(ctx: &mut SyscallCtx<'_>, args: Args) -> Result<usize> {
         name: what.name,
     };
     let start = add(ctx, place, mapping)?;
-    if flags & (raw::MAP_POPULATE | raw::MAP_LOCKED) != 0 && flags & raw::MAP_NONBLOCK == 0 {
+    if flags & (raw::MAP_POPULATE | raw::MAP_NONBLOCK) == raw::MAP_POPULATE {
         populate(&space_of(ctx)?, start..start + len);
     }
     Ok(start)
@@ -378,6 +391,12 @@ pub fn mprotect(ctx: &mut SyscallCtx<'_>, addr: usize, len: usize, prot: u32) ->
             return Err(Errno::EINVAL);
         }
         range.start = mapping.start;
+    }
+    if perms.contains(Perms::WRITE) && ctx.process.limit(Resource::Data) != INFINITY {
+        let more = inner.data_if_writable(range.clone());
+        if more > 0 && !inner.allows_data(ctx.process, more) {
+            return Err(Errno::ENOMEM);
+        }
     }
     inner.change(range, |mapping, table| {
         if !mapping.max.contains(perms) {

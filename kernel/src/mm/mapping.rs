@@ -28,6 +28,8 @@ bitflags! {
         const HUGE = 128;
         /// madvise(MADV_NOHUGEPAGE).
         const NO_HUGE = 256;
+        /// Locked, but not brought in (MLOCK_ONFAULT).
+        const ON_FAULT = 512;
     }
 }
 
@@ -131,6 +133,39 @@ impl Mapping {
     pub fn block(&self, addr: usize, size: usize) -> Option<usize> {
         let start = addr & !(size - 1);
         (start >= self.start && self.end - start >= size).then_some(start)
+    }
+
+    /// Whether its pages can be there or not: not a device's, nor what the kernel shows.
+    #[must_use]
+    pub fn is_pageable(&self) -> bool {
+        match &self.backing {
+            Backing::Anonymous => true,
+            Backing::Object(object, _) => {
+                let kernels = matches!(self.name, Name::Label("[vdso]" | "[vvar]"));
+                !kernels && !object.object().is_device()
+            }
+        }
+    }
+
+    /// Whether it counts as data (RLIMIT_DATA): what is the process's own, but for stacks.
+    #[must_use]
+    pub fn is_data(&self) -> bool {
+        let stack = self.flags.contains(Flags::GROWS_DOWN);
+        self.perms.contains(Perms::WRITE) && !self.shared && !stack
+    }
+
+    /// Whether its pages are all brought in, as it is locked.
+    #[must_use]
+    pub fn is_brought_in(&self) -> bool {
+        self.flags.contains(Flags::LOCKED) && !self.flags.contains(Flags::ON_FAULT)
+    }
+
+    /// What a forked child has of it: nothing is locked there.
+    #[must_use]
+    pub fn for_child(&self) -> Mapping {
+        let mut child = self.clone();
+        child.flags -= Flags::LOCKED | Flags::ON_FAULT;
+        child
     }
 
     /// The object's page that `addr` shows.

@@ -57,7 +57,13 @@ pub fn mremap(
     } else {
         new_len.saturating_sub(old.len())
     };
-    if !inner.allows(ctx.process, grown) {
+    let (is_data, is_locked) = inner.find(old.start).map_or((false, false), |mapping| {
+        (mapping.is_data(), mapping.flags.contains(Flags::LOCKED))
+    });
+    if is_locked && grown > 0 && !inner.may_lock(ctx.process, grown) {
+        return Err(Errno::EAGAIN);
+    }
+    if !inner.allows(ctx.process, grown, is_data) {
         return Err(Errno::ENOMEM);
     }
     let mut unmapped = Unmapped::default();
@@ -131,7 +137,7 @@ fn extend(inner: &mut Inner, old: &Range<usize>, new_len: usize) -> Result<Optio
         return Ok(None);
     };
     mapping.end = new_end;
-    let (start, locked) = (mapping.start, mapping.flags.contains(Flags::LOCKED));
+    let (start, locked) = (mapping.start, mapping.is_brought_in());
     inner.grow((new_end - old.end) / PAGE_SIZE);
     inner.merge_around(start..new_end);
     Ok(Some(locked))
@@ -154,7 +160,7 @@ fn relocate(inner: &mut Inner, from: Range<usize>, to: Range<usize>, stays: bool
     }
     mapping.start = to.start;
     mapping.end = to.end;
-    let locked = mapping.flags.contains(Flags::LOCKED);
+    let locked = mapping.is_brought_in();
     inner.put(mapping);
     Ok(locked)
 }

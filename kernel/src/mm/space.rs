@@ -14,7 +14,7 @@ use crate::fs::calls::aio;
 use crate::lock_order;
 use crate::sched::cpu;
 use crate::sched::wait::{Interrupt, WaitQueue};
-use crate::task::limits::Resource;
+use crate::task::limits::{INFINITY, Resource};
 use crate::task::process::Process;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
@@ -82,6 +82,8 @@ pub struct Inner {
     pub small_pages_only: bool,
     /// A fork copies the mappings, and may have let go of the lock for others to run.
     forking: bool,
+    /// How what is mapped from now on is locked (MCL_FUTURE).
+    pub future_locks: Flags,
 }
 
 /// What [`Inner::unmap`] took out, for [`AddressSpace::release`].
@@ -149,6 +151,7 @@ impl AddressSpace {
             peak: 0,
             small_pages_only: false,
             forking: false,
+            future_locks: Flags::empty(),
         };
         Ok(Arc::new(AddressSpace {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
@@ -280,7 +283,7 @@ impl AddressSpace {
                     break;
                 }
                 inner.grow(mapping.size() / PAGE_SIZE);
-                inner.maps.insert(mapping.start, mapping.clone());
+                inner.maps.insert(mapping.start, mapping.for_child());
                 self.attach(mapping);
                 mapping.start
             };
@@ -540,10 +543,32 @@ impl Inner {
         self.peak = self.peak.max(self.total);
     }
 
-    /// Whether so many more bytes of mappings stay within `process`'s RLIMIT_AS.
-    pub fn allows(&self, process: &Process, more: usize) -> bool {
+    /// Whether so many more bytes of mappings stay within `process`'s RLIMIT_AS; and its RLIMIT_DATA, if
+    /// they are `data`.
+    pub fn allows(&self, process: &Process, more: usize, data: bool) -> bool {
         let mapped = (self.total as u64).saturating_mul(PAGE_SIZE as u64);
-        mapped.saturating_add(more as u64) <= process.limit(Resource::AddressSpace)
+        if mapped.saturating_add(more as u64) > process.limit(Resource::AddressSpace) {
+            return false;
+        }
+        !data || self.allows_data(process, more)
+    }
+
+    /// Whether so many more bytes of data stay within `process`'s RLIMIT_DATA.
+    pub fn allows_data(&self, process: &Process, more: usize) -> bool {
+        let limit = process.limit(Resource::Data);
+        if limit == INFINITY {
+            return true;
+        }
+        let sum = (self.data() as u64).saturating_add(more as u64);
+        // As Linux: of nothing, for Valgrind's sake, the hard limit counts.
+        let hard = process.limits().get(Resource::Data as u32);
+        sum <= limit || limit == 0 && hard.is_ok_and(|limit| sum <= limit.hard)
+    }
+
+    /// The first mapping that begins at `at` or behind it.
+    pub fn after(&self, at: usize) -> Option<Range<usize>> {
+        let (_, mapping) = self.maps.range(at..).next()?;
+        Some(mapping.start..mapping.end)
     }
 
     /// Whether there can be `more` mappings.

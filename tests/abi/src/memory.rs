@@ -34,6 +34,7 @@ pub fn run() {
     advising();
     advising_past_holes();
     refused();
+    locking();
     files();
     shrinking();
     break_value();
@@ -367,6 +368,142 @@ fn advising_past_holes() {
         sys!(SYS_msync, private, PAGE, MS_INVALIDATE)
     );
     sys!(SYS_close, fd);
+}
+
+/// Kilobytes of memory that the process has locked.
+fn locked() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmLck:"));
+    let words = line.unwrap_or_default().split_whitespace().next();
+    words.and_then(|word| word.parse().ok()).unwrap_or(u64::MAX)
+}
+
+fn limit(which: u32, soft: u64) -> sys::Ret {
+    sys!(SYS_setrlimit, which, [soft, soft].as_ptr())
+}
+
+/// How much may be locked, and what of it is there.
+fn locking() {
+    let resident = |base: sys::Ret| {
+        let mut pages = [0_u8; 4];
+        sys!(SYS_mincore, base, 4 * PAGE, pages.as_mut_ptr());
+        format!("{pages:?}")
+    };
+    let as_user = |most: u64, work: &dyn Fn()| {
+        child::run(|| {
+            limit(RLIMIT_MEMLOCK, most);
+            sys!(SYS_setresuid, 1000, 1000, 1000);
+            work();
+            0
+        })
+    };
+    let anonymous = |flags: i32| map(4 * PAGE, RW, PRIVATE | flags);
+    let once = || {
+        let base = anonymous(0);
+        show!("lock", "{} {}", sys!(SYS_mlock, base, 4 * PAGE), locked());
+        show!(
+            "lock again",
+            "{} {}",
+            sys!(SYS_mlock, base, 2 * PAGE),
+            locked()
+        );
+        let other = anonymous(0);
+        show!("lock more", "{} {}", sys!(SYS_mlock, other, PAGE), locked());
+        show!(
+            "lock later",
+            "{} {}",
+            sys!(SYS_mlock2, other, PAGE, 1),
+            locked()
+        );
+        show!("map locked", anonymous(MAP_LOCKED).outcome());
+        show!(
+            "a locked one grows",
+            sys!(SYS_mremap, base, 4 * PAGE, 5 * PAGE, MREMAP_MAYMOVE).outcome()
+        );
+        show!(
+            "unlock",
+            "{} {}",
+            sys!(SYS_munlock, base, 2 * PAGE),
+            locked()
+        );
+        let small = map(PAGE, RW, PRIVATE | MAP_LOCKED);
+        show!("a small locked one", "{} {}", small.outcome(), locked());
+        show!("all", sys!(SYS_mlockall, MCL_CURRENT));
+        show!("what comes", sys!(SYS_mlockall, MCL_FUTURE));
+        show!("comes", anonymous(0).outcome());
+        show!(
+            "what comes later",
+            sys!(SYS_mlockall, MCL_FUTURE | MCL_ONFAULT)
+        );
+        show!("none", "{} {}", sys!(SYS_munlockall), locked());
+        show!("comes then", anonymous(0).outcome());
+    };
+    show!("as a user", as_user(4 * PAGE as u64, &once));
+    show!("as a user who may not", as_user(0, &once));
+    show!(
+        "as a user who may",
+        as_user(u64::MAX, &|| {
+            show!("no flags", sys!(SYS_mlockall, 0));
+            show!("only later", sys!(SYS_mlockall, MCL_ONFAULT));
+            show!("unknown", sys!(SYS_mlockall, 8));
+            let base = anonymous(0);
+            sys!(SYS_mlock2, base, 2 * PAGE, 1);
+            show!("later", "{} {}", resident(base), locked());
+            sys!(SYS_mlock, base, 2 * PAGE);
+            show!("now", "{} {}", resident(base), locked());
+            show!("a child", child::run(|| i32::from(locked() != 0)));
+            let base = anonymous(0);
+            show!("all", sys!(SYS_mlockall, MCL_CURRENT));
+            show!("all are there", "{} {}", resident(base), locked() > 100);
+            show!("new ones are not", resident(anonymous(0)));
+            show!("from now on", sys!(SYS_mlockall, MCL_FUTURE));
+            show!("new ones are", resident(anonymous(0)));
+            show!("on use", sys!(SYS_mlockall, MCL_FUTURE | MCL_ONFAULT));
+            let before = locked();
+            let base = anonymous(0);
+            show!("new ones later", "{} {}", resident(base), locked() - before);
+            sys!(SYS_munlockall);
+            show!("nothing is", locked());
+            show!("nor new ones", resident(anonymous(0)));
+            let base = map(PAGE, PROT_NONE, PRIVATE);
+            show!("what may not be read", sys!(SYS_mlock, base, PAGE));
+            let base = with_hole(RW);
+            show!(
+                "past a hole",
+                "{} {}",
+                sys!(SYS_mlock, base, 4 * PAGE),
+                locked()
+            );
+        })
+    );
+    show!(
+        "as root",
+        child::run(|| {
+            limit(RLIMIT_MEMLOCK, 0);
+            let base = anonymous(0);
+            show!("lock any", sys!(SYS_mlock, base, 4 * PAGE));
+            show!("lock all", sys!(SYS_mlockall, MCL_CURRENT));
+            0
+        })
+    );
+    show!(
+        "of data",
+        child::run(|| {
+            let large = 64 << 20;
+            limit(RLIMIT_DATA, large as u64);
+            show!("too much", map(large, RW, PRIVATE).outcome());
+            show!(
+                "shared",
+                map(large, RW, MAP_SHARED | MAP_ANONYMOUS).outcome()
+            );
+            let base = map(large, PROT_READ, PRIVATE);
+            show!("to be read", base.outcome());
+            show!("then written", sys!(SYS_mprotect, base, large, RW));
+            show!("a little", sys!(SYS_mprotect, base, PAGE, RW));
+            show!("growing", map(large, RW, PRIVATE | MAP_GROWSDOWN).outcome());
+            0
+        })
+    );
 }
 
 /// What a mount allows, and flags that nobody knows.
