@@ -96,7 +96,8 @@ pub fn execute(
     let (old, before) = become_other(thread, &request.file, &loaded.space);
     cpu::reload_space();
     if let Some(old) = old {
-        loaded.space.lock().small_pages_only = old.lock().small_pages_only;
+        let small_pages_only = old.lock().small_pages_only;
+        loaded.space.lock().small_pages_only = small_pages_only;
         old.leave();
     }
     let unshared = unshare_files(thread);
