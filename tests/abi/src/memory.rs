@@ -378,7 +378,7 @@ fn locked() -> u64 {
     words.and_then(|word| word.parse().ok()).unwrap_or(u64::MAX)
 }
 
-fn limit(which: u32, soft: u64) -> sys::Ret {
+fn limit(which: impl sys::Word, soft: u64) -> sys::Ret {
     sys!(SYS_setrlimit, which, [soft, soft].as_ptr())
 }
 
