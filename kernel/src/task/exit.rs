@@ -31,6 +31,7 @@ pub(super) fn thread(thread: &Arc<Thread>) {
     }
     thread.seccomp.release();
     thread.exited.store(true, Ordering::SeqCst);
+    thread.signals.lock().pending.clear();
     let status = status_of(thread);
     super::trace::ended(thread, status);
     let told = connector::End::of(thread, status);
@@ -86,6 +87,7 @@ fn end(process: &Arc<Process>) {
     }
     orphan_children(process);
     process.set_zombie(status);
+    process.signals.lock().pending.clear();
     process.changed.wake_all(Events::all());
     tell_parent(process, status);
 }

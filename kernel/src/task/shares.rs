@@ -2,6 +2,7 @@
 
 use crate::lock_order;
 use alloc::collections::BTreeMap;
+use core::fmt;
 use ochre_hal::sync::SpinLock;
 
 /// Who has how much of one thing.
@@ -43,6 +44,12 @@ impl Shares {
 impl Default for Shares {
     fn default() -> Shares {
         Shares::new()
+    }
+}
+
+impl fmt::Debug for Share {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} of user {}", self.amount, self.uid)
     }
 }
 

@@ -83,6 +83,7 @@ pub fn run() {
     sending();
     blocking();
     queueing();
+    too_many();
     faults();
     stacks();
     restarts();
@@ -369,6 +370,69 @@ fn float_faults() {
         });
         show!(format!("arithmetic, {what}"), "{sse}, {x87}");
     }
+}
+
+/// As many as may wait for one user's processes.
+fn too_many() {
+    let queue = |signal: i32, code: i32| {
+        let mut info = [0_i32; 32];
+        info[0] = signal;
+        info[2] = code;
+        sys!(SYS_rt_sigqueueinfo, me(), signal, info.as_ptr())
+    };
+    let first = 34;
+    let waiting = set(&[first, first + 1, SIGUSR1, SIGUSR2]);
+    let taken = || {
+        let mut codes = Vec::new();
+        let time = [0_i64; 2];
+        loop {
+            let mut info = [0_i32; 32];
+            let (at, set) = (info.as_mut_ptr(), &raw const waiting);
+            if sys!(SYS_rt_sigtimedwait, set, at, time.as_ptr(), 8).failed() {
+                break codes;
+            }
+            codes.push((info[0], info[2]));
+        }
+    };
+    show!(
+        "many signals",
+        child::run(|| {
+            sys!(SYS_setresuid, 54_322, 54_322, 54_322);
+            sys!(SYS_setrlimit, RLIMIT_SIGPENDING, [3_u64, 3].as_ptr());
+            mask(SIG_BLOCK, &[first, first + 1, SIGUSR1, SIGUSR2]);
+            let all: Vec<_> = (0..4).map(|_| queue(first, SI_QUEUE).to_string()).collect();
+            show!("queued", "{all:?}");
+            show!("queued a plain one", queue(SIGUSR1, SI_QUEUE));
+            show!("killed by a plain one", sys!(SYS_kill, me(), SIGUSR2));
+            show!("killed", sys!(SYS_kill, me(), first + 1));
+            show!("one's own thread", sys!(SYS_tkill, me(), first + 1));
+            show!(
+                "a child's, as there are so many",
+                child::run(|| {
+                    mask(SIG_BLOCK, &[first]);
+                    i32::from(queue(first, SI_QUEUE).failed())
+                })
+            );
+            show!("taken", "{:?}", taken());
+            show!("queued again", queue(first, SI_QUEUE));
+            show!("taken again", "{:?}", taken());
+            sys!(SYS_setrlimit, RLIMIT_SIGPENDING, [0_u64, 0].as_ptr());
+            show!("none may", queue(first, SI_QUEUE));
+            show!("still killed", sys!(SYS_kill, me(), SIGUSR1));
+            show!("taken at last", "{:?}", taken());
+            0
+        })
+    );
+    show!(
+        "more than a few thousand",
+        child::run(|| {
+            sys!(SYS_setrlimit, RLIMIT_SIGPENDING, [6000_u64, 6000].as_ptr());
+            mask(SIG_BLOCK, &[first]);
+            let queued = (0..6100).take_while(|_| !queue(first, SI_QUEUE).failed());
+            show!("so many", queued.count());
+            0
+        })
+    );
 }
 
 fn faults() {

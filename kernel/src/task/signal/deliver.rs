@@ -2,6 +2,7 @@
 
 use super::action::{SIG_DFL, SIG_IGN};
 use super::frame;
+use super::pending::Allowance;
 use super::send::{self, end_process};
 use super::{
     Attention, Default, SIGCONT, SIGKILL, SIGSEGV, SIGSTOP, SigInfo, Signal, SignalSet, default_of,
@@ -266,6 +267,7 @@ fn wait_while_stopped(thread: &Arc<Thread>) {
 /// Sends a signal that the thread can't put off: what its own instruction caused. If it is blocked
 /// or ignored, its action becomes the default, and the program dies of it.
 pub fn force(thread: &Arc<Thread>, info: SigInfo) {
+    let allowance = Allowance::of(thread.process());
     {
         let mut signals = thread.process().signals.lock();
         let mut mine = thread.signals.lock();
@@ -278,7 +280,7 @@ pub fn force(thread: &Arc<Thread>, info: SigInfo) {
         }
         mine.blocked = mine.blocked.minus(SignalSet::of(signal));
         mine.pending.discard(SignalSet::of(signal));
-        let _ = mine.pending.add(info);
+        let _ = mine.pending.add(info, allowance);
     }
     thread.mark(Attention::SIGNAL);
 }

@@ -1,7 +1,7 @@
 //! Making a signal pending, and choosing who is told.
 
 use super::action::SIG_DFL;
-use super::pending::QueueFull;
+use super::pending::{Allowance, QueueFull};
 use super::{Attention, Default, SIGCONT, SIGKILL, SigInfo, Signal, SignalSet, default_of};
 use crate::errno::{Errno, Result};
 use crate::file::Events;
@@ -56,6 +56,7 @@ fn queue_unless_ignored(
         return Ok(true);
     }
     let mut effects = Effects { continued: false };
+    let allowance = Allowance::of(process);
     // With the list locked: there may be no memory for another one.
     let (queued, fatal) = process.with_threads(|threads| {
         let mut signals = process.signals.lock();
@@ -66,8 +67,8 @@ fn queue_unless_ignored(
             (Ok(false), false)
         } else {
             let added = match target {
-                Some(thread) => thread.signals.lock().pending.add(info),
-                None => signals.pending.add(info),
+                Some(thread) => thread.signals.lock().pending.add(info, allowance),
+                None => signals.pending.add(info, allowance),
             };
             let takers = target.map_or(threads, core::slice::from_ref);
             (added.map(|()| true), is_fatal(&signals, takers, signal))

@@ -7,6 +7,7 @@ use crate::sched::wait::{Interrupt, wait_until};
 use crate::task::Pid;
 use crate::task::signal::deliver::Restart;
 use crate::task::signal::info::Payload;
+use crate::task::signal::pending::Allowance;
 use crate::task::signal::{self, Attention, SIGKILL, SIGSTOP, SIGTRAP, SigInfo, Signal};
 use crate::task::thread::Thread;
 use crate::task::tree;
@@ -291,11 +292,9 @@ pub fn inherit(maker: &Thread, made: &Arc<Thread>, flags: u64, exit_signal: u32)
         if seized {
             made.mark(Attention::TRAP);
         } else {
-            let _ = made
-                .signals
-                .lock()
-                .pending
-                .add(SigInfo::user(SIGSTOP, 0, 0));
+            let allowance = Allowance::of(made.process());
+            let stop = SigInfo::user(SIGSTOP, 0, 0);
+            let _ = made.signals.lock().pending.add(stop, allowance);
             made.mark(Attention::SIGNAL);
         }
     }
