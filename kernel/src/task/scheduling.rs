@@ -55,14 +55,20 @@ pub fn get_scheduler(ctx: &SyscallCtx<'_>, tid: usize) -> Result<usize> {
     Ok((u32::from(thread.sched.policy.load(Relaxed)) | reset) as usize)
 }
 
-fn apply(ctx: &SyscallCtx<'_>, thread: &Arc<Thread>, policy: u32, priority: u32) -> Result {
-    let reset = policy & RESET_ON_FORK != 0;
-    let policy = u8::try_from(policy & !RESET_ON_FORK).map_err(|_| Errno::EINVAL)?;
+/// Whether the policy is a real-time one, if there is such, with this priority.
+fn check_policy(policy: u8, priority: u32) -> Result<bool> {
     let realtime = matches!(policy, SCHED_FIFO | SCHED_RR);
     let known = realtime || matches!(policy, SCHED_OTHER | SCHED_BATCH | SCHED_IDLE);
     if !known || (realtime && !(1..=99).contains(&priority)) || (!realtime && priority != 0) {
         return Err(Errno::EINVAL);
     }
+    Ok(realtime)
+}
+
+fn apply(ctx: &SyscallCtx<'_>, thread: &Arc<Thread>, policy: u32, priority: u32) -> Result {
+    let reset = policy & RESET_ON_FORK != 0;
+    let policy = u8::try_from(policy & !RESET_ON_FORK).map_err(|_| Errno::EINVAL)?;
+    let realtime = check_policy(policy, priority)?;
     check_owner(ctx, thread)?;
     let limit = thread.process().limit(Resource::RealtimePriority);
     let raises =
@@ -163,8 +169,10 @@ pub fn set_attr(ctx: &SyscallCtx<'_>, tid: usize, attr: usize, flags: usize) -> 
     let sched = &thread.sched;
     let own = u32::from(sched.policy.load(Relaxed));
     if attr.flags & KEEP_PARAMS != 0 {
-        attr.nice = sched.nice.load(Relaxed);
-        attr.priority = u32::from(sched.own_realtime());
+        match sched.own_realtime() {
+            0 => attr.nice = sched.nice.load(Relaxed),
+            priority => attr.priority = u32::from(priority),
+        }
     }
     let mut reset = attr.flags & 1 != 0;
     if attr.flags & KEEP_POLICY != 0 {
@@ -179,6 +187,7 @@ pub fn set_attr(ctx: &SyscallCtx<'_>, tid: usize, attr: usize, flags: usize) -> 
         return Err(Errno::EOPNOTSUPP);
     }
     if attr.flags & KEEP_PARAMS != 0 {
+        check_policy(policy, attr.priority)?;
         check_owner(ctx, &thread)?;
         sched.reset_on_fork.store(reset, Relaxed);
         return Ok(0);

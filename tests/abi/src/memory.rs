@@ -28,13 +28,14 @@ fn at(base: sys::Ret, offset: usize) -> usize {
 }
 
 pub fn run() {
+    // First: it locks all that there is.
+    locking();
     mapping();
     protecting();
     moving();
     advising();
     advising_past_holes();
     refused();
-    locking();
     files();
     shrinking();
     break_value();
