@@ -29,7 +29,7 @@ pub fn system(root: &Path, programs: &[&str], page: &str) -> Result<Vec<Addition
         if LEFT_OUT.map(Some).contains(&name.to_str()) || !entry.path().exists() {
             continue;
         }
-        all.push(Addition::new(entry.path(), Path::new("/").join(name)));
+        all.push(Addition::entry(entry.path(), Path::new("/").join(name)));
     }
     Ok(all)
 }

@@ -56,6 +56,8 @@ fn default_memory() -> u64 {
 pub struct Addition {
     host: PathBuf,
     guest: PathBuf,
+    /// Whether a link stands for itself, not for what it points at.
+    itself: bool,
 }
 
 impl std::str::FromStr for Addition {
@@ -78,6 +80,7 @@ impl std::str::FromStr for Addition {
         Ok(Addition {
             host,
             guest: guest.into(),
+            itself: false,
         })
     }
 }
@@ -88,6 +91,15 @@ impl Addition {
         Addition {
             host: host.into(),
             guest: guest.into(),
+            itself: false,
+        }
+    }
+
+    /// The same of an entry of a folder, which may be a link.
+    pub fn entry(host: impl Into<PathBuf>, guest: impl Into<PathBuf>) -> Addition {
+        Addition {
+            itself: true,
+            ..Addition::new(host, guest)
         }
     }
 }
@@ -151,7 +163,10 @@ impl Recipe {
             asset.add(&mut tree)?;
         }
         for addition in additions {
-            tree.host(&addition.host, &addition.guest)?;
+            match addition.itself {
+                true => tree.entry(&addition.host, &addition.guest)?,
+                false => tree.host(&addition.host, &addition.guest)?,
+            }
         }
         for (link, target) in &self.links {
             tree.link_if_absent(link, target)?;

@@ -111,6 +111,13 @@ impl Tree {
         self.host_entry(host, guest, &metadata)
     }
 
+    /// Puts what has a name on the host under that name, a link as a link.
+    pub fn entry(&mut self, host: &Path, guest: &Path) -> Result<()> {
+        let metadata =
+            fs::symlink_metadata(host).with_context(|| format!("cannot add {}", host.display()))?;
+        self.host_entry(host, guest, &metadata)
+    }
+
     fn host_entry(&mut self, host: &Path, guest: &Path, metadata: &Metadata) -> Result<()> {
         let kind = if metadata.is_dir() {
             Kind::Directory

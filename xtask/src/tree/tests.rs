@@ -37,6 +37,24 @@ fn unpack(tree: &Tree, folder: &Path) -> PathBuf {
 }
 
 #[test]
+fn an_entry_that_is_a_link_stays_one() {
+    let folder = folder("entries");
+    put(&folder.join("usr/bin/tool"), "tool", 0o755);
+    symlink("usr/bin", folder.join("bin")).unwrap();
+    let mut tree = Tree::default();
+    for name in ["bin", "usr"] {
+        tree.entry(&folder.join(name), &Path::new("/").join(name))
+            .unwrap();
+    }
+    let out = unpack(&tree, &folder);
+    assert_eq!(
+        fs::read_link(out.join("bin")).unwrap(),
+        PathBuf::from("usr/bin")
+    );
+    assert_eq!(fs::read_to_string(out.join("bin/tool")).unwrap(), "tool");
+}
+
+#[test]
 fn files_links_and_modes_come_through() {
     let folder = folder("modes");
     let host = folder.join("host");
