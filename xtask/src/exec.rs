@@ -90,43 +90,104 @@ pub fn command(arguments: Arguments) -> Result<ExitCode> {
     let built = guest.build(&recipe, Some(&request))?;
     let timeout = arguments.timeout.map(Duration::from_secs);
     let (show, times) = (arguments.console, arguments.times);
-    qemu::despite_crashes(|| {
+    let end = qemu::despite_crashes(|| {
         let (mut machine, _disk) = guest.machine(&built)?;
         if recipe.session {
             machine.desktop(Seat::default());
         }
         machine.without_display();
-        watch(machine, timeout, request.input, show, times)
+        let streams = Streams {
+            input: request.input.then(|| Box::new(std::io::stdin()) as _),
+            out: Box::new(std::io::stdout()),
+            err: Box::new(std::io::stderr()),
+        };
+        watch(machine, timeout, streams, show, times)
+    })?;
+    if let Some(account) = end.account()? {
+        let mut stderr = std::io::stderr().lock();
+        if !show {
+            let _ = stderr.write_all(&end.console);
+        }
+        let _ = writeln!(stderr, "\nx: {account}");
+    }
+    Ok(match end.outcome {
+        Outcome::Ended(Ending::Exit(status)) => ExitCode::from(status),
+        Outcome::Ended(Ending::Signal(signal)) => ExitCode::from(128 + signal),
+        Outcome::TimedOut => ExitCode::from(TIMED_OUT),
+        Outcome::Gone => ExitCode::from(PANICKED),
     })
 }
 
-/// Starts the machine, and passes on what comes until the command has ended. No status is there
+/// Where a command's streams lead.
+pub struct Streams {
+    /// What it is sent, if anything: the request says so too.
+    pub input: Option<Box<dyn Read + Send>>,
+    /// Where its standard output goes.
+    pub out: Box<dyn Write + Send>,
+    /// Where its standard error goes.
+    pub err: Box<dyn Write + Send>,
+}
+
+/// How a machine's command ended.
+pub struct End {
+    /// What became of it.
+    pub outcome: Outcome,
+    /// How long the machine ran.
+    pub taken: Duration,
+    /// The console's last words.
+    pub console: Vec<u8>,
+    /// What QEMU complained of.
+    complaints: String,
+    /// Whether QEMU itself crashed.
+    crashed: bool,
+}
+
+impl End {
+    /// What went wrong, where the command didn't come to its end.
+    pub fn account(&self) -> Result<Option<String>> {
+        Ok(match self.outcome {
+            Outcome::Ended(_) => None,
+            Outcome::TimedOut => Some(format!(
+                "the time was up after {:.1} s",
+                self.taken.as_secs_f32()
+            )),
+            Outcome::Gone if self.console.is_empty() && !self.complaints.is_empty() => {
+                bail!("QEMU says: {}", self.complaints.trim_end());
+            }
+            Outcome::Gone if self.crashed => Some(format!(
+                "QEMU itself crashed: {}",
+                self.complaints.trim_end()
+            )),
+            Outcome::Gone => {
+                Some("the kernel panicked, or the machine was switched off".to_owned())
+            }
+        })
+    }
+}
+
+/// Starts the machine, and passes on what comes until the command has ended. No end is there
 /// where QEMU itself crashes before the command has started.
-fn watch(
+pub fn watch(
     mut machine: Machine,
     timeout: Option<Duration>,
-    input: bool,
+    streams: Streams,
     show: bool,
     times: bool,
-) -> Result<Option<ExitCode>> {
+) -> Result<Option<End>> {
     let (console, out, err) = (machine.serial()?, machine.serial()?, machine.serial()?);
     let reports = machine.serial()?;
     let start = Instant::now();
     let mut running = machine.start()?;
 
-    let taken = match input {
-        true => Some(input::send(
-            std::io::stdin(),
-            out.try_clone()?,
-            reports.try_clone()?,
-        )),
-        false => None,
+    let taken = match streams.input {
+        Some(input) => Some(input::send(input, out.try_clone()?, reports.try_clone()?)),
+        None => None,
     };
     let (tell, events) = mpsc::channel();
     let console = thread::spawn(move || keep(console, show));
     let (tell_out, tell_err) = (tell.clone(), tell.clone());
-    thread::spawn(move || copy(out, std::io::stdout(), 0, &tell_out));
-    thread::spawn(move || copy(err, std::io::stderr(), 1, &tell_err));
+    thread::spawn(move || copy(out, streams.out, 0, &tell_out));
+    thread::spawn(move || copy(err, streams.err, 1, &tell_err));
     thread::spawn(move || listen(reports, &tell));
 
     let deadline = timeout.map(|timeout| start + timeout);
@@ -152,46 +213,22 @@ fn watch(
     if crashed && !started.get() {
         return Ok(None);
     }
-    Ok(Some(match outcome {
-        Outcome::Ended(Ending::Exit(status)) => ExitCode::from(status),
-        Outcome::Ended(Ending::Signal(signal)) => ExitCode::from(128 + signal),
-        Outcome::TimedOut => {
-            account(
-                &format!(
-                    "the time was up after {:.1} s",
-                    start.elapsed().as_secs_f32()
-                ),
-                &console,
-                show,
-            );
-            ExitCode::from(TIMED_OUT)
-        }
-        Outcome::Gone if console.is_empty() && !complaints.is_empty() => {
-            bail!("QEMU says: {}", complaints.trim_end());
-        }
-        Outcome::Gone => {
-            let what = match crashed {
-                true => format!("QEMU itself crashed: {}", complaints.trim_end()),
-                false => "the kernel panicked, or the machine was switched off".to_owned(),
-            };
-            account(&what, &console, show);
-            ExitCode::from(PANICKED)
-        }
+    Ok(Some(End {
+        outcome,
+        taken: start.elapsed(),
+        console,
+        complaints,
+        crashed,
     }))
 }
 
-/// Says what went wrong, with the console's last words where they haven't been seen.
-fn account(what: &str, console: &[u8], shown: bool) {
-    let mut stderr = std::io::stderr().lock();
-    if !shown {
-        let _ = stderr.write_all(console);
-    }
-    let _ = writeln!(stderr, "\nx: {what}");
-}
-
-enum Outcome {
+/// What becomes of a command.
+pub enum Outcome {
+    /// It ended, and all its output is there.
     Ended(Ending),
+    /// The time was up.
     TimedOut,
+    /// The machine has ended.
     Gone,
 }
 

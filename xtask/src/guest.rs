@@ -126,6 +126,29 @@ impl Guest {
             )?;
         }
         let archive = Archive::write(&tree)?;
+        let (kernel, command_line) = self.booted(&builder)?;
+        let memory = self
+            .size
+            .memory
+            .unwrap_or_else(|| recipe.memory + archive.memory(self.kernel));
+        Ok(Built {
+            kernel,
+            command_line,
+            archive,
+            memory,
+        })
+    }
+
+    /// Has what is built boot another kernel, with as much memory.
+    pub fn change_kernel(&mut self, built: &mut Built, kernel: Kernel) -> Result<()> {
+        self.kernel = kernel;
+        let builder = Builder::new(Profile::Release)?;
+        (built.kernel, built.command_line) = self.booted(&builder)?;
+        Ok(())
+    }
+
+    /// The kernel's file, and its command line.
+    fn booted(&self, builder: &Builder) -> Result<(PathBuf, String)> {
         let (kernel, options) = match self.kernel {
             Kernel::Ochre => {
                 let kernel = match self.checked {
@@ -137,16 +160,7 @@ impl Guest {
             Kernel::Linux => (linux::kernel()?, linux::COMMAND_LINE),
         };
         let command_line = format!("{options} {}", self.append).trim_end().to_owned();
-        let memory = self
-            .size
-            .memory
-            .unwrap_or_else(|| recipe.memory + archive.memory(self.kernel));
-        Ok(Built {
-            kernel,
-            command_line,
-            archive,
-            memory,
-        })
+        Ok((kernel, command_line))
     }
 
     /// The machine that boots it, and the disk that it boots from, if any.

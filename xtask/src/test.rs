@@ -16,6 +16,7 @@ mod relibc;
 mod resizes;
 mod robust;
 mod source;
+mod tools;
 mod ui;
 mod wlcs;
 
@@ -29,6 +30,7 @@ use std::ops::AddAssign;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
+use tools::Oracle;
 
 /// Run the tests: all suites, or those named.
 #[derive(clap::Args)]
@@ -36,10 +38,11 @@ pub struct Arguments {
     /// Which suites [default: all].
     #[arg(value_enum)]
     suites: Vec<Suite>,
-    /// Of the suites `ui` and `programs`, play only what has this in its name.
+    /// Of the suites `ui`, `programs` and `tools`, play only what has this in its name.
     #[arg(long, value_name = "NAME")]
     scene: Vec<String>,
-    /// Approve what the scenes of the suite `ui` show now; write the pages anew that `docs` finds stale.
+    /// Approve what the scenes of the suite `ui` show now; write the pages anew that `docs` finds stale;
+    /// ask Linux again in `tools`.
     #[arg(long)]
     update: bool,
     /// In the suite `desktop`, do nothing but kill each driver so many times, and tell the pauses.
@@ -48,14 +51,17 @@ pub struct Arguments {
     /// In the suite `desktop`, do nothing but change the screen's size so many times.
     #[arg(long, value_name = "N", conflicts_with = "kills")]
     resizes: Option<u32>,
-    /// A Debian system with the programs that the suite `programs` uses; docs/programs.md says how to make one.
+    /// A Debian system with the programs that the suites `programs` and `tools` use; docs/programs.md says how to make one.
     #[arg(long, value_name = "FOLDER")]
     debian: Option<PathBuf>,
+    /// In the suite `tools`, boot Ochre only, and compare with what Linux has answered before.
+    #[arg(long, conflicts_with = "update")]
+    kept: bool,
     #[command(flatten)]
     machines: Machines,
 }
 
-/// How the guests of the suites boot, desktop, programs, abi and robust are booted, where it is not what is tested.
+/// How the guests of the suites boot, desktop, programs, tools, abi and robust are booted, where it is not what is tested.
 #[derive(Clone, Copy, clap::Args)]
 pub struct Machines {
     /// Boot guests with this many processors [default: each suite's own choice].
@@ -91,6 +97,8 @@ enum Suite {
     Desktop,
     /// Debian's programs work on the desktop; only when named, as it needs --debian.
     Programs,
+    /// Debian's command line programs do what they do on Linux; only when named, as it needs --debian.
+    Tools,
     /// What programs see on Ochre is what they see on Linux.
     Abi,
     /// User space can't bring the kernel down.
@@ -151,6 +159,16 @@ impl Suite {
             Suite::Programs => {
                 programs::run(arguments.debian.as_deref(), &arguments.scene, machines)
             }
+            Suite::Tools => tools::run(
+                arguments.debian.as_deref(),
+                &arguments.scene,
+                match (arguments.update, arguments.kept) {
+                    (true, _) => Oracle::Anew,
+                    (_, true) => Oracle::Kept,
+                    _ => Oracle::Once,
+                },
+                machines,
+            ),
             Suite::Abi => guest::compare(builder, machines),
             Suite::Robust => robust::run(builder, machines),
         }
@@ -175,7 +193,8 @@ pub fn command(arguments: &Arguments) -> Result<ExitCode> {
     let suites = match &arguments.suites[..] {
         [] => {
             let all = Suite::value_variants().iter().copied();
-            all.filter(|suite| *suite != Suite::Programs).collect()
+            all.filter(|suite| !matches!(suite, Suite::Programs | Suite::Tools))
+                .collect()
         }
         named => named.to_vec(),
     };
