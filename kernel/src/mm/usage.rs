@@ -32,7 +32,12 @@ pub struct Resident {
     pub file: usize,
     /// Of objects that no file system shows.
     pub shared_memory: usize,
+    /// Of the page table itself, but for its root, that show these.
+    pub tables: usize,
 }
+
+/// Bits of an address below what one table of each level shows.
+const LEVELS: [u32; 3] = [21, 30, 39];
 
 impl Inner {
     /// What of this mapping, which must be one of this space's, is in memory. Walks it.
@@ -72,9 +77,21 @@ impl Inner {
     #[must_use]
     pub fn resident_by_kind(&self) -> Resident {
         let mut resident = Resident::default();
+        // What the tables of each level were seen of last: addresses go up.
+        let mut seen = [
+            (LEVELS[0], usize::MAX),
+            (LEVELS[1], usize::MAX),
+            (LEVELS[2], usize::MAX),
+        ];
         for mapping in self.maps.values() {
             self.table
                 .for_each(mapping.start..mapping.end, |va, entry| {
+                    for (shift, last) in &mut seen {
+                        if entry.size < 1 << *shift && *last != va >> *shift {
+                            *last = va >> *shift;
+                            resident.tables += 1;
+                        }
+                    }
                     if entry.frame.is_none() {
                         return;
                     }

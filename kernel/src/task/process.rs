@@ -6,7 +6,7 @@ use super::credentials::Credentials;
 use super::limits::{Limits, Resource};
 use super::signal::action::Actions;
 use super::signal::pending::Pending;
-use super::thread::Thread;
+use super::thread::{NAME_LEN, Thread};
 use super::timers::ProcessTimers;
 use super::transfers::Transferred;
 use crate::errno::{Errno, Result};
@@ -97,6 +97,8 @@ pub struct Process {
     limits: SpinLock<Limits>,
     program: SpinLock<Program>,
     threads: SpinLock<Vec<Arc<Thread>>>,
+    /// The name of the last thread that ended.
+    last_name: SpinLock<[u8; NAME_LEN]>,
     pub signals: SpinLock<ProcessSignals>,
     /// Announces every signal that becomes pending here or in one of the threads: signalfds and
     /// sigtimedwait wait on it.
@@ -183,6 +185,7 @@ impl Process {
             limits: SpinLock::new(CELL, parts.limits),
             program: SpinLock::new(CELL, parts.program),
             threads: SpinLock::new(PROCESS, Vec::new()),
+            last_name: SpinLock::new(CELL, [0; NAME_LEN]),
             signals: SpinLock::new(SIGNAL, signals),
             signal_arrived: WaitQueue::new(),
             child_changed: WaitQueue::new(),
@@ -344,8 +347,10 @@ impl Process {
     /// Takes a thread off the list, and adds what it used to that of those who ended; returns how
     /// many stay.
     pub(super) fn remove_thread(&self, thread: &Arc<Thread>) -> usize {
+        let name = thread.name();
         let mut threads = self.threads.lock();
         self.usage.lock().add(&thread_usage(thread));
+        *self.last_name.lock() = name;
         threads.retain(|t| !Arc::ptr_eq(t, thread));
         threads.len()
     }
@@ -429,13 +434,11 @@ impl Process {
         self.subreaper.store(on, Ordering::Relaxed);
     }
 
-    /// The process's name: its leader's, or a remaining thread's.
+    /// The process's name: its leader's, or a remaining thread's, or that of the last there was.
     #[must_use]
-    pub fn name(&self) -> [u8; super::thread::NAME_LEN] {
-        self.threads
-            .lock()
-            .first()
-            .map_or([0; super::thread::NAME_LEN], |t| t.name())
+    pub fn name(&self) -> [u8; NAME_LEN] {
+        let first = self.threads.lock().first().map(|thread| thread.name());
+        first.unwrap_or_else(|| *self.last_name.lock())
     }
 
     /// What it has used itself, living threads included.

@@ -74,6 +74,8 @@ pub type Prelude = Box<dyn FnOnce(&Arc<Thread>, &mut UserContext) -> Result + Se
 
 pub struct Thread {
     tid: AtomicU32,
+    /// Monotonic time of its start.
+    pub started: u64,
     process: Arc<Process>,
     context: Arc<Context>,
     pub sched: Entity,
@@ -133,6 +135,7 @@ impl Thread {
         let name = parent.map_or([0; NAME_LEN], |p| *p.name.lock());
         Ok(Arc::new(Thread {
             tid: AtomicU32::new(tid),
+            started: crate::time::monotonic(),
             process,
             context,
             sched: Entity::new(parent.map(|p| &p.sched)),

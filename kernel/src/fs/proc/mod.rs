@@ -18,6 +18,7 @@ mod sys;
 mod system;
 mod text;
 mod tree;
+mod vulnerabilities;
 
 use crate::errno::{Errno, Result};
 use crate::fs::node::{

@@ -25,32 +25,49 @@ impl Together {
         (0..cpu::count()).filter(move |&id| Together::of(id, self.bits).number == self.number)
     }
 
-    /// As sysfs has it in `…_list`: `0-3,8`.
+    /// As sysfs has it in `…_list`.
     pub fn list(self) -> String {
-        let mut runs: Vec<(CpuId, CpuId)> = Vec::new();
-        for id in self.members() {
-            match runs.last_mut() {
-                Some((_, last)) if *last + 1 == id => *last = id,
-                _ => runs.push((id, id)),
-            }
-        }
-        let mut text = String::new();
-        for (first, last) in runs {
-            let comma = if text.is_empty() { "" } else { "," };
-            let _ = match first == last {
-                true => write!(text, "{comma}{first}"),
-                false => write!(text, "{comma}{first}-{last}"),
-            };
-        }
-        text.push('\n');
-        text
+        format!("{}\n", list(self.set()))
     }
 
     /// The same as a mask in hexadecimal digits.
     pub fn mask(self) -> String {
-        let mask = self.members().fold(0_u64, |mask, id| mask | 1 << id);
-        format!("{mask:x}\n")
+        format!("{}\n", mask(self.set()))
     }
+
+    fn set(self) -> u64 {
+        self.members().fold(0, |set, id| set | 1 << id)
+    }
+}
+
+/// The numbers of the bits that are set: `0-3,8`.
+pub fn list(set: u64) -> String {
+    let mut runs: Vec<(CpuId, CpuId)> = Vec::new();
+    for id in (0..64).filter(|&id| set & 1 << id != 0) {
+        match runs.last_mut() {
+            Some((_, last)) if *last + 1 == id => *last = id,
+            _ => runs.push((id, id)),
+        }
+    }
+    let mut text = String::new();
+    for (first, last) in runs {
+        let comma = if text.is_empty() { "" } else { "," };
+        let _ = match first == last {
+            true => write!(text, "{comma}{first}"),
+            false => write!(text, "{comma}{first}-{last}"),
+        };
+    }
+    text
+}
+
+/// A digit for each four processors that there are, in words of 32 bits.
+pub fn mask(set: u64) -> String {
+    let digits = cpu::count().div_ceil(4);
+    if digits <= 8 {
+        return format!("{set:0digits$x}");
+    }
+    let (high, low) = (set >> 32, set as u32);
+    format!("{high:0width$x},{low:08x}", width = digits - 8)
 }
 
 /// Bits of the interrupt controller's number that tell threads of a core apart, and those of a package.

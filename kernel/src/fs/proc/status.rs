@@ -1,10 +1,15 @@
 //! /proc/PID/stat, statm, status and limits.
 
+use super::{access, processors, vulnerabilities};
 use crate::errno::Result;
+use crate::linux::general as raw;
 use crate::mm::mapping::{Flags, Mapping};
-use crate::mm::space::Layout;
+use crate::mm::space::{AddressSpace, Layout};
 use crate::mm::usage::Resident;
 use crate::sched::entity;
+use crate::task::credentials::Ids;
+use crate::task::exec::NO_RANDOMIZE;
+use crate::task::limits::Resource;
 use crate::task::process::{Process, thread_usage};
 use crate::task::resources::TICK;
 use crate::task::thread::Thread;
@@ -58,45 +63,45 @@ struct Memory {
     data: usize,
     stack: usize,
     locked: usize,
+    /// Can be executed, and not written.
+    executable: usize,
     layout: Layout,
+    small_pages_only: bool,
 }
 
 impl Memory {
-    fn of(process: &Process) -> Memory {
-        let Some(space) = process.space() else {
-            return Memory::default();
-        };
+    fn of(space: &AddressSpace) -> Memory {
         let inner = space.lock();
         let pages = |wanted: &dyn Fn(&Mapping) -> bool| {
             let wanted = inner.maps.values().filter(|mapping| wanted(mapping));
             wanted.map(|mapping| mapping.size() / PAGE_SIZE).sum()
         };
         let is_stack = |mapping: &Mapping| mapping.flags.contains(Flags::GROWS_DOWN);
+        let can = |mapping: &Mapping, perms| mapping.perms.contains(perms);
         Memory {
             total: inner.total,
             peak: inner.peak,
             resident: inner.table.resident(),
             resident_peak: inner.table.resident_peak(),
             data: pages(&|mapping| {
-                !mapping.shared && mapping.perms.contains(Perms::WRITE) && !is_stack(mapping)
+                !mapping.shared && can(mapping, Perms::WRITE) && !is_stack(mapping)
             }),
             stack: pages(&is_stack),
             locked: pages(&|mapping| mapping.flags.contains(Flags::LOCKED)),
+            executable: pages(&|mapping| {
+                can(mapping, Perms::EXEC) && !can(mapping, Perms::WRITE) && !is_stack(mapping)
+            }),
             layout: inner.layout,
+            small_pages_only: inner.small_pages_only,
         }
     }
 
     /// Pages of the program's code.
     fn code(&self) -> usize {
-        (self.layout.code.1 - self.layout.code.0).div_ceil(PAGE_SIZE)
+        let (start, end) = self.layout.code;
+        let pages = end.div_ceil(PAGE_SIZE).saturating_sub(start / PAGE_SIZE);
+        pages.min(self.executable)
     }
-}
-
-/// What a process's pages in memory are of. Walks them all.
-fn resident_kinds(process: &Process) -> Resident {
-    process
-        .space()
-        .map_or_else(Resident::default, |space| space.lock().resident_by_kind())
 }
 
 /// /proc/PID/io. No file's contents come from a disk so far, nor go to one: the kernel has them.
@@ -121,9 +126,104 @@ pub fn transfers(done: Transferred) -> Vec<u8> {
     .into_bytes()
 }
 
+/// Whom a file is about, or the first thread of the process.
+fn one_thread(process: &Process, thread: Option<&Arc<Thread>>) -> Option<Arc<Thread>> {
+    let first = || process.threads().first().cloned();
+    thread.cloned().or_else(first)
+}
+
+/// Signals of a process and of one of its threads.
+#[derive(Default)]
+struct Signals {
+    pending: u64,
+    shared: u64,
+    blocked: u64,
+    ignored: u64,
+    caught: u64,
+    /// How many wait with information of their own.
+    queued: usize,
+}
+
+impl Signals {
+    fn of(process: &Process, thread: Option<&Thread>) -> Signals {
+        let mut of = Signals::default();
+        let signals = process.signals.lock();
+        for signal in 1..=64 {
+            match signals.actions.get(signal).handler {
+                0 => {}
+                1 => of.ignored |= 1 << (signal - 1),
+                _ => of.caught |= 1 << (signal - 1),
+            }
+        }
+        of.shared = signals.pending.set().0;
+        of.queued = signals.pending.queued();
+        if let Some(thread) = thread {
+            let own = thread.signals.lock();
+            of.pending = own.pending.set().0;
+            of.blocked = own.blocked.0;
+            of.queued += own.pending.queued();
+        }
+        of
+    }
+}
+
+/// A thread as the scheduler has it; what a zombie is said to be without one.
+struct Standing {
+    priority: i32,
+    nice: i32,
+    cpu: u32,
+    realtime: u8,
+    policy: u8,
+}
+
+impl Standing {
+    fn of(thread: Option<&Thread>) -> Standing {
+        let Some(thread) = thread else {
+            return Standing {
+                priority: 20,
+                nice: 0,
+                cpu: 0,
+                realtime: 0,
+                policy: entity::SCHED_OTHER,
+            };
+        };
+        let nice = thread.sched.nice.load(Ordering::Relaxed);
+        Standing {
+            priority: match thread.sched.own_realtime() {
+                0 => 20 + nice,
+                realtime => -1 - i32::from(realtime),
+            },
+            nice,
+            cpu: thread.sched.cpu.load(Ordering::Relaxed),
+            realtime: thread.sched.own_realtime(),
+            policy: thread.sched.policy.load(Ordering::Relaxed),
+        }
+    }
+}
+
+/// Linux's PF_ flags, as far as there is what they say.
+fn flags(process: &Process, is_leader: bool) -> u32 {
+    const EXITING: u32 = 0x4;
+    const POSTCOREDUMP: u32 = 0x8;
+    const FORK_NO_EXEC: u32 = 0x40;
+    const RANDOMIZE: u32 = 0x40_0000;
+    let mut flags = 0;
+    if process.is_zombie() {
+        flags |= EXITING | POSTCOREDUMP;
+    }
+    if !(is_leader && process.has_executed()) {
+        flags |= FORK_NO_EXEC;
+    }
+    if process.personality.load(Ordering::Relaxed) & NO_RANDOMIZE == 0 {
+        flags |= RANDOMIZE;
+    }
+    flags
+}
+
 pub fn stat(process: &Arc<Process>, thread: Option<&Arc<Thread>>) -> Vec<u8> {
     let (name, state) = name_and_state(process, thread.map(|t| &**t));
     let id = thread.map_or(process.pid, |thread| thread.tid());
+    let is_leader = id == process.pid;
     let group = tree::group_of(process.pid);
     let (pgrp, session) = group
         .as_ref()
@@ -137,17 +237,41 @@ pub fn stat(process: &Arc<Process>, thread: Option<&Arc<Thread>>) -> Vec<u8> {
     let usage = process.total_usage();
     let children = *process.children_usage.lock();
     let own = thread.map_or(usage, |t| thread_usage(t));
-    let memory = Memory::of(process);
-    let (total, resident, layout) = (memory.total, memory.resident, memory.layout);
-    let threads = process.thread_count();
-    let started = process.started / 10_000_000;
+    // Addresses are for those alone who may look at what is there.
+    let inspected = access(process, || Ok(process.space()));
+    let permitted = inspected.is_ok();
+    let space = inspected.unwrap_or_else(|_| process.space());
+    let memory = space.as_ref().map(|space| Memory::of(space));
+    let layout = match &memory {
+        Some(memory) if permitted => memory.layout,
+        Some(_) => Layout {
+            code: (1, 1),
+            ..Layout::default()
+        },
+        None => Layout::default(),
+    };
+    let memory = memory.unwrap_or_default();
+    let threads = process.thread_count().max(1);
+    let started = match thread {
+        Some(thread) if !is_leader => thread.started,
+        _ => process.started,
+    };
+    let one = one_thread(process, thread);
+    let signals = Signals::of(process, one.as_deref());
+    let standing = Standing::of(one.as_deref());
+    let waits = permitted && state != 'R' && (thread.is_some() || threads == 1);
+    let exit_signal = match is_leader {
+        true => process.exit_signal.load(Ordering::Relaxed),
+        false => -1,
+    };
+    let limit = process.limits().get(raw::RLIMIT_RSS);
     let mut out = format!("{id} (").into_bytes();
     out.extend_from_slice(&name);
-    let rest = format!(
-        ") {state} {} {pgrp} {session} {tty_number} {foreground} 0 {} {} {} {} {} {} {} {} 20 0 \
-         {threads} 0 {started} {} {resident} 18446744073709551615 {} {} {} 0 0 0 0 0 0 0 0 0 17 0 \
-         0 0 0 0 0 {} {} {} {} {} {} {} {}\n",
+    let head = format!(
+        ") {state} {} {pgrp} {session} {tty_number} {foreground} {} {} {} {} {} {} {} {} {} {} {} \
+         {threads} 0 {} {} {} {} {} {} {} 0 0",
         process.parent(),
+        flags(process, is_leader),
         own.minor_faults,
         children.minor_faults,
         own.major_faults,
@@ -156,10 +280,32 @@ pub fn stat(process: &Arc<Process>, thread: Option<&Arc<Thread>>) -> Vec<u8> {
         own.system / TICK,
         children.user / TICK,
         children.system / TICK,
-        total * 4096,
+        standing.priority,
+        standing.nice,
+        started / TICK,
+        memory.total * PAGE_SIZE,
+        memory.resident,
+        limit.map_or(limits::INFINITY, |limit| limit.soft),
         layout.code.0,
         layout.code.1,
         layout.stack,
+    );
+    out.extend_from_slice(head.as_bytes());
+    // These fields have room for the first 31 signals alone.
+    for set in [
+        signals.pending,
+        signals.blocked,
+        signals.ignored,
+        signals.caught,
+    ] {
+        out.extend_from_slice(format!(" {}", set & 0x7fff_ffff).as_bytes());
+    }
+    let tail = format!(
+        " {} 0 0 {exit_signal} {} {} {} 0 0 0 {} {} {} {} {} {} {} {}\n",
+        u32::from(waits),
+        standing.cpu,
+        standing.realtime,
+        standing.policy,
         layout.data.0,
         layout.data.1,
         layout.brk_start,
@@ -167,16 +313,20 @@ pub fn stat(process: &Arc<Process>, thread: Option<&Arc<Thread>>) -> Vec<u8> {
         layout.args.1,
         layout.env.0,
         layout.env.1,
-        process.exit_status(),
+        if permitted { process.exit_status() } else { 0 },
     );
-    out.extend_from_slice(rest.as_bytes());
+    out.extend_from_slice(tail.as_bytes());
     out
 }
 
 pub fn statm(process: &Process) -> Vec<u8> {
-    let memory = Memory::of(process);
+    let space = process.space();
+    let memory = space
+        .as_ref()
+        .map(|space| Memory::of(space))
+        .unwrap_or_default();
+    let kinds = space.map_or_else(Resident::default, |space| space.lock().resident_by_kind());
     let (total, resident) = (memory.total, memory.resident);
-    let kinds = resident_kinds(process);
     let shared = kinds.file + kinds.shared_memory;
     let (code, data) = (memory.code(), memory.data + memory.stack);
     format!("{total} {resident} {shared} {code} 0 {data} 0\n").into_bytes()
@@ -184,11 +334,53 @@ pub fn statm(process: &Process) -> Vec<u8> {
 
 pub fn status(process: &Arc<Process>, thread: Option<&Arc<Thread>>) -> Vec<u8> {
     let (name, state) = name_and_state(process, thread.map(|t| &**t));
-    let credentials = process.credentials();
-    let memory = Memory::of(process);
-    let id = thread.map_or(process.pid, |thread| thread.tid());
     let mut out = b"Name:\t".to_vec();
-    out.extend_from_slice(&name);
+    for &byte in &name {
+        match byte {
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            byte => out.push(byte),
+        }
+    }
+    out.push(b'\n');
+    let one = one_thread(process, thread);
+    let mut text = String::new();
+    identity_lines(&mut text, process, thread, one.as_deref(), state);
+    if let Some(space) = process.space() {
+        memory_lines(&mut text, &space);
+    }
+    signal_lines(&mut text, process, one.as_deref());
+    right_lines(&mut text, process, one.as_deref());
+    let online = crate::sched::cpu::online();
+    let allowed = one.as_ref().map_or(online, |thread| {
+        thread.sched.affinity.load(Ordering::Relaxed) & online
+    });
+    let own = one
+        .as_ref()
+        .map_or_else(|| process.total_usage(), |t| thread_usage(t));
+    let _ = write!(
+        text,
+        "Cpus_allowed:\t{}\nCpus_allowed_list:\t{}\nMems_allowed:\t{}00000001\n\
+         Mems_allowed_list:\t0\nvoluntary_ctxt_switches:\t{}\nnonvoluntary_ctxt_switches:\t{}\n",
+        processors::mask(allowed),
+        processors::list(allowed),
+        // Linux's for PCs has room for 1024 nodes.
+        "00000000,".repeat(31),
+        own.switches,
+        own.preemptions,
+    );
+    out.extend_from_slice(text.as_bytes());
+    out
+}
+
+/// Who it is, and whose.
+fn identity_lines(
+    text: &mut String,
+    process: &Process,
+    thread: Option<&Arc<Thread>>,
+    one: Option<&Thread>,
+    state: char,
+) {
     let long = match state {
         'R' => "running",
         'T' => "stopped",
@@ -197,36 +389,48 @@ pub fn status(process: &Arc<Process>, thread: Option<&Arc<Thread>>) -> Vec<u8> {
         'X' => "dead",
         _ => "sleeping",
     };
-    let traced = match thread {
-        Some(thread) => Some(thread.clone()),
-        None => process.threads().into_iter().next(),
-    };
-    let tracer = traced.map_or(0, |thread| thread.trace.tracer());
-    let mut text = String::new();
-    let ids = |ids: &crate::task::credentials::Ids| {
-        format!("{}\t{}\t{}\t{}", ids.real, ids.effective, ids.saved, ids.fs)
+    let credentials = process.credentials();
+    let id = thread.map_or(process.pid, |thread| thread.tid());
+    let ids = |ids: &Ids| format!("{}\t{}\t{}\t{}", ids.real, ids.effective, ids.saved, ids.fs);
+    // What the dead have given back can't be told.
+    let lives = !process.is_zombie();
+    if lives {
+        let _ = writeln!(text, "Umask:\t{:04o}", process.fs().umask());
+    }
+    let descriptors = match lives {
+        true => process.files().capacity().next_power_of_two().max(64),
+        false => 0,
     };
     let _ = write!(
         text,
-        "\nUmask:\t{:04o}\nState:\t{state} ({long})\nTgid:\t{}\nNgid:\t0\nPid:\t{id}\nPPid:\t{}\n\
-         TracerPid:\t{}\nUid:\t{}\nGid:\t{}\nFDSize:\t{}\nGroups:\t",
-        process.fs().umask(),
+        "State:\t{state} ({long})\nTgid:\t{}\nNgid:\t0\nPid:\t{id}\nPPid:\t{}\n\
+         TracerPid:\t{}\nUid:\t{}\nGid:\t{}\nFDSize:\t{descriptors}\nGroups:\t",
         process.pid,
         process.parent(),
-        tracer,
+        one.map_or(0, |thread| thread.trace.tracer()),
         ids(&credentials.uid),
         ids(&credentials.gid),
-        process.files().capacity().next_power_of_two().max(64),
     );
-    for group in credentials.groups.iter() {
-        let _ = write!(text, "{group} ");
+    for (at, group) in credentials.groups.iter().enumerate() {
+        let _ = write!(text, "{}{group}", if at > 0 { " " } else { "" });
     }
-    text.push('\n');
-    let kinds = resident_kinds(process);
+    let group = tree::group_of(process.pid);
+    let (group, session) = group.map_or((0, 0), |group| (group.id, group.session.id));
+    let _ = write!(
+        text,
+        " \nNStgid:\t{}\nNSpid:\t{id}\nNSpgid:\t{group}\nNSsid:\t{session}\n",
+        process.pid,
+    );
+}
+
+fn memory_lines(text: &mut String, space: &AddressSpace) {
+    let memory = Memory::of(space);
+    let kinds = space.lock().resident_by_kind();
     for (name, pages) in [
         ("VmPeak", memory.peak),
         ("VmSize", memory.total),
         ("VmLck", memory.locked),
+        ("VmPin", 0),
         ("VmHWM", memory.resident_peak),
         ("VmRSS", memory.resident),
         ("RssAnon", kinds.anonymous),
@@ -235,36 +439,49 @@ pub fn status(process: &Arc<Process>, thread: Option<&Arc<Thread>>) -> Vec<u8> {
         ("VmData", memory.data),
         ("VmStk", memory.stack),
         ("VmExe", memory.code()),
+        ("VmLib", memory.executable - memory.code()),
+        ("VmPTE", kinds.tables),
+        ("VmSwap", 0),
+        ("HugetlbPages", 0),
     ] {
         let _ = writeln!(text, "{name}:\t{:>8} kB", pages * (PAGE_SIZE / 1024));
     }
-    let _ = writeln!(text, "Threads:\t{}", process.thread_count());
-    let (shared, ignored, caught) = {
-        let signals = process.signals.lock();
-        let (mut ignored, mut caught) = (0u64, 0u64);
-        for signal in 1..=64 {
-            match signals.actions.get(signal).handler {
-                0 => {}
-                1 => ignored |= 1 << (signal - 1),
-                _ => caught |= 1 << (signal - 1),
-            }
-        }
-        (signals.pending.set().0, ignored, caught)
-    };
-    let leader = process.threads().first().cloned();
-    let (pending, blocked) = thread.or(leader.as_ref()).map_or((0, 0), |thread| {
-        let signals = thread.signals.lock();
-        (signals.pending.set().0, signals.blocked.0)
-    });
-    let seccomp = thread.or(leader.as_ref()).map_or((0, 0), |thread| {
-        (thread.seccomp.mode() as u32, thread.seccomp.count())
-    });
+    let huge = u32::from(!memory.small_pages_only);
+    let _ = writeln!(text, "CoreDumping:\t0\nTHP_enabled:\t{huge}");
+}
+
+fn signal_lines(text: &mut String, process: &Process, one: Option<&Thread>) {
+    let signals = Signals::of(process, one);
     let _ = write!(
         text,
-        "SigQ:\t0/32768\nSigPnd:\t{pending:016x}\nShdPnd:\t{shared:016x}\nSigBlk:\t{blocked:016x}\n\
-         SigIgn:\t{ignored:016x}\nSigCgt:\t{caught:016x}\nCapInh:\t{:016x}\nCapPrm:\t{:016x}\n\
-         CapEff:\t{:016x}\nCapBnd:\t{:016x}\nCapAmb:\t{:016x}\nNoNewPrivs:\t{}\n\
-         Seccomp:\t{}\nSeccomp_filters:\t{}\n",
+        "Threads:\t{}\nSigQ:\t{}/{}\nSigPnd:\t{:016x}\nShdPnd:\t{:016x}\nSigBlk:\t{:016x}\n\
+         SigIgn:\t{:016x}\nSigCgt:\t{:016x}\n",
+        process.thread_count().max(1),
+        signals.queued,
+        process.limit(Resource::PendingSignals),
+        signals.pending,
+        signals.shared,
+        signals.blocked,
+        signals.ignored,
+        signals.caught,
+    );
+}
+
+/// What it may do, and what keeps it from more.
+fn right_lines(text: &mut String, process: &Process, one: Option<&Thread>) {
+    let credentials = process.credentials();
+    let seccomp = one.map_or((0, 0), |thread| {
+        (thread.seccomp.mode() as u32, thread.seccomp.count())
+    });
+    let store_bypass = match vulnerabilities::bypasses_stores() {
+        true => "vulnerable",
+        false => "not vulnerable",
+    };
+    let _ = write!(
+        text,
+        "CapInh:\t{:016x}\nCapPrm:\t{:016x}\nCapEff:\t{:016x}\nCapBnd:\t{:016x}\n\
+         CapAmb:\t{:016x}\nNoNewPrivs:\t{}\nSeccomp:\t{}\nSeccomp_filters:\t{}\n\
+         Speculation_Store_Bypass:\t{store_bypass}\nSpeculationIndirectBranch:\talways enabled\n",
         credentials.inheritable.bits(),
         credentials.permitted.bits(),
         credentials.effective.bits(),
@@ -274,16 +491,6 @@ pub fn status(process: &Arc<Process>, thread: Option<&Arc<Thread>>) -> Vec<u8> {
         seccomp.0,
         seccomp.1,
     );
-    let online = crate::sched::cpu::online();
-    let usage = process.total_usage();
-    let _ = write!(
-        text,
-        "Cpus_allowed:\t{online:x}\nMems_allowed:\t1\nvoluntary_ctxt_switches:\t{}\n\
-         nonvoluntary_ctxt_switches:\t{}\n",
-        usage.switches, usage.preemptions,
-    );
-    out.extend_from_slice(text.as_bytes());
-    out
 }
 
 /// Names and units of /proc/PID/limits, by resource number.

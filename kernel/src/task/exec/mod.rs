@@ -31,7 +31,7 @@ use core::sync::atomic::Ordering;
 use ochre_hal::user::{UserContext, UserRegs};
 
 /// personality(2): ADDR_NO_RANDOMIZE.
-const NO_RANDOMIZE: u32 = 0x0004_0000;
+pub const NO_RANDOMIZE: u32 = 0x0004_0000;
 
 pub use arguments::{Strings, read_strings};
 

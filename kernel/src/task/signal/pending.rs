@@ -61,6 +61,12 @@ impl Pending {
         self.set
     }
 
+    /// How many wait with information of their own.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.queue.len()
+    }
+
     /// Adds a signal for a process with this allowance.
     pub fn add(&mut self, info: SigInfo, allowance: Allowance) -> Result<(), QueueFull> {
         let signal = info.signal;
