@@ -144,6 +144,11 @@ pub trait File: Any + Send + Sync {
         b"anon_inode:[file]".to_vec()
     }
 
+    /// Lines of /proc/PID/fdinfo that only objects of this kind have.
+    fn details(&self) -> Result<Vec<u8>> {
+        Ok(Vec::new())
+    }
+
     /// What FIONREAD answers.
     fn readable_bytes(&self) -> Result<usize> {
         Err(Errno::ENOTTY)

@@ -8,9 +8,12 @@
 
 use crate::errno::{Errno, Result};
 use crate::file::Events;
+use crate::fs::node::DeviceNumber;
 use crate::lock_order;
 use crate::sched::wait::WaitQueue;
 use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, Ordering};
 use ochre_hal::admission::Room;
@@ -36,10 +39,59 @@ pub struct RangeLock {
     pub exclusive: bool,
 }
 
+/// flock's, of an open file description.
+#[derive(Clone, Copy)]
+pub struct WholeLock {
+    open: u64,
+    pid: i32,
+    exclusive: bool,
+}
+
+/// A lock that is held, as /proc tells of it.
+#[derive(Clone, Copy)]
+pub enum Held {
+    Whole(WholeLock),
+    Range(RangeLock),
+}
+
+impl Held {
+    /// Whether it belongs to a descriptor of table `files` for the description `open`.
+    #[must_use]
+    pub fn is_of(&self, files: u64, open: u64) -> bool {
+        match self {
+            Held::Whole(lock) => lock.open == open,
+            Held::Range(range) => {
+                range.owner == Owner::Process(files) || range.owner == Owner::Open(open)
+            }
+        }
+    }
+
+    /// Its line in /proc/locks, behind the number: what is locked is known by its device and number.
+    #[must_use]
+    pub fn line(&self, (device, ino): (DeviceNumber, u64)) -> String {
+        let (kind, pid, exclusive, start, end) = match *self {
+            Held::Whole(lock) => ("FLOCK  ADVISORY ", lock.pid, lock.exclusive, 0, u64::MAX),
+            Held::Range(range) => {
+                let kind = match range.owner {
+                    Owner::Process(_) => "POSIX  ADVISORY ",
+                    Owner::Open(_) => "OFDLCK ADVISORY ",
+                };
+                (kind, range.pid, range.exclusive, range.start, range.end)
+            }
+        };
+        let access = if exclusive { "WRITE" } else { "READ" };
+        let (major, minor) = (device.major(), device.minor());
+        let end = match end {
+            end if end >= i64::MAX as u64 => String::from("EOF"),
+            end => format!("{end}"),
+        };
+        format!("{kind} {access} {pid} {major:02x}:{minor:02x}:{ino} {start} {end}\n")
+    }
+}
+
 #[derive(Default)]
 struct State {
-    /// flock: (open file description, exclusive).
-    whole: Vec<(u64, bool)>,
+    whole: Vec<WholeLock>,
     ranges: Vec<RangeLock>,
 }
 
@@ -80,24 +132,42 @@ impl NodeLocks {
         }
     }
 
-    /// flock(2): `open` takes the lock, changing one it has. Sleeps unless `nonblock`.
-    pub fn lock_whole(&self, open: u64, exclusive: bool, nonblock: bool) -> Result {
+    /// All that are held now.
+    pub fn held(&self) -> Result<Vec<Held>> {
+        let mut held = Vec::new();
+        if !self.used.load(Ordering::Acquire) {
+            return Ok(held);
+        }
+        let state = self.state.lock();
+        held.room(state.whole.len() + state.ranges.len())?;
+        held.extend(state.whole.iter().copied().map(Held::Whole));
+        held.extend(state.ranges.iter().copied().map(Held::Range));
+        Ok(held)
+    }
+
+    /// flock(2): `open` takes the lock for process `pid`, changing one it has. Sleeps unless `nonblock`.
+    pub fn lock_whole(&self, open: u64, pid: i32, exclusive: bool, nonblock: bool) -> Result {
         self.used.store(true, Ordering::Release);
         let mut dropped = false;
         let mut attempt = || -> Option<Result> {
             let mut state = self.state.lock();
             // Not an atomic conversion: the old lock is gone even if the new one has to wait.
             let had = state.whole.len();
-            state.whole.retain(|lock| *lock != (open, !exclusive));
+            let differs = |lock: &WholeLock| lock.open != open || lock.exclusive == exclusive;
+            state.whole.retain(differs);
             dropped |= state.whole.len() != had;
-            if state.whole.contains(&(open, exclusive)) {
+            if state.whole.iter().any(|lock| lock.open == open) {
                 return Some(Ok(()));
             }
-            if state.whole.iter().any(|lock| lock.1 || exclusive) {
+            if state.whole.iter().any(|lock| lock.exclusive || exclusive) {
                 return None;
             }
             Some(state.whole.room(1).map_err(Errno::from).map(|()| {
-                state.whole.push((open, exclusive));
+                state.whole.push(WholeLock {
+                    open,
+                    pid,
+                    exclusive,
+                });
             }))
         };
         let result = match attempt() {
@@ -118,7 +188,7 @@ impl NodeLocks {
         let removed = {
             let mut state = self.state.lock();
             let had = state.whole.len();
-            state.whole.retain(|lock| lock.0 != open);
+            state.whole.retain(|lock| lock.open != open);
             had != state.whole.len()
         };
         if removed {
@@ -181,7 +251,7 @@ impl NodeLocks {
             let mut state = self.state.lock();
             let before = state.whole.len() + state.ranges.len();
             state.ranges.retain(|lock| lock.owner != owner);
-            state.whole.retain(|lock| Some(lock.0) != whole);
+            state.whole.retain(|lock| Some(lock.open) != whole);
             self.changed(owner);
             before != state.whole.len() + state.ranges.len()
         };

@@ -9,16 +9,18 @@ use crate::fs::dnotify;
 use crate::fs::namespace::Path;
 use crate::fs::node::Node;
 use crate::lock_order;
+use crate::sched::cpu;
 use crate::sched::wait::WaitQueue;
 use crate::task::shares::{Share, Shares};
 use crate::uio::Dest;
 use alloc::collections::{BTreeMap, VecDeque};
+use alloc::format;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use bitflags::bitflags;
 use core::any::Any;
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use ochre_hal::admission::{self, Room};
+use ochre_hal::admission::{self, Room, append};
 use ochre_hal::sync::SpinLock;
 
 bitflags! {
@@ -347,6 +349,28 @@ impl File for InotifyFile {
 
     fn description(&self) -> Vec<u8> {
         b"anon_inode:inotify".to_vec()
+    }
+
+    fn details(&self) -> Result<Vec<u8>> {
+        let mut watches = Vec::new();
+        {
+            let state = self.0.state.lock();
+            watches.room(state.watches.len())?;
+            watches.extend(state.watches.values().cloned());
+        }
+        let mut text = Vec::new();
+        for (watch, node) in watches {
+            cpu::breathe();
+            let (device, ino) = node.inode().identity().unwrap_or_default();
+            let line = format!(
+                "inotify wd:{:x} ino:{ino:x} sdev:{:x} mask:{:x} ignored_mask:0 \n",
+                watch.number,
+                device.internal(),
+                watch.mask.load(Ordering::Relaxed),
+            );
+            append(&mut text, line.as_bytes())?;
+        }
+        Ok(text)
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -103,6 +103,12 @@ impl DeviceNumber {
     pub const fn minor(self) -> u32 {
         ((self.0 & 0xff) | (self.0 >> 12 & 0xffff_ff00)) as u32
     }
+
+    /// As the files of /proc have it that print a kernel's own form of it.
+    #[must_use]
+    pub const fn internal(self) -> u32 {
+        self.major() << 20 | self.minor()
+    }
 }
 
 /// A point in wall-clock time: nanoseconds since 1970.

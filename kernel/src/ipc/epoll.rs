@@ -14,16 +14,18 @@ use crate::errno::{Errno, Result};
 use crate::file::{Events, File};
 use crate::fs::open::OpenFile;
 use crate::lock_order;
+use crate::sched::cpu;
 use crate::sched::mutex::Mutex;
 use crate::sched::wait::{self, Entry, Interrupt, WaitQueue, Wake};
 use crate::time::Deadline;
 use alloc::collections::{BTreeMap, VecDeque};
+use alloc::format;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use bytemuck::{Pod, Zeroable};
 use core::any::Any;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use ochre_hal::admission::{self, Room};
+use ochre_hal::admission::{self, Room, append};
 use ochre_hal::sync::SpinLock;
 
 /// Flags beside the events of a request.
@@ -482,6 +484,35 @@ impl File for EpollFile {
 
     fn description(&self) -> Vec<u8> {
         b"anon_inode:[eventpoll]".to_vec()
+    }
+
+    fn details(&self) -> Result<Vec<u8>> {
+        let mut watched = Vec::new();
+        {
+            let items = self.0.items.lock();
+            watched.room(items.len())?;
+            watched.extend(items.values().cloned());
+        }
+        let mut text = Vec::new();
+        for item in watched {
+            cpu::breathe();
+            let Some(open) = item.open.upgrade() else {
+                continue;
+            };
+            let (mask, data) = (&item.mask, &item.data);
+            let position = open.cursor().try_lock().map_or(0, |cursor| *cursor);
+            let (device, ino) = open
+                .attributes()
+                .map_or((0, 0), |a| (a.dev.internal(), a.ino));
+            let line = format!(
+                "tfd: {:8} events: {:8x} data: {:16x}  pos:{position} ino:{ino:x} sdev:{device:x}\n",
+                item.key.0,
+                mask.load(Ordering::Relaxed),
+                data.load(Ordering::Relaxed),
+            );
+            append(&mut text, line.as_bytes())?;
+        }
+        Ok(text)
     }
 
     fn as_any(&self) -> &dyn Any {

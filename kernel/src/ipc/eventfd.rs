@@ -5,9 +5,10 @@ use crate::file::{Events, File, Io};
 use crate::ipc::wait_for;
 use crate::sched::wait::WaitQueue;
 use crate::uio::{Dest, Source};
+use alloc::format;
 use alloc::vec::Vec;
 use core::any::Any;
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// The counter's largest value.
 const MAX: u64 = u64::MAX - 1;
@@ -17,15 +18,19 @@ pub struct EventFd {
     /// Reads take one instead of all.
     semaphore: bool,
     queue: WaitQueue,
+    /// Tells it from others in /proc.
+    id: u32,
 }
 
 impl EventFd {
     #[must_use]
     pub fn new(count: u64, semaphore: bool) -> EventFd {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
         EventFd {
             count: AtomicU64::new(count),
             semaphore,
             queue: WaitQueue::new(),
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
         }
     }
 
@@ -111,6 +116,12 @@ impl File for EventFd {
 
     fn description(&self) -> Vec<u8> {
         b"anon_inode:[eventfd]".to_vec()
+    }
+
+    fn details(&self) -> Result<Vec<u8>> {
+        let count = self.count.load(Ordering::SeqCst);
+        let id = self.id;
+        Ok(format!("eventfd-count: {count:16x}\neventfd-id: {id}\n").into_bytes())
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -11,6 +11,7 @@ use crate::task::signal::info::SIZE;
 use crate::task::signal::send::{dequeue, pending_for};
 use crate::task::signal::{SigInfo, SignalSet};
 use crate::uio::Dest;
+use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::any::Any;
@@ -114,6 +115,10 @@ impl File for SignalFd {
 
     fn description(&self) -> Vec<u8> {
         b"anon_inode:[signalfd]".to_vec()
+    }
+
+    fn details(&self) -> Result<Vec<u8>> {
+        Ok(format!("sigmask:\t{:016x}\n", self.mask().0).into_bytes())
     }
 
     fn as_any(&self) -> &dyn Any {

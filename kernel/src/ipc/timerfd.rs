@@ -13,9 +13,10 @@ use crate::lock_order;
 use crate::sched::cpu;
 use crate::sched::timer::{self, Expire};
 use crate::sched::wait::WaitQueue;
-use crate::time::{Clock, Deadline, realtime_offset};
+use crate::time::{Clock, Deadline, NANOS_PER_SECOND, realtime_offset};
 use crate::uio::Dest;
 use alloc::collections::BTreeMap;
+use alloc::format;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::any::Any;
@@ -28,6 +29,8 @@ struct State {
     clock: Clock,
     /// Time of the next expiration by that clock; 0 when disarmed.
     next: u64,
+    /// How it was set: TFD_TIMER_ABSTIME and TFD_TIMER_CANCEL_ON_SET.
+    flags: u32,
     /// TFD_TIMER_CANCEL_ON_SET: a read fails once real time was set.
     cancels: bool,
     /// What real time had over monotonic time when that was last noticed.
@@ -206,6 +209,7 @@ impl TimerFd {
     ) -> Result<(u64, u64)> {
         let inner = &self.0;
         let by_real = absolute && inner.is_realtime();
+        let flags = u32::from(absolute) | u32::from(cancels) << 1;
         let cancels = cancels && by_real;
         let address = Arc::as_ptr(inner).addr();
         if cancels {
@@ -229,6 +233,7 @@ impl TimerFd {
             state.clock = next.clock;
             state.next = next.at;
             state.cancels = cancels;
+            state.flags = flags;
             state.interval = interval;
             let cancelled = value > 0 && state.is_cancelled();
             (state.armed.take(), state.setting, cancelled)
@@ -307,6 +312,23 @@ impl File for TimerFd {
 
     fn description(&self) -> Vec<u8> {
         b"anon_inode:[timerfd]".to_vec()
+    }
+
+    fn details(&self) -> Result<Vec<u8>> {
+        let (value, interval) = self.get();
+        let (ticks, flags) = {
+            let state = self.0.state.lock();
+            (state.ticks, state.flags)
+        };
+        let pair = |nanos| (nanos / NANOS_PER_SECOND, nanos % NANOS_PER_SECOND);
+        let text = format!(
+            "clockid: {}\nticks: {ticks}\nsettime flags: 0{flags:o}\nit_value: {:?}\n\
+             it_interval: {:?}\n",
+            self.0.clock,
+            pair(value),
+            pair(interval),
+        );
+        Ok(text.into_bytes())
     }
 
     fn as_any(&self) -> &dyn Any {

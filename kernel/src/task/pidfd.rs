@@ -14,7 +14,9 @@ use crate::mm::uptr::UserPtr;
 use crate::sched::wait::WaitQueue;
 use crate::syscall::table::SyscallCtx;
 use crate::task::limits::Resource;
+use alloc::format;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::any::Any;
 
 /// Readable once the process has ended.
@@ -45,6 +47,22 @@ impl File for PidFd {
 
     fn wait_queue(&self) -> Option<&WaitQueue> {
         Some(&self.process.changed)
+    }
+
+    fn description(&self) -> Vec<u8> {
+        b"anon_inode:[pidfd]".to_vec()
+    }
+
+    fn details(&self) -> Result<Vec<u8>> {
+        // Nobody has the number any more, or somebody else.
+        let known = tree::process(self.process.pid);
+        let known = known.is_some_and(|process| Arc::ptr_eq(&process, &self.process));
+        let pid = if known {
+            i64::from(self.process.pid)
+        } else {
+            -1
+        };
+        Ok(format!("Pid:\t{pid}\nNSpid:\t{pid}\n").into_bytes())
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -84,8 +84,8 @@ fn flock(ctx: &SyscallCtx<'_>, fd: usize, operation: u32) -> Result<usize> {
     let node = open.node();
     match (operation, node) {
         (raw::LOCK_SH | raw::LOCK_EX, Some(node)) => {
-            node.locks
-                .lock_whole(open.id(), operation == raw::LOCK_EX, nonblock)?;
+            let (pid, exclusive) = (ctx.process.pid as i32, operation == raw::LOCK_EX);
+            node.locks.lock_whole(open.id(), pid, exclusive, nonblock)?;
         }
         (raw::LOCK_UN, Some(node)) => node.locks.unlock_whole(open.id()),
         (raw::LOCK_SH | raw::LOCK_EX | raw::LOCK_UN, None) => {}

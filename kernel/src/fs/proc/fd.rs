@@ -4,7 +4,7 @@ use super::text::{Contents, Make, Text};
 use super::{access, attributes, number};
 use crate::errno::{Errno, Result};
 use crate::fs::namespace::Path;
-use crate::fs::node::{Attributes, DirEntry, Inode, Node, NodeKind};
+use crate::fs::node::{Attributes, DirEntry, Inode, Node, NodeKind, OpenFlags};
 use crate::fs::open::OpenFile;
 use crate::fs::opening;
 use crate::fs::path::PATH_MAX;
@@ -73,7 +73,10 @@ impl Inode for Descriptors {
                 Ok(Box::new(move || {
                     let open = descriptor.open()?;
                     let is_same = core::ptr::eq(Arc::as_ptr(&open), judged.as_ptr());
-                    is_same.then(|| info(&open)).ok_or(Errno::ENOENT)
+                    if !is_same {
+                        return Err(Errno::ENOENT);
+                    }
+                    info(&descriptor, &open)
                 }))
             };
             let text = Text {
@@ -127,12 +130,27 @@ impl Inode for Descriptors {
     }
 }
 
-fn info(open: &OpenFile) -> Vec<u8> {
+fn info(descriptor: &Descriptor, open: &OpenFile) -> Result<Vec<u8>> {
+    let files = descriptor.process.files();
     let mount = open.path().map_or(0, |path| path.mount.id);
     let ino = open.attributes().map_or(0, |a| a.ino);
     let position = open.cursor().try_lock().map_or(0, |cursor| *cursor);
-    let flags = open.flags().bits();
-    format!("pos:\t{position}\nflags:\t0{flags:o}\nmnt_id:\t{mount}\nino:\t{ino}\n").into_bytes()
+    let mut flags = open.flags();
+    flags.set(OpenFlags::CLOEXEC, files.flag(descriptor.fd)?);
+    let flags = flags.bits();
+    let mut text = format!("pos:\t{position}\nflags:\t0{flags:o}\nmnt_id:\t{mount}\nino:\t{ino}\n")
+        .into_bytes();
+    if let Some(node) = open.node() {
+        let identity = node.inode().identity().unwrap_or_default();
+        let held = node.locks.held()?.into_iter();
+        let ours = held.filter(|lock| lock.is_of(files.id(), open.id()));
+        for (lock, number) in ours.zip(1..) {
+            let line = format!("lock:\t{number}: {}", lock.line(identity));
+            admission::append(&mut text, line.as_bytes())?;
+        }
+    }
+    admission::append(&mut text, &open.file().details()?)?;
+    Ok(text)
 }
 
 /// The text of a link to `path`, as the caller sees names.
