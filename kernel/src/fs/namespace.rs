@@ -176,7 +176,13 @@ impl Path {
             name.push(b'/');
             match at.dentry.parent() {
                 Some(parent) => at.dentry = parent,
-                None => break false,
+                None => {
+                    // Its name is all that there is: `pipe:[7]`.
+                    if &*at.mount.kind == UNNAMED {
+                        name.pop();
+                    }
+                    break false;
+                }
             }
         };
         name.reverse();
@@ -195,6 +201,9 @@ impl PartialEq for Path {
 
 impl Eq for Path {}
 
+/// The file system of objects without names, which can't be mounted.
+const UNNAMED: &str = "anon";
+
 /// The mount that objects without names are on: in no namespace.
 fn unnamed_mount() -> Arc<Mount> {
     static MOUNT: SpinLock<Option<Arc<Mount>>> = SpinLock::new(lock_order::FS_NAMES, None);
@@ -204,7 +213,7 @@ fn unnamed_mount() -> Arc<Mount> {
             crate::fs::unnamed::node(crate::fs::node::NodeKind::Directory),
             b"",
         );
-        let mount = Mount::new(root, None, "anon", "none", MountFlags::empty());
+        let mount = Mount::new(root, None, UNNAMED, "none", MountFlags::empty());
         MOUNT.lock().get_or_insert(mount).clone()
     })
 }
@@ -235,6 +244,8 @@ pub type Copies = BTreeMap<u64, Arc<Mount>>;
 
 /// The mounts that a set of processes sees.
 pub struct Namespace {
+    /// As /proc/PID/ns has it: never reused.
+    number: u64,
     root: Arc<Mount>,
     /// Keyed by (mount, dentry) of the covered place.
     table: SpinLock<BTreeMap<(u64, usize), Arc<Mount>>>,
@@ -243,6 +254,9 @@ pub struct Namespace {
 fn key(place: &Path) -> (u64, usize) {
     (place.mount.id, Arc::as_ptr(&place.dentry).addr())
 }
+
+/// Linux's first one has this, and those that are always the same lower ones.
+static NEXT_NUMBER: AtomicU64 = AtomicU64::new(0xf000_0001);
 
 /// Mounts in one namespace at most: a loop of mount calls must end.
 const MOUNTS_MAX: usize = 4096;
@@ -259,9 +273,15 @@ impl Namespace {
             MountFlags::empty(),
         );
         Arc::new(Namespace {
+            number: NEXT_NUMBER.fetch_add(1, Ordering::Relaxed),
             root,
             table: SpinLock::new(lock_order::FS_NAMES, BTreeMap::new()),
         })
+    }
+
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.number
     }
 
     /// The path `/`.
@@ -383,6 +403,7 @@ impl Namespace {
             self.root.flags(),
         );
         let copy = Arc::new(Namespace {
+            number: NEXT_NUMBER.fetch_add(1, Ordering::Relaxed),
             root: root.clone(),
             table: SpinLock::new(lock_order::FS_NAMES, BTreeMap::new()),
         });

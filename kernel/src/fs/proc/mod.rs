@@ -9,6 +9,7 @@ mod interrupts;
 mod maps;
 mod memory;
 mod mounts;
+mod namespaces;
 mod net;
 pub mod process;
 mod processors;

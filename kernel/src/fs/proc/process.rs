@@ -2,6 +2,7 @@
 
 use super::fd::{Descriptors, Shows};
 use super::memory::Memory;
+use super::namespaces::Kind;
 use super::rows::{Part, Rows};
 use super::text::{Contents, Make, Take, Text};
 use super::{access, attributes, maps, mounts, net, number, status};
@@ -46,10 +47,8 @@ enum Item {
         fn(&Subject) -> Result<Vec<u8>>,
         fn(&Subject, &[u8]) -> Result,
     ),
-    /// A link straight to a place, for who may look into the process.
-    Place(fn(&Subject) -> Result<Path>),
-    /// A link that names a namespace.
-    Namespace,
+    /// A link that leads straight there, for who may look into the process.
+    Link(Target),
     Fds(Shows),
     Memory,
     Tasks,
@@ -114,14 +113,19 @@ fn bind_rows(
 }
 
 const NAMESPACES: &[(&str, Item)] = &[
-    ("cgroup", Item::Namespace),
-    ("ipc", Item::Namespace),
-    ("mnt", Item::Namespace),
-    ("net", Item::Namespace),
-    ("pid", Item::Namespace),
-    ("time", Item::Namespace),
-    ("user", Item::Namespace),
-    ("uts", Item::Namespace),
+    ("cgroup", Item::Link(Target::Namespace(Kind::Cgroup))),
+    ("ipc", Item::Link(Target::Namespace(Kind::Ipc))),
+    ("mnt", Item::Link(Target::Namespace(Kind::Mount))),
+    ("net", Item::Link(Target::Namespace(Kind::Net))),
+    ("pid", Item::Link(Target::Namespace(Kind::Pid))),
+    ("pid_for_children", Item::Link(Target::Namespace(Kind::Pid))),
+    ("time", Item::Link(Target::Namespace(Kind::Time))),
+    (
+        "time_for_children",
+        Item::Link(Target::Namespace(Kind::Time)),
+    ),
+    ("user", Item::Link(Target::Namespace(Kind::User))),
+    ("uts", Item::Link(Target::Namespace(Kind::Uts))),
 ];
 
 /// There is one network. It has no interfaces, so that Linux would not even have a table of routes.
@@ -161,7 +165,10 @@ const COMMON: &[(&str, Item)] = &[
         }),
     ),
     ("comm", Item::Writable(comm, set_comm)),
-    ("cwd", Item::Place(|s| Ok(s.process.fs().view().cwd))),
+    (
+        "cwd",
+        Item::Link(Target::Place(|s| Ok(s.process.fs().view().cwd))),
+    ),
     (
         "environ",
         Item::OfMemory(0o400, |_, space| {
@@ -171,7 +178,9 @@ const COMMON: &[(&str, Item)] = &[
     ),
     (
         "exe",
-        Item::Place(|s| s.process.program().path.ok_or(Errno::ENOENT)),
+        Item::Link(Target::Place(|s| {
+            s.process.program().path.ok_or(Errno::ENOENT)
+        })),
     ),
     ("fail-nth", Item::Writable(fail_nth, set_fail_nth)),
     ("fd", Item::Fds(Shows::Links)),
@@ -209,7 +218,10 @@ const COMMON: &[(&str, Item)] = &[
         Item::Public(|s| Ok(format!("{}\n", oom::score(&s.process)).into_bytes())),
     ),
     ("oom_score_adj", Item::Writable(oom_adjust, set_oom_adjust)),
-    ("root", Item::Place(|s| Ok(s.process.fs().view().root))),
+    (
+        "root",
+        Item::Link(Target::Place(|s| Ok(s.process.fs().view().root))),
+    ),
     ("sessionid", Item::Public(|_| Ok(b"4294967295".to_vec()))),
     ("setgroups", Item::Public(|_| Ok(b"allow\n".to_vec()))),
     (
@@ -337,7 +349,7 @@ impl Folder {
     }
 
     fn make(&self, at: usize) -> Arc<Node> {
-        let (name, item) = self.items[at];
+        let (_, item) = self.items[at];
         let subject = self.subject.clone();
         let ino = self.ino + 1 + at as u64;
         let owner = subject.owner();
@@ -375,21 +387,11 @@ impl Folder {
                     Some(Box::new(move |bytes| take(&subject, bytes))),
                 )
             }
-            Item::Place(place) => Node::new(
+            Item::Link(target) => Node::new(
                 NodeKind::Symlink,
                 Link {
                     subject,
-                    place: Some(place),
-                    name,
-                    ino,
-                },
-            ),
-            Item::Namespace => Node::new(
-                NodeKind::Symlink,
-                Link {
-                    subject,
-                    place: None,
-                    name,
+                    target,
                     ino,
                 },
             ),
@@ -428,7 +430,7 @@ impl Folder {
             | Item::RowsOfMemory(_)
             | Item::Writable(..)
             | Item::Memory => NodeKind::Regular,
-            Item::Place(_) | Item::Namespace => NodeKind::Symlink,
+            Item::Link(_) => NodeKind::Symlink,
             Item::Fds(_) | Item::Tasks | Item::Folder(_) => NodeKind::Directory,
         }
     }
@@ -476,10 +478,16 @@ impl Inode for Folder {
     }
 }
 
+/// Where a link leads.
+#[derive(Clone, Copy)]
+enum Target {
+    Place(fn(&Subject) -> Result<Path>),
+    Namespace(Kind),
+}
+
 struct Link {
     subject: Subject,
-    place: Option<fn(&Subject) -> Result<Path>>,
-    name: &'static str,
+    target: Target,
     ino: u64,
 }
 
@@ -490,20 +498,18 @@ impl Inode for Link {
     }
 
     fn read_link(&self) -> Result<Vec<u8>> {
-        let place = access(&self.subject.process, || {
-            self.place.map(|place| place(&self.subject)).transpose()
-        })?;
-        match place {
-            Some(place) => super::fd::text_of(&place),
-            // Every process is in the one namespace of each kind that there is.
-            None => Ok(format!("{}:[4026531840]", self.name).into_bytes()),
+        let process = &self.subject.process;
+        match self.target {
+            Target::Place(place) => super::fd::text_of(&access(process, || place(&self.subject))?),
+            Target::Namespace(kind) => access(process, || Ok(kind.text(process).into_bytes())),
         }
     }
 
     fn magic_link(&self) -> Option<Result<Path>> {
-        Some(match self.place {
-            Some(place) => access(&self.subject.process, || place(&self.subject)),
-            None => Err(Errno::EACCES),
+        let process = &self.subject.process;
+        Some(match self.target {
+            Target::Place(place) => access(process, || place(&self.subject)),
+            Target::Namespace(kind) => access(process, || Ok(kind.place(process))),
         })
     }
 
