@@ -10,6 +10,7 @@ use crate::ipc::netlink::connector;
 use crate::linux::general as raw;
 use crate::linux::prctl as pr;
 use crate::mm::map::space_of;
+use crate::mm::object;
 use crate::mm::uptr::{self, UserPtr};
 use crate::sched::{cpu, loadavg};
 use crate::syscall::table::SyscallCtx;
@@ -102,6 +103,7 @@ pub fn sysinfo(out: usize) -> Result<usize> {
         loads,
         total_ram: stats.total as u64 * 4096,
         free_ram: stats.free as u64 * 4096,
+        shared_ram: object::pages_in_memory().0 * 4096,
         procs: u16::try_from(tree::thread_count()).unwrap_or(u16::MAX),
         unit: 1,
         ..SysInfo::zeroed()

@@ -7,6 +7,7 @@
 mod fd;
 mod interrupts;
 mod maps;
+mod meminfo;
 mod memory;
 mod mounts;
 mod namespaces;

@@ -1,7 +1,7 @@
 //! /sys: the processors as programs count them, and directories that they look for.
 
+use super::meminfo;
 use super::processors;
-use super::system;
 use super::tree::Tree;
 use alloc::format;
 use alloc::string::String;
@@ -60,13 +60,7 @@ pub fn fill(tree: &mut Tree) {
     nodes.fixed("online", "0\n");
     nodes.fixed("possible", "0\n");
     nodes.fixed("node0/cpulist", range(count));
-    nodes.file("node0/meminfo", || {
-        system::meminfo()
-            .lines()
-            .map(|line| format!("Node 0 {line}\n"))
-            .collect::<String>()
-            .into()
-    });
+    nodes.file("node0/meminfo", || meminfo::of_node().into_bytes());
     let huge_pages = tree.directory("kernel/mm/transparent_hugepage");
     huge_pages.fixed("enabled", "[always] madvise never\n");
     huge_pages.fixed("hpage_pmd_size", format!("{}\n", ochre_hal::HUGE_SIZE));

@@ -1,17 +1,16 @@
 //! /proc's files about the whole system.
 
 use super::interrupts;
+use super::meminfo;
 use super::processors;
 use super::text::Text;
 use super::tree::Tree;
 use crate::errno::Errno;
 use crate::fs::calls::aio;
 use crate::fs::lease::BREAK_TIME;
-use crate::mm::object;
 use crate::sched::{self, loadavg};
 use crate::task;
 use alloc::boxed::Box;
-use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -22,7 +21,8 @@ use ochre_hal::cpu;
 pub fn fill(tree: &mut Tree) {
     tree.file("cpuinfo", || cpuinfo().into_bytes());
     tree.file("interrupts", interrupts::table);
-    tree.file("meminfo", || meminfo().into_bytes());
+    tree.file("meminfo", || meminfo::meminfo().into_bytes());
+    tree.file("vmstat", || meminfo::vmstat().into_bytes());
     tree.file("stat", || stat().into_bytes());
     tree.file("uptime", || {
         let idle: u64 = (0..cpu::count()).map(sched::cpu::idle_time).sum();
@@ -171,61 +171,6 @@ fn uuid(mut bytes: [u8; 16]) -> Vec<u8> {
 /// Nanoseconds as seconds with two digits.
 fn hundredths(nanos: u64) -> String {
     format!("{}.{:02}", nanos / 1_000_000_000, nanos / 10_000_000 % 100)
-}
-
-/// What memory is used for, as proc_meminfo(5) has it. What the kernel doesn't know is not there:
-/// which pages were used lately, and which files' pages are mapped.
-pub fn meminfo() -> String {
-    let frames = ochre_hal::frame::stats();
-    let (shared, of_files) = object::pages_in_memory();
-    let (shared, of_files) = (shared as usize, of_files as usize);
-    let kernel = frames.tables + frames.stacks + frames.heap;
-    // All that has no other name.
-    let anonymous = frames
-        .total
-        .saturating_sub(frames.free + kernel + shared + of_files);
-    let mut text = String::new();
-    for (name, pages) in [
-        ("MemTotal", frames.total),
-        ("MemFree", frames.free),
-        ("MemAvailable", frames.free),
-        ("Buffers", 0),
-        ("Cached", shared + of_files),
-        ("SwapCached", 0),
-        ("SwapTotal", 0),
-        ("SwapFree", 0),
-        ("AnonPages", anonymous),
-        ("Shmem", shared),
-        ("Slab", frames.heap),
-        ("KernelStack", frames.stacks),
-        ("PageTables", frames.tables),
-        ("CommitLimit", frames.total),
-        ("Committed_AS", committed()),
-        ("AnonHugePages", frames.huge),
-    ] {
-        let (name, kib) = (format!("{name}:"), pages * (ochre_hal::PAGE_SIZE / 1024));
-        let _ = writeln!(text, "{name:<16}{kib:>8} kB");
-    }
-    text.push_str(
-        "HugePages_Total:       0\nHugePages_Free:        0\nHugepagesize:       2048 kB\n",
-    );
-    text
-}
-
-/// Pages that programs may come to need: their private memory that can be written, touched or not, and
-/// what there is of shared memory.
-fn committed() -> usize {
-    let mut seen = BTreeSet::new();
-    let mut pages = object::pages_in_memory().0 as usize;
-    for process in task::tree::processes() {
-        let Some(space) = process.space() else {
-            continue;
-        };
-        if seen.insert(space.id()) {
-            pages += space.lock().committed();
-        }
-    }
-    pages
 }
 
 /// How many of the kernel's small objects there are, by size, in slabinfo(5)'s form.
