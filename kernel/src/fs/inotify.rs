@@ -66,10 +66,10 @@ pub(super) fn count(came: bool) {
     }
 }
 
-const EVENTS_MAX: usize = 16384;
+pub const EVENTS_MAX: usize = 16384;
 /// Of one user, as /proc/sys/fs/inotify tells.
-const INSTANCES_MAX: u64 = 128;
-const WATCHES_MAX: u64 = 65536;
+pub const INSTANCES_MAX: u64 = 128;
+pub const WATCHES_MAX: u64 = 65536;
 
 static INSTANCES_TAKEN: Shares = Shares::new();
 static WATCHES_TAKEN: Shares = Shares::new();

@@ -259,7 +259,7 @@ fn key(place: &Path) -> (u64, usize) {
 static NEXT_NUMBER: AtomicU64 = AtomicU64::new(0xf000_0001);
 
 /// Mounts in one namespace at most: a loop of mount calls must end.
-const MOUNTS_MAX: usize = 4096;
+pub const MOUNTS_MAX: usize = 4096;
 
 impl Namespace {
     /// A namespace whose `/` is `root`.

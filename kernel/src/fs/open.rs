@@ -88,6 +88,14 @@ impl Wish {
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
+static COUNT: AtomicU64 = AtomicU64::new(0);
+
+/// How many there are.
+#[must_use]
+pub fn count() -> u64 {
+    COUNT.load(Ordering::Relaxed)
+}
+
 impl OpenFile {
     pub fn new(file: Arc<dyn File>, path: Option<Path>, flags: OpenFlags) -> Result<Arc<OpenFile>> {
         OpenFile::with_use(file, path, flags, OpenUse::default())
@@ -101,6 +109,7 @@ impl OpenFile {
         uses: OpenUse,
     ) -> Result<Arc<OpenFile>> {
         admission::ask()?;
+        COUNT.fetch_add(1, Ordering::Relaxed);
         Ok(Arc::new(OpenFile {
             uses,
             file,
@@ -392,6 +401,7 @@ impl OpenFile {
 
 impl Drop for OpenFile {
     fn drop(&mut self) {
+        COUNT.fetch_sub(1, Ordering::Relaxed);
         for item in core::mem::take(self.watchers.get_mut()) {
             item.file_closed(&*self.file);
         }

@@ -39,7 +39,7 @@ const PRIVATE: u32 = EXCLUSIVE | WAKEUP | ONESHOT | EDGE;
 /// go from set to set.
 const DEPTH_MAX: usize = 4;
 /// Files in one set: a bound on what one process can pin.
-const ITEMS_MAX: usize = 1 << 20;
+pub const ITEMS_MAX: usize = 1 << 20;
 
 /// `struct epoll_event`, which is packed on x86-64.
 #[repr(C, packed)]

@@ -17,6 +17,7 @@ use crate::task::limits::{INFINITY, Resource};
 use crate::task::process::Process;
 use alloc::sync::Arc;
 use core::ops::Range;
+use core::sync::atomic::{AtomicBool, Ordering};
 use ochre_hal::paging::Perms;
 use ochre_hal::sync::Once;
 use ochre_hal::{HUGE_SIZE, PAGE_SIZE, USER_END};
@@ -214,6 +215,9 @@ pub fn add(ctx: &SyscallCtx<'_>, place: Place, mut mapping: Mapping) -> Result<u
     Ok(start)
 }
 
+/// /proc/sys/vm/overcommit_memory is 1: nobody is refused memory for asking for much.
+pub static OVERCOMMITS: AtomicBool = AtomicBool::new(false);
+
 /// Pages of RAM: a number that stays.
 fn total_pages() -> usize {
     static TOTAL: Once<usize> = Once::new();
@@ -289,11 +293,13 @@ pub fn mmap(ctx: &mut SyscallCtx<'_>, args: Args) -> Result<usize> {
         // Most of a thread's stack is never used (so Linux has it from 6.7 on).
         kept |= Flags::NO_HUGE;
     }
-    // A single private request beyond all memory is a mistake, as Linux's heuristic has it.
+    // A single private request beyond all memory is a mistake, as Linux's heuristic has it, unless
+    // somebody knows better.
     let private = matches!(what.backing, Backing::Anonymous);
     if private
         && perms.contains(Perms::WRITE)
         && !kept.contains(Flags::NO_RESERVE)
+        && !OVERCOMMITS.load(Ordering::Relaxed)
         && len / PAGE_SIZE > total_pages()
     {
         return Err(Errno::ENOMEM);

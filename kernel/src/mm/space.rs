@@ -20,7 +20,7 @@ use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
-use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use ochre_hal::admission;
 use ochre_hal::frame::Frame;
 use ochre_hal::paging::{Detached, PageTable, Perms};
@@ -58,6 +58,8 @@ pub struct AddressSpace {
     users: AtomicUsize,
     /// AT_* values of the program, as bytes: /proc/self/auxv.
     pub auxv: SpinLock<Vec<u8>>,
+    /// /proc/self/coredump_filter.
+    pub dump_filter: AtomicU32,
     /// membarrier's registration: of all who live here, and of forked children.
     pub private_barriers: AtomicBool,
     /// Asynchronous I/O that its programs have set up.
@@ -159,6 +161,7 @@ impl AddressSpace {
             forked: WaitQueue::new(),
             users: AtomicUsize::new(1),
             auxv: SpinLock::new(lock_order::CELL, Vec::new()),
+            dump_filter: AtomicU32::new(0x33),
             private_barriers: AtomicBool::new(false),
             aio: SpinLock::new(lock_order::CELL, BTreeMap::new()),
             program: SpinLock::new(lock_order::CELL, None),
@@ -233,6 +236,8 @@ impl AddressSpace {
         }
         let registered = self.private_barriers.load(Ordering::Relaxed);
         child.private_barriers.store(registered, Ordering::Relaxed);
+        let filter = self.dump_filter.load(Ordering::Relaxed);
+        child.dump_filter.store(filter, Ordering::Relaxed);
         let auxv = self.auxv.lock().clone();
         *child.auxv.lock() = auxv;
         let program = self.program.lock().clone();

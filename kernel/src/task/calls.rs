@@ -108,8 +108,8 @@ pub fn dispatch(ctx: &mut SyscallCtx<'_>, number: u32, args: Args) -> Answer {
         nr::__NR_setrlimit => resources::prlimit(ctx, 0, a, b, 0),
 
         nr::__NR_uname => misc::uname(a),
-        nr::__NR_sethostname => misc::set_name(ctx, 0, a, b),
-        nr::__NR_setdomainname => misc::set_name(ctx, 1, a, b),
+        nr::__NR_sethostname => misc::set_name(ctx, misc::NameOf::Host, a, b),
+        nr::__NR_setdomainname => misc::set_name(ctx, misc::NameOf::Domain, a, b),
         nr::__NR_sysinfo => misc::sysinfo(a),
         nr::__NR_getrandom => misc::getrandom(a, b, c as u32),
         nr::__NR_arch_prctl => misc::arch_prctl(ctx, a, b),

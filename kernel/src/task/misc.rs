@@ -4,6 +4,7 @@
 use super::credentials::{Capabilities, LAST_CAPABILITY, SECURE_KEEP_CAPS};
 use super::seccomp::calls as seccomp;
 use super::signal::is_valid;
+use super::thread::DEFAULT_SLACK;
 use super::tree;
 use crate::errno::{Errno, Result};
 use crate::ipc::netlink::connector;
@@ -42,10 +43,24 @@ const fn padded(text: &[u8]) -> [u8; FIELD] {
     out
 }
 
-/// The host's name, for /proc.
+/// One of the two names that can be set.
+#[derive(Clone, Copy)]
+pub enum NameOf {
+    Host = 0,
+    Domain = 1,
+}
+
 #[must_use]
-pub fn host_name() -> [u8; FIELD] {
-    NAMES.lock()[0]
+pub fn name(of: NameOf) -> [u8; FIELD] {
+    NAMES.lock()[of as usize]
+}
+
+/// Sets it, cut to what there is room for.
+pub fn rename(of: NameOf, name: &[u8]) {
+    let mut field = [0; FIELD];
+    let len = name.len().min(FIELD - 1);
+    field[..len].copy_from_slice(&name[..len]);
+    NAMES.lock()[of as usize] = field;
 }
 
 pub fn uname(out: usize) -> Result<usize> {
@@ -62,15 +77,13 @@ pub fn uname(out: usize) -> Result<usize> {
     Ok(0)
 }
 
-/// sethostname (0) and setdomainname (1).
-pub fn set_name(ctx: &SyscallCtx<'_>, which: usize, name: usize, len: usize) -> Result<usize> {
+/// sethostname and setdomainname.
+pub fn set_name(ctx: &SyscallCtx<'_>, which: NameOf, name: usize, len: usize) -> Result<usize> {
     if !ctx.process.credentials().can(Capabilities::SYS_ADMIN) {
         return Err(Errno::EPERM);
     }
     let bytes = UserPtr::<u8>::new(name).read_vec(len, FIELD - 1)?;
-    let mut field = [0; FIELD];
-    field[..bytes.len()].copy_from_slice(&bytes);
-    NAMES.lock()[which] = field;
+    rename(which, &bytes);
     Ok(0)
 }
 
@@ -240,7 +253,7 @@ pub fn prctl(ctx: &mut SyscallCtx<'_>, args: [usize; 6]) -> Result<usize> {
         pr::PR_SET_TIMERSLACK => {
             thread
                 .timer_slack
-                .store(if a == 0 { 50_000 } else { a as u64 }, Relaxed);
+                .store(if a == 0 { DEFAULT_SLACK } else { a as u64 }, Relaxed);
             Ok(0)
         }
         pr::PR_GET_TIMERSLACK => Ok(thread.timer_slack.load(Relaxed) as usize),

@@ -72,6 +72,9 @@ pub struct Restart {
 /// What a thread does in the kernel before its first user instruction; without success it ends.
 pub type Prelude = Box<dyn FnOnce(&Arc<Thread>, &mut UserContext) -> Result + Send>;
 
+/// Nanoseconds by which timers may be late, unless the thread says otherwise.
+pub const DEFAULT_SLACK: u64 = 50_000;
+
 pub struct Thread {
     tid: AtomicU32,
     /// Monotonic time of its start.
@@ -163,7 +166,7 @@ impl Thread {
             leftovers: Leftovers::none(),
             transfers: Transfers::default(),
             parent_death_signal: AtomicU32::new(0),
-            timer_slack: AtomicU64::new(50_000),
+            timer_slack: AtomicU64::new(DEFAULT_SLACK),
             user_dispatch: UserDispatch::new(),
             seccomp: Seccomp::new(),
             landlock: Confinement::new(parent.and_then(|p| p.landlock.domain())),

@@ -104,7 +104,9 @@ impl Cmdline {
 
 static CMDLINE: Once<Cmdline> = Once::new();
 
-fn cmdline() -> &'static str {
+/// The command line as the loader gave it.
+#[must_use]
+pub fn cmdline() -> &'static str {
     let Some(cmdline) = CMDLINE.get() else {
         return "";
     };

@@ -85,6 +85,7 @@ impl Inode for Descriptors {
                 owner: self.owner(),
                 contents: Contents::Bound(Box::new(bind)),
                 take: None,
+                constant: false,
             };
             return Ok(text.node());
         }

@@ -6,6 +6,7 @@
 
 mod fd;
 mod interrupts;
+mod locks;
 mod maps;
 mod meminfo;
 mod memory;
@@ -17,6 +18,7 @@ mod processors;
 mod rows;
 mod status;
 mod sys;
+mod sysctl;
 mod system;
 mod text;
 mod tree;

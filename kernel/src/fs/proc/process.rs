@@ -13,10 +13,12 @@ use crate::ipc::inet::Family;
 use crate::ipc::inet::ports::Space;
 use crate::ipc::netlink::connector;
 use crate::mm::space::AddressSpace;
+use crate::sched::cpu;
 use crate::task::credentials::Capabilities;
 use crate::task::oom;
 use crate::task::process::Process;
-use crate::task::thread::Thread;
+use crate::task::thread::{DEFAULT_SLACK, Thread};
+use crate::task::tree;
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::sync::Arc;
@@ -164,7 +166,12 @@ const COMMON: &[(&str, Item)] = &[
             None => Ok(Vec::new()),
         }),
     ),
+    ("children", Item::Public(children)),
     ("comm", Item::Writable(comm, set_comm)),
+    (
+        "coredump_filter",
+        Item::Writable(dump_filter, set_dump_filter),
+    ),
     (
         "cwd",
         Item::Link(Target::Place(|s| Ok(s.process.fs().view().cwd))),
@@ -219,8 +226,20 @@ const COMMON: &[(&str, Item)] = &[
     ),
     ("oom_score_adj", Item::Writable(oom_adjust, set_oom_adjust)),
     (
+        "personality",
+        Item::Private(|s| {
+            check_access(&s.process)?;
+            let personality = s.process.personality.load(Ordering::Relaxed);
+            Ok(format!("{personality:08x}\n").into_bytes())
+        }),
+    ),
+    (
         "root",
         Item::Link(Target::Place(|s| Ok(s.process.fs().view().root))),
+    ),
+    (
+        "schedstat",
+        Item::Public(|s| Ok(status::schedstat(&*s.one_thread()?))),
     ),
     ("sessionid", Item::Public(|_| Ok(b"4294967295".to_vec()))),
     ("setgroups", Item::Public(|_| Ok(b"allow\n".to_vec()))),
@@ -232,6 +251,11 @@ const COMMON: &[(&str, Item)] = &[
         "smaps_rollup",
         Item::OfMemory(0o444, |_, space| maps::smaps_rollup(space)),
     ),
+    // What a thread does in the kernel is shown to nobody.
+    (
+        "stack",
+        Item::Private(|s| check_access(&s.process).map(|()| Vec::new())),
+    ),
     (
         "stat",
         Item::Public(|s| Ok(status::stat(&s.process, s.thread.as_ref()))),
@@ -242,6 +266,10 @@ const COMMON: &[(&str, Item)] = &[
         Item::Public(|s| Ok(status::status(&s.process, s.thread.as_ref()))),
     ),
     ("task", Item::Tasks),
+    (
+        "timerslack_ns",
+        Item::Writable(timer_slack, set_timer_slack),
+    ),
     (
         "uid_map",
         Item::Public(|_| Ok(b"         0          0 4294967295\n".to_vec())),
@@ -265,6 +293,84 @@ fn set_comm(subject: &Subject, bytes: &[u8]) -> Result {
     let thread = subject.one_thread()?;
     thread.set_name(name);
     connector::is_renamed(&thread);
+    Ok(())
+}
+
+/// The children of the process, which count as its first thread's.
+fn children(subject: &Subject) -> Result<Vec<u8>> {
+    let mut text = Vec::new();
+    let parent = subject.process.pid;
+    if subject.one_thread()?.tid() != parent {
+        return Ok(text);
+    }
+    let mut last = 0;
+    while let Some(process) = tree::process_after(last) {
+        last = process.pid;
+        cpu::breathe();
+        if process.parent() == parent {
+            admission::append(&mut text, format!("{last} ").as_bytes())?;
+        }
+    }
+    Ok(text)
+}
+
+fn number_of(bytes: &[u8]) -> Result<u64> {
+    let text = core::str::from_utf8(bytes).map_err(|_| Errno::EINVAL)?;
+    text.trim().parse().map_err(|_| Errno::EINVAL)
+}
+
+/// Kept for who asks: there are no dumps of memory.
+fn dump_filter(subject: &Subject) -> Result<Vec<u8>> {
+    let space = subject.process.space();
+    let text = space.map(|space| {
+        let filter = space.dump_filter.load(Ordering::Relaxed);
+        format!("{filter:08x}\n").into_bytes()
+    });
+    Ok(text.unwrap_or_default())
+}
+
+fn set_dump_filter(subject: &Subject, bytes: &[u8]) -> Result {
+    let text = core::str::from_utf8(bytes).map_err(|_| Errno::EINVAL)?;
+    let text = text.trim();
+    let filter = match text.strip_prefix("0x") {
+        Some(digits) => u32::from_str_radix(digits, 16).map_err(|_| Errno::EINVAL)?,
+        None => text.parse().map_err(|_| Errno::EINVAL)?,
+    };
+    let space = subject.process.space().ok_or(Errno::ESRCH)?;
+    space
+        .dump_filter
+        .store(filter & DUMP_FILTER, Ordering::Relaxed);
+    Ok(())
+}
+
+/// Kinds of memory that Linux's filter knows.
+const DUMP_FILTER: u32 = 0x1ff;
+
+/// A thread's own is its own affair; others need a right to change how it is scheduled.
+fn slack_of(subject: &Subject) -> Result<Arc<Thread>> {
+    let thread = subject.one_thread()?;
+    let current = crate::sched::current();
+    let may = || current.process().credentials().can(Capabilities::SYS_NICE);
+    if Arc::ptr_eq(&thread, &current) || may() {
+        Ok(thread)
+    } else {
+        Err(Errno::EPERM)
+    }
+}
+
+fn timer_slack(subject: &Subject) -> Result<Vec<u8>> {
+    let slack = slack_of(subject)?.timer_slack.load(Ordering::Relaxed);
+    Ok(format!("{slack}\n").into_bytes())
+}
+
+fn set_timer_slack(subject: &Subject, bytes: &[u8]) -> Result {
+    let slack = match number_of(bytes)? {
+        0 => DEFAULT_SLACK,
+        slack => slack,
+    };
+    slack_of(subject)?
+        .timer_slack
+        .store(slack, Ordering::Relaxed);
     Ok(())
 }
 
@@ -342,9 +448,12 @@ pub fn of_directory(node: &Node) -> Option<Arc<Process>> {
 }
 
 impl Folder {
-    /// Threads have no threads, and only a kernel that was told so fails on purpose.
-    fn has(&self, (name, item): (&str, Item)) -> bool {
-        (self.subject.thread.is_none() || !matches!(item, Item::Tasks))
+    /// A thread has no threads, but children; and only a kernel that was told so fails on purpose.
+    fn has(&self, (name, _): (&str, Item)) -> bool {
+        let of_thread = self.subject.thread.is_some();
+        let of_process = ["coredump_filter", "task", "timerslack_ns"];
+        (of_thread || name != "children")
+            && !(of_thread && of_process.contains(&name))
             && (name != "fail-nth" || admission::has_faults())
     }
 
@@ -360,6 +469,7 @@ impl Folder {
                 owner,
                 contents,
                 take,
+                constant: false,
             }
             .node()
         };

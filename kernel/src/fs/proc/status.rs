@@ -319,6 +319,14 @@ pub fn stat(process: &Arc<Process>, thread: Option<&Arc<Thread>>) -> Vec<u8> {
     out
 }
 
+/// /proc/PID/schedstat: time on CPUs, and how often there was some. How long a thread waited for one
+/// isn't known.
+pub fn schedstat(thread: &Thread) -> Vec<u8> {
+    let usage = thread_usage(thread);
+    let times = usage.switches + usage.preemptions;
+    format!("{} 0 {times}\n", thread.sched.time.total()).into_bytes()
+}
+
 pub fn statm(process: &Process) -> Vec<u8> {
     let space = process.space();
     let memory = space

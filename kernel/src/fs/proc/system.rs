@@ -1,13 +1,12 @@
 //! /proc's files about the whole system.
 
 use super::interrupts;
+use super::locks;
 use super::meminfo;
 use super::processors;
+use super::sysctl;
 use super::text::Text;
 use super::tree::Tree;
-use crate::errno::Errno;
-use crate::fs::calls::aio;
-use crate::fs::lease::BREAK_TIME;
 use crate::sched::{self, loadavg};
 use crate::task;
 use alloc::boxed::Box;
@@ -15,7 +14,6 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write;
-use core::sync::atomic::Ordering;
 use ochre_hal::cpu;
 
 pub fn fill(tree: &mut Tree) {
@@ -44,7 +42,7 @@ pub fn fill(tree: &mut Tree) {
         format!("{one} {five} {fifteen} {now}/{threads} {last}\n").into_bytes()
     });
     tree.fixed("version", "Linux version 6.1.0-ochre (ochre) #1 SMP\n");
-    tree.fixed("cmdline", "\n");
+    tree.fixed("cmdline", format!("{}\n", ochre_hal::boot::cmdline()));
     tree.fixed(
         "filesystems",
         "nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tdevtmpfs\nnodev\tdevpts\n",
@@ -54,118 +52,47 @@ pub fn fill(tree: &mut Tree) {
         "swaps",
         "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n",
     );
-    tree.fixed("sys/kernel/ostype", "Linux\n");
-    tree.fixed("sys/kernel/osrelease", "6.1.0-ochre\n");
-    tree.fixed("sys/kernel/version", "#1 SMP\n");
-    tree.file("sys/kernel/hostname", || {
-        let name = task::misc::host_name();
-        let len = name.iter().position(|&b| b == 0).unwrap_or(name.len());
-        let mut text = name[..len].to_vec();
-        text.push(b'\n');
-        text
-    });
-    tree.fixed("sys/kernel/pid_max", format!("{}\n", task::tree::PID_MAX));
-    tree.fixed(
-        "sys/kernel/cap_last_cap",
-        format!("{}\n", task::credentials::LAST_CAPABILITY),
-    );
-    tree.fixed("sys/kernel/ngroups_max", "65536\n");
-    tree.fixed(
-        "sys/kernel/threads-max",
-        format!("{}\n", task::tree::MAX_THREADS),
-    );
-    tree.fixed("sys/kernel/overflowuid", "65534\n");
-    tree.fixed("sys/kernel/overflowgid", "65534\n");
-    tree.fixed("sys/kernel/randomize_va_space", "2\n");
-    tree.file("sys/kernel/random/boot_id", || {
-        static ID: ochre_hal::sync::Once<[u8; 16]> = ochre_hal::sync::Once::new();
-        uuid(*ID.get_or_init(random_bytes))
-    });
-    tree.file("sys/kernel/random/uuid", || uuid(random_bytes()));
-    tree.fixed("sys/kernel/random/entropy_avail", "256\n");
-    tree.fixed("sys/vm/overcommit_memory", "0\n");
-    tree.fixed("sys/vm/max_map_count", "65530\n");
-    tree.fixed("sys/vm/mmap_min_addr", "65536\n");
-    sysv(tree);
-    tree.fixed("sys/fs/nr_open", "1048576\n");
-    tree.fixed("sys/fs/file-max", "9223372036854775807\n");
-    tree.fixed("sys/fs/pipe-max-size", "1048576\n");
-    let number = |value: usize| format!("{value}\n").into_bytes();
-    tree.fixed("sys/fs/aio-max-nr", number(aio::MAX_EVENTS));
-    tree.file("sys/fs/aio-nr", move || number(aio::reserved()));
-    tree.fixed("sys/fs/dir-notify-enable", "1\n");
-    tree.fixed("sys/fs/leases-enable", "1\n");
-    let mut break_time = Text::new(
-        2,
-        Box::new(|| Ok(format!("{}\n", BREAK_TIME.load(Ordering::Relaxed)).into_bytes())),
-    );
-    break_time.mode = 0o644;
-    break_time.take = Some(Box::new(|bytes| {
-        let text = core::str::from_utf8(bytes).map_err(|_| Errno::EINVAL)?;
-        let seconds = text.trim().parse().map_err(|_| Errno::EINVAL)?;
-        BREAK_TIME.store(seconds, Ordering::Relaxed);
-        Ok(())
-    }));
-    tree.writable("sys/fs/lease-break-time", break_time);
-    tree.fixed("sys/fs/inotify/max_user_watches", "65536\n");
-    tree.fixed("sys/fs/inotify/max_user_instances", "128\n");
-    tree.fixed("sys/fs/inotify/max_queued_events", "16384\n");
-    tree.fixed("sys/net/core/somaxconn", "4096\n");
-    tree.fixed("sys/crypto/fips_enabled", "0\n");
     let mut slabs = Text::new(2, Box::new(|| Ok(slabinfo().into_bytes())));
     slabs.mode = 0o400;
     tree.writable("slabinfo", slabs);
-    // Programs write here what the kernel does by itself; it is taken, and changes nothing.
-    let mut drop_caches = Text::new(2, Box::new(|| Ok(b"0\n".to_vec())));
-    drop_caches.mode = 0o200;
-    drop_caches.take = Some(Box::new(|_| {
-        crate::fs::dentry::shrink_name_cache();
-        Ok(())
-    }));
-    tree.writable("sys/vm/drop_caches", drop_caches);
+    sysv(tree);
+    let locks = Text::new(2, Box::new(locks::locks));
+    tree.writable("locks", locks);
+    // What there is none of: modules, and disks that the kernel itself would have.
+    for empty in ["diskstats", "modules", "partitions"] {
+        tree.fixed(empty, "");
+    }
+    tree.file("softirqs", || softirqs().into_bytes());
+    sysctl::fill(tree.directory("sys"));
 }
 
-/// What there is of System V IPC, and its bounds.
+/// What there is of System V IPC.
 fn sysv(tree: &mut Tree) {
-    use crate::ipc::sysv::report::{self, Bounds};
+    use crate::ipc::sysv::report;
     tree.file("sysvipc/shm", report::segments);
     tree.file("sysvipc/sem", report::sets);
     tree.file("sysvipc/msg", report::queues);
-    let Bounds {
-        shared: [bytes, segments],
-        semaphores: [set, total, operations, sets],
-        messages: [message, queue, queues],
-    } = Bounds::get();
-    tree.fixed("sys/kernel/shmmax", format!("{bytes}\n"));
-    tree.fixed("sys/kernel/shmall", format!("{bytes}\n"));
-    tree.fixed("sys/kernel/shmmni", format!("{segments}\n"));
-    tree.fixed(
-        "sys/kernel/sem",
-        format!("{set}\t{total}\t{operations}\t{sets}\n"),
-    );
-    tree.fixed("sys/kernel/msgmax", format!("{message}\n"));
-    tree.fixed("sys/kernel/msgmnb", format!("{queue}\n"));
-    tree.fixed("sys/kernel/msgmni", format!("{queues}\n"));
 }
 
-fn random_bytes() -> [u8; 16] {
-    let mut bytes = [0; 16];
-    crate::random::fill(&mut bytes);
-    bytes
-}
-
-fn uuid(mut bytes: [u8; 16]) -> Vec<u8> {
-    bytes[6] = bytes[6] & 0x0f | 0x40;
-    bytes[8] = bytes[8] & 0x3f | 0x80;
-    let mut text = String::new();
-    for (at, byte) in bytes.iter().enumerate() {
-        if matches!(at, 4 | 6 | 8 | 10) {
-            text.push('-');
-        }
-        let _ = write!(text, "{byte:02x}");
+/// Linux's table of work that interrupts put off: nothing is put off here.
+fn softirqs() -> String {
+    let count = cpu::count();
+    let mut text = String::from("                    ");
+    for id in 0..count {
+        let _ = write!(text, "CPU{id:<8}");
     }
     text.push('\n');
-    text.into_bytes()
+    for name in [
+        "HI", "TIMER", "NET_TX", "NET_RX", "BLOCK", "IRQ_POLL", "TASKLET", "SCHED", "HRTIMER",
+        "RCU",
+    ] {
+        let _ = write!(text, "{name:>12}:");
+        for _ in 0..count {
+            let _ = write!(text, " {:>10}", 0);
+        }
+        text.push('\n');
+    }
+    text
 }
 
 /// Nanoseconds as seconds with two digits.

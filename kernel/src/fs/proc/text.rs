@@ -35,6 +35,8 @@ pub struct Text {
     pub owner: (u32, u32),
     pub contents: Contents,
     pub take: Option<Box<Take>>,
+    /// Of what can't be set, as /proc/sys has it: nobody opens it for writing, whoever he is.
+    pub constant: bool,
 }
 
 impl Text {
@@ -47,6 +49,7 @@ impl Text {
             owner: (0, 0),
             contents: Contents::Made(make),
             take: None,
+            constant: false,
         }
     }
 
@@ -66,7 +69,10 @@ impl Inode for Text {
         super::change_attributes(change)
     }
 
-    fn open(&self, node: &Arc<Node>, _flags: OpenFlags) -> Result<Arc<dyn File>> {
+    fn open(&self, node: &Arc<Node>, flags: OpenFlags) -> Result<Arc<dyn File>> {
+        if self.constant && flags.writes() {
+            return Err(Errno::EACCES);
+        }
         let bound = match &self.contents {
             Contents::Made(_) => None,
             Contents::Bound(bind) => Some(bind()?),

@@ -22,7 +22,7 @@ pub struct Tree {
     items: BTreeMap<Box<str>, Item>,
 }
 
-fn next_ino() -> u64 {
+pub fn next_ino() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(0x1_0000_0000);
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
@@ -72,7 +72,7 @@ impl Tree {
         self.file(path, move || text.clone());
     }
 
-    /// A file that takes writes, too.
+    /// A file of a kind of its own: that takes writes, say.
     pub fn writable(&mut self, path: &str, text: Text) {
         let (tree, name) = self.place(path);
         tree.items.insert(Box::from(name), Item::Node(text.node()));

@@ -27,10 +27,10 @@ use ochre_hal::sync::SpinLock;
 /// Priorities are below this.
 const PRIORITIES: u32 = 32768;
 /// Queues that ordinary users may make (/proc/sys/fs/mqueue/queues_max).
-const QUEUES_MAX: usize = 256;
+pub const QUEUES_MAX: usize = 256;
 /// Messages and bytes of a message, unless it is said; no ordinary user may have more.
-const MESSAGES: usize = 10;
-const MESSAGE_BYTES: usize = 8192;
+pub const MESSAGES: usize = 10;
+pub const MESSAGE_BYTES: usize = 8192;
 /// Nobody may.
 const HARD_MESSAGES: usize = 65536;
 const HARD_MESSAGE_BYTES: usize = 16 << 20;

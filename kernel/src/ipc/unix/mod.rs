@@ -15,6 +15,7 @@ mod list;
 mod options;
 mod transfer;
 
+pub use inbox::DEFAULT_CAPACITY;
 pub use list::{Report, count, report};
 
 use crate::errno::{Errno, Result};
@@ -35,7 +36,7 @@ use alloc::collections::VecDeque;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::any::Any;
-use core::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use inbox::Inbox;
 use ochre_hal::sync::SpinLock;
 

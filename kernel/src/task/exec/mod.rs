@@ -98,6 +98,8 @@ pub fn execute(
     if let Some(old) = old {
         let small_pages_only = old.lock().small_pages_only;
         loaded.space.lock().small_pages_only = small_pages_only;
+        let filter = old.dump_filter.load(Ordering::Relaxed);
+        loaded.space.dump_filter.store(filter, Ordering::Relaxed);
         old.leave();
     }
     let unshared = unshare_files(thread);
