@@ -2,7 +2,7 @@
 
 use super::fault::{self, Denied};
 use super::lock;
-use super::mapping::{Backing, Flags, Mapping, Name, ObjectRef};
+use super::mapping::{Backing, Flags, Mapping, Name, ObjectName, ObjectRef};
 use super::object::MemoryObject;
 use super::space::{AddressSpace, MIN_ADDR, Unmapped};
 use crate::errno::{Errno, Result};
@@ -62,18 +62,17 @@ struct What {
 }
 
 fn anonymous(shared: bool, len: usize) -> Result<What> {
-    let backing = if shared {
-        Backing::Object(
-            ObjectRef::new(MemoryObject::anonymous(len as u64), true)?,
-            0,
-        )
+    let (backing, name) = if shared {
+        let object = ObjectRef::new(MemoryObject::anonymous(len as u64), true)?;
+        let name = Name::Object(ObjectName::anonymous()?);
+        (Backing::Object(object, 0), name)
     } else {
-        Backing::Anonymous
+        (Backing::Anonymous, Name::None)
     };
     Ok(What {
         backing,
         max: Perms::all(),
-        name: Name::None,
+        name,
     })
 }
 
@@ -133,9 +132,14 @@ fn file(
         writer = false;
         max -= Perms::WRITE;
     }
-    let name = open
-        .path()
-        .map_or(Name::None, |path| Name::File(path.clone()));
+    let name = match open.path() {
+        Some(path) => Name::File(path.clone()),
+        None => {
+            let attributes = open.attributes()?;
+            let text = open.description();
+            Name::Object(ObjectName::new(&text, attributes.dev, attributes.ino)?)
+        }
+    };
     Ok(What {
         backing: Backing::Object(
             ObjectRef::new(object, writer)?.with_use(open.writing()),

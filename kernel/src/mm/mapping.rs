@@ -4,10 +4,14 @@ use super::object::MemoryObject;
 use crate::errno::Result;
 use crate::fs::busy::WriteUse;
 use crate::fs::namespace::Path;
+use crate::fs::node::DeviceNumber;
+use crate::fs::unnamed;
 use crate::ipc::sysv::Attachment;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use bitflags::bitflags;
 use ochre_hal::PAGE_SIZE;
+use ochre_hal::admission;
 use ochre_hal::paging::Perms;
 
 bitflags! {
@@ -30,6 +34,8 @@ bitflags! {
         const NO_HUGE = 256;
         /// Locked, but not brought in (MLOCK_ONFAULT).
         const ON_FAULT = 512;
+        /// mbind's policy, as `policy` packs it.
+        const POLICY = 0x3f << 16;
     }
 }
 
@@ -87,11 +93,33 @@ impl Drop for ObjectRef {
     }
 }
 
+/// By what an object is known that no directory names.
+pub struct ObjectName {
+    pub text: Vec<u8>,
+    pub device: DeviceNumber,
+    pub ino: u64,
+}
+
+impl ObjectName {
+    /// Of memory that processes share, as Linux calls it.
+    pub fn anonymous() -> Result<Arc<ObjectName>> {
+        ObjectName::new(b"/dev/zero (deleted)", unnamed::DEVICE, unnamed::next_ino())
+    }
+
+    pub fn new(text: &[u8], device: DeviceNumber, ino: u64) -> Result<Arc<ObjectName>> {
+        let text = admission::copy(text)?;
+        admission::ask()?;
+        Ok(Arc::new(ObjectName { text, device, ino }))
+    }
+}
+
 /// What /proc/self/maps calls it.
 #[derive(Clone)]
 pub enum Name {
     None,
     File(Path),
+    /// An object that no directory names.
+    Object(Arc<ObjectName>),
     /// `[stack]` and the like, or what a shared object without a path is called.
     Label(&'static str),
     /// A System V shared memory segment, which counts its mappings by this.
@@ -216,7 +244,9 @@ impl Mapping {
                 _ => false,
             }
             && match (&self.name, &next.name) {
-                (Name::None, Name::None) | (Name::File(_), Name::File(_)) => true,
+                (Name::None, Name::None)
+                | (Name::File(_), Name::File(_))
+                | (Name::Object(_), Name::Object(_)) => true,
                 (Name::Label(a), Name::Label(b)) => a == b,
                 _ => false,
             }

@@ -277,8 +277,7 @@ pub fn prctl(ctx: &mut SyscallCtx<'_>, args: [usize; 6]) -> Result<usize> {
             let only = space.lock().small_pages_only;
             Ok(usize::from(only))
         }
-        // Names for anonymous memory and the layout of /proc are taken and forgotten.
-        pr::PR_SET_VMA => Ok(0),
+        // Who may trace whom isn't bounded further.
         pr::PR_SET_PTRACER => Ok(0),
         pr::PR_MCE_KILL | pr::PR_MCE_KILL_GET => Ok(0),
         _ => Err(Errno::EINVAL),

@@ -3,13 +3,14 @@
 use super::rows::Part;
 use crate::errno::Result;
 use crate::fs::namespace::Path;
-use crate::mm::mapping::{Backing, Flags, Name};
+use crate::mm::mapping::{Backing, Flags, Name, ObjectName};
 use crate::mm::space::AddressSpace;
 use crate::mm::usage::Usage;
 use crate::sched::cpu;
 use crate::task::process::Process;
 use alloc::format;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt::Write;
 use ochre_hal::PAGE_SIZE;
@@ -30,6 +31,7 @@ struct Row {
 enum Shown {
     Nothing,
     File(Path),
+    Object(Arc<ObjectName>),
     Label(&'static str),
     /// Key and number of a shared memory segment.
     Segment(i32, i32),
@@ -40,6 +42,7 @@ impl From<&Name> for Shown {
         match name {
             Name::None => Shown::Nothing,
             Name::File(path) => Shown::File(path.clone()),
+            Name::Object(name) => Shown::Object(name.clone()),
             Name::Label(label) => Shown::Label(label),
             Name::Segment(attachment) => {
                 let (key, id) = attachment.name();
@@ -79,6 +82,17 @@ fn rows(space: &AddressSpace, from: usize) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
+/// A name whose line breaks end no line.
+fn escaped(out: &mut Vec<u8>, name: &[u8]) -> Result {
+    for (at, part) in name.split(|&byte| byte == b'\n').enumerate() {
+        if at > 0 {
+            append(out, b"\\012")?;
+        }
+        append(out, part)?;
+    }
+    Ok(())
+}
+
 /// Column at which names begin.
 const NAME_COLUMN: usize = 73;
 
@@ -96,6 +110,7 @@ fn line(row: &Row, root: &Path, out: &mut Vec<u8>) -> Result {
             .inode()
             .identity()
             .map_or((0, 0), |(device, ino)| (device.0, ino)),
+        Shown::Object(name) => (name.device.0, name.ino),
         Shown::Segment(_, id) => (0, *id as u64),
         _ => (0, 0),
     };
@@ -119,12 +134,13 @@ fn line(row: &Row, root: &Path, out: &mut Vec<u8>) -> Result {
     append(out, text.as_bytes())?;
     match &row.name {
         Shown::Nothing => {}
+        Shown::Object(name) => escaped(out, &name.text)?,
         Shown::Label(label) => append(out, label.as_bytes())?,
         Shown::Segment(key, _) => {
             append(out, format!("/SYSV{key:08x} (deleted)").as_bytes())?;
         }
         Shown::File(path) => {
-            append(out, &path.name_from(root, usize::MAX)?.0)?;
+            escaped(out, &path.name_from(root, usize::MAX)?.0)?;
             if path.dentry.is_removed() {
                 append(out, b" (deleted)")?;
             }
