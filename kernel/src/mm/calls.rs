@@ -1,6 +1,6 @@
 //! The system calls of this room: which number goes where.
 
-use super::{advise, brk, lock, map, remap};
+use super::{advise, brk, lock, map, policy, remap};
 use crate::errno::Errno;
 use crate::linux::general as nr;
 use crate::syscall::table::{Answer, Args, SyscallCtx};
@@ -22,6 +22,9 @@ pub fn dispatch(ctx: &mut SyscallCtx<'_>, number: u32, args: Args) -> Answer {
         nr::__NR_munlock => lock::munlock(ctx, a, b),
         nr::__NR_mlockall => lock::mlockall(ctx, a as u32),
         nr::__NR_munlockall => lock::munlockall(ctx),
+        nr::__NR_set_mempolicy => policy::set_policy(ctx, a as u32, b, c),
+        nr::__NR_get_mempolicy => policy::get_policy(ctx, a, b, c, (d, e as u32)),
+        nr::__NR_mbind => policy::bind(ctx, args),
         _ => return None,
     })
 }

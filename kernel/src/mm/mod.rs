@@ -10,6 +10,7 @@ mod lock;
 pub mod map;
 pub mod mapping;
 pub mod object;
+mod policy;
 mod remap;
 pub mod remote;
 pub mod space;

@@ -107,6 +107,8 @@ pub struct Thread {
     pub parent_death_signal: AtomicU32,
     /// prctl(PR_SET_TIMERSLACK), in nanoseconds.
     pub timer_slack: AtomicU64,
+    /// set_mempolicy's.
+    pub memory_policy: AtomicU32,
     /// Which calls come back to itself.
     pub user_dispatch: UserDispatch,
     /// What it may call.
@@ -167,6 +169,9 @@ impl Thread {
             transfers: Transfers::default(),
             parent_death_signal: AtomicU32::new(0),
             timer_slack: AtomicU64::new(DEFAULT_SLACK),
+            memory_policy: AtomicU32::new(
+                parent.map_or(0, |p| p.memory_policy.load(Ordering::Relaxed)),
+            ),
             user_dispatch: UserDispatch::new(),
             seccomp: Seccomp::new(),
             landlock: Confinement::new(parent.and_then(|p| p.landlock.domain())),

@@ -3,6 +3,7 @@
 use super::meminfo;
 use super::processors;
 use super::tree::Tree;
+use super::vulnerabilities;
 use alloc::format;
 use alloc::string::String;
 use ochre_hal::cpu;
@@ -24,6 +25,14 @@ pub fn fill(tree: &mut Tree) {
     }
     cpus.fixed("offline", "\n");
     cpus.fixed("kernel_max", format!("{}\n", cpu::MAX_CPUS - 1));
+    cpus.fixed("isolated", "\n");
+    let threads = (0..count).any(|id| processors::core(id).members().count() > 1);
+    cpus.fixed("smt/active", format!("{}\n", u32::from(threads)));
+    // Processors can't be switched off.
+    cpus.fixed("smt/control", "notsupported\n");
+    for (name, text) in vulnerabilities::all() {
+        cpus.fixed(&format!("vulnerabilities/{name}"), format!("{text}\n"));
+    }
     for id in 0..count {
         let one = cpus.directory(&format!("cpu{id}"));
         if id > 0 {
@@ -59,7 +68,24 @@ pub fn fill(tree: &mut Tree) {
     let nodes = tree.directory("devices/system/node");
     nodes.fixed("online", "0\n");
     nodes.fixed("possible", "0\n");
+    for kind in ["has_cpu", "has_memory", "has_normal_memory"] {
+        nodes.fixed(kind, "0\n");
+    }
+    nodes.fixed("has_generic_initiator", "\n");
     nodes.fixed("node0/cpulist", range(count));
+    let all = (0..count).fold(0, |all, id| all | 1 << id);
+    nodes.fixed("node0/cpumap", format!("{}\n", processors::mask(all)));
+    nodes.fixed("node0/distance", "10\n");
+    // What was taken from which node isn't counted: there is one.
+    nodes.fixed(
+        "node0/numastat",
+        "numa_hit 0\nnuma_miss 0\nnuma_foreign 0\ninterleave_hit 0\nlocal_node 0\nother_node 0\n",
+    );
+    nodes.file("node0/vmstat", || meminfo::vmstat().into_bytes());
+    for id in 0..count {
+        let place = format!("node0/cpu{id}");
+        nodes.link(&place, move || format!("../../cpu/cpu{id}").into_bytes());
+    }
     nodes.file("node0/meminfo", || meminfo::of_node().into_bytes());
     let huge_pages = tree.directory("kernel/mm/transparent_hugepage");
     huge_pages.fixed("enabled", "[always] madvise never\n");
