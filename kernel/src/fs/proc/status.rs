@@ -206,10 +206,11 @@ fn flags(process: &Process, is_leader: bool) -> u32 {
     const EXITING: u32 = 0x4;
     const POSTCOREDUMP: u32 = 0x8;
     const FORK_NO_EXEC: u32 = 0x40;
+    const NO_FREEZE: u32 = 0x8000;
     const RANDOMIZE: u32 = 0x40_0000;
     let mut flags = 0;
     if process.is_zombie() {
-        flags |= EXITING | POSTCOREDUMP;
+        flags |= EXITING | POSTCOREDUMP | NO_FREEZE;
     }
     if !(is_leader && process.has_executed()) {
         flags |= FORK_NO_EXEC;
@@ -323,7 +324,7 @@ pub fn stat(process: &Arc<Process>, thread: Option<&Arc<Thread>>) -> Vec<u8> {
 /// isn't known.
 pub fn schedstat(thread: &Thread) -> Vec<u8> {
     let usage = thread_usage(thread);
-    let times = usage.switches + usage.preemptions;
+    let times = usage.switches + usage.preemptions + 1;
     format!("{} 0 {times}\n", thread.sched.time.total()).into_bytes()
 }
 
@@ -534,7 +535,11 @@ pub fn limits(process: &Process) -> Result<Vec<u8>> {
     for (resource, (name, unit)) in LIMITS.iter().enumerate() {
         let limit = of.get(resource as u32)?;
         let (soft, hard) = (value(limit.soft), value(limit.hard));
-        let _ = writeln!(text, "{name:<25} {soft:<20} {hard:<20} {unit:<10}");
+        let _ = write!(text, "{name:<25} {soft:<20} {hard:<20} ");
+        let _ = match *unit {
+            "" => writeln!(text),
+            unit => writeln!(text, "{unit:<10}"),
+        };
     }
     Ok(text.into_bytes())
 }
