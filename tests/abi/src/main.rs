@@ -26,6 +26,7 @@ mod mqueue;
 mod netlink;
 mod pipes;
 mod polling;
+mod proc_files;
 mod processes;
 mod scheduling;
 mod seccomp;
@@ -70,6 +71,7 @@ const FAMILIES: [Family; 37] = [
     ("netlink", netlink::run),
     ("pipes", pipes::run),
     ("polling", polling::run),
+    ("proc_files", proc_files::run),
     ("processes", processes::run),
     ("scheduling", scheduling::run),
     ("seccomp", seccomp::run),
