@@ -193,7 +193,7 @@ pub fn bind(ctx: &SyscallCtx<'_>, args: [usize; 6]) -> Result<usize> {
         return Err(Errno::EFAULT);
     }
     let space = space_of(ctx)?;
-    let changed = space.lock().change(start..end, |mapping, _| {
+    let changed = space.lock_maps().change(start..end, |mapping, _| {
         mapping.flags = (mapping.flags - Flags::POLICY) | policy;
         Ok(())
     });
