@@ -51,7 +51,7 @@ impl Inner {
     }
 
     /// Bytes that are locked of `range`.
-    fn locked(&self, range: Range<usize>) -> usize {
+    pub fn locked(&self, range: Range<usize>) -> usize {
         self.count(range, |mapping| mapping.flags.contains(Flags::LOCKED))
     }
 

@@ -542,16 +542,6 @@ impl Inner {
         sizes.sum::<usize>() / PAGE_SIZE
     }
 
-    /// Pages of what is locked.
-    #[must_use]
-    pub fn locked(&self) -> usize {
-        let locked = self
-            .maps
-            .values()
-            .filter(|mapping| mapping.flags.contains(Flags::LOCKED));
-        locked.map(|mapping| mapping.size() / PAGE_SIZE).sum()
-    }
-
     /// There are so many pages more.
     pub(super) fn grow(&mut self, pages: usize) {
         self.total += pages;

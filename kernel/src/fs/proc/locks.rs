@@ -15,9 +15,7 @@ pub fn locks() -> Result<Vec<u8>> {
     let mut seen = BTreeMap::new();
     let mut text = Vec::new();
     let mut number = 0;
-    let mut last = 0;
-    while let Some(process) = tree::process_after(last) {
-        last = process.pid;
+    for process in tree::processes() {
         let files = process.files();
         let mut next = 0;
         while let Some(fd) = files.next_used(next) {

@@ -39,9 +39,7 @@ impl Spaces {
     fn now() -> Spaces {
         let mut seen = BTreeSet::new();
         let mut sum = Spaces::default();
-        let mut last = 0;
-        while let Some(process) = task::tree::process_after(last) {
-            last = process.pid;
+        for process in task::tree::processes() {
             cpu::breathe();
             let Some(space) = process.space() else {
                 continue;
@@ -51,7 +49,7 @@ impl Spaces {
             }
             let inner = space.lock();
             sum.committed += inner.committed();
-            sum.locked += inner.locked();
+            sum.locked += inner.locked(0..usize::MAX) / PAGE_SIZE;
             sum.resident += inner.table.resident();
         }
         sum

@@ -228,8 +228,8 @@ const COMMON: &[(&str, Item)] = &[
     (
         "personality",
         Item::Private(|s| {
-            check_access(&s.process)?;
-            let personality = s.process.personality.load(Ordering::Relaxed);
+            let personality = || Ok(s.process.personality.load(Ordering::Relaxed));
+            let personality = access(&s.process, personality)?;
             Ok(format!("{personality:08x}\n").into_bytes())
         }),
     ),
@@ -254,7 +254,7 @@ const COMMON: &[(&str, Item)] = &[
     // What a thread does in the kernel is shown to nobody.
     (
         "stack",
-        Item::Private(|s| check_access(&s.process).map(|()| Vec::new())),
+        Item::Private(|s| access(&s.process, || Ok(Vec::new()))),
     ),
     (
         "stat",
@@ -303,13 +303,9 @@ fn children(subject: &Subject) -> Result<Vec<u8>> {
     if subject.one_thread()?.tid() != parent {
         return Ok(text);
     }
-    let mut last = 0;
-    while let Some(process) = tree::process_after(last) {
-        last = process.pid;
+    for process in tree::children_of(parent) {
         cpu::breathe();
-        if process.parent() == parent {
-            admission::append(&mut text, format!("{last} ").as_bytes())?;
-        }
+        admission::append(&mut text, format!("{} ", process.pid).as_bytes())?;
     }
     Ok(text)
 }
@@ -646,16 +642,18 @@ impl Inode for Tasks {
 
     fn lookup(&self, name: &[u8]) -> Result<Arc<Node>> {
         let tid = number(name).ok_or(Errno::ENOENT)?;
-        let thread = self
-            .0
-            .threads()
-            .into_iter()
-            .find(|thread| thread.tid() == tid);
+        let named = |threads: &[Arc<Thread>]| threads.iter().find(|t| t.tid() == tid).cloned();
+        let thread = self.0.with_threads(named);
         directory(&self.0, Some(thread.ok_or(Errno::ENOENT)?))
     }
 
     fn read_dir(&self, from: u64, emit: &mut dyn FnMut(DirEntry<'_>) -> bool) -> Result {
-        let mut tids: Vec<u32> = self.0.threads().iter().map(|thread| thread.tid()).collect();
+        let mut tids = Vec::new();
+        self.0.with_threads(|threads| {
+            tids.room_exact(threads.len())?;
+            tids.extend(threads.iter().map(|thread| thread.tid()));
+            Ok::<_, Errno>(())
+        })?;
         tids.sort_unstable();
         for tid in tids {
             // A thread's position is its number, past those that are reserved.
