@@ -158,14 +158,14 @@ pub fn mlockall(ctx: &mut SyscallCtx<'_>, flags: u32) -> Result<usize> {
                 .for_each(|mapping| set(mapping, locks));
         }
     }
-    // Each that is there now; what comes meanwhile sees to itself.
-    let mut at = 0;
-    while current && locks == Flags::LOCKED {
-        let Some(next) = space.lock().after(at) else {
-            break;
-        };
-        at = next.end;
-        populate(&space, next);
+    if current && locks == Flags::LOCKED {
+        // Each that is there now; what comes meanwhile sees to itself.
+        let mut at = 0;
+        let next = |at: usize| space.lock().after(at);
+        while let Some(mapping) = next(at) {
+            at = mapping.end;
+            populate(&space, mapping);
+        }
     }
     Ok(0)
 }

@@ -215,10 +215,8 @@ fn offset_at(addr: usize) -> Result<Option<u64>> {
 
 /// As [`offset_at`], of which nobody has asked yet whether it is one.
 fn raw_offset_at(addr: usize) -> Result<Option<u64>> {
-    Ok(UserPtr::<u64>::new(addr)
-        .non_null()
-        .map(UserPtr::read)
-        .transpose()?)
+    let pointer = UserPtr::<u64>::new(addr).non_null();
+    pointer.map(UserPtr::read).transpose()
 }
 
 fn store_offset(addr: usize, side: &Side<'_>) -> Result {
@@ -328,10 +326,8 @@ fn copy_file_range(ctx: &SyscallCtx<'_>, a: Args) -> Result<usize> {
     from.check_range(count)?;
     to.check_range(count)?;
     let count = count.min(TRANSFER_MAX);
-    if input.node() == out.node() {
-        if from.start().abs_diff(to.start()) < count as u64 {
-            return Err(Errno::EINVAL);
-        }
+    if input.node() == out.node() && from.start().abs_diff(to.start()) < count as u64 {
+        return Err(Errno::EINVAL);
     }
     let count = limit_count(ctx, &out, to.at, count)?;
     let moved = counted(ctx, pump(ctx, &mut from, &mut to, count, || usize::MAX))?;

@@ -25,7 +25,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::any::Any;
 use core::sync::atomic::Ordering;
-use ochre_hal::admission;
+use ochre_hal::admission::{self, Room};
 
 /// The inode number of item `index` of a process.
 pub fn ino(pid: u32, index: u64) -> u64 {
