@@ -135,9 +135,9 @@ fn file(
     let name = match open.path() {
         Some(path) => Name::File(path.clone()),
         None => {
-            let attributes = open.attributes()?;
-            let text = open.description();
-            Name::Object(ObjectName::new(&text, attributes.dev, attributes.ino)?)
+            let known = open.attributes();
+            let (device, ino) = known.map_or_else(|_| Default::default(), |of| (of.dev, of.ino));
+            Name::Object(ObjectName::new(&open.description(), device, ino)?)
         }
     };
     Ok(What {

@@ -994,11 +994,17 @@ fn told() {
     }
     for file in ["tcp", "tcp6", "udp", "udp6"] {
         for line in lines(file) {
-            // All but the number of the socket and that of its place.
+            // All but the numbers of the socket and of places in the kernel.
             let words: Vec<&str> = line.split_whitespace().collect();
             show!(
                 file,
-                format!("{} {:?} {:?}", line.len() > 120, &words[1..9], &words[10..])
+                format!(
+                    "{} {:?} {:?} {:?}",
+                    line.len() > 120,
+                    &words[1..9],
+                    &words[10..11],
+                    &words[12..]
+                )
             );
         }
     }

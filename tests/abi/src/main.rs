@@ -47,7 +47,7 @@ use std::process::ExitCode;
 
 type Family = (&'static str, fn());
 
-const FAMILIES: [Family; 37] = [
+const FAMILIES: [Family; 38] = [
     ("aio", aio::run),
     ("busy", busy::run),
     ("clocks", clocks::run),

@@ -17,6 +17,8 @@ pub const ENTRIES: usize = 512;
 pub const LAST_TABLES: usize = 2;
 /// The level of the entries that name pages.
 const PAGES: usize = 1;
+/// The level of the first table.
+const TOP: usize = 4;
 const TOP_USER: usize = ENTRIES / 2;
 
 /// One entry's place.
@@ -275,7 +277,7 @@ impl Tables {
 
     /// As [`Self::visit`], until `visit` says false.
     pub fn visit_while(&self, range: Range<usize>, mut visit: impl FnMut(usize, Slot<'_>) -> bool) {
-        self.visit_table(self.root, 4..PAGES, range, &mut visit);
+        self.visit_table(self.root, (TOP, PAGES), range, &mut visit);
     }
 
     /// As [`Self::visit`], but stops at the entries of `level`, though they name tables.
@@ -289,7 +291,7 @@ impl Tables {
             visit(va, slot);
             true
         };
-        self.visit_table(self.root, 4..level, range, &mut visit);
+        self.visit_table(self.root, (TOP, level), range, &mut visit);
     }
 
     /// Calls `work` for each 2 MiB where there are entries of the range, cut to it, in order, until it fails.
@@ -328,18 +330,15 @@ impl Tables {
         old.store(new.swap(block));
     }
 
-    /// `levels`: from the table's own down to where it stops. False: `visit` has ended it.
+    /// `levels`: the table's own, and the one where it stops. False: `visit` has ended it.
     fn visit_table(
         &self,
         table: u64,
-        levels: Range<usize>,
+        levels: (usize, usize),
         range: Range<usize>,
         visit: &mut impl FnMut(usize, Slot<'_>) -> bool,
     ) -> bool {
-        let Range {
-            start: level,
-            end: last,
-        } = levels;
+        let (level, last) = levels;
         let size = PAGE_SIZE << (9 * (level - 1));
         let mut va = range.start;
         while va < range.end {
@@ -350,7 +349,7 @@ impl Tables {
                 visit(start, slot)
             } else if pte.is_present() {
                 let end = (start + size).min(range.end);
-                self.visit_table(pte.phys(), level - 1..last, va..end, visit)
+                self.visit_table(pte.phys(), (level - 1, last), va..end, visit)
             } else {
                 true
             };
