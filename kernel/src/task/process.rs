@@ -349,7 +349,8 @@ impl Process {
     pub(super) fn remove_thread(&self, thread: &Arc<Thread>) -> usize {
         let name = thread.name();
         let mut threads = self.threads.lock();
-        self.usage.lock().add(&thread_usage(thread));
+        let used = thread_usage(thread);
+        self.usage.lock().add(&used);
         *self.last_name.lock() = name;
         threads.retain(|t| !Arc::ptr_eq(t, thread));
         threads.len()
