@@ -1,5 +1,6 @@
 //! Priority lent to who works for another thread: a server is as urgent as the most urgent of those that wait
-//! for it, or a thread of middling urgency that never rests could hold up both.
+//! for it, and the owner of a lock as those that want it, or a thread of middling urgency that never rests could
+//! hold up both.
 
 use super::{cpu, placement};
 use crate::lock_order;
@@ -56,29 +57,45 @@ impl Loan {
         (priority > 0).then(|| Loan::new(to.clone(), priority))
     }
 
-    fn new(to: Arc<Thread>, priority: u8) -> Loan {
-        let rises = to.sched.lent.change(|loans| {
-            *loans.entry(priority).or_default() += 1;
-        });
-        if rises {
-            placement::reprioritize(&to);
+    /// Lends `priority`, of real time or 0; under the same condition.
+    #[must_use]
+    pub fn new(to: Arc<Thread>, priority: u8) -> Loan {
+        let mut loan = Loan { to, priority: 0 };
+        loan.change(priority);
+        loan
+    }
+
+    /// Who has it.
+    #[must_use]
+    pub fn to(&self) -> &Arc<Thread> {
+        &self.to
+    }
+
+    /// Lends another priority from now on.
+    pub fn change(&mut self, priority: u8) {
+        let old = core::mem::replace(&mut self.priority, priority);
+        if old == priority {
+            return;
         }
-        Loan { to, priority }
+        let differs = self.to.sched.lent.change(|loans| {
+            if priority > 0 {
+                *loans.entry(priority).or_default() += 1;
+            }
+            if let Some(count) = loans.get_mut(&old) {
+                *count -= 1;
+                if *count == 0 {
+                    loans.remove(&old);
+                }
+            }
+        });
+        if differs {
+            placement::reprioritize(&self.to);
+        }
     }
 }
 
 impl Drop for Loan {
     fn drop(&mut self) {
-        let falls = self.to.sched.lent.change(|loans| {
-            if let Some(count) = loans.get_mut(&self.priority) {
-                *count -= 1;
-                if *count == 0 {
-                    loans.remove(&self.priority);
-                }
-            }
-        });
-        if falls {
-            placement::reprioritize(&self.to);
-        }
+        self.change(0);
     }
 }

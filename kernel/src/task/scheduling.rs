@@ -4,7 +4,7 @@ use super::credentials::Capabilities;
 use super::limits::Resource;
 use super::process::Process;
 use super::thread::Thread;
-use super::{Pid, tree};
+use super::{Pid, futex, tree};
 use crate::errno::{Errno, Result};
 use crate::linux::general as raw;
 use crate::mm::uptr::{Timespec, UserPtr};
@@ -80,6 +80,7 @@ fn apply(ctx: &SyscallCtx<'_>, thread: &Arc<Thread>, policy: u32, priority: u32)
     thread.sched.rt_priority.store(priority as u8, Relaxed);
     thread.sched.reset_on_fork.store(reset, Relaxed);
     placement::reprioritize(thread);
+    futex::reprioritized(thread);
     Ok(())
 }
 

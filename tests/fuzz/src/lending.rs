@@ -4,7 +4,7 @@
 use crate::levels::{PLACE, create, serve};
 use crate::sys;
 use std::fs;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Processes that compute all the time.
 const BUSY: usize = 2;
@@ -17,7 +17,7 @@ const FUSE: usize = 100;
 pub fn run() -> Result<(), String> {
     let place = PLACE.to_string_lossy();
     fs::write(&*place, "").map_err(|error| format!("{place}: {error}"))?;
-    let computed = counter()?;
+    let computed = &shared_words()?[0];
     let control = create();
     let mut others = vec![child(|| {
         sys!(SYS_setpriority, libc::PRIO_PROCESS, 0, 19);
@@ -47,7 +47,7 @@ pub fn run() -> Result<(), String> {
 }
 
 /// In how many calls of the client something else was computed, as it is and then as a real-time thread.
-fn ask(computed: &AtomicU64) -> Result<[u32; 2], String> {
+fn ask(computed: &AtomicU32) -> Result<[u32; 2], String> {
     sys::handle_alarm();
     sys!(SYS_alarm, FUSE);
     let fd = sys!(SYS_open, PLACE.as_ptr(), 0);
@@ -86,21 +86,21 @@ fn ask(computed: &AtomicU64) -> Result<[u32; 2], String> {
     }
 }
 
-/// A number in memory that all share.
-fn counter() -> Result<&'static AtomicU64, String> {
+/// A page of numbers in memory that all share, 0 at first.
+pub fn shared_words() -> Result<&'static [AtomicU32; 1024], String> {
     let (both, flags) = (
         libc::PROT_READ | libc::PROT_WRITE,
         libc::MAP_SHARED | libc::MAP_ANONYMOUS,
     );
     let at = sys!(SYS_mmap, 0, 4096, both, flags, -1_isize, 0);
     if at < 0 {
-        return Err(format!("no memory to count in: {at}"));
+        return Err(format!("no memory to share: {at}"));
     }
     // SAFETY: mapped for good, and aligned to a page.
-    Ok(unsafe { &*(at as *const AtomicU64) })
+    Ok(unsafe { &*(at as *const [AtomicU32; 1024]) })
 }
 
-fn child(work: impl FnOnce()) -> isize {
+pub fn child(work: impl FnOnce()) -> isize {
     let pid = sys!(SYS_fork);
     if pid == 0 {
         work();

@@ -11,6 +11,8 @@
 //!
 //! `fuzz --lending 1` asks a server from a real-time thread while others compute.
 //!
+//! `fuzz --owners 1` waits for locks as a real-time thread while others compute.
+//!
 //! `fuzz --shortage N` has each allocation of a list of calls refused in turn, N times; the kernel
 //! needs the boot option `fail-nth`.
 //!
@@ -27,6 +29,7 @@ mod flags;
 mod lending;
 mod levels;
 mod objects;
+mod owners;
 mod random;
 mod record;
 mod servers;
@@ -40,7 +43,7 @@ use std::process::ExitCode;
 use supervisor::Orders;
 use worker::Plan;
 
-const USAGE: &str = "fuzz --seed N [--calls N] [--workers N] [--length N] [--without CALL]... [--life N | --servers N] | --bombs 1 | --levels 1 | --lending 1 | --shortage N";
+const USAGE: &str = "fuzz --seed N [--calls N] [--workers N] [--length N] [--without CALL]... [--life N | --servers N] | --bombs 1 | --levels 1 | --lending 1 | --owners 1 | --shortage N";
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
@@ -54,7 +57,7 @@ fn main() -> ExitCode {
         workers: 3,
     };
     let (mut seeded, mut life, mut bombs) = (false, None, false);
-    let (mut levels, mut lending) = (false, false);
+    let (mut levels, mut lending, mut owners) = (false, false, false);
     let (mut servers, mut shortage) = (None, None);
     while let Some(name) = arguments.next() {
         let Some(value) = arguments.next().and_then(|value| value.parse::<u64>().ok()) else {
@@ -73,6 +76,7 @@ fn main() -> ExitCode {
             "--past" => shortage::past(),
             "--levels" => (levels, seeded) = (value == 1, true),
             "--lending" => (lending, seeded) = (value == 1, true),
+            "--owners" => (owners, seeded) = (value == 1, true),
             "--bombs" => (bombs, seeded) = (value == 1, true),
             _ => seeded = false,
         }
@@ -91,6 +95,7 @@ fn main() -> ExitCode {
         (None, None) if shortage.is_some() => shortage::run(shortage.unwrap_or(0)),
         (None, None) if levels => levels::run(),
         (None, None) if lending => lending::run(),
+        (None, None) if owners => owners::run(),
         (None, None) if bombs => bombs::run(),
         (None, None) => supervisor::run(&orders),
     };

@@ -39,6 +39,8 @@ pub fn run(builder: &Builder, machines: Machines) -> Result<Tally> {
     };
     let words = ["fuzz", "--lending", "1"];
     tally.test("urgency that is lent", attempt(alone, "1", &words));
+    let words = ["fuzz", "--owners", "1"];
+    tally.test("urgency of owners", attempt(alone, "1", &words));
     let words = ["fuzz", "--shortage", ROUNDS];
     tally.test("memory refused", attempt(alone, "1", &words));
     tally.test("bombs", attempt(machines, "2", &["fuzz", "--bombs", "1"]));

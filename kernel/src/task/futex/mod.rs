@@ -9,6 +9,7 @@ mod calls;
 mod owned;
 mod robust;
 mod table;
+mod urgency;
 mod wait;
 
 pub use calls::{call, dispatch};
@@ -32,6 +33,11 @@ fn wake_owners_waiter(process: &Process, addr: usize) {
     for private in [false, true] {
         let _ = wait::wake(process, addr, private, 1, raw::FUTEX_BITSET_MATCH_ANY);
     }
+}
+
+/// The thread has another priority: whom it waits for is as urgent.
+pub(super) fn reprioritized(thread: &Arc<Thread>) {
+    urgency::pass_on(thread);
 }
 
 /// The thread ends, or leaves its program: the locks that it still holds are others'.

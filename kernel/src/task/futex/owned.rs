@@ -3,9 +3,10 @@
 //!
 //! A lock that is let go is handed to its first waiter, in whose name the word is written; who has
 //! died leaves that to the waiter, as the word may not even be mapped where the owner lived. The
-//! owner is found by its number when the first waiter comes; its priority is not raised.
+//! owner is found by its number when the first waiter comes, and is as urgent as its waiters ([`urgency`]).
 
 use super::table::{self, Bucket, Key, Queue, Stop, Two, Waiter, Wanted};
+use super::urgency::{self, Waits};
 use super::wait::{Expected, sleep_while};
 use crate::errno::{Errno, Result};
 use crate::linux::general as raw;
@@ -14,11 +15,15 @@ use crate::task::thread::Thread;
 use crate::task::{Pid, tree};
 use crate::time::Deadline;
 use alloc::sync::Arc;
-use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicU8, Ordering};
 use ochre_hal::uaccess;
 
 /// What is known of a thread as an owner of locks.
-pub struct Owned(AtomicU8);
+pub struct Owned {
+    state: AtomicU8,
+    /// What it waits for itself.
+    pub(super) waits: Waits,
+}
 
 /// Others wait, or have waited, for one of its locks.
 const AWAITED: u8 = 1;
@@ -28,17 +33,20 @@ const GONE: u8 = 2;
 impl Owned {
     #[must_use]
     pub const fn new() -> Owned {
-        Owned(AtomicU8::new(0))
+        Owned {
+            state: AtomicU8::new(0),
+            waits: Waits::new(),
+        }
     }
 
     /// Somebody is about to wait. False if the thread is gone. Under the lock's bucket's lock.
     fn await_it(&self) -> bool {
-        self.0.fetch_or(AWAITED, Ordering::SeqCst) & GONE == 0
+        self.state.fetch_or(AWAITED, Ordering::SeqCst) & GONE == 0
     }
 
     /// It runs another program from now on.
     pub fn begin_anew(&self) {
-        self.0.store(0, Ordering::SeqCst);
+        self.state.store(0, Ordering::SeqCst);
     }
 }
 
@@ -68,7 +76,7 @@ impl Owner {
     }
 
     /// It will be waited for. `Again` if it has to be looked up first.
-    fn engage(&mut self, tid: Pid) -> Result<(), Failed> {
+    fn engage(&mut self, tid: Pid) -> Result<Arc<Thread>, Failed> {
         if self.tid != tid {
             return Err(Failed::Unknown(tid));
         }
@@ -80,7 +88,7 @@ impl Owner {
             self.thread = None;
             return Err(Failed::Ending);
         }
-        Ok(())
+        Ok(thread.clone())
     }
 }
 
@@ -141,7 +149,7 @@ fn attempt(
 }
 
 /// The lock whose queue the waiter is in.
-fn waits_for_lock(waiter: &Waiter) -> Option<&Wanted> {
+pub(super) fn waits_for_lock(waiter: &Waiter) -> Option<&Wanted> {
     let lock = waiter.lock.as_ref()?;
     lock.queued.load(Ordering::Relaxed).then_some(lock)
 }
@@ -161,20 +169,14 @@ pub(super) fn lock(
             let mut bucket = key.bucket();
             match attempt(&bucket, key, addr, thread.tid(), false) {
                 Ok(None) => return Ok(0),
-                Ok(Some(tid)) => owner.engage(tid).and_then(|()| {
+                Ok(Some(tid)) => owner.engage(tid).and_then(|owner| {
                     if !may_wait {
                         return Err(Failed::Stopped(Errno::EAGAIN.into()));
                     }
-                    let wanted = Wanted {
-                        key,
-                        addr,
-                        queued: AtomicBool::new(true),
-                        owner: AtomicU32::new(tid),
-                        inherited: AtomicBool::new(false),
-                    };
                     let bits = raw::FUTEX_BITSET_MATCH_ANY;
-                    let waiter = Waiter::new(key, bits, Some(wanted));
-                    waiter.enter(&mut bucket);
+                    let waiter = Waiter::new(key, bits, Some(Wanted::new(key, addr)));
+                    thread.owned.waits.begin(&waiter);
+                    queue_for(&waiter, key, &mut bucket, &owner);
                     Ok(waiter)
                 }),
                 Err(stop) => Err(stop.into()),
@@ -185,16 +187,33 @@ pub(super) fn lock(
             Err(failed) => mend(failed, &mut owner, || table::fetch(addr))?,
         }
     };
+    if let Some(owner) = &owner.thread {
+        urgency::pass_on(owner);
+    }
     let result = wait_until(&[], deadline, Interrupt::Signals, || {
         waiter.is_woken().then_some(())
     });
-    if waiter.leave() {
+    let is_given = waiter.leave();
+    thread.owned.waits.end(&waiter);
+    if is_given {
         return own(&waiter);
     }
     match result {
         Err(Errno::RESTART) => Err(Errno::RESTART_ALWAYS),
         other => other.map(|()| 0),
     }
+}
+
+/// Has the waiter wait for the lock named `key`, which `owner` has. Under its bucket's lock.
+fn queue_for(waiter: &Arc<Waiter>, key: Key, queue: &mut Queue, owner: &Arc<Thread>) {
+    if let Some(lock) = &waiter.lock {
+        lock.owner.store(owner.tid(), Ordering::Relaxed);
+        lock.queued.store(true, Ordering::Relaxed);
+    }
+    let priority = waiter.thread.sched.realtime();
+    waiter.priority.store(priority, Ordering::Relaxed);
+    waiter.move_to(key, queue);
+    urgency::lend(waiter, owner);
 }
 
 /// The waiter has been given its lock: writes that into the word, where the giver could not.
@@ -235,13 +254,11 @@ fn heir(queue: &Queue, key: Key) -> Option<&Arc<Waiter>> {
 }
 
 /// All who wait for the lock wait for `thread` now.
-fn change_owner(queue: &Queue, key: Key, thread: &Thread) {
-    for lock in queue
-        .iter()
-        .filter(|w| w.is_on(key))
-        .filter_map(|w| w.lock.as_ref())
-    {
+fn change_owner(queue: &Queue, key: Key, thread: &Arc<Thread>) {
+    for waiter in queue.iter().filter(|w| w.is_on(key)) {
+        let Some(lock) = &waiter.lock else { continue };
         lock.owner.store(thread.tid(), Ordering::Relaxed);
+        urgency::lend(waiter, thread);
         // Who is given a lock is in its call, and not gone.
         thread.owned.await_it();
     }
@@ -294,6 +311,7 @@ fn hand_on(bucket: &mut Bucket, key: Key, addr: usize, tid: Pid) -> Result<(), S
     }
     if let Some(heir) = heir {
         table::take(bucket, &heir);
+        urgency::take_back(&heir);
         change_owner(bucket, key, &heir.thread);
         heir.wake();
     }
@@ -315,17 +333,14 @@ pub(super) fn wait_requeue(
     if key == target {
         return Err(Errno::EINVAL);
     }
-    let wanted = Wanted {
-        key: target,
-        addr: addr2,
-        queued: AtomicBool::new(false),
-        owner: AtomicU32::new(0),
-        inherited: AtomicBool::new(false),
-    };
+    let wanted = Wanted::new(target, addr2);
     let waiter = Waiter::new(key, raw::FUTEX_BITSET_MATCH_ANY, Some(wanted));
+    thread.owned.waits.begin(&waiter);
     waiter.enter(&mut key.bucket());
     let result = sleep_while(&waiter, word, deadline);
-    if waiter.leave() {
+    let is_given = waiter.leave();
+    thread.owned.waits.end(&waiter);
+    if is_given {
         return own(&waiter);
     }
     match result {
@@ -356,7 +371,12 @@ pub(super) fn requeue(
     loop {
         let step = requeue_in(&mut Two::lock(a, b), (a, b), word, addr2, count, &mut owner);
         match step {
-            Ok(done) => return Ok(done),
+            Ok(done) => {
+                if let Some(owner) = &owner.thread {
+                    urgency::pass_on(owner);
+                }
+                return Ok(done);
+            }
             Err(failed) => mend(failed, &mut owner, || {
                 uaccess::load_u32(word.addr)?;
                 table::fetch(addr2)
@@ -384,15 +404,12 @@ fn requeue_in(
     }
     let mut done = 0;
     let holder = match attempt(two.b(), b, addr2, first.thread.tid(), count > 0)? {
-        Some(tid) => {
-            owner.engage(tid)?;
-            tid
-        }
+        Some(tid) => owner.engage(tid)?,
         None => {
             table::take(two.a(), &first);
             first.wake();
             done = 1;
-            first.thread.tid()
+            first.thread.clone()
         }
     };
     // One is to be woken; who can't be given the lock joins those who wait for it.
@@ -403,18 +420,14 @@ fn requeue_in(
         if !is_bound_for(&next, b) {
             return Err(Failed::Stopped(Errno::EINVAL.into()));
         }
-        if next.thread.tid() == holder {
+        if next.thread.tid() == holder.tid() {
             return Err(Failed::Stopped(Errno::EDEADLK.into()));
         }
         table::take(two.a(), &next);
-        if let Some(lock) = &next.lock {
-            lock.owner.store(holder, Ordering::Relaxed);
-            lock.queued.store(true, Ordering::Relaxed);
-        }
-        if holder == first.thread.tid() {
+        if holder.tid() == first.thread.tid() {
             first.thread.owned.await_it();
         }
-        next.move_to(b, two.b());
+        queue_for(&next, b, two.b(), &holder);
         done += 1;
     }
     Ok(done)
@@ -428,7 +441,7 @@ fn is_bound_for(waiter: &Waiter, key: Key) -> bool {
 
 /// The thread gives up all locks that others wait for.
 pub(super) fn release(thread: &Arc<Thread>) {
-    let before = thread.owned.0.fetch_or(GONE, Ordering::SeqCst);
+    let before = thread.owned.state.fetch_or(GONE, Ordering::SeqCst);
     if before & AWAITED == 0 {
         return;
     }

@@ -8,11 +8,12 @@ use crate::errno::{Errno, Result};
 use crate::lock_order;
 use crate::mm::mapping::Backing;
 use crate::sched::cpu;
+use crate::sched::lend::Loan;
 use crate::task::process::Process;
 use crate::task::thread::Thread;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
-use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use ochre_hal::sync::{SpinGuard, SpinLock};
 use ochre_hal::{USER_END, uaccess};
 
@@ -31,7 +32,7 @@ pub(super) struct Waiter {
     pub thread: Arc<Thread>,
     pub bits: u32,
     /// Its thread's real-time priority, by which queues are ordered.
-    priority: u8,
+    pub priority: AtomicU8,
     /// Where it is queued.
     key: SpinLock<Key>,
     /// Set under the bucket's lock.
@@ -50,6 +51,21 @@ pub(super) struct Wanted {
     pub owner: AtomicU32,
     /// The owner has died, and the lock is the waiter's, which is yet to say so in the word.
     pub inherited: AtomicBool,
+    /// The waiter's urgency, which the owner has while it is waited for. Changes under the lock's bucket's lock.
+    pub loan: SpinLock<Option<Loan>>,
+}
+
+impl Wanted {
+    pub fn new(key: Key, addr: usize) -> Wanted {
+        Wanted {
+            key,
+            addr,
+            queued: AtomicBool::new(false),
+            owner: AtomicU32::new(0),
+            inherited: AtomicBool::new(false),
+            loan: SpinLock::new(lock_order::CELL, None),
+        }
+    }
 }
 
 pub(super) type Queue = VecDeque<Arc<Waiter>>;
@@ -176,7 +192,7 @@ impl Waiter {
     pub fn new(key: Key, bits: u32, lock: Option<Wanted>) -> Arc<Waiter> {
         let thread = cpu::current();
         Arc::new(Waiter {
-            priority: thread.sched.realtime(),
+            priority: AtomicU8::new(thread.sched.realtime()),
             thread,
             bits,
             key: SpinLock::new(lock_order::CELL, key),
@@ -195,7 +211,9 @@ impl Waiter {
 
     /// Queues it behind those of its priority.
     pub fn enter(self: &Arc<Self>, queue: &mut Queue) {
-        let at = queue.partition_point(|other| other.priority >= self.priority);
+        let priority = self.priority.load(Ordering::Relaxed);
+        let before = |other: &Arc<Waiter>| other.priority.load(Ordering::Relaxed) >= priority;
+        let at = queue.partition_point(before);
         queue.insert(at, self.clone());
     }
 
