@@ -212,6 +212,10 @@ impl File for SchemeFile {
         if write && !memory.writable() {
             return Err(Errno::EACCES);
         }
+        let end = at.checked_add(len as u64);
+        if end.is_none_or(|end| i64::try_from(end).is_err()) {
+            return Err(Errno::EIO);
+        }
         let view = memory.file().memory(at, len, write)?;
         Ok(View {
             writable: view.writable && memory.writable(),
