@@ -4,6 +4,30 @@
 
 use ochre_hal::sync::Rank;
 
+/// Mutexes, whose waiters sleep (`sched/mutex.rs`): an order of their own, along one thread, before all
+/// spinlocks.
+pub mod sleeping {
+    use super::Rank;
+
+    /// Which epoll sets are in which.
+    pub const NESTING: Rank = 2;
+    /// Who is whose ancestor in a file system.
+    pub const SHAPE: Rank = 4;
+    /// The names in a directory.
+    pub const NAMES: Rank = 6;
+    /// A second directory (rename takes them in order of their nodes' numbers).
+    pub const NAMES_INNER: Rank = 7;
+    /// Positions of open files.
+    pub const CURSOR: Rank = 10;
+    /// What was made for readers of a file of /proc.
+    pub const TEXT: Rank = 14;
+    /// What is in a pipe, or in a socket's inbox.
+    pub const PIPE: Rank = 18;
+    pub const INBOX: Rank = 20;
+    /// Size and seals of a file of tmpfs.
+    pub const WRITING: Rank = 24;
+}
+
 /// Whether somebody may look into a process, while that is found out and made use of.
 pub const INSPECTION: Rank = 5;
 /// Scheme tables and their rings: held while names and files are looked at.

@@ -131,20 +131,39 @@ impl<T: ?Sized> Drop for SpinGuard<'_, T> {
     }
 }
 
+/// The caller may sleep: this CPU holds no spinlock. Checked in debug builds.
+#[inline]
+#[cfg_attr(debug_assertions, track_caller)]
+pub fn check_none_held() {
+    order::check_none();
+}
+
 /// The check of ranks: each CPU keeps the set of ranks that it holds.
 #[cfg(all(debug_assertions, target_os = "none"))]
 mod order {
     use super::Rank;
     use crate::local;
 
+    /// The innermost of those held.
+    fn highest(held: [u64; 4]) -> Option<usize> {
+        let word = (0..4).rev().find(|&w| held[w] != 0)?;
+        Some(word * 64 + 63 - held[word].leading_zeros() as usize)
+    }
+
+    #[track_caller]
+    pub fn check_none() {
+        let highest = highest(local::this().held_ranks.get());
+        assert!(
+            highest.is_none(),
+            "something is to sleep under a lock of rank {highest:?} at {}",
+            core::panic::Location::caller()
+        );
+    }
+
     #[track_caller]
     pub fn acquire(rank: Rank) {
         let mut held = local::this().held_ranks.get();
-        let highest = (0..4)
-            .rev()
-            .find(|&w| held[w] != 0)
-            .map(|w| w * 64 + 63 - held[w].leading_zeros() as usize);
-        if let Some(highest) = highest {
+        if let Some(highest) = highest(held) {
             assert!(
                 usize::from(rank) > highest,
                 "a lock of rank {rank} is taken under one of rank {highest} at {}",
@@ -166,6 +185,8 @@ mod order {
 mod order {
     use super::Rank;
 
+    #[inline]
+    pub fn check_none() {}
     #[inline]
     pub fn acquire(_: Rank) {}
     #[inline]

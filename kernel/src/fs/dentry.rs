@@ -69,7 +69,7 @@ impl Dentry {
                 },
             ),
             children: SpinLock::new(lock_order::FS_NAMES, BTreeMap::new()),
-            changing: Mutex::new(()),
+            changing: Mutex::new(lock_order::sleeping::NAMES, ()),
             generation: AtomicU64::new(0),
             covered: AtomicU32::new(0),
             slot: AtomicUsize::new(0),
@@ -92,6 +92,12 @@ impl Dentry {
     /// cache's are one. An error when the caller is killed meanwhile.
     pub fn lock_names(&self) -> Result<MutexGuard<'_, ()>> {
         self.changing.lock_killable()
+    }
+
+    /// As [`Dentry::lock_names`], of a second directory: the caller orders the two.
+    pub fn lock_names_second(&self) -> Result<MutexGuard<'_, ()>> {
+        self.changing
+            .lock_killable_as(lock_order::sleeping::NAMES_INNER)
     }
 
     #[must_use]

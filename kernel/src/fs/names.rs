@@ -8,11 +8,12 @@ use crate::fs::landlock::{self, Move, Rights};
 use crate::fs::namespace::Path;
 use crate::fs::node::{NewKind, NewNode, NodeKind, RenameFlags};
 use crate::fs::path::{Last, Parent, Resolve, Walk};
+use crate::lock_order;
 use crate::sched::mutex::Mutex;
 use alloc::sync::Arc;
 
 /// The shape of the file systems that have no lock of their own for it.
-static SHAPE: Mutex<()> = Mutex::new(());
+static SHAPE: Mutex<()> = Mutex::new(lock_order::sleeping::SHAPE, ());
 
 /// Held by whoever changes the shape of the tree that `dir` is in: renames, and removals of
 /// directories. Ancestry stands still under it, and the file system may lock two directories.
@@ -259,7 +260,9 @@ pub fn rename(
     };
     let names = (
         first.dentry.lock_names()?,
-        second.map(|dir| dir.dentry.lock_names()).transpose()?,
+        second
+            .map(|dir| dir.dentry.lock_names_second())
+            .transpose()?,
     );
     let old = child_of(view, identity, &from.dir, name)?;
     let new = match child_of(view, identity, &to.dir, to_name) {

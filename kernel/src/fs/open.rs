@@ -115,7 +115,7 @@ impl OpenFile {
             file,
             path,
             flags: AtomicU32::new((flags & KEPT).bits()),
-            cursor: Mutex::new(0),
+            cursor: Mutex::new(lock_order::sleeping::CURSOR, 0),
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             receiver: SpinLock::new(lock_order::CELL, None),
             watchers: SpinLock::new(lock_order::FILE, Vec::new()),

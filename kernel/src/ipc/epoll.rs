@@ -77,7 +77,7 @@ pub struct Epoll {
 pub struct EpollFile(Arc<Epoll>);
 
 /// Held while a set is put into another: circles are looked for.
-static NESTING: Mutex<()> = Mutex::new(());
+static NESTING: Mutex<()> = Mutex::new(lock_order::sleeping::NESTING, ());
 
 impl Wake for Item {
     fn wake(self: Arc<Self>, events: Events) -> bool {

@@ -11,6 +11,7 @@ use crate::fs::open::OpenFile;
 use crate::fs::unnamed;
 use crate::ipc::packets::Contents;
 use crate::ipc::wait_for;
+use crate::lock_order;
 use crate::sched::mutex::Mutex;
 use crate::sched::wait::WaitQueue;
 use crate::uio::{Dest, Source};
@@ -62,7 +63,7 @@ pub struct PipeEnd {
 impl Pipe {
     fn new(owner: (u32, u32)) -> Result<Arc<Pipe>> {
         Ok(Arc::new(Pipe {
-            contents: Mutex::new(Contents::new(DEFAULT_CAPACITY)?),
+            contents: Mutex::new(lock_order::sleeping::PIPE, Contents::new(DEFAULT_CAPACITY)?),
             queued: AtomicUsize::new(0),
             free: AtomicUsize::new(DEFAULT_CAPACITY),
             capacity: AtomicUsize::new(DEFAULT_CAPACITY),

@@ -8,6 +8,7 @@
 
 use super::account::{RunTime, Ticks};
 use super::lend::Lent;
+use super::mutex::Held;
 use core::sync::atomic::{
     AtomicBool, AtomicI32, AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering,
 };
@@ -54,6 +55,8 @@ pub struct Entity {
     pub rt_priority: AtomicU8,
     /// What those lend it that wait for its answer.
     pub lent: Lent,
+    /// The mutexes that it holds, in builds that check their order.
+    pub held: Held,
     pub nice: AtomicI32,
     pub affinity: AtomicU64,
     pub reset_on_fork: AtomicBool,
@@ -85,6 +88,7 @@ impl Entity {
             policy: AtomicU8::new(policy),
             rt_priority: AtomicU8::new(priority),
             lent: Lent::default(),
+            held: Held::default(),
             nice: AtomicI32::new(nice),
             affinity: AtomicU64::new(from(|p| p.affinity.load(Ordering::Relaxed), u64::MAX)),
             reset_on_fork: AtomicBool::new(false),

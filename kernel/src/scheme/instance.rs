@@ -44,7 +44,7 @@ impl Scheme {
             life: SpinLock::new(lock_order::SCHEME, None),
             attached: WaitQueue::new(),
             nodes: SpinLock::new(lock_order::FS_NAMES_INNER, BTreeMap::new()),
-            shape: Mutex::new(()),
+            shape: Mutex::new(lock_order::sleeping::SHAPE, ()),
         })
     }
 

@@ -7,6 +7,7 @@
 use crate::errno::Result;
 use crate::file::{File, Io};
 use crate::fs::node::Node;
+use crate::lock_order;
 use crate::sched::mutex::Mutex;
 use crate::uio::Dest;
 use alloc::boxed::Box;
@@ -58,7 +59,7 @@ impl RowsFile {
         RowsFile {
             node,
             rows,
-            seen: Mutex::new(Seen::nothing()),
+            seen: Mutex::new(lock_order::sleeping::TEXT, Seen::nothing()),
         }
     }
 

@@ -5,6 +5,7 @@ use super::rows::{BindRows, RowsFile};
 use crate::errno::{Errno, Result};
 use crate::file::{File, Io};
 use crate::fs::node::{AttributeChange, Attributes, Inode, Node, NodeKind, OpenFlags, StatFs};
+use crate::lock_order;
 use crate::sched::mutex::Mutex;
 use crate::uio::{Dest, Source};
 use alloc::boxed::Box;
@@ -81,7 +82,7 @@ impl Inode for Text {
         Ok(Arc::new(TextFile {
             node: node.clone(),
             bound,
-            contents: Mutex::new(None),
+            contents: Mutex::new(lock_order::sleeping::TEXT, None),
         }))
     }
 

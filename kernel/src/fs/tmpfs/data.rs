@@ -2,6 +2,7 @@
 
 use crate::errno::{Errno, Result};
 use crate::file::Io;
+use crate::lock_order;
 use crate::mm::allowance::Allowance;
 use crate::mm::object::MemoryObject;
 use crate::sched::mutex::Mutex;
@@ -56,7 +57,7 @@ impl FileData {
     pub(super) fn new(pages: &Arc<Allowance>) -> FileData {
         FileData {
             object: MemoryObject::charged(pages),
-            writing: Mutex::new(()),
+            writing: Mutex::new(lock_order::sleeping::WRITING, ()),
             // As Linux: only memfds that ask for it can be sealed.
             seals: AtomicU32::new(Seals::SEAL.bits()),
         }

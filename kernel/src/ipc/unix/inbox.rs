@@ -165,7 +165,7 @@ impl Inbox {
     #[must_use]
     pub fn new() -> Inbox {
         Inbox {
-            queue: Mutex::new(Queue::default()),
+            queue: Mutex::new(lock_order::sleeping::INBOX, Queue::default()),
             records: AtomicUsize::new(0),
             bytes: AtomicUsize::new(0),
             wanted: AtomicUsize::new(usize::MAX),
