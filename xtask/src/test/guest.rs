@@ -37,10 +37,8 @@ pub fn exec(arguments: &[&str]) -> Result<Output> {
         .context("cannot run ./x exec")
 }
 
-/// Every script of `tests/abi` prints on Ochre, on both streams, what it prints on Linux, and ends
-/// with the same status; and its program's families of checks print the same, line by line. All
-/// run in one boot of Linux and in one of Ochre, on each number of processors.
-pub fn compare(builder: &Builder, machines: Machines) -> Result<Tally> {
+/// The program of the families of checks, and their names.
+pub fn families(builder: &Builder) -> Result<(PathBuf, Vec<String>)> {
     let programs = programs::of_tests(PACKAGE)?;
     let built = builder.user(&programs, Libc::Relibc)?;
     let [program] = &built[..] else {
@@ -48,7 +46,14 @@ pub fn compare(builder: &Builder, machines: Machines) -> Result<Tally> {
     };
     let program = builder.stripped(program)?;
     let families = process::output(Command::new(&program).stdin(Stdio::null()))?;
-    let families: Vec<&str> = families.lines().collect();
+    Ok((program, families.lines().map(str::to_owned).collect()))
+}
+
+/// Every script of `tests/abi` prints on Ochre, on both streams, what it prints on Linux, and ends
+/// with the same status; and its program's families of checks print the same, line by line. All
+/// run in one boot of Linux and in one of Ochre, on each number of processors.
+pub fn compare(builder: &Builder, machines: Machines) -> Result<Tally> {
+    let (program, families) = families(builder)?;
     let scripts = scripts()?;
     ensure!(!scripts.is_empty(), "no script in {SCRIPTS}");
     let folder = paths::root().join(SCRIPTS);

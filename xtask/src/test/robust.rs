@@ -1,16 +1,19 @@
-//! User space tries to bring the kernel down, and fails: half-valid calls by fixed seeds, hostile servers, what servers say of their files, whom they serve first, memory refused, and bombs.
+//! User space tries to bring the kernel down, and fails: half-valid calls by fixed seeds, also where the order of locks is checked, hostile servers, what servers say of their files, whom they serve first, memory refused, and bombs.
 //! Each boots once; `docs/testing.md` says how to try for longer.
 
-use super::guest::exec;
+use super::guest::{BUSYBOX, exec, families};
 use super::{Machines, Tally};
 use crate::build::{Builder, Libc};
 use crate::programs;
 use anyhow::{Result, ensure};
+use std::process::Output;
 
 /// Far more than any takes, on a busy machine too.
 const LIMIT: &str = "900";
 /// What is tried: seeds with their processors and calls.
 const SEEDS: [(&str, &str, &str); 2] = [("1", "2", "40000"), ("2", "1", "20000")];
+/// Calls where the order of locks is checked.
+const CHECKED_CALLS: &str = "4000";
 /// How many hostile servers are started.
 const SERVERS: &str = "16";
 
@@ -43,8 +46,29 @@ pub fn run(builder: &Builder, machines: Machines) -> Result<Tally> {
     tally.test("urgency of owners", attempt(alone, "1", &words));
     let words = ["fuzz", "--shortage", ROUNDS];
     tally.test("memory refused", attempt(alone, "1", &words));
+    tally.test("checked", checked(builder));
     tally.test("bombs", attempt(machines, "2", &["fuzz", "--bombs", "1"]));
     Ok(tally)
+}
+
+/// The kernel that checks the order of locks, and overflows, has nothing to say of what `tests/abi` and some random
+/// calls have it do. What they print is another suite's.
+fn checked(builder: &Builder) -> Result<()> {
+    let (program, families) = families(builder)?;
+    let added = format!("{}:/bin/abi", program.display());
+    let mut all = String::new();
+    for family in families {
+        all += &format!(
+            "mkdir -p /tmp/{family}; cd /tmp/{family}; \
+             /bin/busybox timeout 300 /bin/abi {family} >/dev/null 2>&1 </dev/null\n"
+        );
+    }
+    all += &format!("cd /; exec fuzz --seed 3 --calls {CHECKED_CALLS}");
+    let mut arguments = vec!["--image", "fuzz", "--checked", "--timeout", LIMIT];
+    arguments.extend(["--smp", "2", "--memory", "1024", "--add", &added]);
+    arguments.extend(BUSYBOX);
+    arguments.extend(["--", "/bin/busybox", "sh", "-c", &all]);
+    content(&exec(&arguments)?)
 }
 
 /// Boots, runs the words, and is content when they are.
@@ -60,7 +84,10 @@ fn attempt(machines: Machines, processors: &str, words: &[&str]) -> Result<()> {
     }
     arguments.push("--");
     arguments.extend(words);
-    let output = exec(&arguments)?;
+    content(&exec(&arguments)?)
+}
+
+fn content(output: &Output) -> Result<()> {
     ensure!(
         output.status.success(),
         "it ended with {}: {}{}",
