@@ -16,6 +16,7 @@ pub mod fs;
 pub mod ipc;
 pub mod lock_order;
 pub mod mm;
+pub mod population;
 pub mod random;
 pub mod sched;
 pub mod scheme;

@@ -14,6 +14,7 @@
 use crate::errno::Result;
 use crate::fs::node::Node;
 use crate::lock_order;
+use crate::population::{Counted, ObjectKind};
 use crate::sched::mutex::{Mutex, MutexGuard};
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
@@ -25,6 +26,7 @@ use ochre_hal::sync::SpinLock;
 
 /// One name's place in the tree.
 pub struct Dentry {
+    _counted: Counted<{ ObjectKind::DirectoryEntry as usize }>,
     node: Arc<Node>,
     place: SpinLock<Place>,
     children: SpinLock<BTreeMap<Box<[u8]>, Weak<Dentry>>>,
@@ -59,6 +61,7 @@ impl Dentry {
 
     fn make(node: Arc<Node>, parent: Option<Arc<Dentry>>, name: &[u8]) -> Arc<Dentry> {
         Arc::new(Dentry {
+            _counted: Counted::new(),
             node,
             place: SpinLock::new(
                 lock_order::FS_NAMES,

@@ -9,6 +9,7 @@ use crate::fs::dnotify;
 use crate::fs::namespace::Path;
 use crate::fs::node::Node;
 use crate::lock_order;
+use crate::population::{Counted, ObjectKind};
 use crate::sched::cpu;
 use crate::sched::wait::WaitQueue;
 use crate::task::shares::{Share, Shares};
@@ -82,6 +83,7 @@ pub struct Watches {
 }
 
 struct Watch {
+    _counted: Counted<{ ObjectKind::InotifyWatch as usize }>,
     number: i32,
     mask: AtomicU32,
     instance: Weak<Inotify>,
@@ -148,6 +150,7 @@ struct State {
 
 /// One inotify instance.
 pub struct Inotify {
+    _counted: Counted<{ ObjectKind::Inotify as usize }>,
     /// Whose watches these are.
     uid: u32,
     _share: Share,
@@ -210,6 +213,7 @@ impl InotifyFile {
         let share = share.ok_or(Errno::EMFILE)?;
         admission::ask()?;
         Ok(InotifyFile(Arc::new(Inotify {
+            _counted: Counted::new(),
             uid,
             _share: share,
             state: SpinLock::new(
@@ -254,6 +258,7 @@ impl InotifyFile {
         let number = state.next_number;
         state.next_number = number.checked_add(1).ok_or(Errno::ENOSPC)?;
         let watch = Arc::new(Watch {
+            _counted: Counted::new(),
             number,
             mask: AtomicU32::new(wanted.bits()),
             instance: Arc::downgrade(&self.0),

@@ -9,6 +9,7 @@ use crate::errno::{Errno, Result};
 use crate::fs::dentry::Dentry;
 use crate::fs::node::Node;
 use crate::lock_order;
+use crate::population::{Counted, ObjectKind};
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
@@ -34,6 +35,7 @@ bitflags! {
 
 /// A file system's root, attached somewhere.
 pub struct Mount {
+    _counted: Counted<{ ObjectKind::Mount as usize }>,
     pub id: u64,
     root: Arc<Dentry>,
     /// The place it covers; none for a namespace's root.
@@ -229,6 +231,7 @@ impl Mount {
         flags: MountFlags,
     ) -> Arc<Mount> {
         Arc::new(Mount {
+            _counted: Counted::new(),
             id: NEXT_MOUNT.fetch_add(1, Ordering::Relaxed),
             root,
             point,

@@ -16,6 +16,7 @@ use crate::fs::inotify::Watches;
 use crate::fs::namespace::Path;
 use crate::linux::general as raw;
 use crate::lock_order;
+use crate::population::{Counted, ObjectKind};
 use crate::sched::mutex::Mutex;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
@@ -420,6 +421,7 @@ pub enum Attachment {
 
 /// A name's target. See the module's header.
 pub struct Node<I: ?Sized = dyn Inode> {
+    _counted: Counted<{ ObjectKind::Node as usize }>,
     kind: NodeKind,
     /// Unique over the life of the kernel: the identity that maps and locks are keyed by.
     id: u64,
@@ -469,6 +471,7 @@ impl<I: Inode> Node<I> {
     #[must_use]
     pub fn unshared(kind: NodeKind, inode: I) -> Node<I> {
         Node {
+            _counted: Counted::new(),
             kind,
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             locks: NodeLocks::new(),

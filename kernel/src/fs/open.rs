@@ -16,6 +16,7 @@ use crate::fs::node::{Attributes, Node, OpenFlags};
 use crate::fs::sigio::Receiver;
 use crate::ipc::epoll::Item;
 use crate::lock_order;
+use crate::population::{Counted, ObjectKind};
 use crate::sched::mutex::Mutex;
 use crate::uio::{Dest, Source};
 use alloc::sync::Arc;
@@ -26,6 +27,7 @@ use ochre_hal::sync::SpinLock;
 
 /// One open file description.
 pub struct OpenFile {
+    _counted: Counted<{ ObjectKind::OpenFile as usize }>,
     file: Arc<dyn File>,
     /// The name it was opened by; objects without names have none.
     path: Option<Path>,
@@ -111,6 +113,7 @@ impl OpenFile {
         admission::ask()?;
         COUNT.fetch_add(1, Ordering::Relaxed);
         Ok(Arc::new(OpenFile {
+            _counted: Counted::new(),
             uses,
             file,
             path,

@@ -14,6 +14,7 @@ use crate::errno::{Errno, Result};
 use crate::file::{Events, File};
 use crate::fs::open::OpenFile;
 use crate::lock_order;
+use crate::population::{Counted, ObjectKind};
 use crate::sched::cpu;
 use crate::sched::mutex::Mutex;
 use crate::sched::wait::{self, Entry, Interrupt, WaitQueue, Wake};
@@ -51,6 +52,7 @@ pub struct EpollEvent {
 
 /// One watched file in one set.
 pub struct Item {
+    _counted: Counted<{ ObjectKind::EpollItem as usize }>,
     set: Weak<Epoll>,
     open: Weak<OpenFile>,
     key: Key,
@@ -66,6 +68,7 @@ pub struct Item {
 type Key = (i32, u64);
 
 pub struct Epoll {
+    _counted: Counted<{ ObjectKind::EpollSet as usize }>,
     items: SpinLock<BTreeMap<Key, Arc<Item>>>,
     ready: SpinLock<VecDeque<Arc<Item>>>,
     queue: WaitQueue,
@@ -306,6 +309,7 @@ impl EpollFile {
     #[must_use]
     pub fn new() -> EpollFile {
         EpollFile(Arc::new(Epoll {
+            _counted: Counted::new(),
             items: SpinLock::new(lock_order::EPOLL, BTreeMap::new()),
             ready: SpinLock::new(lock_order::READY_LIST, VecDeque::new()),
             queue: WaitQueue::new(),
@@ -339,6 +343,7 @@ impl EpollFile {
         let key = (fd, open.id());
         admission::ask()?;
         let item = Arc::new(Item {
+            _counted: Counted::new(),
             set: Arc::downgrade(set),
             open: Arc::downgrade(open),
             key,

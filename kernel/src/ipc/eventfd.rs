@@ -3,6 +3,7 @@
 use crate::errno::{Errno, Result};
 use crate::file::{Events, File, Io};
 use crate::ipc::wait_for;
+use crate::population::{Counted, ObjectKind};
 use crate::sched::wait::WaitQueue;
 use crate::uio::{Dest, Source};
 use alloc::format;
@@ -14,6 +15,7 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 const MAX: u64 = u64::MAX - 1;
 
 pub struct EventFd {
+    _counted: Counted<{ ObjectKind::EventDescriptor as usize }>,
     count: AtomicU64,
     /// Reads take one instead of all.
     semaphore: bool,
@@ -27,6 +29,7 @@ impl EventFd {
     pub fn new(count: u64, semaphore: bool) -> EventFd {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         EventFd {
+            _counted: Counted::new(),
             count: AtomicU64::new(count),
             semaphore,
             queue: WaitQueue::new(),

@@ -12,6 +12,7 @@ use crate::fs::unnamed;
 use crate::ipc::packets::Contents;
 use crate::ipc::wait_for;
 use crate::lock_order;
+use crate::population::{Counted, ObjectKind};
 use crate::sched::mutex::Mutex;
 use crate::sched::wait::WaitQueue;
 use crate::uio::{Dest, Source};
@@ -28,6 +29,7 @@ const DEFAULT_CAPACITY: usize = 16 * PAGE_SIZE;
 pub const MAX_CAPACITY: usize = 1 << 20;
 
 pub struct Pipe {
+    _counted: Counted<{ ObjectKind::Pipe as usize }>,
     contents: Mutex<Contents>,
     /// Bytes queued and bytes that fit, and the capacity: mirrors of the contents.
     queued: AtomicUsize,
@@ -63,6 +65,7 @@ pub struct PipeEnd {
 impl Pipe {
     fn new(owner: (u32, u32)) -> Result<Arc<Pipe>> {
         Ok(Arc::new(Pipe {
+            _counted: Counted::new(),
             contents: Mutex::new(lock_order::sleeping::PIPE, Contents::new(DEFAULT_CAPACITY)?),
             queued: AtomicUsize::new(0),
             free: AtomicUsize::new(DEFAULT_CAPACITY),

@@ -20,6 +20,7 @@ use crate::linux::general as raw;
 use crate::linux::ioctl as cmd;
 use crate::lock_order;
 use crate::mm::uptr::UserPtr;
+use crate::population::{Counted, ObjectKind};
 use crate::sched::wait::WaitQueue;
 use crate::sched::{self, cpu};
 use crate::task::Pid;
@@ -118,6 +119,7 @@ struct Owner {
 }
 
 struct Pair {
+    _counted: Counted<{ ObjectKind::Terminal as usize }>,
     index: u32,
     tty: Arc<Tty>,
     screen: Arc<Screen>,
@@ -176,6 +178,7 @@ fn open_master(node: &Arc<Node>) -> Result<Arc<dyn File>> {
         .find(|n| !pairs.contains_key(n))
         .ok_or(Errno::ENOSPC)?;
     let pair = Arc::new(Pair {
+        _counted: Counted::new(),
         index,
         tty: Tty::new(
             DeviceNumber::new(SLAVE_MAJOR, index),

@@ -4,6 +4,7 @@
 use crate::errno::{Errno, Result};
 use crate::file::{Events, File, Io};
 use crate::ipc::wait_for;
+use crate::population::{Counted, ObjectKind};
 use crate::sched;
 use crate::sched::wait::WaitQueue;
 use crate::task::process::Process;
@@ -18,6 +19,7 @@ use core::any::Any;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 pub struct SignalFd {
+    _counted: Counted<{ ObjectKind::SignalDescriptor as usize }>,
     mask: AtomicU64,
     /// Whose arrivals wake pollers: the process that made it.
     process: Arc<Process>,
@@ -30,6 +32,7 @@ impl SignalFd {
     #[must_use]
     pub fn new(process: &Arc<Process>, mask: SignalSet) -> SignalFd {
         let fd = SignalFd {
+            _counted: Counted::new(),
             mask: AtomicU64::new(0),
             process: process.clone(),
         };

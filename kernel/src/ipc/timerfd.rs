@@ -10,6 +10,7 @@ use crate::file::{Events, File, Io};
 use crate::ipc::wait_for;
 use crate::linux::general as raw;
 use crate::lock_order;
+use crate::population::{Counted, ObjectKind};
 use crate::sched::cpu;
 use crate::sched::timer::{self, Expire};
 use crate::sched::wait::WaitQueue;
@@ -59,6 +60,7 @@ impl State {
 }
 
 struct Inner {
+    _counted: Counted<{ ObjectKind::TimerDescriptor as usize }>,
     clock: u32,
     state: SpinLock<State>,
     queue: WaitQueue,
@@ -191,6 +193,7 @@ impl TimerFd {
             ..State::default()
         };
         Ok(TimerFd(Arc::new(Inner {
+            _counted: Counted::new(),
             clock,
             state: SpinLock::new(lock_order::PIPE, state),
             queue: WaitQueue::new(),

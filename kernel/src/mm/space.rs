@@ -12,6 +12,7 @@ use crate::file::Events;
 use crate::fs::busy::ExecUse;
 use crate::fs::calls::aio;
 use crate::lock_order;
+use crate::population::{Counted, ObjectKind};
 use crate::sched::cpu;
 use crate::sched::wait::{Interrupt, WaitQueue};
 use crate::task::limits::{INFINITY, Resource};
@@ -50,6 +51,7 @@ pub struct Layout {
 }
 
 pub struct AddressSpace {
+    _counted: Counted<{ ObjectKind::AddressSpace as usize }>,
     id: u64,
     inner: SpinLock<Inner>,
     /// Announces that no fork copies its mappings any more.
@@ -156,6 +158,7 @@ impl AddressSpace {
             future_locks: Flags::empty(),
         };
         Ok(Arc::new(AddressSpace {
+            _counted: Counted::new(),
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             inner: SpinLock::new(lock_order::SPACE, inner),
             forked: WaitQueue::new(),

@@ -6,6 +6,7 @@ use crate::fs::inotify::{self, Mask};
 use crate::fs::node::{DeviceNumber, Node, NodeKind};
 use crate::fs::open::OpenFile;
 use crate::lock_order;
+use crate::population::{Counted, ObjectKind};
 use crate::sched::mutex::Mutex;
 use crate::sched::wait::{Interrupt, WaitQueue, wait_until};
 use crate::scheme::life::{Life, Reply};
@@ -20,6 +21,7 @@ use ochre_hal::sync::SpinLock;
 
 /// See the module's header.
 pub struct Scheme {
+    _counted: Counted<{ ObjectKind::Scheme as usize }>,
     pub name: Box<str>,
     pub flags: SchemeFlags,
     /// `st_dev` of its nodes.
@@ -38,6 +40,7 @@ impl Scheme {
     pub fn new(name: &str, flags: SchemeFlags) -> Arc<Scheme> {
         static NEXT: AtomicU32 = AtomicU32::new(0x100);
         Arc::new(Scheme {
+            _counted: Counted::new(),
             name: Box::from(name),
             flags,
             device: DeviceNumber::new(0, NEXT.fetch_add(1, Ordering::Relaxed)),

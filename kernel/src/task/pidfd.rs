@@ -11,6 +11,7 @@ use crate::fs::open::OpenFile;
 use crate::fs::proc;
 use crate::linux::general as raw;
 use crate::mm::uptr::UserPtr;
+use crate::population::{Counted, ObjectKind};
 use crate::sched::wait::WaitQueue;
 use crate::syscall::table::SyscallCtx;
 use crate::task::limits::Resource;
@@ -21,13 +22,17 @@ use core::any::Any;
 
 /// Readable once the process has ended.
 pub struct PidFd {
+    _counted: Counted<{ ObjectKind::ProcessDescriptor as usize }>,
     process: Arc<Process>,
 }
 
 impl PidFd {
     #[must_use]
     pub fn new(process: Arc<Process>) -> PidFd {
-        PidFd { process }
+        PidFd {
+            _counted: Counted::new(),
+            process,
+        }
     }
 
     #[must_use]

@@ -16,6 +16,7 @@ use crate::fs::namespace::Path;
 use crate::fs::open::OpenFile;
 use crate::lock_order;
 use crate::mm::space::AddressSpace;
+use crate::population::{Counted, ObjectKind};
 use crate::sched::account::Ticks;
 use crate::sched::wait::WaitQueue;
 use alloc::sync::Arc;
@@ -88,6 +89,7 @@ pub struct Program {
 }
 
 pub struct Process {
+    _counted: Counted<{ ObjectKind::Process as usize }>,
     pub pid: Pid,
     /// None once it has exited.
     space: SpinLock<Option<Arc<AddressSpace>>>,
@@ -177,6 +179,7 @@ impl Process {
             stopped_by: 0,
         };
         Arc::new(Process {
+            _counted: Counted::new(),
             pid,
             space: SpinLock::new(CELL, Some(parts.space)),
             files: SpinLock::new(FD_TABLE_OF, parts.files),

@@ -13,6 +13,7 @@ use crate::file::Events;
 use crate::fs::landlock::Confinement;
 use crate::lock_order;
 use crate::mm::object::leftovers::Leftovers;
+use crate::population::{Counted, ObjectKind};
 use crate::sched::cpu;
 use crate::sched::entity::{self, Entity};
 use crate::sched::placement;
@@ -76,6 +77,7 @@ pub type Prelude = Box<dyn FnOnce(&Arc<Thread>, &mut UserContext) -> Result + Se
 pub const DEFAULT_SLACK: u64 = 50_000;
 
 pub struct Thread {
+    _counted: Counted<{ ObjectKind::Thread as usize }>,
     tid: AtomicU32,
     /// Monotonic time of its start.
     pub started: u64,
@@ -139,6 +141,7 @@ impl Thread {
         let context = Context::new(super::run::entry, 0)?;
         let name = parent.map_or([0; NAME_LEN], |p| *p.name.lock());
         Ok(Arc::new(Thread {
+            _counted: Counted::new(),
             tid: AtomicU32::new(tid),
             started: crate::time::monotonic(),
             process,

@@ -13,6 +13,7 @@ use super::thread::Thread;
 use crate::errno::{Errno, Result};
 use crate::linux::general as raw;
 use crate::lock_order;
+use crate::population::{Counted, ObjectKind};
 use crate::sched::account::TICK;
 use crate::sched::timer::{self, Expire, Timer};
 use crate::time::{Clock, Deadline, monotonic};
@@ -80,6 +81,7 @@ impl State {
 
 /// One timer.
 pub struct SignalTimer {
+    _counted: Counted<{ ObjectKind::Timer as usize }>,
     process: Weak<Process>,
     notify: Notify,
     /// timer_create's identity, to be passed along.
@@ -110,6 +112,7 @@ impl SignalTimer {
             last_overrun: 0,
         };
         Arc::new(SignalTimer {
+            _counted: Counted::new(),
             process: Arc::downgrade(process),
             notify,
             id,

@@ -18,14 +18,31 @@ pub fn free_memory() -> u64 {
     number.unwrap_or(0)
 }
 
-/// The kernel's small objects in use, by name (/proc/slabinfo).
-pub fn objects() -> BTreeMap<String, i64> {
-    let text = fs::read_to_string("/proc/slabinfo").unwrap_or_default();
+/// Names and numbers: the first two words of each line that begins so.
+fn counts(path: &str) -> BTreeMap<String, i64> {
+    let text = fs::read_to_string(path).unwrap_or_default();
     let line = |line: &str| {
         let mut fields = line.split_whitespace();
         Some((fields.next()?.to_owned(), fields.next()?.parse().ok()?))
     };
     text.lines().filter_map(line).collect()
+}
+
+/// The kernel's objects by kind (none on Linux), but for those that it keeps to be quick, of which there may be
+/// more at any time.
+pub fn kinds() -> BTreeMap<String, i64> {
+    let mut kinds = counts("/proc/ochre/objects");
+    for kept in ["memory_object", "node", "directory_entry"] {
+        kinds.remove(kept);
+    }
+    kinds
+}
+
+/// The kernel's small objects in use, by size (/proc/slabinfo) and by kind.
+pub fn objects() -> BTreeMap<String, i64> {
+    let mut objects = counts("/proc/slabinfo");
+    objects.append(&mut counts("/proc/ochre/objects"));
+    objects
 }
 
 /// All names of files, but for what the kernel tells of itself.

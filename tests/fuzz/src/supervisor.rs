@@ -20,6 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const TICK: Duration = Duration::from_millis(10);
 /// KiB that may be missing in the end: what the kernel has taken for its tables and keeps for the next.
 const KEPT: u64 = 6 << 10;
+/// How many more objects of a kind there may be by chance.
+const STRAY: i64 = 4;
 
 /// What is to be done.
 pub struct Orders {
@@ -65,20 +67,30 @@ pub fn run(orders: &Orders) -> Result<(), String> {
         let free = census::free_memory();
         println!("life {next}: {} calls, {free} KiB free", record.total());
         // The first batch fills the kernel's caches.
-        first.get_or_insert_with(|| (free, census::objects()));
+        first.get_or_insert_with(|| (free, census::objects(), census::kinds()));
     }
     report();
     println!(
         "lives ended by signals {:?}, stalled in calls {:?}",
         ends.signals, ends.stalls
     );
-    let ((first, objects), last) = (first.unwrap_or_default(), census::free_memory());
+    let ((first, objects, kinds), last) = (first.unwrap_or_default(), census::free_memory());
     for (name, now) in census::objects() {
         let more = now - objects.get(&name).copied().unwrap_or(0);
         println!("  {name:24} {now:>8} in use, {more:>8} more than after the first lives");
     }
     for name in census::names().difference(&names) {
         println!("  {} can't be removed", name.display());
+    }
+    let left: Vec<_> = census::kinds()
+        .into_iter()
+        .map(|(name, now)| (now - kinds.get(&name).copied().unwrap_or(0), name))
+        .filter(|(more, _)| *more > STRAY)
+        .collect();
+    if !left.is_empty() {
+        return Err(format!(
+            "there are more than after the first lives: {left:?}"
+        ));
     }
     if last + KEPT < first {
         return Err(format!(

@@ -13,6 +13,7 @@ mod memory;
 mod mounts;
 mod namespaces;
 mod net;
+mod objects;
 pub mod process;
 mod processors;
 mod rows;
@@ -159,6 +160,7 @@ impl Inode for Root {
 pub fn root() -> Arc<Node> {
     let mut tree = tree::Tree::new();
     system::fill(&mut tree);
+    objects::fill(&mut tree);
     tree.link("self", || {
         alloc::format!("{}", sched::current().process().pid).into_bytes()
     });

@@ -16,6 +16,7 @@ use crate::fs::unnamed;
 use crate::linux::net as raw;
 use crate::lock_order;
 use crate::mm::uptr::UserPtr;
+use crate::population::{Counted, ObjectKind};
 use crate::sched;
 use crate::sched::wait::WaitQueue;
 use crate::task::credentials::Capabilities;
@@ -81,6 +82,7 @@ struct State {
 
 /// See the module's header.
 pub struct InetSocket {
+    _counted: Counted<{ ObjectKind::InetSocket as usize }>,
     family: Family,
     kind: Kind,
     protocol: u32,
@@ -142,6 +144,7 @@ pub fn create(family: Family, kind: u32, protocol: u32) -> Result<Arc<InetSocket
         Kind::Datagram | Kind::Raw => SocketOptions::new(),
     };
     Ok(Arc::new(InetSocket {
+        _counted: Counted::new(),
         family,
         kind,
         protocol,

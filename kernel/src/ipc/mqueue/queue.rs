@@ -10,6 +10,7 @@ use crate::fs::unnamed;
 use crate::ipc::netlink::NetlinkSocket;
 use crate::linux::general as raw;
 use crate::lock_order;
+use crate::population::{Counted, ObjectKind};
 use crate::sched;
 use crate::sched::wait::{Interrupt, WaitQueue, wait_until};
 use crate::task::process::Process;
@@ -118,6 +119,7 @@ impl State {
 }
 
 pub struct Queue {
+    _counted: Counted<{ ObjectKind::MessageQueue as usize }>,
     ino: u64,
     pub uid: u32,
     gid: u32,
@@ -154,6 +156,7 @@ impl Queue {
             bytes: 0,
         };
         Ok(Arc::new(Queue {
+            _counted: Counted::new(),
             ino: unnamed::next_ino(),
             uid: new.uid,
             gid: new.gid,

@@ -11,6 +11,7 @@ use crate::ipc::socket::{Control, Incoming, MessageFlags, Outgoing, PeerCredenti
 use crate::ipc::socket_options::{SocketOptions, int};
 use crate::linux::net as raw;
 use crate::lock_order;
+use crate::population::{Counted, ObjectKind};
 use crate::sched;
 use crate::sched::wait::WaitQueue;
 use crate::uio::{Dest, Source};
@@ -77,6 +78,7 @@ struct State {
 
 /// See the module's header.
 pub struct NetlinkSocket {
+    _counted: Counted<{ ObjectKind::NetlinkSocket as usize }>,
     protocol: u32,
     kind: u32,
     ino: u64,
@@ -200,6 +202,7 @@ impl NetlinkSocket {
             waiting: 0,
         };
         let socket = Arc::new(NetlinkSocket {
+            _counted: Counted::new(),
             protocol,
             kind,
             ino: unnamed::next_ino(),

@@ -27,6 +27,7 @@ use crate::ipc::socket::{Incoming, MessageFlags, Outgoing, PeerCredentials, Sock
 use crate::ipc::socket_options::SocketOptions;
 use crate::linux::net as raw;
 use crate::lock_order;
+use crate::population::{Counted, ObjectKind};
 use crate::sched;
 use crate::sched::wait::WaitQueue;
 use crate::task::Pid;
@@ -74,6 +75,7 @@ const READ: u8 = 1;
 const WRITE: u8 = 2;
 
 pub struct UnixSocket {
+    _counted: Counted<{ ObjectKind::UnixSocket as usize }>,
     kind: Kind,
     ino: u64,
     created: Timestamp,
@@ -107,6 +109,7 @@ fn own_credentials() -> PeerCredentials {
 impl UnixSocket {
     fn new(kind: Kind) -> Arc<UnixSocket> {
         let socket = Arc::new(UnixSocket {
+            _counted: Counted::new(),
             kind,
             ino: unnamed::next_ino(),
             created: Timestamp::now(),

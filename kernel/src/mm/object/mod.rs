@@ -18,6 +18,7 @@ use super::allowance::Allowance;
 use crate::errno::{Errno, Result};
 use crate::file::Events;
 use crate::lock_order;
+use crate::population::{Counted, ObjectKind};
 use crate::sched::cpu;
 use crate::sched::wait::WaitQueue;
 use alloc::collections::BTreeMap;
@@ -98,6 +99,7 @@ enum Kind {
 }
 
 pub struct MemoryObject {
+    _counted: Counted<{ ObjectKind::MemoryObject as usize }>,
     /// Never reused: names the object in futex keys.
     id: u64,
     kind: Kind,
@@ -130,6 +132,7 @@ impl MemoryObject {
             },
         };
         Arc::new(MemoryObject {
+            _counted: Counted::new(),
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             kind,
             pages: SpinLock::new(lock_order::OBJECT, pages),
