@@ -190,8 +190,9 @@ mod order {
 mod order {
     use ochre_hal::sync::Rank;
 
+    /// Nothing is kept where nothing is checked.
     #[derive(Default)]
-    pub struct Held;
+    pub struct Held(());
 
     #[inline]
     pub fn acquire(_: Rank) {}
