@@ -432,34 +432,10 @@ pub struct Node<I: ?Sized = dyn Inode> {
     pub attachment: SpinLock<Attachment>,
     /// A directory's place in the tree, when it is known (a directory has one only).
     dentry: SpinLock<Weak<crate::fs::dentry::Dentry>>,
-    _counted: Counted,
     inode: I,
 }
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
-static COUNT: AtomicU64 = AtomicU64::new(0);
-
-/// How many nodes there are.
-#[must_use]
-pub fn count() -> u64 {
-    COUNT.load(Ordering::Relaxed)
-}
-
-/// Counts as one of them while it lives.
-struct Counted;
-
-impl Counted {
-    fn new() -> Counted {
-        COUNT.fetch_add(1, Ordering::Relaxed);
-        Counted
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        COUNT.fetch_sub(1, Ordering::Relaxed);
-    }
-}
 
 impl<I: Inode> Node<I> {
     #[must_use]
@@ -479,7 +455,6 @@ impl<I: Inode> Node<I> {
             uses: Uses::default(),
             attachment: SpinLock::new(lock_order::FS_NODE, Attachment::None),
             dentry: SpinLock::new(lock_order::FS_NODE, Weak::new()),
-            _counted: Counted::new(),
             inode,
         }
     }

@@ -90,14 +90,6 @@ impl Wish {
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
-static COUNT: AtomicU64 = AtomicU64::new(0);
-
-/// How many there are.
-#[must_use]
-pub fn count() -> u64 {
-    COUNT.load(Ordering::Relaxed)
-}
-
 impl OpenFile {
     pub fn new(file: Arc<dyn File>, path: Option<Path>, flags: OpenFlags) -> Result<Arc<OpenFile>> {
         OpenFile::with_use(file, path, flags, OpenUse::default())
@@ -111,7 +103,6 @@ impl OpenFile {
         uses: OpenUse,
     ) -> Result<Arc<OpenFile>> {
         admission::ask()?;
-        COUNT.fetch_add(1, Ordering::Relaxed);
         Ok(Arc::new(OpenFile {
             _counted: Counted::new(),
             uses,
@@ -404,7 +395,6 @@ impl OpenFile {
 
 impl Drop for OpenFile {
     fn drop(&mut self) {
-        COUNT.fetch_sub(1, Ordering::Relaxed);
         for item in core::mem::take(self.watchers.get_mut()) {
             item.file_closed(&*self.file);
         }

@@ -6,13 +6,14 @@ use super::tree::Tree;
 use crate::errno::{Errno, Result};
 use crate::fs::calls::aio;
 use crate::fs::lease::BREAK_TIME;
-use crate::fs::{inotify, namespace, open};
+use crate::fs::{inotify, namespace};
 use crate::ipc::epoll;
 use crate::ipc::mqueue::calls as mqueue;
 use crate::ipc::sysv::report::Bounds;
 use crate::ipc::unix;
 use crate::mm::map::OVERCOMMITS;
 use crate::mm::space;
+use crate::population::{self, ObjectKind};
 use crate::sched;
 use crate::task::misc::{self, NameOf};
 use crate::task::{self, limits};
@@ -173,10 +174,10 @@ fn files(tree: &mut Tree) {
         format!("{}\n", aio::reserved()).into_bytes()
     });
     reads(tree, "file-nr", || {
-        format!("{}\t0\t{MAX}\n", open::count()).into_bytes()
+        format!("{}\t0\t{MAX}\n", population::count(ObjectKind::OpenFile)).into_bytes()
     });
     reads(tree, "inode-nr", || {
-        format!("{}\t0\n", crate::fs::node::count()).into_bytes()
+        format!("{}\t0\n", population::count(ObjectKind::Node)).into_bytes()
     });
     takes(
         tree,
