@@ -26,7 +26,7 @@ fn open(fixture: &mut Fixture, title: &str, size: (i32, i32)) -> (Client, TestWi
 
 /// A client that hears the keyboard, and a surface of its that is nothing yet.
 fn without_a_window(fixture: &mut Fixture) -> (Client, WlSeat, WlSurface) {
-    let mut client = fixture.client();
+    let client = fixture.client();
     let seat = client.bind::<WlSeat>(7);
     seat.get_keyboard(&client.handle, ());
     let compositor = client.bind::<WlCompositor>(6);
