@@ -99,6 +99,25 @@ fn children() -> Vec<(i32, String)> {
     found
 }
 
+/// What there is to know of a process that should have ended: where it may run, whether it ever did, and
+/// what the processors did within a second.
+fn account(pid: i32) -> String {
+    let read = |name: &str| fs::read_to_string(name).unwrap_or_default();
+    let processors = || -> String {
+        let text = read("/proc/stat");
+        let lines = text.lines().filter(|line| line.starts_with("cpu"));
+        lines.map(|line| format!("\n  {line}")).collect()
+    };
+    let before = processors();
+    std::thread::sleep(Duration::from_secs(1));
+    format!(
+        "\n{pid}: {}{}\n{before}{}",
+        read(&format!("/proc/{pid}/status")),
+        read(&format!("/proc/{pid}/schedstat")),
+        processors()
+    )
+}
+
 /// Ends all children, also those that came by their parents' death, until there is none.
 pub fn sweep_processes() -> Result<(), String> {
     let start = Instant::now();
@@ -112,7 +131,8 @@ pub fn sweep_processes() -> Result<(), String> {
         sys!(SYS_kill, -1_isize, libc::SIGKILL);
         while sys!(SYS_wait4, -1_isize, 0, libc::WNOHANG | libc::__WALL, 0) > 0 {}
         if start.elapsed() > PATIENCE {
-            return Err(format!("killed, yet not gone: {left:?}"));
+            let accounts: String = left.iter().map(|(pid, _)| account(*pid)).collect();
+            return Err(format!("killed, yet not gone: {left:?}{accounts}"));
         }
         std::thread::sleep(Duration::from_millis(5));
     }
