@@ -250,32 +250,34 @@ impl Cpu {
         result
     }
 
-    /// Decides what runs next on this CPU, `id`, after `leave` has had it let go of what ran. Also, when that
-    /// is to make room for another one.
+    /// Decides what runs next on this CPU, `id`, after `leave` has had it let go of what ran, and notes when
+    /// that is to make room for another one: with the queue locked, so that who queues one after it knows
+    /// whether this CPU will look by itself.
     fn choose(
         &self,
         id: usize,
         now: u64,
         leave: impl FnOnce(&mut RunQueue),
-    ) -> Option<(Arc<Thread>, u64)> {
-        let ends = |queue: &mut RunQueue, next: &Arc<Thread>| {
+    ) -> Option<Arc<Thread>> {
+        let begins = |queue: &mut RunQueue, next: &Arc<Thread>| {
             let end = queue.turn_ends(&next.sched, now);
-            end.map_or(NEVER, |at| at.max(now.saturating_add(LEAST)))
+            let end = end.map_or(NEVER, |at| at.max(now.saturating_add(LEAST)));
+            self.slice_end.store(end, Ordering::Relaxed);
         };
         let adopt = |next: Arc<Thread>| {
             self.with_queue(id, |queue| {
                 queue.run(&next.sched, now);
-                let end = ends(queue, &next);
-                Some((next, end))
-            })
+                begins(queue, &next);
+            });
+            Some(next)
         };
         let others = URGENT.load(Ordering::Relaxed) & !(1 << id);
         if others == 0 {
             let mine = self.with_queue(id, |queue| {
                 leave(queue);
                 let next = queue.pop(id, now)?;
-                let end = ends(queue, &next);
-                Some((next, end))
+                begins(queue, &next);
+                Some(next)
             });
             return mine.or_else(|| adopt(placement::steal(id)?));
         }
@@ -288,8 +290,8 @@ impl Cpu {
         }
         let mine = self.with_queue(id, |queue| {
             let next = queue.pop(id, now)?;
-            let end = ends(queue, &next);
-            Some((next, end))
+            begins(queue, &next);
+            Some(next)
         });
         mine.or_else(|| adopt(placement::steal(id)?))
     }
@@ -409,9 +411,9 @@ fn reschedule(me: &Arc<Thread>, leaves: Leaves) {
     };
     count.fetch_add(1, Ordering::Relaxed);
     match next {
-        Some((next, end)) if Arc::ptr_eq(&next, me) => install(cpu, id, &next, end, now),
-        Some((next, end)) => {
-            install(cpu, id, &next, end, now);
+        Some(next) if Arc::ptr_eq(&next, me) => install(cpu, id, &next, now),
+        Some(next) => {
+            install(cpu, id, &next, now);
             *cpu.previous.lock() = Some(me.clone());
             context::switch_to(next.context());
             drop(next);
@@ -427,13 +429,17 @@ fn reschedule(me: &Arc<Thread>, leaves: Leaves) {
     }
 }
 
-/// Makes `next` the thread of this CPU until `end`, all but the switch of stacks.
-fn install(cpu: &Cpu, id: usize, next: &Arc<Thread>, end: u64, now: u64) {
+/// Makes `next` the thread of this CPU, all but the switch of stacks.
+fn install(cpu: &Cpu, id: usize, next: &Arc<Thread>, now: u64) {
     let sched = &next.sched;
     sched.on_cpu.store(true, Ordering::Relaxed);
     sched.cpu.store(id as u32, Ordering::Relaxed);
     sched.time.start(now);
     sched.state.store(RUNNING, Ordering::SeqCst);
+    if !sched.may_run_on(id) {
+        // Its affinity was changed after it had been chosen.
+        cpu.need_reschedule.store(true, Ordering::Relaxed);
+    }
     *cpu.current.lock() = Some(next.clone());
     let spills = cpu.waiting() && IDLE.load(Ordering::SeqCst) != 0;
     let spill = if spills {
@@ -442,7 +448,6 @@ fn install(cpu: &Cpu, id: usize, next: &Arc<Thread>, end: u64, now: u64) {
         NEVER
     };
     cpu.urgency.store(sched.realtime(), Ordering::Relaxed);
-    cpu.slice_end.store(end, Ordering::Relaxed);
     cpu.spill_at.store(spill, Ordering::Relaxed);
     cpu.start_ticks(now);
     cpu.program_timer();
@@ -499,7 +504,7 @@ pub fn exit() -> ! {
         let next = cpu.choose(id, now, |queue| queue.leave(&me.sched, now));
         cpu.need_reschedule.store(false, Ordering::Relaxed);
         match &next {
-            Some((next, end)) => install(cpu, id, next, *end, now),
+            Some(next) => install(cpu, id, next, now),
             None => {
                 *cpu.current.lock() = None;
                 cpu.stop_timing();
@@ -507,7 +512,7 @@ pub fn exit() -> ! {
         }
         *cpu.previous.lock() = Some(me);
         match next {
-            Some((next, _)) => next.context().clone(),
+            Some(next) => next.context().clone(),
             None => cpu
                 .idle
                 .get()
@@ -526,8 +531,8 @@ pub fn idle_loop() -> ! {
     ONLINE.fetch_or(1 << id, Ordering::SeqCst);
     loop {
         let now = crate::time::monotonic();
-        if let Some((next, end)) = cpu.choose(id, now, |_| {}) {
-            install(cpu, id, &next, end, now);
+        if let Some(next) = cpu.choose(id, now, |_| {}) {
+            install(cpu, id, &next, now);
             context::switch_to(next.context());
             drop(next);
             finish_switch();
@@ -566,17 +571,23 @@ pub fn timer_interrupt(kernel: bool) {
         }
     }
     cpu.timers.run(now);
+    let id = ochre_hal::cpu::id();
+    if now >= cpu.slice_end.load(Ordering::Relaxed) {
+        // As in `choose`: one that comes after this has the CPU kicked.
+        let gives_way = cpu.with_queue(id, |queue| {
+            cpu.slice_end.store(NEVER, Ordering::Relaxed);
+            queue.len() > 0
+        });
+        if gives_way {
+            cpu.need_reschedule.store(true, Ordering::Relaxed);
+        }
+    }
     if cpu.waiting() {
         if now >= cpu.spill_at.load(Ordering::Relaxed) {
             placement::spill(cpu, now);
         }
-        if now >= cpu.slice_end.load(Ordering::Relaxed) {
-            cpu.slice_end.store(NEVER, Ordering::Relaxed);
-            cpu.need_reschedule.store(true, Ordering::Relaxed);
-        }
-        placement::balance(cpu, ochre_hal::cpu::id(), now);
+        placement::balance(cpu, id, now);
     } else {
-        cpu.slice_end.store(NEVER, Ordering::Relaxed);
         cpu.spill_at.store(NEVER, Ordering::Relaxed);
     }
     cpu.program_timer();

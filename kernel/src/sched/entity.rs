@@ -1,6 +1,7 @@
 //! A thread as the scheduler sees it.
 //!
-//! State changes: the thread itself goes Running → Prepared (it is about to check its condition) →
+//! State changes: a thread is New until its maker starts it, whoever would wake it before. It then goes
+//! Running → Prepared (it is about to check its condition) →
 //! Sleeping (its CPU has let go of it, or is about to). A waker turns Prepared back into Running,
 //! or Sleeping into Ready; only who made Sleeping into Ready queues the thread, so it is queued
 //! once. `on_cpu` stays set until the CPU is off the thread's stack; until then no other CPU may
@@ -18,6 +19,7 @@ pub const PREPARED: u8 = 1;
 pub const SLEEPING: u8 = 2;
 pub const READY: u8 = 3;
 pub const DEAD: u8 = 4;
+pub const NEW: u8 = 5;
 
 /// SCHED_OTHER's weight at nice 0.
 pub const WEIGHT_NICE_0: u64 = 1024;
@@ -76,7 +78,7 @@ impl Entity {
             (nice, policy, priority) = (nice.max(0), SCHED_OTHER, 0);
         }
         Entity {
-            state: AtomicU8::new(SLEEPING),
+            state: AtomicU8::new(NEW),
             on_cpu: AtomicBool::new(false),
             cpu: AtomicU32::new(ochre_hal::cpu::id() as u32),
             lag: AtomicI64::new(0),
@@ -124,6 +126,6 @@ impl Entity {
 
     #[must_use]
     pub fn may_run_on(&self, cpu: usize) -> bool {
-        cpu < 64 && self.affinity.load(Ordering::Relaxed) & (1 << cpu) != 0
+        cpu < 64 && self.affinity.load(Ordering::SeqCst) & (1 << cpu) != 0
     }
 }

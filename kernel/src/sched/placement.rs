@@ -8,7 +8,7 @@
 //! makes the two more alike. Real-time threads are where they must not wait for others as urgent: a CPU looks
 //! for those that wait elsewhere before it runs anything less urgent.
 
-use super::cpu::{CPUS, Cpu, IDLE, MAX_CPUS, NEVER, online, this};
+use super::cpu::{self, CPUS, Cpu, IDLE, MAX_CPUS, NEVER, online, this};
 use super::entity::{Entity, READY};
 use super::queue::GRACE;
 use crate::task::thread::Thread;
@@ -19,48 +19,82 @@ use core::sync::atomic::Ordering;
 const BALANCE: u64 = 64_000_000;
 
 /// Queues a thread that has just become ready.
-pub(crate) fn enqueue(thread: Arc<Thread>) {
+pub(crate) fn enqueue(mut thread: Arc<Thread>) {
     let here = ochre_hal::cpu::id();
-    let sched = &thread.sched;
-    let holder = sched.cpu.load(Ordering::Relaxed) as usize;
-    let target = if sched.on_cpu.load(Ordering::Acquire) && sched.may_run_on(holder) {
-        holder
+    loop {
+        let target = target_of(&thread.sched, here);
+        let is_urgent = thread.sched.realtime() > 0;
+        let Err(back) = push(thread, target, here, is_urgent) else {
+            return;
+        };
+        thread = back;
+    }
+}
+
+/// Where a ready thread that CPU `here` queues is to wait.
+fn target_of(sched: &Entity, here: usize) -> usize {
+    let last = sched.cpu.load(Ordering::Relaxed) as usize;
+    let target = if sched.on_cpu.load(Ordering::Acquire) && sched.may_run_on(last) {
+        last
     } else if sched.may_run_on(here) {
         here
     } else {
-        let allowed = sched.affinity.load(Ordering::Relaxed) & online();
-        let last = sched.cpu.load(Ordering::Relaxed) as usize;
+        let allowed = sched.affinity.load(Ordering::SeqCst) & online();
         if sched.may_run_on(last) || allowed == 0 {
             last
         } else {
             allowed.trailing_zeros() as usize
         }
     };
-    let realtime = sched.realtime();
-    let target = match realtime {
+    match sched.realtime() {
         0 => target,
-        _ => less_urgent(sched, realtime, target),
+        realtime => less_urgent(sched, realtime, target),
+    }
+}
+
+/// Queues a ready thread on CPU `target`, and has that look if need be. Gives it back if it may not run there:
+/// its affinity has changed since the target was chosen. Asked with the queue locked, as [`requeue`] looks into
+/// the queues after the change: one of the two sees the other.
+fn push(
+    thread: Arc<Thread>,
+    target: usize,
+    here: usize,
+    is_urgent: bool,
+) -> Result<(), Arc<Thread>> {
+    let is_out = |sched: &Entity| {
+        !sched.may_run_on(target) && sched.affinity.load(Ordering::SeqCst) & online() != 0
     };
     let cpu = &CPUS[target];
     let now = crate::time::monotonic();
     if target == here {
         let current = cpu.current.lock().clone();
         let end = cpu.with_queue(here, |queue| {
+            if is_out(&thread.sched) {
+                return Err(thread);
+            }
             queue.push(thread, now);
-            queue.turn_ends(&current.as_ref()?.sched, now)
-        });
+            let current = current.as_ref();
+            Ok(current.and_then(|current| queue.turn_ends(&current.sched, now)))
+        })?;
         if current.is_some() {
             cpu.limit_turn(end, now);
         }
-        return;
+        return Ok(());
     }
-    cpu.with_queue(target, |queue| queue.push(thread, now));
+    cpu.with_queue(target, |queue| {
+        if is_out(&thread.sched) {
+            return Err(thread);
+        }
+        queue.push(thread, now);
+        Ok(())
+    })?;
     if IDLE.load(Ordering::SeqCst) & (1 << target) != 0
-        || realtime > 0
+        || is_urgent
         || cpu.slice_end.load(Ordering::Relaxed) == NEVER
     {
         ochre_hal::cpu::kick(target);
     }
+    Ok(())
 }
 
 /// Where a real-time thread is queued that would go to `target`: elsewhere, if it would have to wait there for
@@ -120,28 +154,36 @@ pub(super) fn offer_urgent(id: usize) {
     }
 }
 
-/// Takes a thread out of the queue that it waits in, if it does, and if `moves` says so of that CPU; queues it
-/// anew then.
-fn requeue_where(thread: &Arc<Thread>, moves: impl Fn(usize) -> bool) {
+/// Takes a thread out of the queue that it waits in, if it does, and queues it anew. Every queue is looked
+/// into with its lock held: who queues the thread after that sees what was changed before.
+fn requeue(thread: &Arc<Thread>) {
     let count = ochre_hal::cpu::count().min(MAX_CPUS);
     for (id, cpu) in CPUS[..count].iter().enumerate() {
-        if cpu.waiting() && moves(id) && cpu.with_queue(id, |queue| queue.remove(thread)) {
+        if cpu.with_queue(id, |queue| queue.remove(thread)) {
             return enqueue(thread.clone());
         }
     }
 }
 
-/// Takes a thread whose affinity has changed out of a queue that it may no longer be run from, to
-/// one that it may.
-pub fn requeue(thread: &Arc<Thread>) {
-    requeue_where(thread, |id| !thread.sched.may_run_on(id));
+/// A thread may run on other CPUs than before, wherever it is now.
+pub fn change_affinity(thread: &Arc<Thread>, mask: u64) {
+    let sched = &thread.sched;
+    sched.affinity.store(mask, Ordering::SeqCst);
+    if sched.state.load(Ordering::SeqCst) == READY {
+        requeue(thread);
+    }
+    // It may have been chosen meanwhile, and then sees the change itself or is seen here.
+    let holder = sched.cpu.load(Ordering::Relaxed) as usize;
+    if sched.state.load(Ordering::SeqCst) != READY && !sched.may_run_on(holder) {
+        cpu::nudge(thread);
+    }
 }
 
 /// A thread's class, priority or weight has changed, wherever it is now.
 pub fn reprioritize(thread: &Arc<Thread>) {
     let sched = &thread.sched;
     if sched.state.load(Ordering::SeqCst) == READY {
-        requeue_where(thread, |_| true);
+        requeue(thread);
     }
     if !sched.on_cpu.load(Ordering::SeqCst) {
         return;
@@ -191,12 +233,13 @@ pub(super) fn balance(cpu: &Cpu, id: usize, now: u64) {
     };
     let differ = load(id).saturating_sub(load(least));
     if let Some(thread) = cpu.with_queue(id, |queue| queue.take_fair(least, differ)) {
-        let target = &CPUS[least];
-        target.with_queue(least, |queue| queue.push(thread, now));
         // It does not come back at once where the two are as busy.
-        target
+        CPUS[least]
             .balance_at
             .store(now.saturating_add(BALANCE), Ordering::Relaxed);
-        ochre_hal::cpu::kick(least);
+        match push(thread, least, id, false) {
+            Ok(()) => ochre_hal::cpu::kick(least),
+            Err(back) => enqueue(back),
+        }
     }
 }

@@ -266,13 +266,8 @@ pub fn set_affinity(ctx: &SyscallCtx<'_>, tid: usize, len: usize, mask: usize) -
     }
     let thread = any_thread_of(ctx, tid)?;
     check_owner(ctx, &thread)?;
-    thread.sched.affinity.store(mask, Relaxed);
-    if Arc::ptr_eq(&thread, ctx.thread) {
-        cpu::leave_forbidden();
-    } else {
-        placement::requeue(&thread);
-        cpu::nudge(&thread);
-    }
+    placement::change_affinity(&thread, mask);
+    cpu::leave_forbidden();
     Ok(0)
 }
 

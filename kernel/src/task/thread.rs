@@ -237,9 +237,10 @@ impl Thread {
         *self.name.lock() = padded;
     }
 
-    /// Lets a new thread run.
+    /// Lets a new thread run. Whoever would wake it before has it look at what there is when it does.
     pub fn start(self: &Arc<Self>) {
-        self.unpark();
+        self.sched.state.store(entity::READY, Ordering::SeqCst);
+        placement::enqueue(self.clone());
     }
 
     /// Makes a sleeping thread ready. False when it was not asleep nor about to be.

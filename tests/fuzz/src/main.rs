@@ -13,6 +13,8 @@
 //!
 //! `fuzz --owners 1` waits for locks as a real-time thread while others compute.
 //!
+//! `fuzz --places 1` changes where processes may run, while they sleep, give way and fork.
+//!
 //! `fuzz --shortage N` has each allocation of a list of calls refused in turn, N times; the kernel
 //! needs the boot option `fail-nth`.
 //!
@@ -30,6 +32,7 @@ mod lending;
 mod levels;
 mod objects;
 mod owners;
+mod places;
 mod random;
 mod record;
 mod servers;
@@ -43,7 +46,7 @@ use std::process::ExitCode;
 use supervisor::Orders;
 use worker::Plan;
 
-const USAGE: &str = "fuzz --seed N [--calls N] [--workers N] [--length N] [--without CALL]... [--life N | --servers N] | --bombs 1 | --levels 1 | --lending 1 | --owners 1 | --shortage N";
+const USAGE: &str = "fuzz --seed N [--calls N] [--workers N] [--length N] [--without CALL]... [--life N | --servers N] | --bombs 1 | --levels 1 | --lending 1 | --owners 1 | --places 1 | --shortage N";
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
@@ -57,7 +60,7 @@ fn main() -> ExitCode {
         workers: 3,
     };
     let (mut seeded, mut life, mut bombs) = (false, None, false);
-    let (mut levels, mut lending, mut owners) = (false, false, false);
+    let (mut levels, mut lending, mut owners, mut places) = (false, false, false, false);
     let (mut servers, mut shortage) = (None, None);
     while let Some(name) = arguments.next() {
         let Some(value) = arguments.next().and_then(|value| value.parse::<u64>().ok()) else {
@@ -77,6 +80,7 @@ fn main() -> ExitCode {
             "--levels" => (levels, seeded) = (value == 1, true),
             "--lending" => (lending, seeded) = (value == 1, true),
             "--owners" => (owners, seeded) = (value == 1, true),
+            "--places" => (places, seeded) = (value == 1, true),
             "--bombs" => (bombs, seeded) = (value == 1, true),
             _ => seeded = false,
         }
@@ -96,6 +100,7 @@ fn main() -> ExitCode {
         (None, None) if levels => levels::run(),
         (None, None) if lending => lending::run(),
         (None, None) if owners => owners::run(),
+        (None, None) if places => places::run(),
         (None, None) if bombs => bombs::run(),
         (None, None) => supervisor::run(&orders),
     };

@@ -1,4 +1,4 @@
-//! User space tries to bring the kernel down, and fails: half-valid calls by fixed seeds, also where the order of locks is checked, hostile servers, what servers say of their files, whom they serve first, memory refused, and bombs.
+//! User space tries to bring the kernel down, and fails: half-valid calls by fixed seeds, also where the order of locks is checked, hostile servers, what servers say of their files, whom they serve first, where threads may run, memory refused, and bombs.
 //! Each boots once; `docs/testing.md` says how to try for longer.
 
 use super::guest::{BUSYBOX, exec, families};
@@ -44,6 +44,8 @@ pub fn run(builder: &Builder, machines: Machines) -> Result<Tally> {
     tally.test("urgency that is lent", attempt(alone, "1", &words));
     let words = ["fuzz", "--owners", "1"];
     tally.test("urgency of owners", attempt(alone, "1", &words));
+    let words = ["fuzz", "--places", "1"];
+    tally.test("where threads may run", attempt(alone, "2", &words));
     let words = ["fuzz", "--shortage", ROUNDS];
     tally.test("memory refused", attempt(alone, "1", &words));
     tally.test("checked", checked(builder));

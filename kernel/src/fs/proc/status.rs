@@ -29,7 +29,7 @@ fn name_and_state(process: &Process, thread: Option<&Thread>) -> (Vec<u8>, char)
     let name = thread.map_or_else(|| process.name(), Thread::name);
     let len = name.iter().position(|&b| b == 0).unwrap_or(name.len());
     let of = |thread: &Thread| match thread.sched.state.load(Ordering::Relaxed) {
-        entity::RUNNING | entity::READY => 'R',
+        entity::RUNNING | entity::READY | entity::NEW => 'R',
         entity::DEAD => 'X',
         _ if thread.trace.is_stopped() => 't',
         _ => 'S',
