@@ -131,6 +131,20 @@ impl FdTable {
             .ok_or(Errno::EBADF)
     }
 
+    /// As [`FdTable::get_io`] for each of `fds`, under one lock: of few, that is, and what `take` does is short
+    /// and takes no other lock.
+    pub fn get_each(
+        &self,
+        fds: impl Iterator<Item = i32>,
+        mut take: impl FnMut(Option<&Arc<OpenFile>>),
+    ) {
+        let slots = self.slots.lock();
+        for fd in fds {
+            let open = slots.get(fd).map(|entry| &entry.open);
+            take(open.filter(|open| !open.is_path_only()));
+        }
+    }
+
     /// As [`FdTable::get`], for operations that an O_PATH descriptor does not allow.
     pub fn get_io(&self, fd: i32) -> Result<Arc<OpenFile>> {
         let open = self.get(fd)?;

@@ -23,6 +23,9 @@ struct PollFd {
     revents: i16,
 }
 
+/// How many descriptors are looked up under one lock.
+const AT_ONCE: usize = 32;
+
 /// A deadline from milliseconds; negative: none.
 pub fn deadline_ms(ms: i32) -> Option<Deadline> {
     let ms = u64::try_from(ms).ok()?;
@@ -39,8 +42,8 @@ pub fn deadline_timespec(addr: usize) -> Result<Option<Deadline>> {
 }
 
 /// Sleeps on all `files` until `look` finds something or the deadline passes (None).
-fn wait_on<T>(
-    files: &[Arc<OpenFile>],
+fn wait_on<'a, T>(
+    files: impl ExactSizeIterator<Item = Option<&'a Arc<OpenFile>>>,
     deadline: Option<Deadline>,
     mut look: impl FnMut() -> Option<T>,
 ) -> Result<Option<T>> {
@@ -53,7 +56,7 @@ fn wait_on<T>(
     }
     let mut queues: Vec<&WaitQueue> = Vec::new();
     queues.room(files.len())?;
-    for open in files {
+    for open in files.flatten() {
         queues.extend(open.file().wait_queue());
         queues.extend(open.file().second_wait_queue());
     }
@@ -77,43 +80,34 @@ pub fn poll(
     let pointer = UserPtr::<PollFd>::new(addr);
     let mut fds = pointer.read_vec(count, count)?;
     let table = ctx.process.files();
-    let mut files: Vec<Arc<OpenFile>> = Vec::new();
+    let mut files: Vec<Option<Arc<OpenFile>>> = Vec::new();
     files.room(count)?;
-    // For each descriptor: its place in `files`, or what it is instead.
-    let mut places: Vec<Option<usize>> = Vec::new();
-    places.room(count)?;
-    for poll in &mut fds {
-        poll.revents = 0;
-        let place = match poll.fd {
-            ..0 => None,
-            fd => match table.get_io(fd) {
-                Ok(open) => {
-                    files.push(open);
-                    Some(files.len() - 1)
-                }
-                Err(_) => {
-                    poll.revents = Events::NVAL.bits() as i16;
-                    None
-                }
-            },
+    for part in fds.chunks(AT_ONCE) {
+        let asked = part.iter().map(|poll| poll.fd);
+        table.get_each(asked, |open| files.push(open.cloned()));
+    }
+    for (poll, open) in fds.iter_mut().zip(&files) {
+        poll.revents = if open.is_none() && poll.fd >= 0 {
+            Events::NVAL.bits() as i16
+        } else {
+            0
         };
-        places.push(place);
     }
     let look = || {
         let mut ready = 0;
-        for (poll, place) in fds.iter_mut().zip(&places) {
-            if let Some(place) = place {
+        for (poll, open) in fds.iter_mut().zip(&files) {
+            if let Some(open) = open {
                 let wanted = Events::from_bits_truncate(u32::from(poll.events as u16))
                     | Events::ERR
                     | Events::HUP;
-                let events = files[*place].file().poll() & wanted;
+                let events = open.file().poll() & wanted;
                 poll.revents = events.bits() as i16;
             }
             ready += usize::from(poll.revents != 0);
         }
         (ready > 0).then_some(ready)
     };
-    let waited = wait_on(&files, deadline, look);
+    let waited = wait_on(files.iter().map(Option::as_ref), deadline, look);
     // Also where a signal came first: programs look at what they find here without asking why.
     for (index, poll) in fds.iter().enumerate() {
         pointer
@@ -228,7 +222,7 @@ fn select_until(
         }
         (ready > 0).then_some(ready)
     };
-    let ready = wait_on(&files, deadline, look)?.unwrap_or(0);
+    let ready = wait_on(files.iter().map(Some), deadline, look)?.unwrap_or(0);
     for (set, &addr) in result.iter().zip(&sets.addrs) {
         if addr != 0 {
             UserPtr::<u64>::new(addr).write_slice(set)?;
