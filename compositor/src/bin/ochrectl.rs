@@ -1,7 +1,8 @@
 //! `ochrectl`: the control socket by hand.
 
 use std::{
-    io::{BufRead, BufReader, Write},
+    fmt::Display,
+    io::{self, BufRead, BufReader, Write},
     os::unix::net::UnixStream,
     path::PathBuf,
     process::ExitCode,
@@ -37,7 +38,7 @@ The socket is $OCHRE_CONTROL, or ochre-compositor.sock in $XDG_RUNTIME_DIR.";
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if arguments.is_empty() || matches!(arguments[0].as_str(), "help" | "-h" | "--help") {
-        println!("{HELP}");
+        say(HELP);
         return ExitCode::SUCCESS;
     }
     match run(&arguments) {
@@ -47,6 +48,16 @@ fn main() -> ExitCode {
             eprintln!("ochrectl: {err:#}");
             ExitCode::from(2)
         }
+    }
+}
+
+/// Prints a line. Where nobody reads on, that is the end, as for what SIGPIPE ends.
+fn say(line: impl Display) {
+    if let Err(error) = writeln!(io::stdout(), "{line}") {
+        if error.kind() != io::ErrorKind::BrokenPipe {
+            eprintln!("ochrectl: cannot print: {error}");
+        }
+        std::process::exit(1);
     }
 }
 
@@ -67,11 +78,11 @@ fn run(arguments: &[String]) -> anyhow::Result<bool> {
     } else if let Some(bindings) = &read.bindings {
         print_bindings(bindings);
     } else if read.windows.is_some() || read.outputs.is_some() {
-        println!("{reply}");
+        say(reply);
     }
     if arguments[0] == "events" {
         for line in lines {
-            println!("{}", line?);
+            say(line?);
         }
     }
     Ok(read.ok)
@@ -80,7 +91,7 @@ fn run(arguments: &[String]) -> anyhow::Result<bool> {
 /// Bindings as the configuration has them, so that lines can be taken over.
 fn print_bindings(bindings: &[BindingReply]) {
     for (pointer, table) in [(false, "[keys]"), (true, "[buttons]")] {
-        println!("{table}");
+        say(table);
         for binding in bindings.iter().filter(|binding| binding.pointer == pointer) {
             // JSON's texts and lists are TOML's.
             let plain = binding
@@ -92,7 +103,10 @@ fn print_bindings(bindings: &[BindingReply]) {
             } else {
                 serde_json::json!(binding.action)
             };
-            println!("{} = {action}", serde_json::json!(binding.chord));
+            say(format_args!(
+                "{} = {action}",
+                serde_json::json!(binding.chord)
+            ));
         }
     }
 }

@@ -36,10 +36,11 @@ fn main() -> ExitCode {
             eprint!("svc: {reply}");
             ExitCode::FAILURE
         }
-        Ok(reply) => {
-            print!("{reply}");
-            ExitCode::SUCCESS
-        }
+        Ok(reply) => match std::io::stdout().write_all(reply.as_bytes()) {
+            Ok(()) => ExitCode::SUCCESS,
+            // Nobody reads on: nothing that anybody wants to hear of.
+            Err(_) => ExitCode::FAILURE,
+        },
         Err(error) => {
             eprintln!("svc: cannot reach init at {SOCKET}: {error}");
             ExitCode::FAILURE
