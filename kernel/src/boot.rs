@@ -13,6 +13,7 @@ use crate::mm::space::AddressSpace;
 use crate::sched::cpu;
 use crate::task::credentials::Credentials;
 use crate::task::exec::{self, Strings};
+use crate::task::holdings::Shared;
 use crate::task::limits::{Limits, MAX_FILES};
 use crate::task::process::{Parts, Process, Program};
 use crate::task::session;
@@ -132,14 +133,17 @@ fn start_init(boot: &'static BootInfo, namespace: &Arc<Namespace>) -> Result {
 
     let pid = tree::allocate()?;
     debug_assert_eq!(pid, exit::INIT);
+    let shared = Shared {
+        files: Arc::new(open_console(&view)?),
+        fs,
+        credentials: Arc::new(Credentials::root()),
+    };
     let process = Process::new(
         pid,
         Parts {
             // Stands in until the program's own is built, which needs a running thread.
             space: AddressSpace::new(USER_END)?,
-            files: Arc::new(open_console(&view)?),
-            fs,
-            credentials: Arc::new(Credentials::root()),
+            credentials: shared.credentials.clone(),
             limits: Limits::initial(),
             actions: Actions::new(),
             program: Program { path: None },
@@ -149,6 +153,7 @@ fn start_init(boot: &'static BootInfo, namespace: &Arc<Namespace>) -> Result {
     let thread = Thread::new(
         pid,
         process.clone(),
+        shared,
         None,
         UserContext::new()?,
         SignalSet::EMPTY,

@@ -10,7 +10,7 @@ use crate::fs::open::OpenFile;
 use crate::fs::sigio::{Receiver, Recipient};
 use crate::linux::general as raw;
 use crate::lock_order;
-use crate::task::process::Process;
+use crate::task::thread::Thread;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use ochre_hal::admission::Room;
@@ -52,8 +52,8 @@ impl Default for Watches {
 }
 
 /// F_NOTIFY on descriptor `fd`: further events to signal, or none any more.
-pub fn watch(process: &Arc<Process>, fd: i32, open: &Arc<OpenFile>, mask: u32) -> Result {
-    let table = process.files().id();
+pub fn watch(thread: &Thread, fd: i32, open: &Arc<OpenFile>, mask: u32) -> Result {
+    let table = thread.files().id();
     if mask & !raw::DN_MULTISHOT == 0 {
         forget(table, open);
         return Ok(());
@@ -61,7 +61,8 @@ pub fn watch(process: &Arc<Process>, fd: i32, open: &Arc<OpenFile>, mask: u32) -
     let node = open.node().filter(|node| node.is_dir());
     let node = node.ok_or(Errno::ENOTDIR)?;
     let receiver = open.receiver();
-    receiver.default_owner(Recipient::Process(process.pid), &process.credentials());
+    let owner = Recipient::Process(thread.process().pid);
+    receiver.default_owner(owner, &thread.credentials());
     let mut list = node.watches.directory.list.lock();
     if let Some(known) = list.iter_mut().find(|watch| watch.is_of(table, open)) {
         known.fd = fd;

@@ -15,7 +15,7 @@ use crate::linux::general::{F_RDLCK, F_UNLCK, F_WRLCK};
 use crate::lock_order;
 use crate::sched::wait::{Interrupt, WaitQueue, wait_until};
 use crate::task::credentials::Capabilities;
-use crate::task::process::Process;
+use crate::task::thread::Thread;
 use crate::time::{self, Deadline};
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
@@ -171,11 +171,11 @@ pub fn give_way(node: &Arc<Node>, writes: bool, nonblock: bool) -> Result {
 }
 
 /// F_SETLEASE by descriptor `fd`.
-pub fn set(process: &Process, open: &Arc<OpenFile>, fd: i32, kind: u32) -> Result {
+pub fn set(thread: &Thread, open: &Arc<OpenFile>, fd: i32, kind: u32) -> Result {
     if ![F_RDLCK, F_WRLCK, F_UNLCK].contains(&kind) {
         return Err(Errno::EINVAL);
     }
-    let credentials = process.credentials();
+    let credentials = thread.credentials();
     if open.attributes()?.uid != credentials.uid.fs && !credentials.can(Capabilities::LEASE) {
         return Err(Errno::EACCES);
     }
@@ -188,7 +188,7 @@ pub fn set(process: &Process, open: &Arc<OpenFile>, fd: i32, kind: u32) -> Resul
     changed?;
     if kind != F_UNLCK {
         let receiver = open.receiver();
-        receiver.default_owner(Recipient::Process(process.pid), &credentials);
+        receiver.default_owner(Recipient::Process(thread.process().pid), &credentials);
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ use crate::linux::general as raw;
 use crate::lock_order;
 use crate::sched::wait::{Entry, Wake};
 use crate::task::credentials::Credentials;
+use crate::task::credentials::Ids;
 use crate::task::process::Process;
 use crate::task::signal::info::Payload;
 use crate::task::signal::{self, SIGIO, SigInfo};
@@ -174,12 +175,11 @@ impl Receiver {
         core::mem::replace(&mut self.state.lock().entry, entry)
     }
 
-    fn may_signal(&self, to: &Process) -> bool {
+    fn may_signal(&self, theirs: Ids) -> bool {
         let (uid, euid) = {
             let state = self.state.lock();
             (state.uid, state.euid)
         };
-        let theirs = to.credentials().uid;
         euid == 0
             || [uid, euid]
                 .iter()
@@ -187,7 +187,11 @@ impl Receiver {
     }
 
     fn send(&self, to: &Arc<Process>, thread: Option<&Arc<Thread>>, reason: Reason) {
-        if !self.may_signal(to) {
+        let theirs = match thread {
+            Some(thread) => thread.credentials(),
+            None => to.credentials(),
+        };
+        if !self.may_signal(theirs.uid) {
             return;
         }
         let queue = |info| match thread {

@@ -67,7 +67,7 @@ pub(super) fn install_pair(
     close_on_exec: bool,
     out: usize,
 ) -> Result<usize> {
-    let files = ctx.process.files();
+    let files = ctx.thread.files();
     let limit = ctx.process.limit(Resource::Files);
     let first = files.insert(pair.0, close_on_exec, limit)?;
     let second = files.insert(pair.1, close_on_exec, limit);
@@ -87,7 +87,7 @@ fn pipe2(ctx: &SyscallCtx<'_>, out: usize, flags: u32) -> Result<usize> {
     if flags & !(raw::O_CLOEXEC | raw::O_NONBLOCK | raw::O_DIRECT) != 0 {
         return Err(Errno::EINVAL);
     }
-    let credentials = ctx.process.credentials();
+    let credentials = ctx.thread.credentials();
     let owner = (credentials.uid.fs, credentials.gid.fs);
     let pair = pipe::create(OpenFlags::from_bits_truncate(flags), owner)?;
     install_pair(ctx, pair, flags & raw::O_CLOEXEC != 0, out)

@@ -79,7 +79,7 @@ pub fn poll(
     }
     let pointer = UserPtr::<PollFd>::new(addr);
     let mut fds = pointer.read_vec(count, count)?;
-    let table = ctx.process.files();
+    let table = ctx.thread.files();
     let mut files: Vec<Option<Arc<OpenFile>>> = Vec::new();
     files.room(count)?;
     for part in fds.chunks(AT_ONCE) {
@@ -186,7 +186,7 @@ fn select_until(
     if count as i32 != count as isize as i32 || (count as i32) < 0 {
         return Err(Errno::EINVAL);
     }
-    let table: Arc<FdTable> = ctx.process.files();
+    let table: Arc<FdTable> = ctx.thread.files();
     // Linux looks no further than the table is wide.
     let count = count.min(table.capacity().next_multiple_of(64).max(64));
     let sets = Sets::read(count, addrs)?;

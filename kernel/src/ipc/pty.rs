@@ -159,7 +159,7 @@ struct Master {
 
 fn open_master(node: &Arc<Node>) -> Result<Arc<dyn File>> {
     admission::ask()?;
-    let credentials = sched::current().process().credentials();
+    let credentials = sched::current().credentials();
     let screen = Arc::new(Screen {
         queue: SpinLock::new(lock_order::TTY_SCREEN, VecDeque::new()),
         wait: WaitQueue::new(),
@@ -224,12 +224,12 @@ impl Master {
             .map(|(_, node)| node.clone());
         let node = node.ok_or(Errno::EIO)?;
         let file = self.pair.open_slave(&node, flags)?;
-        let process = sched::current().process().clone();
+        let caller = sched::current();
         let path = slave_path(self.pair.index);
         let open = OpenFile::new(file, path, flags)?;
         let close_on_exec = flags.contains(OpenFlags::CLOEXEC);
-        let limit = process.limit(Resource::Files);
-        process
+        let limit = caller.process().limit(Resource::Files);
+        caller
             .files()
             .insert(open, close_on_exec, limit)
             .map(|fd| fd as usize)
@@ -239,7 +239,7 @@ impl Master {
 /// Where the caller sees slave `index`.
 fn slave_path(index: u32) -> Option<Path> {
     use crate::fs::path::Resolve;
-    let view = sched::current().process().fs().view();
+    let view = sched::current().fs().view();
     let name = alloc::format!("/dev/pts/{index}");
     view.lookup(&Identity::kernel(), name.as_bytes(), Resolve::FOLLOW)
         .ok()

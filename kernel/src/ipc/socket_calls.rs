@@ -297,7 +297,7 @@ fn read_rights(ctx: &SyscallCtx<'_>, body: &[u8], control: &mut Control) -> Resu
         return Err(Errno::EINVAL);
     }
     control.files.room(body.len() / 4)?;
-    let table = ctx.process.files();
+    let table = ctx.thread.files();
     for fd in body.chunks_exact(4) {
         let fd = i32::from_ne_bytes([fd[0], fd[1], fd[2], fd[3]]);
         control.files.push(table.get(fd)?);
@@ -318,7 +318,7 @@ fn read_credentials(ctx: &SyscallCtx<'_>, body: &[u8]) -> Result<PeerCredentials
     if crate::task::tree::process(claimed.pid).is_none() {
         return Err(Errno::ESRCH);
     }
-    let own = ctx.process.credentials();
+    let own = ctx.thread.credentials();
     let truthful = (claimed.pid == ctx.process.pid || own.can(Capabilities::SYS_ADMIN))
         && (own.uid.has(claimed.uid) || own.can(Capabilities::SETUID))
         && (own.gid.has(claimed.gid) || own.can(Capabilities::SETGID));

@@ -73,7 +73,7 @@ fn timeval(nanos: &AtomicU64) -> Vec<u8> {
 }
 
 fn may(capabilities: Capabilities) -> bool {
-    let credentials = sched::current().process().credentials();
+    let credentials = sched::current().credentials();
     credentials.effective.intersects(capabilities)
 }
 

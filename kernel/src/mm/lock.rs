@@ -8,6 +8,7 @@ use super::mapping::{Flags, Mapping};
 use super::space::Inner;
 use crate::errno::{Errno, Result};
 use crate::linux::general as raw;
+use crate::sched;
 use crate::syscall::table::SyscallCtx;
 use crate::task::credentials::Capabilities;
 use crate::task::limits::Resource;
@@ -21,20 +22,20 @@ const LOCKS: Flags = Flags::LOCKED.union(Flags::ON_FAULT);
 
 /// EPERM for who may lock nothing at all.
 pub fn check(process: &Process) -> Result {
-    if process.limit(Resource::LockedMemory) == 0 && !is_free(process) {
+    if process.limit(Resource::LockedMemory) == 0 && !is_free() {
         return Err(Errno::EPERM);
     }
     Ok(())
 }
 
-/// Whether no limit counts for the process.
-fn is_free(process: &Process) -> bool {
-    process.credentials().can(Capabilities::IPC_LOCK)
+/// Whether no limit counts for the caller.
+fn is_free() -> bool {
+    sched::current().credentials().can(Capabilities::IPC_LOCK)
 }
 
-/// Whether so many bytes are within the limit of `process`.
+/// Whether so many bytes are within the limit of `process`, the caller's.
 fn allows(process: &Process, bytes: usize) -> bool {
-    bytes as u64 <= process.limit(Resource::LockedMemory) || is_free(process)
+    bytes as u64 <= process.limit(Resource::LockedMemory) || is_free()
 }
 
 impl Inner {
@@ -57,7 +58,7 @@ impl Inner {
 
     /// Whether `process` may have so many more bytes locked.
     pub fn may_lock(&self, process: &Process, more: usize) -> bool {
-        is_free(process) || allows(process, self.locked(0..usize::MAX).saturating_add(more))
+        is_free() || allows(process, self.locked(0..usize::MAX).saturating_add(more))
     }
 
     /// Bytes that count as data (RLIMIT_DATA).

@@ -14,7 +14,7 @@ use crate::sched::wait::Interrupt;
 use crate::syscall::table::{Args, SyscallCtx};
 use crate::task::credentials::Capabilities;
 use crate::task::limits::{INFINITY, Resource};
-use crate::task::process::Process;
+use crate::task::thread::Thread;
 use alloc::sync::Arc;
 use core::ops::Range;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -77,14 +77,14 @@ fn anonymous(shared: bool, len: usize) -> Result<What> {
 }
 
 fn file(
-    process: &Process,
+    thread: &Thread,
     fd: i32,
     offset: u64,
     len: usize,
     perms: Perms,
     shared: bool,
 ) -> Result<What> {
-    let open = process.open_file(fd)?;
+    let open = thread.open_file(fd)?;
     if !open.readable() {
         return Err(Errno::EACCES);
     }
@@ -163,7 +163,7 @@ pub enum Place {
 /// EPERM where only who may reach the machine's ports and memory may have something mapped
 /// (vm.mmap_min_addr).
 pub(super) fn check_place(ctx: &SyscallCtx<'_>, addr: usize) -> Result {
-    if addr < MIN_ADDR && !ctx.process.credentials().can(Capabilities::SYS_RAWIO) {
+    if addr < MIN_ADDR && !ctx.thread.credentials().can(Capabilities::SYS_RAWIO) {
         return Err(Errno::EPERM);
     }
     Ok(())
@@ -278,7 +278,7 @@ pub fn mmap(ctx: &mut SyscallCtx<'_>, args: Args) -> Result<usize> {
         if flags & raw::MAP_TYPE == raw::MAP_SHARED_VALIDATE && flags & !KNOWN != 0 {
             return Err(Errno::EOPNOTSUPP);
         }
-        file(ctx.process, fd as i32, offset as u64, len, perms, shared)?
+        file(ctx.thread, fd as i32, offset as u64, len, perms, shared)?
     } else {
         anonymous(shared, len)?
     };

@@ -177,7 +177,7 @@ pub fn bind(ctx: &SyscallCtx<'_>, args: [usize; 6]) -> Result<usize> {
     if mode as u32 & !MODE_FLAGS > PREFERRED_MANY || flags & !BIND_FLAGS != 0 {
         return Err(Errno::EINVAL);
     }
-    if flags & MOVE_ALL != 0 && !ctx.process.credentials().can(Capabilities::SYS_NICE) {
+    if flags & MOVE_ALL != 0 && !ctx.thread.credentials().can(Capabilities::SYS_NICE) {
         return Err(Errno::EPERM);
     }
     let len = len.checked_next_multiple_of(PAGE_SIZE).unwrap_or(0);

@@ -53,7 +53,7 @@ pub fn dispatch(ctx: &mut SyscallCtx<'_>, number: u32, a: Args) -> Answer {
 }
 
 fn open_file(ctx: &SyscallCtx<'_>, fd: usize) -> Result<Arc<OpenFile>> {
-    ctx.process.files().get(fd as i32)
+    ctx.thread.files().get(fd as i32)
 }
 
 /// Installs a new object as a descriptor, close-on-exec.
@@ -64,7 +64,7 @@ fn install(ctx: &SyscallCtx<'_>, file: Arc<dyn File>) -> Result<usize> {
 
 fn install_open(ctx: &SyscallCtx<'_>, open: Arc<OpenFile>) -> Result<usize> {
     let limit = ctx.process.limit(Resource::Files);
-    Ok(ctx.process.files().insert(open, true, limit)? as usize)
+    Ok(ctx.thread.files().insert(open, true, limit)? as usize)
 }
 
 /// What the descriptor points at, if it is a `T`; EBADF for another kind.
@@ -75,7 +75,7 @@ macro_rules! downcast {
 }
 
 fn scheme_create(ctx: &SyscallCtx<'_>, params: usize) -> Result<usize> {
-    if !ctx.process.credentials().can(Capabilities::SYS_ADMIN) {
+    if !ctx.thread.credentials().can(Capabilities::SYS_ADMIN) {
         return Err(Errno::EPERM);
     }
     let params: SchemeParams = UserPtr::new(params).read()?;
@@ -93,7 +93,7 @@ fn scheme_mount(ctx: &SyscallCtx<'_>, fd: usize, path: usize) -> Result<usize> {
     let open = open_file(ctx, fd)?;
     let scheme = &downcast!(open, ControlFile)?.0;
     let path = read_string(path, 4096, Errno::ENAMETOOLONG)?;
-    let view = ctx.process.fs().view();
+    let view = ctx.thread.fs().view();
     let identity = Identity::kernel();
     let point = view.lookup(&identity, &path, Resolve::empty())?;
     let root = scheme.root();

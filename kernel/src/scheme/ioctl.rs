@@ -144,7 +144,7 @@ impl Transfer {
             return Ok(None);
         }
         let fd = self.u32_at(self.command.fd_in) as i32;
-        current().process().files().get(fd).map(Some)
+        current().files().get(fd).map(Some)
     }
 
     /// Lays the argument out in the slot.
@@ -241,13 +241,13 @@ impl Transfer {
         let open = reply.fd.clone().ok_or(Errno::EIO)?;
         let field = usize::from(self.command.fd_out);
         let place = bytes.get_mut(field..field + 4).ok_or(Errno::EIO)?;
-        let process = current().process().clone();
-        let limit = process.limit(Resource::Files);
-        let fd = process.files().insert(open, true, limit)?;
+        let caller = current();
+        let limit = caller.process().limit(Resource::Files);
+        let fd = caller.files().insert(open, true, limit)?;
         place.copy_from_slice(&fd.to_ne_bytes());
         uaccess::copy_out(self.address, &bytes[..len]).map_err(|fault| {
             // The client never learns the number: take the descriptor back.
-            let _ = process.files().close(fd);
+            let _ = caller.files().close(fd);
             Errno::from(fault)
         })
     }

@@ -29,14 +29,14 @@ pub struct SchemeNode {
 /// A request with the caller's identity.
 #[must_use]
 pub fn request(op: Op, node: u64) -> Request {
-    let process = current().process().clone();
-    let credentials = process.credentials();
+    let caller = current();
+    let credentials = caller.credentials();
     Request {
         op: op as u32,
         node,
         uid: credentials.uid.fs,
         gid: credentials.gid.fs,
-        pid: process.pid,
+        pid: caller.process().pid,
         ..Request::zeroed()
     }
 }

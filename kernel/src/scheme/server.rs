@@ -40,7 +40,7 @@ impl ServerFile {
     pub fn enter(&self, wait: bool) -> Result<usize> {
         let thread = current();
         self.life.served_by(&thread);
-        let files = thread.process().files();
+        let files = thread.files();
         let invalidate = |node| self.scheme.changed(node);
         self.life.take_completions(|fd| files.get(fd), invalidate)?;
         if !wait {

@@ -130,10 +130,10 @@ pub fn dispatch(ctx: &mut SyscallCtx<'_>, number: u32, args: Args) -> Answer {
 pub fn credentials(ctx: &mut SyscallCtx<'_>, number: u32, args: Args) -> Answer {
     let [a, b, c, ..] = args;
     Some(match number {
-        nr::__NR_getuid => Ok(ctx.process.credentials().uid.real as usize),
-        nr::__NR_geteuid => Ok(ctx.process.credentials().uid.effective as usize),
-        nr::__NR_getgid => Ok(ctx.process.credentials().gid.real as usize),
-        nr::__NR_getegid => Ok(ctx.process.credentials().gid.effective as usize),
+        nr::__NR_getuid => Ok(ctx.thread.credentials().uid.real as usize),
+        nr::__NR_geteuid => Ok(ctx.thread.credentials().uid.effective as usize),
+        nr::__NR_getgid => Ok(ctx.thread.credentials().gid.real as usize),
+        nr::__NR_getegid => Ok(ctx.thread.credentials().gid.effective as usize),
         nr::__NR_setuid => identity::set_id(ctx, Kind::User, a),
         nr::__NR_setgid => identity::set_id(ctx, Kind::Group, a),
         nr::__NR_setreuid => identity::set_re(ctx, Kind::User, a, b),

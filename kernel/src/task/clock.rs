@@ -65,7 +65,7 @@ pub fn settime(ctx: &SyscallCtx<'_>, clock: usize, value: usize) -> Result<usize
     if clock as u32 != raw::CLOCK_REALTIME {
         return Err(Errno::EINVAL);
     }
-    if !ctx.process.credentials().can(Capabilities::SYS_TIME) {
+    if !ctx.thread.credentials().can(Capabilities::SYS_TIME) {
         return Err(Errno::EPERM);
     }
     set_realtime(value);

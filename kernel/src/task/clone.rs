@@ -1,6 +1,7 @@
 //! New threads and processes: clone, clone3, fork, vfork.
 
-use super::credentials::Capabilities;
+use super::credentials::{Capabilities, Credentials};
+use super::holdings::Shared;
 use super::limits::Resource;
 use super::pidfd::PidFd;
 use super::process::{Parts, Process};
@@ -167,7 +168,7 @@ fn start(ctx: &mut SyscallCtx<'_>, request: Request) -> Result<usize> {
     if ctx.thread.has_signal() {
         return Err(Errno::RESTART_ALWAYS);
     }
-    if !may_have_more(ctx.process) {
+    if !may_have_more(ctx.thread) {
         return Err(Errno::EAGAIN);
     }
 
@@ -181,17 +182,25 @@ fn start(ctx: &mut SyscallCtx<'_>, request: Request) -> Result<usize> {
         user.fs_base = request.tls;
     }
     let tid = tree::allocate()?;
+    let shared = shared_with(ctx, &request)?;
     let process = if has(raw::CLONE_THREAD) {
         ctx.process.room_for_thread()?;
         ctx.process.clone()
     } else {
-        new_process(ctx, tid, &request)?
+        new_process(ctx, tid, &request, shared.credentials.clone())?
     };
     let (blocked, alt_stack) = {
         let mine = ctx.thread.signals.lock();
         (mine.blocked, mine.alt_stack)
     };
-    let made = Thread::new(tid, process.clone(), Some(ctx.thread), user, blocked);
+    let made = Thread::new(
+        tid,
+        process.clone(),
+        shared,
+        Some(ctx.thread),
+        user,
+        blocked,
+    );
     let thread = match made {
         Ok(thread) => thread,
         Err(error) => {
@@ -236,13 +245,13 @@ fn start(ctx: &mut SyscallCtx<'_>, request: Request) -> Result<usize> {
 
 /// Whether there may be one more thread: RLIMIT_NPROC bounds those of an ordinary user, and nobody
 /// may have more than the system does.
-fn may_have_more(process: &Process) -> bool {
+fn may_have_more(thread: &Thread) -> bool {
     let all = tree::thread_count();
     if all >= tree::MAX_THREADS {
         return false;
     }
-    let limit = process.limit(Resource::Processes);
-    let credentials = process.credentials();
+    let limit = thread.process().limit(Resource::Processes);
+    let credentials = thread.credentials();
     let free = credentials.uid.real == 0
         || credentials.can(Capabilities::SYS_RESOURCE)
         || credentials.can(Capabilities::SYS_ADMIN);
@@ -257,26 +266,42 @@ fn abandon(process: &Arc<Process>, is_thread: bool) {
     }
 }
 
-fn new_process(ctx: &SyscallCtx<'_>, pid: Pid, request: &Request) -> Result<Arc<Process>> {
-    admission::ask()?;
+/// What the caller shares with the new thread, or copies of that.
+fn shared_with(ctx: &SyscallCtx<'_>, request: &Request) -> Result<Shared> {
     let has = |f: u32| request.flags & flag(f) != 0;
-    let parent = ctx.process;
     let files = if has(raw::CLONE_FILES) {
-        parent.files()
+        ctx.thread.files()
     } else {
-        Arc::new(parent.files().fork()?)
+        Arc::new(ctx.thread.files().fork()?)
     };
     let fs = if has(raw::CLONE_FS) {
-        parent.fs()
+        ctx.thread.fs()
     } else {
-        Arc::new(parent.fs().fork())
+        Arc::new(ctx.thread.fs().fork())
     };
+    let credentials = ctx.thread.credentials();
     if has(raw::CLONE_NEWNS) {
-        if !parent.credentials().can(Capabilities::SYS_ADMIN) {
+        if !credentials.can(Capabilities::SYS_ADMIN) {
             return Err(Errno::EPERM);
         }
         fs.unshare_namespace()?;
     }
+    Ok(Shared {
+        files,
+        fs,
+        credentials,
+    })
+}
+
+fn new_process(
+    ctx: &SyscallCtx<'_>,
+    pid: Pid,
+    request: &Request,
+    credentials: Arc<Credentials>,
+) -> Result<Arc<Process>> {
+    admission::ask()?;
+    let has = |f: u32| request.flags & flag(f) != 0;
+    let parent = ctx.process;
     let own_space = parent.space().ok_or(Errno::ESRCH)?;
     let space = if has(raw::CLONE_VM) {
         own_space.join();
@@ -292,9 +317,7 @@ fn new_process(ctx: &SyscallCtx<'_>, pid: Pid, request: &Request) -> Result<Arc<
         pid,
         Parts {
             space,
-            files,
-            fs,
-            credentials: parent.credentials(),
+            credentials,
             limits: parent.limits(),
             actions,
             program: parent.program(),
@@ -361,7 +384,7 @@ fn give_pidfd(ctx: &SyscallCtx<'_>, process: &Arc<Process>, at: usize) -> Result
     let limit = ctx.process.limit(Resource::Files);
     let pidfd = Arc::new(PidFd::new(process.clone()));
     let open = OpenFile::unnamed(pidfd, OpenFlags::READ_WRITE)?;
-    let files = ctx.process.files();
+    let files = ctx.thread.files();
     let fd = files.insert(open, true, limit)?;
     if let Err(error) = UserPtr::<i32>::new(at).write(&fd) {
         let _ = files.close(fd);
@@ -377,7 +400,7 @@ fn wait_for_exec(child: &Arc<Process>) {
     });
 }
 
-/// unshare: what a process can have for itself of what it shares.
+/// unshare: what a thread can have for itself of what it shares.
 pub fn unshare(ctx: &mut SyscallCtx<'_>, flags: u32) -> Result<usize> {
     let known = raw::CLONE_FILES
         | raw::CLONE_FS
@@ -393,19 +416,15 @@ pub fn unshare(ctx: &mut SyscallCtx<'_>, flags: u32) -> Result<usize> {
     if flags & (raw::CLONE_THREAD | raw::CLONE_SIGHAND | raw::CLONE_VM) != 0 && shared {
         return Err(Errno::EINVAL);
     }
-    if flags & raw::CLONE_NEWNS != 0 && !ctx.process.credentials().can(Capabilities::SYS_ADMIN) {
+    if flags & raw::CLONE_NEWNS != 0 && !ctx.thread.credentials().can(Capabilities::SYS_ADMIN) {
         return Err(Errno::EPERM);
     }
     if flags & raw::CLONE_FILES != 0 {
-        let own = ctx.process.files().fork()?;
-        drop(ctx.process.replace_files(Arc::new(own)));
+        ctx.thread.unshare_files()?;
     }
-    if flags & (raw::CLONE_FS | raw::CLONE_NEWNS) != 0 {
-        let own = ctx.process.fs().fork();
-        if flags & raw::CLONE_NEWNS != 0 {
-            own.unshare_namespace()?;
-        }
-        drop(ctx.process.replace_fs(Arc::new(own)));
+    let namespace = flags & raw::CLONE_NEWNS != 0;
+    if namespace || flags & raw::CLONE_FS != 0 {
+        ctx.thread.unshare_fs(namespace)?;
     }
     Ok(0)
 }

@@ -1,6 +1,6 @@
-//! Who a process acts as: user and group numbers, supplementary groups, capabilities.
+//! Who a thread acts as: user and group numbers, supplementary groups, capabilities.
 //!
-//! Credentials are immutable and shared; a change replaces the process's whole set, so a reader's
+//! Credentials are immutable and shared; a change replaces the thread's whole set, so a reader's
 //! snapshot is always consistent.
 
 use alloc::sync::Arc;
@@ -97,7 +97,6 @@ pub struct Credentials {
     pub ambient: Capabilities,
     /// prctl's securebits.
     pub secure_bits: u32,
-    pub no_new_privileges: bool,
 }
 
 /// SECBIT_NOROOT: user number 0 gets no capabilities by itself.
@@ -121,7 +120,6 @@ impl Credentials {
             bounding: Capabilities::all(),
             ambient: Capabilities::empty(),
             secure_bits: 0,
-            no_new_privileges: false,
         }
     }
 
@@ -166,9 +164,10 @@ impl Credentials {
         set_uid: Option<u32>,
         set_gid: Option<u32>,
         others_act: bool,
+        no_new_privileges: bool,
     ) -> Credentials {
         let mut new = self.clone();
-        if !self.no_new_privileges {
+        if !no_new_privileges {
             if let Some(uid) = set_uid {
                 new.uid.effective = uid;
             }
@@ -189,8 +188,8 @@ impl Credentials {
         };
         new.permitted = (new.inheritable & file_permitted) | (file_permitted & new.bounding);
         let gains = raised || !self.permitted.contains(new.permitted);
-        if gains && (others_act || self.no_new_privileges) {
-            if self.no_new_privileges || !self.can(Capabilities::SETUID) {
+        if gains && (others_act || no_new_privileges) {
+            if no_new_privileges || !self.can(Capabilities::SETUID) {
                 new.uid.effective = new.uid.real;
                 new.gid.effective = new.gid.real;
             }

@@ -7,8 +7,6 @@ use super::signal::{self, SigInfo, SignalSet};
 use super::thread::Thread;
 use super::{Pid, futex, session, tree};
 use crate::file::Events;
-use crate::fs::context::FsContext;
-use crate::fs::fd_table::FdTable;
 use crate::ipc::netlink::connector;
 use crate::linux::general as raw;
 use alloc::sync::Arc;
@@ -36,6 +34,7 @@ pub(super) fn thread(thread: &Arc<Thread>) {
     super::trace::ended(thread, status);
     let told = connector::End::of(thread, status);
     tree::remove_thread(thread.tid());
+    thread.let_holdings_go();
     if process.remove_thread(thread) == 0 {
         end(&process);
     } else {
@@ -66,12 +65,6 @@ fn end(process: &Arc<Process>) {
     if let Some(space) = process.replace_space(None) {
         space.leave();
     }
-    let files = process.replace_files(Arc::new(FdTable::new()));
-    drop_files(files);
-    // The working directory may be one of its own in /proc, which owns it in turn.
-    let namespace = process.fs().view().namespace;
-    let fs = process.replace_fs(Arc::new(FsContext::new(namespace)));
-    drop(fs);
     let status = process.signals.lock().exiting.unwrap_or(0);
     if process.pid == INIT {
         let (_, value) = describe(status);
@@ -90,13 +83,6 @@ fn end(process: &Arc<Process>) {
     process.signals.lock().pending.clear();
     process.changed.wake_all(Events::all());
     tell_parent(process, status);
-}
-
-/// Closes a table that nobody else shares.
-fn drop_files(files: Arc<FdTable>) {
-    if let Some(files) = Arc::into_inner(files) {
-        files.close_all();
-    }
 }
 
 fn orphan_children(process: &Arc<Process>) {

@@ -39,11 +39,11 @@ impl Kind {
     }
 }
 
-/// Has the caller's process act by `new`. Who becomes somebody else, or may do more, keeps what he has
+/// Has the caller act by `new`. Who becomes somebody else, or may do more, keeps what he has
 /// in memory to himself, and is told of his parent's end no more (Linux's `commit_creds`).
 pub(super) fn commit(thread: &Thread, new: Credentials) {
     let process = thread.process();
-    let old = process.credentials();
+    let old = thread.credentials();
     let others = [(old.uid, new.uid), (old.gid, new.gid)]
         .iter()
         .any(|(old, new)| old.effective != new.effective || old.fs != new.fs);
@@ -51,7 +51,7 @@ pub(super) fn commit(thread: &Thread, new: Credentials) {
         process.dumpable.store(false, Ordering::Relaxed);
         thread.parent_death_signal.store(0, Ordering::Relaxed);
     }
-    process.set_credentials(new);
+    thread.set_credentials(new);
 }
 
 /// Changes numbers by `change`, which says whether the caller may; capabilities follow.
@@ -60,10 +60,10 @@ fn change_ids(
     kind: Kind,
     change: impl FnOnce(&mut Ids, bool) -> Result,
 ) -> Result<usize> {
-    let mut new = (*ctx.process.credentials()).clone();
+    let mut new = (*ctx.thread.credentials()).clone();
     let old = new.uid;
     let privileged = new.can(kind.privilege());
-    let before = ctx.process.credentials();
+    let before = ctx.thread.credentials();
     change(kind.ids(&mut new), privileged)?;
     if matches!(kind, Kind::User) {
         new.after_uid_change(old);
@@ -132,7 +132,7 @@ pub fn set_res(ctx: &SyscallCtx<'_>, kind: Kind, wish: [usize; 3]) -> Result<usi
 }
 
 pub fn get_res(ctx: &SyscallCtx<'_>, kind: Kind, out: [usize; 3]) -> Result<usize> {
-    let mut credentials = (*ctx.process.credentials()).clone();
+    let mut credentials = (*ctx.thread.credentials()).clone();
     let ids = *kind.ids(&mut credentials);
     for (addr, id) in out.into_iter().zip([ids.real, ids.effective, ids.saved]) {
         UserPtr::<u32>::new(addr).write(&id)?;
@@ -143,7 +143,7 @@ pub fn get_res(ctx: &SyscallCtx<'_>, kind: Kind, out: [usize; 3]) -> Result<usiz
 /// setfsuid, setfsgid: never fail, answer with the old number.
 pub fn set_fs(ctx: &SyscallCtx<'_>, kind: Kind, id: usize) -> Result<usize> {
     let id = id as u32;
-    let mut new = (*ctx.process.credentials()).clone();
+    let mut new = (*ctx.thread.credentials()).clone();
     let privileged = new.can(kind.privilege());
     let ids = kind.ids(&mut new);
     let old = ids.fs;
@@ -155,7 +155,7 @@ pub fn set_fs(ctx: &SyscallCtx<'_>, kind: Kind, id: usize) -> Result<usize> {
 }
 
 pub fn get_groups(ctx: &SyscallCtx<'_>, count: usize, out: usize) -> Result<usize> {
-    let groups = ctx.process.credentials().groups.clone();
+    let groups = ctx.thread.credentials().groups.clone();
     if count as i32 != 0 {
         if (count as i32) < groups.len() as i32 {
             return Err(Errno::EINVAL);
@@ -166,7 +166,7 @@ pub fn get_groups(ctx: &SyscallCtx<'_>, count: usize, out: usize) -> Result<usiz
 }
 
 pub fn set_groups(ctx: &SyscallCtx<'_>, count: usize, list: usize) -> Result<usize> {
-    let mut new = (*ctx.process.credentials()).clone();
+    let mut new = (*ctx.thread.credentials()).clone();
     if !new.can(Capabilities::SETGID) {
         return Err(Errno::EPERM);
     }
@@ -219,12 +219,9 @@ pub fn cap_get(ctx: &SyscallCtx<'_>, header: usize, data: usize) -> Result<usize
     }
     let (header, words) = asked?;
     let credentials = match header.pid {
-        0 => ctx.process.credentials(),
+        0 => ctx.thread.credentials(),
         n if n < 0 => return Err(Errno::EINVAL),
-        n => tree::thread(n as Pid)
-            .ok_or(Errno::ESRCH)?
-            .process()
-            .credentials(),
+        n => tree::thread(n as Pid).ok_or(Errno::ESRCH)?.credentials(),
     };
     let sets = [
         credentials.effective,
@@ -263,7 +260,7 @@ pub fn cap_set(ctx: &SyscallCtx<'_>, header: usize, data: usize) -> Result<usize
         join(|d| d.permitted),
         join(|d| d.inheritable),
     );
-    let mut new = (*ctx.process.credentials()).clone();
+    let mut new = (*ctx.thread.credentials()).clone();
     let may_add = if new.can(Capabilities::SETPCAP) {
         new.bounding
     } else {

@@ -79,7 +79,7 @@ pub fn uname(out: usize) -> Result<usize> {
 
 /// sethostname and setdomainname.
 pub fn set_name(ctx: &SyscallCtx<'_>, which: NameOf, name: usize, len: usize) -> Result<usize> {
-    if !ctx.process.credentials().can(Capabilities::SYS_ADMIN) {
+    if !ctx.thread.credentials().can(Capabilities::SYS_ADMIN) {
         return Err(Errno::EPERM);
     }
     let bytes = UserPtr::<u8>::new(name).read_vec(len, FIELD - 1)?;
@@ -201,44 +201,42 @@ pub fn prctl(ctx: &mut SyscallCtx<'_>, args: [usize; 6]) -> Result<usize> {
             process.dumpable.store(a == 1, Relaxed);
             Ok(0)
         }
-        pr::PR_GET_KEEPCAPS => flag(process.credentials().secure_bits & SECURE_KEEP_CAPS != 0),
+        pr::PR_GET_KEEPCAPS => flag(thread.credentials().secure_bits & SECURE_KEEP_CAPS != 0),
         pr::PR_SET_KEEPCAPS if a <= 1 => {
-            let mut new = (*process.credentials()).clone();
+            let mut new = (*thread.credentials()).clone();
             new.secure_bits &= !SECURE_KEEP_CAPS;
             if a == 1 {
                 new.secure_bits |= SECURE_KEEP_CAPS;
             }
-            process.set_credentials(new);
+            thread.set_credentials(new);
             Ok(0)
         }
-        pr::PR_GET_SECUREBITS => Ok(process.credentials().secure_bits as usize),
+        pr::PR_GET_SECUREBITS => Ok(thread.credentials().secure_bits as usize),
         pr::PR_SET_SECUREBITS => {
-            let mut new = (*process.credentials()).clone();
+            let mut new = (*thread.credentials()).clone();
             if !new.can(Capabilities::SETPCAP) {
                 return Err(Errno::EPERM);
             }
             new.secure_bits = a as u32;
-            process.set_credentials(new);
+            thread.set_credentials(new);
             Ok(0)
         }
         pr::PR_SET_NO_NEW_PRIVS => {
             if a != 1 || b != 0 || c != 0 || d != 0 {
                 return Err(Errno::EINVAL);
             }
-            let mut new = (*process.credentials()).clone();
-            new.no_new_privileges = true;
-            process.set_credentials(new);
+            thread.no_new_privileges.store(true, Relaxed);
             Ok(0)
         }
-        pr::PR_GET_NO_NEW_PRIVS => flag(process.credentials().no_new_privileges),
-        pr::PR_CAPBSET_READ => flag(process.credentials().bounding.contains(capability(a)?)),
+        pr::PR_GET_NO_NEW_PRIVS => flag(thread.no_new_privileges.load(Relaxed)),
+        pr::PR_CAPBSET_READ => flag(thread.credentials().bounding.contains(capability(a)?)),
         pr::PR_CAPBSET_DROP => {
-            let mut new = (*process.credentials()).clone();
+            let mut new = (*thread.credentials()).clone();
             if !new.can(Capabilities::SETPCAP) {
                 return Err(Errno::EPERM);
             }
             new.bounding -= capability(a)?;
-            process.set_credentials(new);
+            thread.set_credentials(new);
             Ok(0)
         }
         pr::PR_CAP_AMBIENT => ambient(ctx, a as u32, b),
@@ -293,10 +291,10 @@ fn capability(number: usize) -> Result<Capabilities> {
 }
 
 fn ambient(ctx: &SyscallCtx<'_>, action: u32, number: usize) -> Result<usize> {
-    let mut new = (*ctx.process.credentials()).clone();
+    let mut new = (*ctx.thread.credentials()).clone();
     if action == pr::PR_CAP_AMBIENT_CLEAR_ALL {
         new.ambient = Capabilities::empty();
-        ctx.process.set_credentials(new);
+        ctx.thread.set_credentials(new);
         return Ok(0);
     }
     let one = capability(number)?;
@@ -311,7 +309,7 @@ fn ambient(ctx: &SyscallCtx<'_>, action: u32, number: usize) -> Result<usize> {
         }
         _ => return Err(Errno::EINVAL),
     }
-    ctx.process.set_credentials(new);
+    ctx.thread.set_credentials(new);
     Ok(0)
 }
 
@@ -353,7 +351,7 @@ pub fn membarrier(ctx: &SyscallCtx<'_>, command: u32, flags: u32) -> Result<usiz
 pub fn reboot(ctx: &SyscallCtx<'_>, magic: usize, magic2: usize, command: u32) -> Result<usize> {
     const MAGIC: u32 = 0xfee1_dead;
     const MAGIC2: [u32; 4] = [672_274_793, 85_072_278, 369_367_448, 537_993_216];
-    if !ctx.process.credentials().can(Capabilities::SYS_BOOT) {
+    if !ctx.thread.credentials().can(Capabilities::SYS_BOOT) {
         return Err(Errno::EPERM);
     }
     if magic as u32 != MAGIC || !MAGIC2.contains(&(magic2 as u32)) {
@@ -388,7 +386,7 @@ pub fn personality(ctx: &SyscallCtx<'_>, new: usize) -> Result<usize> {
 pub fn syslog(ctx: &SyscallCtx<'_>, action: usize, buffer: usize, len: usize) -> Result<usize> {
     const READ_ALL: usize = 3;
     const SIZE_BUFFER: usize = 10;
-    if !ctx.process.credentials().can(Capabilities::SYSLOG) {
+    if !ctx.thread.credentials().can(Capabilities::SYSLOG) {
         return Err(Errno::EPERM);
     }
     match action {

@@ -9,6 +9,7 @@ pub mod credentials;
 pub mod exec;
 pub mod exit;
 pub mod futex;
+pub mod holdings;
 mod identity;
 mod kcmp;
 pub mod limits;

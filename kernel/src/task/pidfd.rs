@@ -82,14 +82,14 @@ pub fn process_of(ctx: &SyscallCtx<'_>, fd: i32) -> Result<Arc<Process>> {
 
 /// The process that descriptor `fd` means, and whether nobody is to wait by it (PIDFD_NONBLOCK).
 pub fn waited_for(ctx: &SyscallCtx<'_>, fd: i32) -> Result<(Arc<Process>, bool)> {
-    let open = ctx.process.files().get(fd)?;
+    let open = ctx.thread.files().get(fd)?;
     let pidfd = open.downcast::<PidFd>().ok_or(Errno::EBADF)?;
     Ok((pidfd.process.clone(), open.nonblocking()))
 }
 
 /// As [`process_of`], where a directory of /proc will do, too.
 fn signalled_by(ctx: &SyscallCtx<'_>, fd: i32) -> Result<Arc<Process>> {
-    let open = ctx.process.files().get(fd)?;
+    let open = ctx.thread.files().get(fd)?;
     if let Some(pidfd) = open.downcast::<PidFd>() {
         return Ok(pidfd.process.clone());
     }
@@ -112,7 +112,7 @@ pub fn open(ctx: &mut SyscallCtx<'_>, pid: usize, flags: u32) -> Result<usize> {
     let status = OpenFlags::from_bits_truncate(flags) | OpenFlags::READ_WRITE;
     let open = OpenFile::unnamed(Arc::new(PidFd::new(process)), status)?;
     let fd = ctx
-        .process
+        .thread
         .files()
         .insert(open, true, ctx.process.limit(Resource::Files))?;
     Ok(fd as usize)
@@ -132,13 +132,13 @@ pub fn send_signal(
     if process.is_zombie() && tree::process(process.pid).is_none() {
         return Err(Errno::ESRCH);
     }
-    signal::calls::check_permission(ctx.process, &process, number as u32)?;
+    signal::calls::check_permission(ctx.thread, &process, number as u32)?;
     if number == 0 {
         return Ok(0);
     }
     let mine = ctx.process;
     let info = if siginfo == 0 {
-        SigInfo::user(number as u32, mine.pid, mine.credentials().uid.real)
+        SigInfo::user(number as u32, mine.pid, ctx.thread.credentials().uid.real)
     } else {
         let bytes = UserPtr::<[u8; info::SIZE]>::new(siginfo).read()?;
         let info = SigInfo::from_bytes(number as u32, &bytes);
@@ -165,7 +165,7 @@ pub fn get_fd(ctx: &mut SyscallCtx<'_>, pidfd: i32, fd: i32, flags: usize) -> Re
     let get = || process.files().get(fd);
     let open = access(ctx.thread, &process, By::Real, get)?;
     let fd = ctx
-        .process
+        .thread
         .files()
         .insert(open, true, ctx.process.limit(Resource::Files))?;
     Ok(fd as usize)

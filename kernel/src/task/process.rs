@@ -93,8 +93,7 @@ pub struct Process {
     pub pid: Pid,
     /// None once it has exited.
     space: SpinLock<Option<Arc<AddressSpace>>>,
-    files: SpinLock<Arc<FdTable>>,
-    fs: SpinLock<Arc<FsContext>>,
+    /// The leader's, also once it has ended: by these others judge the process.
     credentials: SpinLock<Arc<Credentials>>,
     limits: SpinLock<Limits>,
     program: SpinLock<Program>,
@@ -138,8 +137,6 @@ pub struct Process {
     pub started: u64,
     /// Interval timers and POSIX timers.
     pub timers: ProcessTimers,
-    /// Changes whenever the credentials do.
-    pub credentials_version: AtomicU64,
     /// Identity of this program run: changes at execve, so that pid reuse can be told.
     pub generation: AtomicU64,
     /// /proc/self/oom_score_adj.
@@ -156,8 +153,6 @@ pub struct Process {
 /// What a new process starts with.
 pub struct Parts {
     pub space: Arc<AddressSpace>,
-    pub files: Arc<FdTable>,
-    pub fs: Arc<FsContext>,
     pub credentials: Arc<Credentials>,
     pub limits: Limits,
     pub actions: Actions,
@@ -168,7 +163,7 @@ pub struct Parts {
 impl Process {
     #[must_use]
     pub fn new(pid: Pid, parts: Parts) -> Arc<Process> {
-        use lock_order::{CELL, FD_TABLE_OF, PROCESS, SIGNAL};
+        use lock_order::{CELL, PROCESS, SIGNAL};
         let signals = ProcessSignals {
             actions: parts.actions,
             pending: Pending::new(),
@@ -182,8 +177,6 @@ impl Process {
             _counted: Counted::new(),
             pid,
             space: SpinLock::new(CELL, Some(parts.space)),
-            files: SpinLock::new(FD_TABLE_OF, parts.files),
-            fs: SpinLock::new(CELL, parts.fs),
             credentials: SpinLock::new(CELL, parts.credentials),
             limits: SpinLock::new(CELL, parts.limits),
             program: SpinLock::new(CELL, parts.program),
@@ -208,7 +201,6 @@ impl Process {
             children_usage: SpinLock::new(CELL, Usage::default()),
             started: crate::time::monotonic(),
             timers: ProcessTimers::new(&parts.limits),
-            credentials_version: AtomicU64::new(0),
             generation: AtomicU64::new(0),
             oom_adjust: AtomicI32::new(0),
             oom_adjust_least: AtomicI32::new(0),
@@ -239,39 +231,28 @@ impl Process {
         old
     }
 
-    /// The descriptor table.
+    /// The leader, or another thread once it has ended; none when all have.
+    #[must_use]
+    pub fn first_thread(&self) -> Option<Arc<Thread>> {
+        self.threads.lock().first().cloned()
+    }
+
+    /// What others see as its descriptor table: the first thread's.
     #[must_use]
     pub fn files(&self) -> Arc<FdTable> {
-        self.files.lock().clone()
+        let first = self.first_thread();
+        first.map_or_else(Arc::default, |thread| thread.files())
     }
 
-    /// The description behind one of its descriptors. The same as asking the table, without
-    /// becoming its owner for the time.
+    /// As [`Thread::any_file`], of the first thread.
     pub fn any_file(&self, fd: i32) -> Result<Arc<OpenFile>> {
-        self.files.lock().get(fd)
+        self.first_thread().ok_or(Errno::EBADF)?.any_file(fd)
     }
 
-    /// As [`Process::any_file`], for anything but what O_PATH allows.
-    pub fn open_file(&self, fd: i32) -> Result<Arc<OpenFile>> {
-        let open = self.any_file(fd)?;
-        if open.is_path_only() {
-            return Err(Errno::EBADF);
-        }
-        Ok(open)
-    }
-
-    pub fn replace_files(&self, new: Arc<FdTable>) -> Arc<FdTable> {
-        core::mem::replace(&mut *self.files.lock(), new)
-    }
-
-    /// Root, working directory, umask.
+    /// What others see as its directories and umask: the first thread's.
     #[must_use]
-    pub fn fs(&self) -> Arc<FsContext> {
-        self.fs.lock().clone()
-    }
-
-    pub fn replace_fs(&self, new: Arc<FsContext>) -> Arc<FsContext> {
-        core::mem::replace(&mut *self.fs.lock(), new)
+    pub fn fs(&self) -> Option<Arc<FsContext>> {
+        self.first_thread().map(|thread| thread.fs())
     }
 
     #[must_use]
@@ -279,9 +260,9 @@ impl Process {
         self.credentials.lock().clone()
     }
 
-    pub fn set_credentials(&self, new: Credentials) {
-        let old = core::mem::replace(&mut *self.credentials.lock(), Arc::new(new));
-        self.credentials_version.fetch_add(1, Ordering::Relaxed);
+    /// For [`Thread::set_credentials`] alone.
+    pub(super) fn set_leaders_credentials(&self, new: Arc<Credentials>) {
+        let old = core::mem::replace(&mut *self.credentials.lock(), new);
         drop(old);
     }
 

@@ -87,7 +87,7 @@ fn change(
     resource: usize,
     new: Option<RawLimit>,
 ) -> Result<Limit> {
-    let privileged = ctx.process.credentials().can(Capabilities::SYS_RESOURCE);
+    let privileged = ctx.thread.credentials().can(Capabilities::SYS_RESOURCE);
     process.with_limits(|limits| {
         let old = limits.get(resource as u32)?;
         if let Some(new) = new {
@@ -119,7 +119,7 @@ pub fn prlimit(
         n => tree::process(n as Pid).ok_or(Errno::ESRCH)?,
     };
     if process.pid != ctx.process.pid {
-        let (mine, theirs) = (ctx.process.credentials(), process.credentials());
+        let (mine, theirs) = (ctx.thread.credentials(), process.credentials());
         let same = theirs.uid.has(mine.uid.real) && theirs.gid.has(mine.gid.real);
         if !same && !mine.can(Capabilities::SYS_RESOURCE) {
             return Err(Errno::EPERM);

@@ -36,7 +36,7 @@ fn any_thread_of(ctx: &SyscallCtx<'_>, tid: usize) -> Result<Arc<Thread>> {
 
 /// EPERM unless the caller may change how `thread` is scheduled.
 fn check_owner(ctx: &SyscallCtx<'_>, thread: &Thread) -> Result {
-    let (mine, theirs) = (ctx.process.credentials(), thread.process().credentials());
+    let (mine, theirs) = (ctx.thread.credentials(), thread.credentials());
     let owner = mine.uid.effective == theirs.uid.effective || mine.uid.effective == theirs.uid.real;
     if owner || mine.can(Capabilities::SYS_NICE) {
         Ok(())
@@ -73,7 +73,7 @@ fn apply(ctx: &SyscallCtx<'_>, thread: &Arc<Thread>, policy: u32, priority: u32)
     let limit = thread.process().limit(Resource::RealtimePriority);
     let raises =
         u64::from(priority) > limit && priority > u32::from(thread.sched.rt_priority.load(Relaxed));
-    if realtime && raises && !ctx.process.credentials().can(Capabilities::SYS_NICE) {
+    if realtime && raises && !ctx.thread.credentials().can(Capabilities::SYS_NICE) {
         return Err(Errno::EPERM);
     }
     thread.sched.policy.store(policy, Relaxed);
@@ -311,7 +311,7 @@ fn with_threads_of(
         }
         raw::PRIO_USER => {
             let uid = if who == 0 {
-                ctx.process.credentials().uid.real
+                ctx.thread.credentials().uid.real
             } else {
                 who
             };
@@ -337,7 +337,7 @@ pub fn get_priority(ctx: &SyscallCtx<'_>, which: usize, who: usize) -> Result<us
 fn may_renice(ctx: &SyscallCtx<'_>, thread: &Thread, nice: i32) -> bool {
     nice >= thread.sched.nice.load(Relaxed)
         || (20 - nice) as u64 <= thread.process().limit(Resource::Nice)
-        || ctx.process.credentials().can(Capabilities::SYS_NICE)
+        || ctx.thread.credentials().can(Capabilities::SYS_NICE)
 }
 
 fn renice(ctx: &SyscallCtx<'_>, thread: &Arc<Thread>, nice: i32) -> Result {
@@ -396,7 +396,7 @@ pub fn set_io_priority(
     match class {
         IO_NONE if level == 0 => {}
         IO_REALTIME => {
-            let credentials = ctx.process.credentials();
+            let credentials = ctx.thread.credentials();
             let may = Capabilities::SYS_ADMIN | Capabilities::SYS_NICE;
             if !credentials.effective.intersects(may) {
                 return Err(Errno::EPERM);
@@ -405,14 +405,14 @@ pub fn set_io_priority(
         IO_BEST_EFFORT | IO_IDLE => {}
         _ => return Err(Errno::EINVAL),
     }
-    let mine = ctx.process.credentials();
+    let mine = ctx.thread.credentials();
     let mut result = Err(Errno::ESRCH);
     with_io_threads_of(ctx, which, who, |thread| {
         // The first that may not be changed ends it.
         if result == Err(Errno::EPERM) {
             return;
         }
-        let theirs = thread.process().credentials();
+        let theirs = thread.credentials();
         let owner = theirs.uid.real == mine.uid.effective || theirs.uid.real == mine.uid.real;
         if owner || mine.can(Capabilities::SYS_NICE) {
             thread.sched.io_priority.store(value, Relaxed);

@@ -2,6 +2,7 @@
 
 use super::Pid;
 use super::futex::Owned;
+use super::holdings::{Holdings, Shared};
 use super::process::Process;
 use super::seccomp::Seccomp;
 use super::signal::pending::Pending;
@@ -82,6 +83,7 @@ pub struct Thread {
     /// Monotonic time of its start.
     pub started: u64,
     process: Arc<Process>,
+    pub(super) holdings: Holdings,
     context: Arc<Context>,
     pub sched: Entity,
     attention: AtomicU32,
@@ -113,6 +115,8 @@ pub struct Thread {
     pub memory_policy: AtomicU32,
     /// Which calls come back to itself.
     pub user_dispatch: UserDispatch,
+    /// prctl(PR_SET_NO_NEW_PRIVS).
+    pub no_new_privileges: AtomicBool,
     /// What it may call.
     pub seccomp: Seccomp,
     /// What it may do to files.
@@ -133,6 +137,7 @@ impl Thread {
     pub fn new(
         tid: Pid,
         process: Arc<Process>,
+        shared: Shared,
         parent: Option<&Thread>,
         start: UserContext,
         blocked: SignalSet,
@@ -145,6 +150,7 @@ impl Thread {
             tid: AtomicU32::new(tid),
             started: crate::time::monotonic(),
             process,
+            holdings: Holdings::new(shared),
             context,
             sched: Entity::new(parent.map(|p| &p.sched)),
             attention: AtomicU32::new(0),
@@ -176,6 +182,7 @@ impl Thread {
                 parent.map_or(0, |p| p.memory_policy.load(Ordering::Relaxed)),
             ),
             user_dispatch: UserDispatch::new(),
+            no_new_privileges: AtomicBool::new(false),
             seccomp: Seccomp::new(),
             landlock: Confinement::new(parent.and_then(|p| p.landlock.domain())),
             restart: SpinLock::new(lock_order::CELL, None),

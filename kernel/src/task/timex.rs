@@ -144,7 +144,7 @@ pub fn adjtimex(ctx: &SyscallCtx<'_>, at: usize) -> Result<usize> {
 /// Whether the caller may ask that, and it can be done.
 fn check(ctx: &SyscallCtx<'_>, timex: &Timex, modes: Modes) -> Result {
     let allowed = || {
-        let can = ctx.process.credentials().can(Capabilities::SYS_TIME);
+        let can = ctx.thread.credentials().can(Capabilities::SYS_TIME);
         if can { Ok(()) } else { Err(Errno::EPERM) }
     };
     if modes.contains(Modes::ADJTIME) {

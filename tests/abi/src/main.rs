@@ -37,6 +37,7 @@ mod supervision;
 mod sys;
 mod sysv;
 mod terminals;
+mod threads;
 mod timers;
 mod tracing;
 mod transfers;
@@ -47,7 +48,7 @@ use std::process::ExitCode;
 
 type Family = (&'static str, fn());
 
-const FAMILIES: [Family; 38] = [
+const FAMILIES: [Family; 39] = [
     ("aio", aio::run),
     ("busy", busy::run),
     ("clocks", clocks::run),
@@ -81,6 +82,7 @@ const FAMILIES: [Family; 38] = [
     ("supervision", supervision::run),
     ("sysv", sysv::run),
     ("terminals", terminals::run),
+    ("threads", threads::run),
     ("timers", timers::run),
     ("tracing", tracing::run),
     ("transfers", transfers::run),

@@ -74,11 +74,11 @@ fn on_open(
     fd: usize,
     change: impl FnOnce(&Subject) -> Result<usize>,
 ) -> Result<usize> {
-    let open = ctx.process.open_file(fd as i32)?;
+    let open = ctx.thread.open_file(fd as i32)?;
     let node = open
         .node()
         .unwrap_or_else(|| crate::fs::unnamed::reopened(&open));
-    let identity = Identity::of(&ctx.process.credentials());
+    let identity = Identity::of(&ctx.thread.credentials());
     change(&Subject {
         node,
         place: open.path().cloned(),

@@ -18,11 +18,11 @@ const CLOSE_RANGE_CLOEXEC: u32 = 4;
 
 pub fn dispatch(ctx: &mut SyscallCtx<'_>, number: u32, a: Args) -> Answer {
     Some(match number {
-        raw::__NR_close => ctx.process.files().close(a[0] as i32).map(|()| 0),
+        raw::__NR_close => ctx.thread.files().close(a[0] as i32).map(|()| 0),
         raw::__NR_close_range => close_range(ctx, a[0] as u32, a[1] as u32, a[2] as u32),
         raw::__NR_dup => dup(ctx, a[0]),
         raw::__NR_dup2 if a[0] as u32 == a[1] as u32 => ctx
-            .process
+            .thread
             .files()
             .get(a[0] as i32)
             .map(|_| a[1] as u32 as usize),
@@ -43,18 +43,16 @@ fn close_range(ctx: &SyscallCtx<'_>, first: u32, last: u32, flags: u32) -> Resul
     if flags & !(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC) != 0 || first > last {
         return Err(Errno::EINVAL);
     }
-    if flags & CLOSE_RANGE_UNSHARE != 0 && Arc::strong_count(&ctx.process.files()) > 2 {
-        let own = ctx.process.files().fork()?;
-        let shared = ctx.process.replace_files(Arc::new(own));
-        drop(shared);
+    if flags & CLOSE_RANGE_UNSHARE != 0 {
+        ctx.thread.unshare_files()?;
     }
     let mark = flags & CLOSE_RANGE_CLOEXEC != 0;
-    ctx.process.files().close_range(first, last, mark);
+    ctx.thread.files().close_range(first, last, mark);
     Ok(0)
 }
 
 fn dup(ctx: &SyscallCtx<'_>, fd: usize) -> Result<usize> {
-    let open = ctx.process.files().get(fd as i32)?;
+    let open = ctx.thread.files().get(fd as i32)?;
     install(ctx, open, false)
 }
 
@@ -63,7 +61,7 @@ fn dup3(ctx: &SyscallCtx<'_>, old: usize, new: usize, flags: u32) -> Result<usiz
         return Err(Errno::EINVAL);
     }
     let limit = ctx.process.limit(Resource::Files);
-    let files = ctx.process.files();
+    let files = ctx.thread.files();
     if u64::from(new as u32) >= limit {
         return Err(Errno::EBADF);
     }
@@ -100,7 +98,7 @@ fn inotify_init(ctx: &SyscallCtx<'_>, flags: u32) -> Result<usize> {
     }
     let status = OpenFlags::from_bits_truncate(flags) & OpenFlags::NONBLOCK;
     let open = OpenFile::unnamed(
-        Arc::new(InotifyFile::new(ctx.process.credentials().uid.effective)?),
+        Arc::new(InotifyFile::new(ctx.thread.credentials().uid.effective)?),
         status,
     )?;
     install(ctx, open, flags & raw::O_CLOEXEC != 0)

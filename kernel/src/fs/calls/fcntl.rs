@@ -26,7 +26,7 @@ const F_DUPFD_QUERY: u32 = 1027;
 
 pub fn fcntl(ctx: &SyscallCtx<'_>, fd: usize, command: u32, arg: usize) -> Result<usize> {
     let fd = fd as i32;
-    let files = ctx.process.files();
+    let files = ctx.thread.files();
     let open = files.get(fd)?;
     match command {
         raw::F_DUPFD | F_DUPFD_CLOEXEC => {
@@ -67,7 +67,7 @@ pub fn fcntl(ctx: &SyscallCtx<'_>, fd: usize, command: u32, arg: usize) -> Resul
         }
         raw::F_SETOWN => {
             let owner = Recipient::from_number(arg as i32)?;
-            open.receiver().set_owner(owner, &ctx.process.credentials());
+            open.receiver().set_owner(owner, &ctx.thread.credentials());
             Ok(0)
         }
         raw::F_GETOWN_EX => {
@@ -78,7 +78,7 @@ pub fn fcntl(ctx: &SyscallCtx<'_>, fd: usize, command: u32, arg: usize) -> Resul
         }
         raw::F_SETOWN_EX => {
             let owner = Recipient::from_words(UserPtr::<[u32; 2]>::new(arg).read()?)?;
-            open.receiver().set_owner(owner, &ctx.process.credentials());
+            open.receiver().set_owner(owner, &ctx.thread.credentials());
             Ok(0)
         }
         raw::F_GETSIG => Ok(open.known_receiver().map_or(0, |r| r.signal()) as usize),
@@ -90,16 +90,16 @@ pub fn fcntl(ctx: &SyscallCtx<'_>, fd: usize, command: u32, arg: usize) -> Resul
             Ok(0)
         }
         raw::F_NOTIFY => {
-            dnotify::watch(ctx.process, fd, &open, arg as u32)?;
+            dnotify::watch(ctx.thread, fd, &open, arg as u32)?;
             Ok(0)
         }
         raw::F_GETLEASE => Ok(lease::get(&open) as usize),
         raw::F_SETLEASE => {
-            lease::set(ctx.process, &open, fd, arg as u32)?;
+            lease::set(ctx.thread, &open, fd, arg as u32)?;
             Ok(0)
         }
         F_SETPIPE_SZ => {
-            let privileged = ctx.process.credentials().can(Capabilities::SYS_RESOURCE);
+            let privileged = ctx.thread.credentials().can(Capabilities::SYS_RESOURCE);
             pipe_of(&open)?
                 .pipe()
                 .resize(arg as u32 as usize, privileged)
@@ -129,7 +129,7 @@ fn pipe_of(open: &OpenFile) -> Result<&PipeEnd> {
 fn set_status(ctx: &SyscallCtx<'_>, open: &OpenFile, fd: i32, flags: u32) -> Result<usize> {
     let flags = OpenFlags::from_bits_truncate(flags);
     if flags.contains(OpenFlags::NO_ATIME) && !open.flags().contains(OpenFlags::NO_ATIME) {
-        let identity = crate::fs::access::Identity::of(&ctx.process.credentials());
+        let identity = crate::fs::access::Identity::of(&ctx.thread.credentials());
         if !identity.owns(&open.attributes()?) {
             return Err(Errno::EPERM);
         }
@@ -155,7 +155,7 @@ pub(super) fn ask_for_signals(ctx: &SyscallCtx<'_>, open: &OpenFile, fd: i32, on
             Recipient::Process(ctx.process.pid)
         };
         open.receiver()
-            .default_owner(owner, &ctx.process.credentials());
+            .default_owner(owner, &ctx.thread.credentials());
     }
     open.set_async(on, fd);
 }
@@ -202,7 +202,7 @@ fn owner_of(ctx: &SyscallCtx<'_>, open: &OpenFile, ofd: bool) -> (Owner, i32) {
         (Owner::Open(open.id()), -1)
     } else {
         (
-            Owner::Process(ctx.process.files().id()),
+            Owner::Process(ctx.thread.files().id()),
             ctx.process.pid as i32,
         )
     }
@@ -282,7 +282,7 @@ fn set_lock(
         raw::F_RDLCK | raw::F_WRLCK => {
             locks.map_or(Ok(()), |locks| locks.lock_range(wanted, nonblock))?;
             // Who closed the descriptor meanwhile found no lock of this process's to release.
-            let files = ctx.process.files();
+            let files = ctx.thread.files();
             let is_open = || files.get(fd).is_ok_and(|now| Arc::ptr_eq(&now, open));
             if !ofd && !is_open() {
                 locks.map_or(Ok(()), |locks| locks.unlock_range(&wanted))?;

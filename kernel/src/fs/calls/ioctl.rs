@@ -19,8 +19,8 @@ const FIDEDUPERANGE: u32 = 0xc018_9436;
 pub fn ioctl(ctx: &SyscallCtx<'_>, fd: usize, command: u32, arg: usize) -> Result<usize> {
     let open = file_of(ctx, fd)?;
     match command {
-        cmd::FIOCLEX => ctx.process.files().set_flag(fd as i32, true)?,
-        cmd::FIONCLEX => ctx.process.files().set_flag(fd as i32, false)?,
+        cmd::FIOCLEX => ctx.thread.files().set_flag(fd as i32, true)?,
+        cmd::FIONCLEX => ctx.thread.files().set_flag(fd as i32, false)?,
         cmd::FIONBIO => {
             let on = UserPtr::<u32>::new(arg).read()? != 0;
             let mut flags = open.flags();

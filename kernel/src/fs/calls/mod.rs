@@ -38,7 +38,7 @@ impl Identity {
     pub fn of_thread(thread: &Thread) -> Identity {
         Identity {
             domain: thread.landlock.domain(),
-            ..Identity::of(&thread.process().credentials())
+            ..Identity::of(&thread.credentials())
         }
     }
 
@@ -71,7 +71,7 @@ impl Caller {
     pub fn of(ctx: &SyscallCtx<'_>) -> Caller {
         Caller {
             identity: Identity::of_thread(ctx.thread),
-            view: ctx.process.fs().view(),
+            view: ctx.thread.fs().view(),
         }
     }
 
@@ -81,7 +81,7 @@ impl Caller {
         if at == raw::AT_FDCWD || path.first() == Some(&b'/') {
             return Ok(self.view.cwd.clone());
         }
-        let open = ctx.process.files().get(at)?;
+        let open = ctx.thread.files().get(at)?;
         let place = crate::fs::opening::place_of(&open);
         if !path.is_empty() && !place.node().is_dir() {
             return Err(Errno::ENOTDIR);
@@ -142,7 +142,7 @@ const CWD: usize = raw::AT_FDCWD as usize;
 /// Installs a description at the lowest free descriptor.
 pub fn install(ctx: &SyscallCtx<'_>, open: Arc<OpenFile>, close_on_exec: bool) -> Result<usize> {
     let limit = ctx.process.limit(Resource::Files);
-    ctx.process
+    ctx.thread
         .files()
         .insert(open, close_on_exec, limit)
         .map(|fd| fd as usize)
@@ -150,5 +150,5 @@ pub fn install(ctx: &SyscallCtx<'_>, open: Arc<OpenFile>, close_on_exec: bool) -
 
 /// The description behind a descriptor, for anything but what O_PATH allows.
 pub fn file_of(ctx: &SyscallCtx<'_>, fd: usize) -> Result<Arc<OpenFile>> {
-    ctx.process.open_file(fd as i32)
+    ctx.thread.open_file(fd as i32)
 }

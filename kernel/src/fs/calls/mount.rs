@@ -21,7 +21,7 @@ pub fn dispatch(ctx: &mut SyscallCtx<'_>, number: u32, a: Args) -> Answer {
 /// Who is confined could see by other names what it gave up.
 fn check(ctx: &SyscallCtx<'_>) -> Result {
     if ctx.thread.landlock.domain().is_none()
-        && ctx.process.credentials().can(Capabilities::SYS_ADMIN)
+        && ctx.thread.credentials().can(Capabilities::SYS_ADMIN)
     {
         Ok(())
     } else {

@@ -31,7 +31,7 @@ pub fn dispatch(ctx: &mut SyscallCtx<'_>, number: u32, a: Args) -> Answer {
         raw::__NR_chdir => chdir(ctx, a[0]),
         raw::__NR_fchdir => fchdir(ctx, a[0]),
         raw::__NR_chroot => chroot(ctx, a[0]),
-        raw::__NR_umask => Ok(ctx.process.fs().set_umask(a[0] as u32) as usize),
+        raw::__NR_umask => Ok(ctx.thread.fs().set_umask(a[0] as u32) as usize),
         _ => return None,
     })
 }
@@ -48,7 +48,7 @@ fn make(
     let what = what(&caller)?;
     let start = caller.start(ctx, at, &path)?;
     let name = Name { start, path: &path };
-    let mode = mode & !ctx.process.fs().umask();
+    let mode = mode & !ctx.thread.fs().umask();
     names::make(&caller.view, &caller.identity, &name, what, mode)?;
     Ok(0)
 }
@@ -98,7 +98,7 @@ fn link(
         resolve |= Resolve::FOLLOW;
     }
     if flags & raw::AT_EMPTY_PATH != 0 {
-        if !ctx.process.credentials().can(Capabilities::DAC_READ_SEARCH) {
+        if !ctx.thread.credentials().can(Capabilities::DAC_READ_SEARCH) {
             return Err(Errno::ENOENT);
         }
         resolve |= Resolve::EMPTY;
@@ -157,7 +157,7 @@ fn rename(
 }
 
 fn getcwd(ctx: &SyscallCtx<'_>, out: usize, size: usize) -> Result<usize> {
-    let view = ctx.process.fs().view();
+    let view = ctx.thread.fs().view();
     let mut name = view.name_of(&view.cwd)?;
     if name.len() > PATH_MAX {
         return Err(Errno::ENAMETOOLONG);
@@ -177,12 +177,12 @@ fn chdir(ctx: &SyscallCtx<'_>, path: usize) -> Result<usize> {
         .view
         .lookup(&caller.identity, &read_path(path)?, resolve)?;
     caller.identity.check_node(place.node(), Access::EXEC)?;
-    ctx.process.fs().set_cwd(place);
+    ctx.thread.fs().set_cwd(place);
     Ok(0)
 }
 
 fn fchdir(ctx: &SyscallCtx<'_>, fd: usize) -> Result<usize> {
-    let open = ctx.process.files().get(fd as i32)?;
+    let open = ctx.thread.files().get(fd as i32)?;
     let place = open
         .path()
         .filter(|path| path.node().is_dir())
@@ -190,7 +190,7 @@ fn fchdir(ctx: &SyscallCtx<'_>, fd: usize) -> Result<usize> {
     Caller::of(ctx)
         .identity
         .check_node(place.node(), Access::EXEC)?;
-    ctx.process.fs().set_cwd(place.clone());
+    ctx.thread.fs().set_cwd(place.clone());
     Ok(0)
 }
 
@@ -201,9 +201,9 @@ fn chroot(ctx: &SyscallCtx<'_>, path: usize) -> Result<usize> {
         .view
         .lookup(&caller.identity, &read_path(path)?, resolve)?;
     caller.identity.check_node(place.node(), Access::EXEC)?;
-    if !ctx.process.credentials().can(Capabilities::SYS_CHROOT) {
+    if !ctx.thread.credentials().can(Capabilities::SYS_CHROOT) {
         return Err(Errno::EPERM);
     }
-    ctx.process.fs().set_root(place);
+    ctx.thread.fs().set_root(place);
     Ok(0)
 }

@@ -29,7 +29,7 @@ pub fn dispatch(ctx: &mut SyscallCtx<'_>, number: u32, a: Args) -> Answer {
 
 fn openat(ctx: &SyscallCtx<'_>, at: usize, path: usize, flags: u32, mode: u32) -> Result<usize> {
     // The kernel is 64-bit: every open is O_LARGEFILE.
-    let how = How::from_open(flags | raw::O_LARGEFILE, mode, ctx.process.fs().umask())?;
+    let how = How::from_open(flags | raw::O_LARGEFILE, mode, ctx.thread.fs().umask())?;
     open(ctx, at, path, &how)
 }
 
@@ -102,7 +102,7 @@ fn openat2(ctx: &SyscallCtx<'_>, at: usize, path: usize, how: usize, size: usize
     {
         return Err(Errno::EINVAL);
     }
-    let umask = ctx.process.fs().umask();
+    let umask = ctx.thread.fs().umask();
     let how = How {
         resolve,
         ..How::from_open(flags, how.mode as u32, umask)?
@@ -123,7 +123,7 @@ fn memfd_create(ctx: &SyscallCtx<'_>, name: usize, flags: u32) -> Result<usize> 
         return Err(Errno::EINVAL);
     }
     let name = uptr::read_string(name, MEMFD_NAME_MAX, Errno::EINVAL)?;
-    let credentials = ctx.process.credentials();
+    let credentials = ctx.thread.credentials();
     let sealable = flags & (raw::MFD_ALLOW_SEALING | raw::MFD_NOEXEC_SEAL) != 0;
     let file = TmpFile::memfd(&name, sealable, credentials.uid.fs, credentials.gid.fs)?;
     // As Linux: this description keeps nobody from executing what is in it; others may.

@@ -178,7 +178,7 @@ fn sync_file_range(ctx: &SyscallCtx<'_>, fd: usize) -> Result<usize> {
 }
 
 fn sync(ctx: &SyscallCtx<'_>) -> Result<usize> {
-    for mount in ctx.process.fs().view().namespace.mounts() {
+    for mount in ctx.thread.fs().view().namespace.mounts() {
         // sync(2) has no way to report a failure.
         let _ = mount.root().node().inode().sync();
     }

@@ -76,7 +76,7 @@ impl Stat {
 }
 
 fn fstat(ctx: &SyscallCtx<'_>, fd: usize, out: usize) -> Result<usize> {
-    let attributes = ctx.process.files().get(fd as i32)?.attributes()?;
+    let attributes = ctx.thread.files().get(fd as i32)?.attributes()?;
     UserPtr::new(out).write(&Stat::new(&attributes))?;
     Ok(0)
 }
@@ -99,7 +99,7 @@ fn find(
     if flags & raw::AT_EMPTY_PATH != 0 && at as i32 != raw::AT_FDCWD {
         let empty = path == 0 || UserPtr::<u8>::new(path).read()? == 0;
         if empty {
-            let open = ctx.process.files().get(at as i32)?;
+            let open = ctx.thread.files().get(at as i32)?;
             return Ok((open.attributes()?, open.path().cloned()));
         }
     }
@@ -215,7 +215,7 @@ fn access(ctx: &SyscallCtx<'_>, at: usize, path: usize, mode: u32, flags: u32) -
     let mut caller = Caller::of(ctx);
     if flags & raw::AT_EACCESS == 0 {
         // access asks for the real user, who has capabilities only when that is root.
-        let mut real = (*ctx.process.credentials()).clone();
+        let mut real = (*ctx.thread.credentials()).clone();
         real.uid.fs = real.uid.real;
         real.gid.fs = real.gid.real;
         real.effective = if real.uid.real == 0 {
@@ -330,7 +330,7 @@ const PIPEFS: u64 = 0x5049_5045;
 const ANONYMOUS: u64 = 0x0904_1934;
 
 fn fstatfs(ctx: &SyscallCtx<'_>, fd: usize, out: usize) -> Result<usize> {
-    let open = ctx.process.files().get(fd as i32)?;
+    let open = ctx.thread.files().get(fd as i32)?;
     match (open.path(), open.node()) {
         (Some(path), _) => write_statfs(&path.node().inode().stat_fs()?, path.mount.flags(), out),
         (None, Some(node)) => write_statfs(&node.inode().stat_fs()?, MountFlags::empty(), out),

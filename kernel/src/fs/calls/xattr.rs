@@ -50,7 +50,7 @@ fn subject(
 ) -> Result<(Arc<Node>, Option<Path>, Identity)> {
     let caller = Caller::of(ctx);
     if let By::Fd = by {
-        let open = ctx.process.open_file(what as i32)?;
+        let open = ctx.thread.open_file(what as i32)?;
         let node = open.node().ok_or(Errno::EOPNOTSUPP)?;
         return Ok((node, open.path().cloned(), caller.identity));
     }
@@ -88,7 +88,7 @@ fn check(
         return Err(Errno::EINVAL);
     }
     if name.starts_with(b"trusted.") {
-        let admin = ctx.process.credentials().can(Capabilities::SYS_ADMIN);
+        let admin = ctx.thread.credentials().can(Capabilities::SYS_ADMIN);
         return if admin { Ok(()) } else { Err(refused) };
     }
     if name.starts_with(b"security.") || name.starts_with(b"system.") {
@@ -156,7 +156,7 @@ fn set(ctx: &SyscallCtx<'_>, by: By, a: Args) -> Result<usize> {
 fn list(ctx: &SyscallCtx<'_>, by: By, a: Args) -> Result<usize> {
     let (node, _, _) = subject(ctx, by, a[0])?;
     let names = node.inode().list_xattr()?;
-    let admin = ctx.process.credentials().can(Capabilities::SYS_ADMIN);
+    let admin = ctx.thread.credentials().can(Capabilities::SYS_ADMIN);
     let mut visible = Vec::new();
     for name in names.split_inclusive(|&byte| byte == 0) {
         if admin || !name.starts_with(b"trusted.") {

@@ -12,6 +12,7 @@ use crate::mm::uptr::UserPtr;
 use crate::syscall::table::{Answer, Args, SyscallCtx};
 use crate::task::credentials::Capabilities;
 use alloc::sync::Arc;
+use core::sync::atomic::Ordering;
 
 /// LANDLOCK_CREATE_RULESET_VERSION.
 const ASK_VERSION: u32 = 1;
@@ -63,7 +64,7 @@ fn create(ctx: &SyscallCtx<'_>, attributes: usize, size: usize, flags: u32) -> R
 
 /// The ruleset behind a descriptor.
 fn ruleset_of(ctx: &SyscallCtx<'_>, fd: usize) -> Result<Arc<OpenFile>> {
-    let open = ctx.process.open_file(fd as i32)?;
+    let open = ctx.thread.open_file(fd as i32)?;
     match open.downcast::<Ruleset>() {
         Some(_) => Ok(open),
         None => Err(Errno::EBADFD),
@@ -94,7 +95,7 @@ fn add_rule(
     let allowed = Rights::from_bits(allowed)
         .filter(|allowed| ruleset.handled.contains(*allowed))
         .ok_or(Errno::EINVAL)?;
-    let parent = ctx.process.files().get(parent.cast_signed())?;
+    let parent = ctx.thread.files().get(parent.cast_signed())?;
     let place = parent
         .path()
         .filter(|path| !path.is_nameless())
@@ -104,8 +105,8 @@ fn add_rule(
 }
 
 fn restrict_self(ctx: &SyscallCtx<'_>, fd: usize, flags: u32) -> Result<usize> {
-    let credentials = ctx.process.credentials();
-    if !credentials.no_new_privileges && !credentials.can(Capabilities::SYS_ADMIN) {
+    let unraised = ctx.thread.no_new_privileges.load(Ordering::Relaxed);
+    if !unraised && !ctx.thread.credentials().can(Capabilities::SYS_ADMIN) {
         return Err(Errno::EPERM);
     }
     if flags != 0 {

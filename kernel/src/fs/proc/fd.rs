@@ -1,8 +1,9 @@
-//! /proc/PID/fd and fdinfo: a process's descriptors as links and texts.
+//! /proc/PID/fd and fdinfo: a process's or a thread's descriptors as links and texts.
 
 use super::text::{Contents, Make, Text};
 use super::{access, attributes, number};
 use crate::errno::{Errno, Result};
+use crate::fs::fd_table::FdTable;
 use crate::fs::namespace::Path;
 use crate::fs::node::{Attributes, DirEntry, Inode, Node, NodeKind, OpenFlags};
 use crate::fs::open::OpenFile;
@@ -10,6 +11,8 @@ use crate::fs::opening;
 use crate::fs::path::PATH_MAX;
 use crate::sched;
 use crate::task::process::Process;
+use crate::task::thread::Thread;
+use crate::task::trace::calls::Target;
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::sync::Arc;
@@ -24,14 +27,20 @@ pub enum Shows {
     Infos,
 }
 
+/// Whose table it is: the thread's, or that of the process's first.
 pub struct Descriptors {
     pub process: Arc<Process>,
+    pub thread: Option<Arc<Thread>>,
     pub shows: Shows,
 }
 
 impl Descriptors {
     fn owner(&self) -> (u32, u32) {
-        let credentials = self.process.credentials();
+        let target = Target {
+            process: &self.process,
+            thread: self.thread.as_deref(),
+        };
+        let credentials = target.credentials();
         (credentials.uid.effective, credentials.gid.effective)
     }
 
@@ -56,6 +65,7 @@ impl Inode for Descriptors {
         let fd_index = i32::try_from(fd).map_err(|_| Errno::ENOENT)?;
         let descriptor = Descriptor {
             process: self.process.clone(),
+            thread: self.thread.clone(),
             fd: fd_index,
             ino: self.ino(fd),
             mode: 0,
@@ -67,7 +77,7 @@ impl Inode for Descriptors {
             let descriptor = Arc::new(descriptor);
             let bind = move || -> Result<Box<Make>> {
                 // What another program has opened there since is not for who was judged by this one.
-                let judged = access(&descriptor.process, || descriptor.open())?;
+                let judged = access(descriptor.target(), || descriptor.open())?;
                 let judged = Arc::downgrade(&judged);
                 let descriptor = descriptor.clone();
                 Ok(Box::new(move || {
@@ -109,7 +119,7 @@ impl Inode for Descriptors {
         };
         // Position 3 is descriptor 0.
         let mut next = usize::try_from(from.saturating_sub(3)).unwrap_or(usize::MAX);
-        let files = self.process.files();
+        let files = files_of(&self.process, self.thread.as_ref());
         while let Some(fd) = files.next_used(next) {
             let name = format!("{fd}");
             let entry = DirEntry {
@@ -131,8 +141,12 @@ impl Inode for Descriptors {
     }
 }
 
+fn files_of(process: &Process, thread: Option<&Arc<Thread>>) -> Arc<FdTable> {
+    thread.map_or_else(|| process.files(), |thread| thread.files())
+}
+
 fn info(descriptor: &Descriptor, open: &OpenFile) -> Result<Vec<u8>> {
-    let files = descriptor.process.files();
+    let files = files_of(&descriptor.process, descriptor.thread.as_ref());
     let mount = open.path().map_or(0, |path| path.mount.id);
     let ino = open.attributes().map_or(0, |a| a.ino);
     let position = open.cursor().try_lock().map_or(0, |cursor| *cursor);
@@ -156,7 +170,7 @@ fn info(descriptor: &Descriptor, open: &OpenFile) -> Result<Vec<u8>> {
 
 /// The text of a link to `path`, as the caller sees names.
 pub fn text_of(path: &Path) -> Result<Vec<u8>> {
-    let root = sched::current().process().fs().view().root;
+    let root = sched::current().fs().view().root;
     let (mut name, _) = path.name_from(&root, PATH_MAX)?;
     if path.dentry.is_removed() {
         admission::append(&mut name, b" (deleted)")?;
@@ -171,6 +185,7 @@ pub fn text_of(path: &Path) -> Result<Vec<u8>> {
 /// leads to, which may be another such link, or what this one is sent through.
 struct Descriptor {
     process: Arc<Process>,
+    thread: Option<Arc<Thread>>,
     fd: i32,
     ino: u64,
     mode: u32,
@@ -179,7 +194,18 @@ struct Descriptor {
 
 impl Descriptor {
     fn open(&self) -> Result<Arc<OpenFile>> {
-        self.process.any_file(self.fd).map_err(|_| Errno::ENOENT)
+        let open = match &self.thread {
+            Some(thread) => thread.any_file(self.fd),
+            None => self.process.any_file(self.fd),
+        };
+        open.map_err(|_| Errno::ENOENT)
+    }
+
+    fn target(&self) -> Target<'_> {
+        Target {
+            process: &self.process,
+            thread: self.thread.as_deref(),
+        }
     }
 }
 
@@ -191,7 +217,7 @@ impl Inode for Descriptor {
     }
 
     fn read_link(&self) -> Result<Vec<u8>> {
-        let open = access(&self.process, || self.open())?;
+        let open = access(self.target(), || self.open())?;
         match open.path() {
             Some(path) => text_of(path),
             None => Ok(open.description()),
@@ -199,7 +225,7 @@ impl Inode for Descriptor {
     }
 
     fn magic_link(&self) -> Option<Result<Path>> {
-        let open = access(&self.process, || self.open());
+        let open = access(self.target(), || self.open());
         Some(open.map(|open| opening::place_of(&open)))
     }
 

@@ -6,8 +6,8 @@ use crate::fs::namespace::Path;
 use crate::mm::mapping::{Backing, Flags, Name, ObjectName};
 use crate::mm::space::AddressSpace;
 use crate::mm::usage::Usage;
+use crate::sched;
 use crate::sched::cpu;
-use crate::task::process::Process;
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -167,13 +167,13 @@ fn part(
     Ok(part)
 }
 
-pub fn maps(process: &Process, space: &AddressSpace, from: usize) -> Result<Part> {
-    let root = process.fs().view().root;
+pub fn maps(space: &AddressSpace, from: usize) -> Result<Part> {
+    let root = sched::current().fs().view().root;
     part(space, from, |row, out| line(row, &root, out))
 }
 
-pub fn smaps(process: &Process, space: &AddressSpace, from: usize) -> Result<Part> {
-    let root = process.fs().view().root;
+pub fn smaps(space: &AddressSpace, from: usize) -> Result<Part> {
+    let root = sched::current().fs().view().root;
     part(space, from, |row, out| {
         line(row, &root, out)?;
         let mut text = String::new();

@@ -31,8 +31,8 @@ use crate::fs::node::{
 };
 use crate::linux::general as raw;
 use crate::sched;
-use crate::task::process::Process;
 use crate::task::trace::calls::By;
+use crate::task::trace::calls::Target;
 use crate::task::{self, trace};
 use alloc::sync::Arc;
 use core::any::Any;
@@ -80,8 +80,8 @@ fn stat_fs() -> StatFs {
 }
 
 /// What `take` has of `process`, if who asks may look into that: EACCES else.
-fn access<T>(process: &Process, take: impl FnOnce() -> Result<T>) -> Result<T> {
-    let taken = trace::calls::access(&sched::current(), process, By::Fs, || Ok(take()));
+fn access<'a, T>(of: impl Into<Target<'a>>, take: impl FnOnce() -> Result<T>) -> Result<T> {
+    let taken = trace::calls::access(&sched::current(), of, By::Fs, || Ok(take()));
     taken.map_err(|_| Errno::EACCES)?
 }
 

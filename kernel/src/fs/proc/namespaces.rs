@@ -3,11 +3,11 @@
 
 use crate::errno::{Errno, Result};
 use crate::file::File;
+use crate::fs::context::FsContext;
 use crate::fs::namespace::Path;
 use crate::fs::node::{Attributes, DeviceNumber, Inode, Node, NodeKind, OpenFlags, StatFs};
 use crate::fs::unnamed;
 use crate::linux::general as raw;
-use crate::task::process::Process;
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -60,10 +60,10 @@ impl Kind {
         }
     }
 
-    /// The number of the one that `process` is in; where there is but one, Linux's.
-    fn number(self, process: &Process) -> u64 {
-        match self {
-            Kind::Mount => process.fs().view().namespace.number(),
+    /// The number of the one that somebody with these directories is in; where there is but one, Linux's.
+    fn number(self, fs: Option<&FsContext>) -> Result<u64> {
+        Ok(match self {
+            Kind::Mount => fs.ok_or(Errno::ENOENT)?.view().namespace.number(),
             Kind::Net => 0xf000_0000,
             Kind::Ipc => 0xefff_ffff,
             Kind::Uts => 0xefff_fffe,
@@ -71,19 +71,19 @@ impl Kind {
             Kind::Pid => 0xefff_fffc,
             Kind::Cgroup => 0xefff_fffb,
             Kind::Time => 0xefff_fffa,
-        }
+        })
     }
 
     /// What the link says.
-    pub fn text(self, process: &Process) -> String {
-        format!("{}:[{}]", self.name(), self.number(process))
+    pub fn text(self, fs: Option<&FsContext>) -> Result<String> {
+        Ok(format!("{}:[{}]", self.name(), self.number(fs)?))
     }
 
     /// Where it leads.
-    pub fn place(self, process: &Process) -> Path {
-        let number = self.number(process);
+    pub fn place(self, fs: Option<&FsContext>) -> Result<Path> {
+        let number = self.number(fs)?;
         let node = Node::new(NodeKind::Regular, Namespace { kind: self, number });
-        Path::unnamed(node, self.text(process).as_bytes())
+        Ok(Path::unnamed(node, self.text(fs)?.as_bytes()))
     }
 }
 

@@ -7,6 +7,7 @@ use super::rows::{Part, Rows};
 use super::text::{Contents, Make, Take, Text};
 use super::{access, attributes, maps, mounts, net, number, status};
 use crate::errno::{Errno, Result};
+use crate::fs::context::{FsContext, FsView};
 use crate::fs::namespace::Path;
 use crate::fs::node::{Attributes, DirEntry, Inode, Node, NodeKind, StatFs};
 use crate::ipc::inet::Family;
@@ -18,6 +19,7 @@ use crate::task::credentials::Capabilities;
 use crate::task::oom;
 use crate::task::process::Process;
 use crate::task::thread::{DEFAULT_SLACK, Thread};
+use crate::task::trace::calls::Target as Looked;
 use crate::task::tree;
 use alloc::boxed::Box;
 use alloc::format;
@@ -67,13 +69,34 @@ struct Subject {
 
 impl Subject {
     fn owner(&self) -> (u32, u32) {
-        let credentials = self.process.credentials();
+        let credentials = self.target().credentials();
         (credentials.uid.effective, credentials.gid.effective)
+    }
+
+    fn target(&self) -> Looked<'_> {
+        Looked {
+            process: &self.process,
+            thread: self.thread.as_deref(),
+        }
+    }
+
+    /// Its directories and umask; none when it has ended.
+    fn fs(&self) -> Option<Arc<FsContext>> {
+        match &self.thread {
+            Some(thread) if thread.exited.load(Ordering::SeqCst) => None,
+            Some(thread) => Some(thread.fs()),
+            None => self.process.fs(),
+        }
+    }
+
+    /// Its mounts. As on Linux, of one that has ended there are none to be told of.
+    fn mounts(&self) -> Result<FsView> {
+        Ok(self.fs().ok_or(Errno::EINVAL)?.view())
     }
 
     /// The thread, or the first of the process.
     fn one_thread(&self) -> Result<Arc<Thread>> {
-        let first = || self.process.threads().first().cloned();
+        let first = || self.process.first_thread();
         self.thread.clone().or_else(first).ok_or(Errno::ESRCH)
     }
 }
@@ -93,7 +116,7 @@ fn bind(
     subject: &Subject,
     make: fn(&Subject, &Arc<AddressSpace>) -> Result<Vec<u8>>,
 ) -> Result<Box<Make>> {
-    let space = access(&subject.process, || Ok(subject.process.space()))?;
+    let space = access(subject.target(), || Ok(subject.process.space()))?;
     let subject = subject.clone();
     Ok(Box::new(move || {
         let lived_in = space.as_ref().filter(|space| space.user_count() > 0);
@@ -106,7 +129,7 @@ fn bind_rows(
     subject: &Subject,
     make: fn(&Subject, &Arc<AddressSpace>, usize) -> Result<Part>,
 ) -> Result<Box<Rows>> {
-    let space = access(&subject.process, || Ok(subject.process.space()))?;
+    let space = access(subject.target(), || Ok(subject.process.space()))?;
     let subject = subject.clone();
     Ok(Box::new(move |from| {
         let lived_in = space.as_ref().filter(|space| space.user_count() > 0);
@@ -174,7 +197,9 @@ const COMMON: &[(&str, Item)] = &[
     ),
     (
         "cwd",
-        Item::Link(Target::Place(|s| Ok(s.process.fs().view().cwd))),
+        Item::Link(Target::Place(|s| {
+            Ok(s.fs().ok_or(Errno::ENOENT)?.view().cwd)
+        })),
     ),
     (
         "environ",
@@ -200,24 +225,21 @@ const COMMON: &[(&str, Item)] = &[
         "io",
         Item::Private(|s| {
             let counts = || Ok(status::transferred(&s.process, s.thread.as_deref()));
-            Ok(status::transfers(access(&s.process, counts)?))
+            Ok(status::transfers(access(s.target(), counts)?))
         }),
     ),
     ("limits", Item::Public(|s| status::limits(&s.process))),
     ("loginuid", Item::Public(|_| Ok(b"4294967295".to_vec()))),
     (
         "maps",
-        Item::RowsOfMemory(|s, space, from| maps::maps(&s.process, space, from)),
+        Item::RowsOfMemory(|_, space, from| maps::maps(space, from)),
     ),
     ("mem", Item::Memory),
     (
         "mountinfo",
-        Item::Public(|s| mounts::mountinfo(&s.process.fs().view())),
+        Item::Public(|s| mounts::mountinfo(&s.mounts()?)),
     ),
-    (
-        "mounts",
-        Item::Public(|s| mounts::mounts(&s.process.fs().view())),
-    ),
+    ("mounts", Item::Public(|s| mounts::mounts(&s.mounts()?))),
     ("net", Item::Folder(NET)),
     ("ns", Item::Folder(NAMESPACES)),
     (
@@ -229,13 +251,15 @@ const COMMON: &[(&str, Item)] = &[
         "personality",
         Item::Private(|s| {
             let personality = || Ok(s.process.personality.load(Ordering::Relaxed));
-            let personality = access(&s.process, personality)?;
+            let personality = access(s.target(), personality)?;
             Ok(format!("{personality:08x}\n").into_bytes())
         }),
     ),
     (
         "root",
-        Item::Link(Target::Place(|s| Ok(s.process.fs().view().root))),
+        Item::Link(Target::Place(|s| {
+            Ok(s.fs().ok_or(Errno::ENOENT)?.view().root)
+        })),
     ),
     (
         "schedstat",
@@ -245,7 +269,7 @@ const COMMON: &[(&str, Item)] = &[
     ("setgroups", Item::Public(|_| Ok(b"allow\n".to_vec()))),
     (
         "smaps",
-        Item::RowsOfMemory(|s, space, from| maps::smaps(&s.process, space, from)),
+        Item::RowsOfMemory(|_, space, from| maps::smaps(space, from)),
     ),
     (
         "smaps_rollup",
@@ -254,7 +278,7 @@ const COMMON: &[(&str, Item)] = &[
     // What a thread does in the kernel is shown to nobody.
     (
         "stack",
-        Item::Private(|s| access(&s.process, || Ok(Vec::new()))),
+        Item::Private(|s| access(s.target(), || Ok(Vec::new()))),
     ),
     (
         "stat",
@@ -398,7 +422,6 @@ fn set_oom_adjust(subject: &Subject, bytes: &[u8]) -> Result {
     // Only somebody privileged may make it likelier to be spared than it was made by such.
     let process = &subject.process;
     let privileged = crate::sched::current()
-        .process()
         .credentials()
         .can(Capabilities::SYS_RESOURCE);
     if privileged {
@@ -502,8 +525,15 @@ impl Folder {
                 },
             ),
             Item::Fds(shows) => {
-                let process = subject.process;
-                Node::new(NodeKind::Directory, Descriptors { process, shows })
+                let Subject { process, thread } = subject;
+                Node::new(
+                    NodeKind::Directory,
+                    Descriptors {
+                        process,
+                        thread,
+                        shows,
+                    },
+                )
             }
             Item::Memory => Node::new(
                 NodeKind::Regular,
@@ -604,18 +634,24 @@ impl Inode for Link {
     }
 
     fn read_link(&self) -> Result<Vec<u8>> {
-        let process = &self.subject.process;
+        let subject = &self.subject;
         match self.target {
-            Target::Place(place) => super::fd::text_of(&access(process, || place(&self.subject))?),
-            Target::Namespace(kind) => access(process, || Ok(kind.text(process).into_bytes())),
+            Target::Place(place) => {
+                super::fd::text_of(&access(subject.target(), || place(subject))?)
+            }
+            Target::Namespace(kind) => access(subject.target(), || {
+                Ok(kind.text(subject.fs().as_deref())?.into_bytes())
+            }),
         }
     }
 
     fn magic_link(&self) -> Option<Result<Path>> {
-        let process = &self.subject.process;
+        let subject = &self.subject;
         Some(match self.target {
-            Target::Place(place) => access(process, || place(&self.subject)),
-            Target::Namespace(kind) => access(process, || Ok(kind.place(process))),
+            Target::Place(place) => access(subject.target(), || place(subject)),
+            Target::Namespace(kind) => {
+                access(subject.target(), || kind.place(subject.fs().as_deref()))
+            }
         })
     }
 

@@ -7,7 +7,7 @@ use crate::mm::mapping::{Flags, Mapping};
 use crate::mm::space::{AddressSpace, Layout};
 use crate::mm::usage::Resident;
 use crate::sched::entity;
-use crate::task::credentials::Ids;
+use crate::task::credentials::{Credentials, Ids};
 use crate::task::exec::NO_RANDOMIZE;
 use crate::task::limits::Resource;
 use crate::task::process::{Process, thread_usage};
@@ -398,18 +398,14 @@ fn identity_lines(
         'X' => "dead",
         _ => "sleeping",
     };
-    let credentials = process.credentials();
+    let credentials = credentials_of(process, one);
     let id = thread.map_or(process.pid, |thread| thread.tid());
     let ids = |ids: &Ids| format!("{}\t{}\t{}\t{}", ids.real, ids.effective, ids.saved, ids.fs);
     // What the dead have given back can't be told.
-    let lives = !process.is_zombie();
-    if lives {
-        let _ = writeln!(text, "Umask:\t{:04o}", process.fs().umask());
+    if let Some(one) = one {
+        let _ = writeln!(text, "Umask:\t{:04o}", one.fs().umask());
     }
-    let descriptors = match lives {
-        true => process.files().capacity().next_power_of_two().max(64),
-        false => 0,
-    };
+    let descriptors = one.map_or(0, |one| one.files().capacity().next_power_of_two().max(64));
     let _ = write!(
         text,
         "State:\t{state} ({long})\nTgid:\t{}\nNgid:\t0\nPid:\t{id}\nPPid:\t{}\n\
@@ -476,9 +472,15 @@ fn signal_lines(text: &mut String, process: &Process, one: Option<&Thread>) {
     );
 }
 
+/// The thread's, or what is left of those of the process.
+fn credentials_of(process: &Process, one: Option<&Thread>) -> Arc<Credentials> {
+    one.map_or_else(|| process.credentials(), Thread::credentials)
+}
+
 /// What it may do, and what keeps it from more.
 fn right_lines(text: &mut String, process: &Process, one: Option<&Thread>) {
-    let credentials = process.credentials();
+    let credentials = credentials_of(process, one);
+    let unraised = one.is_some_and(|one| one.no_new_privileges.load(Ordering::Relaxed));
     let seccomp = one.map_or((0, 0), |thread| {
         (thread.seccomp.mode() as u32, thread.seccomp.count())
     });
@@ -496,7 +498,7 @@ fn right_lines(text: &mut String, process: &Process, one: Option<&Thread>) {
         credentials.effective.bits(),
         credentials.bounding.bits(),
         credentials.ambient.bits(),
-        u32::from(credentials.no_new_privileges),
+        u32::from(unraised),
         seccomp.0,
         seccomp.1,
     );

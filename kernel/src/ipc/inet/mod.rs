@@ -95,11 +95,11 @@ pub struct InetSocket {
 }
 
 fn may(what: Capabilities) -> bool {
-    sched::current().process().credentials().can(what)
+    sched::current().credentials().can(what)
 }
 
 fn asking_user() -> u32 {
-    sched::current().process().credentials().uid.effective
+    sched::current().credentials().uid.effective
 }
 
 /// A socket of a family; `kind` without its flags.

@@ -117,7 +117,7 @@ fn make(
     mode: u32,
     limits: Option<Limits>,
 ) -> Result<Option<Arc<Queue>>> {
-    let privileged = ctx.process.credentials().can(Capabilities::SYS_RESOURCE);
+    let privileged = ctx.thread.credentials().can(Capabilities::SYS_RESOURCE);
     let positive = |value: i64| usize::try_from(value).ok().filter(|&value| value > 0);
     let (messages, bytes) = match limits {
         None => (MESSAGES, MESSAGE_BYTES),
@@ -134,14 +134,14 @@ fn make(
         return Err(Errno::EINVAL);
     }
     let used = messages * (bytes + OVERHEAD) + messages.min(PRIORITIES as usize) * OVERHEAD;
-    let uid = ctx.process.credentials().uid.real;
+    let uid = ctx.thread.credentials().uid.real;
     let limit = ctx.process.limit(Resource::MessageQueues);
     let share = TAKEN.take(uid, used as u64, limit).ok_or(Errno::EMFILE)?;
     admission::ask()?;
     let queue = Queue::new(New {
         uid: identity.uid,
         gid: identity.gid,
-        mode: mode & 0o7777 & !ctx.process.fs().umask(),
+        mode: mode & 0o7777 & !ctx.thread.fs().umask(),
         max_messages: messages,
         max_bytes: bytes,
         share,
@@ -184,7 +184,7 @@ fn deadline_at(addr: usize) -> Result<Option<Deadline>> {
 
 /// The description behind a descriptor, and the queue behind that.
 fn queue_of(ctx: &SyscallCtx<'_>, fd: usize) -> Result<(Arc<OpenFile>, Arc<Queue>)> {
-    let open = ctx.process.open_file(fd as i32)?;
+    let open = ctx.thread.open_file(fd as i32)?;
     let queue = open.downcast::<QueueFile>().ok_or(Errno::EBADF)?.0.clone();
     Ok((open, queue))
 }

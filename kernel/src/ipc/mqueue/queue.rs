@@ -336,13 +336,13 @@ fn notify(notice: &Notice) {
         Telling::Signal(signal, value) => (*signal, *value),
         Telling::Cookie(socket, cookie) => return send_cookie(&**socket, *cookie, MESSAGE_CAME),
     };
-    let sender = sched::current().process().clone();
+    let sender = sched::current();
     let info = SigInfo {
         signal,
         errno: 0,
         code: SI_MESGQ,
         payload: Payload::Value {
-            pid: sender.pid,
+            pid: sender.process().pid,
             uid: sender.credentials().uid.real,
             value,
         },

@@ -182,7 +182,7 @@ pub fn are_others(thread: &Thread, before: &Credentials) {
         return;
     }
     let [tid, pid] = who(thread);
-    let now = thread.process().credentials();
+    let now = thread.credentials();
     for (what, old, new) in [(USER, before.uid, now.uid), (GROUPS, before.gid, now.gid)] {
         if new != old {
             tell(what, 0, &[tid, pid, new.real, new.effective]);

@@ -16,6 +16,6 @@ pub use socket::{NetlinkSocket, Report, report};
 
 /// Whether the caller may change the network, or ask what only those may know who can.
 fn may_administrate() -> bool {
-    let credentials = sched::current().process().credentials();
+    let credentials = sched::current().credentials();
     credentials.can(Capabilities::NET_ADMIN)
 }

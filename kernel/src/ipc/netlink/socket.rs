@@ -144,10 +144,10 @@ pub(super) fn multicast(protocol: u32, message: Message) {
 
 /// The caller.
 fn sender() -> PeerCredentials {
-    let process = sched::current().process().clone();
-    let credentials = process.credentials();
+    let thread = sched::current();
+    let credentials = thread.credentials();
     PeerCredentials {
-        pid: process.pid,
+        pid: thread.process().pid,
         uid: credentials.uid.effective,
         gid: credentials.gid.effective,
     }

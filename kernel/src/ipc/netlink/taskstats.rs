@@ -141,7 +141,7 @@ fn of_thread(tid: Pid) -> Result<Stats> {
     };
     let process = thread.process();
     let usage = thread_usage(&thread);
-    let credentials = process.credentials();
+    let credentials = thread.credentials();
     let begun = crate::time::realtime()
         .saturating_sub(crate::time::monotonic().saturating_sub(process.started))
         / 1_000_000_000;

@@ -94,7 +94,7 @@ impl Drop for Message {
 }
 
 pub fn get(ctx: &SyscallCtx<'_>, key: i32, flags: u32) -> Result<usize> {
-    let credentials = ctx.process.credentials();
+    let credentials = ctx.thread.credentials();
     loop {
         if let Some((id, queue)) = QUEUES.find(key, flags)? {
             let owner = queue.state.lock().owner;
@@ -149,7 +149,7 @@ pub fn send(ctx: &SyscallCtx<'_>, id: i32, addr: usize, size: usize, flags: u32)
     let text = UserPtr::<u8>::new(addr.wrapping_add(8)).read_vec(size, MESSAGE_MAX)?;
     let mut message = Some(Message::new(kind, text)?);
     let queue = QUEUES.get(id)?;
-    let credentials = ctx.process.credentials();
+    let credentials = ctx.thread.credentials();
     wait(&queue.writers, flags, Errno::EAGAIN, || {
         let mut state = queue.state.lock();
         if state.removed {
@@ -209,7 +209,7 @@ pub fn receive(
         return Err(Errno::EINVAL);
     }
     let queue = QUEUES.get(id)?;
-    let credentials = ctx.process.credentials();
+    let credentials = ctx.thread.credentials();
     let message = wait(&queue.readers, flags, Errno::ENOMSG, || {
         let mut state = queue.state.lock();
         if state.removed {
@@ -316,7 +316,7 @@ fn info(command: u32) -> [i32; 8] {
 }
 
 pub fn control(ctx: &SyscallCtx<'_>, id: i32, command: u32, arg: usize) -> Result<usize> {
-    let credentials = ctx.process.credentials();
+    let credentials = ctx.thread.credentials();
     if id < 0 {
         return Err(Errno::EINVAL);
     }

@@ -284,7 +284,7 @@ pub fn get(ctx: &SyscallCtx<'_>, key: i32, count: i32, flags: u32) -> Result<usi
     if count > SET_MAX {
         return Err(Errno::EINVAL);
     }
-    let credentials = ctx.process.credentials();
+    let credentials = ctx.thread.credentials();
     loop {
         if let Some((id, set)) = SETS.find(key, flags)? {
             if count > set.count {
@@ -363,7 +363,7 @@ pub fn operate(
     let (number, waiter) = {
         let mut state = set.settled();
         let wish = if alters { WRITE } else { READ };
-        state.owner.check(&ctx.process.credentials(), wish)?;
+        state.owner.check(&ctx.thread.credentials(), wish)?;
         if state.removed {
             return Err(Errno::EIDRM);
         }
@@ -515,7 +515,7 @@ pub fn control(
     command: u32,
     arg: usize,
 ) -> Result<usize> {
-    let credentials = ctx.process.credentials();
+    let credentials = ctx.thread.credentials();
     if id < 0 {
         return Err(Errno::EINVAL);
     }
@@ -592,7 +592,7 @@ fn set_value(ctx: &SyscallCtx<'_>, id: i32, number: i32, value: i32) -> Result<u
     let at = usize::try_from(number).ok().filter(|&at| at < set.count);
     let at = at.ok_or(Errno::EINVAL)?;
     let mut state = set.settled();
-    state.owner.check(&ctx.process.credentials(), WRITE)?;
+    state.owner.check(&ctx.thread.credentials(), WRITE)?;
     if state.removed {
         return Err(Errno::EIDRM);
     }
@@ -613,7 +613,7 @@ fn all_values(ctx: &SyscallCtx<'_>, id: i32, change: bool, arg: usize) -> Result
     let set = SETS.get(id)?;
     let wish = if change { WRITE } else { READ };
     let owner = set.state.lock().owner;
-    owner.check(&ctx.process.credentials(), wish)?;
+    owner.check(&ctx.thread.credentials(), wish)?;
     let mut values: Vec<u16> = Vec::new();
     if !change {
         values.room_exact(set.count)?;

@@ -118,7 +118,7 @@ impl Drop for Attachment {
 }
 
 pub fn get(ctx: &SyscallCtx<'_>, key: i32, size: usize, flags: u32) -> Result<usize> {
-    let credentials = ctx.process.credentials();
+    let credentials = ctx.thread.credentials();
     loop {
         if let Some((id, segment)) = SEGMENTS.find(key, flags)? {
             if segment.size < size as u64 {
@@ -190,7 +190,7 @@ pub fn attach(ctx: &SyscallCtx<'_>, id: i32, addr: usize, flags: u32) -> Result<
     }
     let segment = SEGMENTS.get(id)?;
     let owner = segment.state.lock().owner;
-    owner.check(&ctx.process.credentials(), wish)?;
+    owner.check(&ctx.thread.credentials(), wish)?;
     let place = match addr {
         0 => Place::Anywhere(None),
         addr if remaps => Place::Instead(addr),
@@ -292,7 +292,7 @@ struct Totals {
 }
 
 pub fn control(ctx: &SyscallCtx<'_>, id: i32, command: u32, arg: usize) -> Result<usize> {
-    let credentials = ctx.process.credentials();
+    let credentials = ctx.thread.credentials();
     if id < 0 {
         return Err(Errno::EINVAL);
     }

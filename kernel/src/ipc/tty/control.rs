@@ -175,11 +175,7 @@ pub fn ioctl(tty: &Arc<Tty>, command: u32, arg: usize, from_master: bool) -> Res
             Ok(0)
         }
         cmd::TIOCSTI => {
-            if !sched::current()
-                .process()
-                .credentials()
-                .can(Capabilities::SYS_ADMIN)
-            {
+            if !sched::current().credentials().can(Capabilities::SYS_ADMIN) {
                 return Err(Errno::EPERM);
             }
             tty.receive(&[UserPtr::<u8>::new(arg).read()?]);
@@ -207,11 +203,7 @@ pub fn ioctl(tty: &Arc<Tty>, command: u32, arg: usize, from_master: bool) -> Res
             Ok(0)
         }
         cmd::TIOCVHANGUP if !from_master => {
-            if !sched::current()
-                .process()
-                .credentials()
-                .can(Capabilities::SYS_ADMIN)
-            {
+            if !sched::current().credentials().can(Capabilities::SYS_ADMIN) {
                 return Err(Errno::EPERM);
             }
             tty.hang_up();

@@ -32,7 +32,7 @@ impl TtyFile {
             let generation = state.generation;
             if taken {
                 drop(state);
-                let credentials = sched::current().process().credentials();
+                let credentials = sched::current().credentials();
                 if !credentials.can(Capabilities::SYS_ADMIN) {
                     return Err(Errno::EBUSY);
                 }

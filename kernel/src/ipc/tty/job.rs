@@ -101,7 +101,7 @@ pub fn acquire(tty: &Arc<Tty>, steal: bool) -> Result {
         return Err(Errno::EPERM);
     }
     if let Some(other) = owner {
-        if !steal || !process.credentials().can(Capabilities::SYS_ADMIN) {
+        if !steal || !thread.credentials().can(Capabilities::SYS_ADMIN) {
             return Err(Errno::EPERM);
         }
         if let Some(group) = tree::group(other) {

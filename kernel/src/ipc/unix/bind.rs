@@ -19,9 +19,9 @@ const BACKLOG_MAX: usize = 4096;
 
 /// Whether something is at `path`, for the caller.
 fn exists(path: &[u8]) -> bool {
-    let process = sched::current().process().clone();
-    let identity = Identity::of(&process.credentials());
-    process
+    let thread = sched::current();
+    let identity = Identity::of(&thread.credentials());
+    thread
         .fs()
         .view()
         .lookup(&identity, path, Resolve::empty())
@@ -55,7 +55,7 @@ impl UnixSocket {
 
     fn bind_path(self: &Arc<Self>, path: &[u8]) -> Result {
         let thread = sched::current();
-        let fs = thread.process().fs();
+        let fs = thread.fs();
         let view = fs.view();
         let identity = Identity::of_thread(&thread);
         let name = names::Name {
@@ -81,9 +81,9 @@ impl UnixSocket {
                 address::find_abstract(self.kind, &name).ok_or(Errno::ECONNREFUSED)?
             }
             Name::Path(path) => {
-                let process = sched::current().process().clone();
-                let view = process.fs().view();
-                let identity = Identity::of(&process.credentials());
+                let thread = sched::current();
+                let view = thread.fs().view();
+                let identity = Identity::of(&thread.credentials());
                 let place = view.lookup(&identity, &path, Resolve::FOLLOW)?;
                 identity.check_node(place.node(), Access::WRITE)?;
                 if place.node().kind() != NodeKind::Socket {

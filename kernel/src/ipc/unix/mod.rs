@@ -96,9 +96,8 @@ pub struct UnixSocket {
 /// The caller, as others see it.
 fn own_credentials() -> PeerCredentials {
     let thread = sched::current();
-    let process = thread.process();
-    let credentials = process.credentials();
-    let pid: Pid = process.pid;
+    let credentials = thread.credentials();
+    let pid: Pid = thread.process().pid;
     PeerCredentials {
         pid,
         uid: credentials.uid.effective,

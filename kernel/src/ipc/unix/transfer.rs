@@ -60,9 +60,9 @@ impl UnixSocket {
         let rights = if control.files.is_empty() {
             Rights::new(control.files, 0, 0)?
         } else {
-            let process = sched::current().process().clone();
-            let limit = process.limit(Resource::Files);
-            Rights::new(control.files, process.credentials().uid.real, limit)?
+            let thread = sched::current();
+            let limit = thread.process().limit(Resource::Files);
+            Rights::new(control.files, thread.credentials().uid.real, limit)?
         };
         let address = if self.kind == Kind::Stream {
             None

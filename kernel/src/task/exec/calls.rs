@@ -79,7 +79,7 @@ pub fn execveat(ctx: &mut SyscallCtx<'_>, args: [usize; 6]) -> Result<usize> {
     let start = if dir == raw::AT_FDCWD {
         view.cwd.clone()
     } else {
-        place_of(&ctx.process.files().get(dir)?)
+        place_of(&ctx.thread.files().get(dir)?)
     };
     let (file, name);
     if path.is_empty() {

@@ -12,7 +12,7 @@ mod script;
 mod stack;
 
 use super::credentials::Credentials;
-use super::process::{Process, Program};
+use super::process::Program;
 use super::thread::{AltStack, Thread};
 use super::{futex, trace, tree};
 use crate::errno::{Errno, Result};
@@ -76,7 +76,7 @@ pub fn execute(
     let process = thread.process().clone();
     script::resolve(&mut request, open)?;
     let tid = thread.tid();
-    let expected = credentials_of(thread, &request.file, shares_directories(&process));
+    let expected = credentials_of(thread, &request.file, shares_directories(thread));
     let randomize = process.personality.load(Ordering::Relaxed) & NO_RANDOMIZE == 0;
     let loaded = load::load(&request.file, open, &process.limits(), randomize)?;
     loaded
@@ -102,9 +102,10 @@ pub fn execute(
         loaded.space.dump_filter.store(filter, Ordering::Relaxed);
         old.leave();
     }
-    let unshared = unshare_files(thread);
+    // A descriptor table shared by CLONE_FILES is not changed under the other's feet.
+    let unshared = thread.unshare_files();
     if unshared.is_ok() {
-        process.files().close_on_exec();
+        thread.files().close_on_exec();
     }
     {
         let mut signals = process.signals.lock();
@@ -127,7 +128,7 @@ pub fn execute(
     thread.user_dispatch.switch_off();
 
     // The stack tells the credentials, which may have become others than was expected.
-    let now = process.credentials();
+    let now = thread.credentials();
     let image = if now.is_who(&expected) {
         Ok(image)
     } else {
@@ -161,20 +162,23 @@ pub fn execute(
 
 /// What the credentials become, if nobody comes to trace the process meanwhile.
 fn credentials_of(thread: &Thread, file: &Executable, shares: bool) -> Credentials {
-    let before = thread.process().credentials();
+    let before = thread.credentials();
     let others_act = shares || trace::forbids_set_id(thread);
-    before.for_exec(file.set_uid, file.set_gid, others_act)
+    let kept = thread.no_new_privileges.load(Ordering::Relaxed);
+    before.for_exec(file.set_uid, file.set_gid, others_act, kept)
 }
 
 /// Whether another process could move the root and working directory under the program (CLONE_FS). Where
 /// the caller is the only thread, nobody comes to do so later.
-fn shares_directories(process: &Process) -> bool {
-    let fs = process.fs();
-    // One in the process, one here; more may just be looking.
+fn shares_directories(thread: &Thread) -> bool {
+    let fs = thread.fs();
+    // One in the thread, one here; more may just be looking.
     if Arc::strong_count(&fs) <= 2 {
         return false;
     }
-    tree::processes().any(|other| other.pid != process.pid && Arc::ptr_eq(&other.fs(), &fs))
+    let is_in = |threads: &[Arc<Thread>]| threads.iter().any(|t| Arc::ptr_eq(&t.fs(), &fs));
+    let pid = thread.process().pid;
+    tree::processes().any(|other| other.pid != pid && other.with_threads(is_in))
 }
 
 /// Memory and rights change at once: who may look into the old program, or comes to trace it, gets hold
@@ -185,13 +189,13 @@ fn become_other(
     space: &Arc<AddressSpace>,
 ) -> (Option<Arc<AddressSpace>>, Arc<Credentials>) {
     let process = thread.process();
-    let shares = shares_directories(process);
+    let shares = shares_directories(thread);
     let _steady = process.inspection.lock();
     // A tracer may have come, or another thread become somebody else, since that was asked first.
     let credentials = credentials_of(thread, file, shares);
-    let before = process.credentials();
+    let before = thread.credentials();
     let raised = before.is_raised() || credentials.is_other_than(&before);
-    process.set_credentials(credentials);
+    thread.set_credentials(credentials);
     process.dumpable.store(!raised, Ordering::Relaxed);
     (process.replace_space(Some(space.clone())), before)
 }
@@ -235,16 +239,4 @@ fn take_leaders_number(thread: &Arc<Thread>) {
         thread.set_tid(new);
         tree::renumber_thread(thread, old, new);
     }
-}
-
-/// A descriptor table shared by CLONE_FILES is not changed under the other's feet.
-fn unshare_files(thread: &Arc<Thread>) -> Result {
-    let process = thread.process();
-    let files = process.files();
-    // One in the process, one here.
-    if Arc::strong_count(&files) > 2 {
-        let own = files.fork()?;
-        drop(process.replace_files(Arc::new(own)));
-    }
-    Ok(())
 }

@@ -12,6 +12,7 @@ use crate::task::limits::Resource;
 use crate::task::thread::Thread;
 use alloc::sync::Arc;
 use bytemuck::{Pod, Zeroable};
+use core::sync::atomic::Ordering;
 use ochre_hal::sync::SpinLock;
 
 const SET_MODE_STRICT: u32 = 0;
@@ -94,8 +95,8 @@ fn filter(ctx: &SyscallCtx<'_>, flags: usize, args: usize) -> Result<usize> {
     if len == 0 || len > MAX_LEN {
         return Err(Errno::EINVAL);
     }
-    let credentials = ctx.process.credentials();
-    if !credentials.no_new_privileges && !credentials.can(Capabilities::SYS_ADMIN) {
+    let unraised = ctx.thread.no_new_privileges.load(Ordering::Relaxed);
+    if !unraised && !ctx.thread.credentials().can(Capabilities::SYS_ADMIN) {
         return Err(Errno::EACCES);
     }
     let instructions = UserPtr::<RawInstruction>::new(raw.at).read_vec(len, MAX_LEN)?;
@@ -107,7 +108,7 @@ fn filter(ctx: &SyscallCtx<'_>, flags: usize, args: usize) -> Result<usize> {
         return attach(ctx, program, flags, None);
     }
     let questions = Questions::new(flags & WAIT_KILLABLE_RECV != 0)?;
-    let files = ctx.process.files();
+    let files = ctx.thread.files();
     let limit = ctx.process.limit(Resource::Files);
     let fd = files.insert(Listener::open(questions.clone())?, true, limit)?;
     match attach(ctx, program, flags, Some(questions)) {
@@ -147,9 +148,13 @@ fn attach(
     }
     let new = Filter::new(program, older, questions)?;
     if flags & TSYNC != 0 {
+        let unraised = ctx.thread.no_new_privileges.load(Ordering::Relaxed);
         // None came meanwhile: those who are born are entered under `TOGETHER`, too.
         ctx.process.with_threads(|threads| {
             for thread in threads {
+                thread
+                    .no_new_privileges
+                    .fetch_or(unraised, Ordering::Relaxed);
                 thread.seccomp.set(Mode::Filter, Some(new.clone()));
             }
         });
@@ -182,6 +187,8 @@ fn can_follow(other: &Thread, filters: Option<&Arc<Filter>>) -> bool {
 pub fn born(child: &Thread, parent: &Thread, enter: impl FnOnce()) {
     let together = TOGETHER.lock();
     child.seccomp.inherit(&parent.seccomp);
+    let unraised = parent.no_new_privileges.load(Ordering::Relaxed);
+    child.no_new_privileges.store(unraised, Ordering::Relaxed);
     enter();
     drop(together);
 }

@@ -16,7 +16,6 @@ use crate::mm::uptr::UserPtr;
 use crate::random;
 use crate::sched::wait::{Interrupt, WaitQueue, wait_until};
 use crate::task::limits::Resource;
-use crate::task::process::Process;
 use crate::task::thread::Thread;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -340,10 +339,10 @@ impl Questions {
         let raw = read_add_fd(arg, size)?;
         let sends = raw.flags & ADD_AND_SEND != 0;
         let open = {
-            let files = crate::sched::current().process().files();
+            let files = crate::sched::current().files();
             files.get_io(raw.source as i32)?
         };
-        let process = {
+        let thread = {
             let mut state = self.state.lock();
             let question = state.open(raw.id)?;
             if sends && question.adding > 0 {
@@ -351,10 +350,10 @@ impl Questions {
             }
             question.adding += 1;
             question.sending = sends;
-            question.thread.process().clone()
+            question.thread.clone()
         };
         // The thread stays in its call, and with it its table, until this is counted off.
-        let added = put(&process, open, &raw);
+        let added = put(&thread, open, &raw);
         let mut state = self.state.lock();
         if let Some(question) = state.find(raw.id) {
             question.adding -= 1;
@@ -394,14 +393,14 @@ fn read_add_fd(arg: usize, size: usize) -> Result<RawAddFd> {
     Ok(raw)
 }
 
-fn put(process: &Process, open: Arc<OpenFile>, raw: &RawAddFd) -> Result<i32> {
+fn put(thread: &Thread, open: Arc<OpenFile>, raw: &RawAddFd) -> Result<i32> {
     let close_on_exec = raw.target_flags & O_CLOEXEC != 0;
-    let limit = process.limit(Resource::Files);
+    let limit = thread.process().limit(Resource::Files);
     if raw.flags & ADD_AT == 0 {
-        return process.files().insert(open, close_on_exec, limit);
+        return thread.files().insert(open, close_on_exec, limit);
     }
     let fd = raw.target as i32;
-    process.files().replace(fd, open, close_on_exec, limit)?;
+    thread.files().replace(fd, open, close_on_exec, limit)?;
     Ok(fd)
 }
 

@@ -13,7 +13,8 @@ use crate::sched::wait::{Interrupt, wait_until};
 use crate::syscall::table::SyscallCtx;
 use crate::task::credentials::Capabilities;
 use crate::task::process::Process;
-use crate::task::thread::AltStack;
+use crate::task::thread::{AltStack, Thread};
+use crate::task::trace::calls::Target;
 use crate::task::{Pid, tree};
 use crate::time::Deadline;
 use alloc::sync::Arc;
@@ -246,11 +247,17 @@ pub fn sigreturn(ctx: &mut SyscallCtx<'_>) -> Result<usize> {
 }
 
 /// EPERM unless `sender` may signal `target` (kill(2)).
-pub fn check_permission(sender: &Process, target: &Process, signal: Signal) -> Result {
+pub fn check_permission<'a>(
+    sender: &Thread,
+    target: impl Into<Target<'a>>,
+    signal: Signal,
+) -> Result {
+    let (sender, mine, of) = (sender.process(), sender.credentials(), target.into());
+    let target = of.process;
     if sender.pid == target.pid {
         return Ok(());
     }
-    let (mine, theirs) = (sender.credentials(), target.credentials());
+    let theirs = of.credentials();
     let same = |id: u32| id == theirs.uid.real || id == theirs.uid.saved;
     if same(mine.uid.effective) || same(mine.uid.real) || mine.can(Capabilities::KILL) {
         return Ok(());
@@ -275,27 +282,29 @@ fn signal_number(number: usize) -> Result<Signal> {
 pub fn kill(ctx: &mut SyscallCtx<'_>, pid: usize, number: usize) -> Result<usize> {
     let signal = signal_number(number as u32 as usize)?;
     let mine = ctx.process;
-    let info = || SigInfo::user(signal, mine.pid, mine.credentials().uid.real);
-    let one = |target: &Arc<Process>| -> Result {
-        check_permission(mine, target, signal)?;
+    let info = || SigInfo::user(signal, mine.pid, ctx.thread.credentials().uid.real);
+    let one = |target: Target<'_>| -> Result {
+        check_permission(ctx.thread, target, signal)?;
         if signal != 0 {
-            queue_to_process(target, info())?;
+            queue_to_process(target.process, info())?;
         }
         Ok(())
     };
     if pid as i32 > 0 {
-        // A thread's number names its process, too.
         let pid = pid as Pid;
-        let target = tree::process(pid)
-            .or_else(|| tree::thread(pid).map(|t| t.process().clone()))
-            .ok_or(Errno::ESRCH)?;
-        one(&target)?;
+        if let Some(process) = tree::process(pid) {
+            one(Target::from(&process))?;
+        } else {
+            // A thread's number names its process, too.
+            let thread = tree::thread(pid).ok_or(Errno::ESRCH)?;
+            one(Target::from(&thread))?;
+        }
         return Ok(0);
     }
     let mut result = Err(Errno::ESRCH);
     let mut tell = |target: &Arc<Process>| {
         cpu::breathe();
-        match one(target) {
+        match one(Target::from(target)) {
             Ok(()) => result = Ok(0),
             // Who is to tell all is not told whom he may not, as on Linux.
             Err(_) if pid as i32 == -1 => result = Ok(0),
@@ -346,9 +355,9 @@ pub fn tgkill(
     if group.is_some_and(|g| g as Pid != thread.process().pid) {
         return Err(Errno::ESRCH);
     }
-    check_permission(ctx.process, thread.process(), signal)?;
+    check_permission(ctx.thread, &thread, signal)?;
     if signal != 0 {
-        let mut info = SigInfo::user(signal, ctx.process.pid, ctx.process.credentials().uid.real);
+        let mut info = SigInfo::user(signal, ctx.process.pid, ctx.thread.credentials().uid.real);
         info.code = raw::SI_TKILL;
         queue_to_thread(&thread, info)?;
     }
@@ -373,7 +382,7 @@ pub fn sigqueueinfo(
     match tid {
         None => {
             let process = tree::process(pid as Pid).ok_or(Errno::ESRCH)?;
-            check_permission(ctx.process, &process, signal)?;
+            check_permission(ctx.thread, &process, signal)?;
             if signal != 0 {
                 queue_to_process(&process, info)?;
             }
@@ -383,7 +392,7 @@ pub fn sigqueueinfo(
             if thread.process().pid != pid as Pid {
                 return Err(Errno::ESRCH);
             }
-            check_permission(ctx.process, thread.process(), signal)?;
+            check_permission(ctx.thread, &thread, signal)?;
             if signal != 0 {
                 queue_to_thread(&thread, info)?;
             }

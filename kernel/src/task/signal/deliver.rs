@@ -332,7 +332,7 @@ fn place_of(thread: &Thread, addr: usize) -> (Vec<u8>, u64) {
         };
         (path.clone(), offset + (addr % PAGE_SIZE) as u64)
     };
-    let root = thread.process().fs().view().root;
+    let root = thread.fs().view().root;
     let name = path.name_from(&root, PATH_MAX);
     (name.map_or(Vec::new(), |(name, _)| name), offset)
 }

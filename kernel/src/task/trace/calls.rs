@@ -13,7 +13,7 @@ use crate::mm::space::AddressSpace;
 use crate::mm::uptr::UserPtr;
 use crate::sched::cpu;
 use crate::syscall::table::{Answer, Args, SyscallCtx};
-use crate::task::credentials::Capabilities;
+use crate::task::credentials::{Capabilities, Credentials};
 use crate::task::process::Process;
 use crate::task::signal::info::{self, SigInfo};
 use crate::task::signal::{self, Attention, SIGKILL, SIGSTOP, SignalSet, is_valid};
@@ -57,18 +57,51 @@ pub enum By {
     Fs,
 }
 
+/// Whom somebody looks into: one of the threads, or a process as its leader is.
+#[derive(Clone, Copy)]
+pub struct Target<'a> {
+    pub process: &'a Arc<Process>,
+    pub thread: Option<&'a Thread>,
+}
+
+impl<'a> From<&'a Arc<Process>> for Target<'a> {
+    fn from(process: &'a Arc<Process>) -> Target<'a> {
+        Target {
+            process,
+            thread: None,
+        }
+    }
+}
+
+impl<'a> From<&'a Arc<Thread>> for Target<'a> {
+    fn from(thread: &'a Arc<Thread>) -> Target<'a> {
+        Target {
+            process: thread.process(),
+            thread: Some(thread),
+        }
+    }
+}
+
+impl Target<'_> {
+    #[must_use]
+    pub fn credentials(&self) -> Arc<Credentials> {
+        let process = || self.process.credentials();
+        self.thread.map_or_else(process, Thread::credentials)
+    }
+}
+
 /// EPERM unless `thread` may look into `target`, and change it. Who makes use of that holds the target's
 /// lock for it.
-fn check_access(thread: &Thread, target: &Process, by: By) -> Result {
-    let process = thread.process();
-    if process.pid == target.pid {
+fn check_access(thread: &Thread, of: Target<'_>, by: By) -> Result {
+    let target = of.process;
+    if thread.process().pid == target.pid {
         return Ok(());
     }
     let covered = |theirs: &Arc<Thread>| thread.landlock.covers(&theirs.landlock);
     if !target.with_threads(|theirs| theirs.iter().all(covered)) {
         return Err(Errno::EPERM);
     }
-    let (mine, theirs) = (process.credentials(), target.credentials());
+    let (mine, theirs) = (thread.credentials(), of.credentials());
     if mine.can(Capabilities::SYS_PTRACE) {
         return Ok(());
     }
@@ -93,31 +126,34 @@ fn check_access(thread: &Thread, target: &Process, by: By) -> Result {
 
 /// What `take` has of `target`, if `thread` may look into that ([`check_access`]): of the program that
 /// it may look into, and not of one that is executed meanwhile.
-pub fn access<T>(
+pub fn access<'a, T>(
     thread: &Thread,
-    target: &Process,
+    target: impl Into<Target<'a>>,
     by: By,
     take: impl FnOnce() -> Result<T>,
 ) -> Result<T> {
-    let _steady = target.inspection.lock();
+    let target = target.into();
+    let _steady = target.process.inspection.lock();
     check_access(thread, target, by)?;
     take()
 }
 
-/// As [`access`], of two processes, which may be one.
+/// As [`access`], of two, which may be of one process.
 pub fn access_both<T>(
     thread: &Thread,
-    (one, other): (&Process, &Process),
+    (one, other): (Target<'_>, Target<'_>),
     by: By,
     take: impl FnOnce() -> Result<T>,
 ) -> Result<T> {
-    if core::ptr::eq(one, other) {
-        return access(thread, one, by, take);
+    let (first, second) = (one.process, other.process);
+    if core::ptr::eq(first, second) {
+        let both = || check_access(thread, other, by).and_then(|()| take());
+        return access(thread, one, by, both);
     }
-    let (first, second) = if core::ptr::from_ref(one) < core::ptr::from_ref(other) {
-        (one, other)
+    let (first, second) = if core::ptr::from_ref(first) < core::ptr::from_ref(second) {
+        (first, second)
     } else {
-        (other, one)
+        (second, first)
     };
     let _steady = first.inspection.lock();
     let _steady_too = second.inspection.lock_same_rank();
@@ -200,13 +236,13 @@ fn begin(
     if target.pid == ctx.process.pid {
         return Err(Errno::EPERM);
     }
-    access(ctx.thread, target, By::Real, || {
+    access(ctx.thread, thread, By::Real, || {
         let attached = !target.is_zombie() && attach(thread, ctx.process, seized, options);
         attached.then_some(()).ok_or(Errno::EPERM)
     })?;
     if !seized {
         let pid = ctx.process.pid;
-        let uid = ctx.process.credentials().uid.real;
+        let uid = ctx.thread.credentials().uid.real;
         signal::send_to_thread(thread, SigInfo::user(SIGSTOP, pid, uid));
     }
     // One that is stopped already says so to its tracer from now on.
@@ -509,6 +545,10 @@ fn call_info(thread: &Thread, size: usize, out: usize) -> Result<usize> {
     Ok(len)
 }
 
+fn memory_of(process: &Process) -> Result<Arc<AddressSpace>> {
+    process.space().ok_or(Errno::ESRCH)
+}
+
 /// process_vm_readv and process_vm_writev: bytes between the caller and another process.
 fn transfer(
     ctx: &SyscallCtx<'_>,
@@ -524,12 +564,13 @@ fn transfer(
     let ranges = vector_of(local.0, local.1)?;
     let others = vector_of(remote_ranges.0, remote_ranges.1)?;
     let pid = Pid::try_from(pid).map_err(|_| Errno::ESRCH)?;
-    let target = match tree::process(pid) {
-        Some(process) => process,
-        None => tree::thread(pid).ok_or(Errno::ESRCH)?.process().clone(),
-    };
-    let space = || target.space().ok_or(Errno::ESRCH);
-    let space = access(ctx.thread, &target, By::Real, space)?;
+    let space = match (tree::thread(pid), tree::process(pid)) {
+        (Some(thread), _) => access(ctx.thread, &thread, By::Real, || {
+            memory_of(thread.process())
+        }),
+        (None, Some(process)) => access(ctx.thread, &process, By::Real, || memory_of(&process)),
+        (None, None) => Err(Errno::ESRCH),
+    }?;
     let (mut dest, mut source) = (Dest::user(ranges.clone()), Source::user(ranges));
     let mut done = 0;
     let mut page = [0_u8; PAGE_SIZE];

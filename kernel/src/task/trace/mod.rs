@@ -364,7 +364,7 @@ fn tell(thread: &Thread, tracer: Pid, status: u32, ended: bool) {
         };
         let payload = Payload::Child {
             pid: thread.tid(),
-            uid: thread.process().credentials().uid.real,
+            uid: thread.credentials().uid.real,
             status: value,
             user_time: 0,
             system_time: 0,
