@@ -17,6 +17,7 @@ use crate::sched::account::TICK;
 use crate::time::NANOS_PER_SECOND;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
+use core::sync::atomic::Ordering;
 
 /// What such a clock counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,7 +144,8 @@ impl CpuClock {
 }
 
 /// Serves what has come to its end by the process's CPU clocks. Called by one of its threads.
-pub fn check(process: &Arc<Process>) {
+pub fn check(thread: &Thread) {
+    let process = thread.process();
     // Whoever arms a timer from here on is not overlooked.
     process.timers.forget_cpu_time();
     let timers: Vec<Arc<SignalTimer>> = process.timers.by_cpu_time();
@@ -152,7 +154,8 @@ pub fn check(process: &Arc<Process>) {
         timer.serve();
         more |= timer.is_armed();
     }
-    if check_limit(process) || more {
+    let limited = check_limit(process) | check_realtime(thread);
+    if limited || more {
         process.timers.watch_cpu_time();
     }
 }
@@ -173,4 +176,23 @@ fn check_limit(process: &Arc<Process>) -> bool {
         signal::send_to_process(process, SigInfo::kernel(SIGXCPU));
     }
     limit.soft != INFINITY || limit.hard != INFINITY
+}
+
+/// The same for how long one of the real-time threads has run since it slept last, in microseconds.
+fn check_realtime(thread: &Thread) -> bool {
+    let process = thread.process();
+    let Ok(limit) = process.limits().get(Resource::RealtimeTime as u32) else {
+        return false;
+    };
+    if limit.soft == INFINITY {
+        return false;
+    }
+    let run = thread.unslept.load(Ordering::Relaxed) * (TICK / 1000);
+    if limit.hard != INFINITY && run >= limit.hard {
+        signal::send_to_process(process, SigInfo::kernel(SIGKILL));
+    } else if run >= limit.soft {
+        process.with_limits(|limits| limits.raise_realtime());
+        signal::send_to_process(process, SigInfo::kernel(SIGXCPU));
+    }
+    true
 }

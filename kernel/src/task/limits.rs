@@ -30,6 +30,7 @@ pub enum Resource {
     MessageQueues = raw::RLIMIT_MSGQUEUE,
     Nice = raw::RLIMIT_NICE,
     RealtimePriority = raw::RLIMIT_RTPRIO,
+    RealtimeTime = raw::RLIMIT_RTTIME,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -72,6 +73,18 @@ impl Limits {
     pub fn raise_cpu(&mut self) {
         let limit = &mut self.0[Resource::Cpu as usize];
         limit.soft = limit.soft.saturating_add(1);
+    }
+
+    /// Moves the soft limit of real-time threads on by a second: it was reached.
+    pub fn raise_realtime(&mut self) {
+        let limit = &mut self.0[Resource::RealtimeTime as usize];
+        limit.soft = limit.soft.saturating_add(1_000_000);
+    }
+
+    /// Whether CPU time is limited in some way.
+    #[must_use]
+    pub fn bound_cpu_time(&self) -> bool {
+        self.soft(Resource::Cpu) != INFINITY || self.soft(Resource::RealtimeTime) != INFINITY
     }
 
     /// Changes a limit; raising the hard one needs `privileged` (CAP_SYS_RESOURCE).

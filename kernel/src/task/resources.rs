@@ -100,7 +100,8 @@ fn change(
                 privileged,
             )?;
         }
-        if resource as u32 == raw::RLIMIT_CPU && new.is_some() {
+        let of_time = [raw::RLIMIT_CPU, raw::RLIMIT_RTTIME].contains(&(resource as u32));
+        if of_time && new.is_some() {
             process.timers.watch_cpu_time();
         }
         Ok(old)

@@ -101,6 +101,8 @@ pub struct Thread {
     pub owned: Owned,
     /// Written with the tid when the thread first runs (CLONE_CHILD_SETTID).
     pub set_tid: AtomicUsize,
+    /// Ticks that it ran as a real-time thread since it slept last (RLIMIT_RTTIME).
+    pub unslept: AtomicU64,
     /// Page faults served without and with waiting for a pager.
     pub minor_faults: AtomicU64,
     pub major_faults: AtomicU64,
@@ -172,6 +174,7 @@ impl Thread {
             robust_list: AtomicUsize::new(0),
             owned: Owned::new(),
             set_tid: AtomicUsize::new(0),
+            unslept: AtomicU64::new(0),
             minor_faults: AtomicU64::new(0),
             major_faults: AtomicU64::new(0),
             leftovers: Leftovers::none(),
@@ -263,6 +266,7 @@ impl Thread {
             });
         match woken {
             Ok(SLEEPING) => {
+                self.unslept.store(0, Ordering::Relaxed);
                 placement::enqueue(self.clone());
                 true
             }
@@ -310,6 +314,9 @@ impl Thread {
         self.sched.ticks.add(ticks, kernel);
         self.process.ticks.add(ticks, kernel);
         if self.process.timers.watches_cpu_time() {
+            if self.sched.own_realtime() > 0 {
+                self.unslept.fetch_add(ticks, Ordering::Relaxed);
+            }
             self.mark(Attention::CPU_TIME);
         }
     }

@@ -5,7 +5,7 @@
 //! passed meanwhile are the signal's overrun.
 
 use super::cpu_clock::{CpuClock, Measure};
-use super::limits::{INFINITY, Limits, Resource};
+use super::limits::Limits;
 use super::process::Process;
 use super::signal::info::Payload;
 use super::signal::{self, SIGALRM, SIGPROF, SIGVTALRM, SigInfo, Signal};
@@ -427,7 +427,7 @@ impl ProcessTimers {
                 },
             ),
             by_cpu_time: SpinLock::new(lock_order::PROCESS, Vec::new()),
-            watches_cpu_time: AtomicBool::new(limits.soft(Resource::Cpu) != INFINITY),
+            watches_cpu_time: AtomicBool::new(limits.bound_cpu_time()),
         }
     }
 

@@ -389,6 +389,31 @@ fn limited() {
             0
         })
     );
+    // Real-time threads by what they run without sleep, in microseconds.
+    let urgent = || sys!(SYS_sched_setscheduler, 0, SCHED_FIFO, [1_i32].as_ptr());
+    show!(
+        "reminded to sleep",
+        child::run(|| {
+            let take = taking(&[SIGXCPU]);
+            let mut limit = [20_000_u64, RLIM_INFINITY];
+            sys!(SYS_setrlimit, RLIMIT_RTTIME, limit.as_ptr());
+            show!("real-time", urgent());
+            let first = take();
+            sys!(SYS_getrlimit, RLIMIT_RTTIME, limit.as_mut_ptr());
+            println!("reminded: {first}, limit {}", limit[0]);
+            0
+        })
+    );
+    show!(
+        "that never slept",
+        child::run(|| {
+            sys!(SYS_rt_sigaction, SIGXCPU, [SIG_IGN, 0, 0, 0].as_ptr(), 0, 8);
+            let limit = [10_000_u64, 60_000];
+            sys!(SYS_setrlimit, RLIMIT_RTTIME, limit.as_ptr());
+            urgent();
+            i32::from(spin_until(|| false))
+        })
+    );
     show!(
         "at the hard limit",
         child::run(|| {

@@ -67,7 +67,7 @@ pub fn run(thread: &Arc<Thread>, user: &mut UserContext, mut restart: Restart) -
         }
         if attention.contains(Attention::CPU_TIME) {
             thread.clear_attention(Attention::CPU_TIME);
-            cpu_clock::check(thread.process());
+            cpu_clock::check(thread);
             continue;
         }
         if !attention.contains(Attention::SIGNAL) {
