@@ -36,7 +36,8 @@ pub(super) fn thread(thread: &Arc<Thread>) {
     tree::remove_thread(thread.tid());
     thread.let_holdings_go();
     if process.remove_thread(thread) == 0 {
-        end(&process);
+        // Meanwhile another may have ended all.
+        end(&process, status_of(thread));
     } else {
         signal::send::offer_pending(&process);
         process.changed.wake_all(Events::all());
@@ -57,15 +58,14 @@ fn is_shared(process: &Process) -> bool {
     process.space().is_some_and(|s| s.user_count() > 1)
 }
 
-/// The last thread is gone: give back everything, become a zombie, tell the parent.
-fn end(process: &Arc<Process>) {
+/// The last thread is gone, with this status: give back everything, become a zombie, tell the parent.
+fn end(process: &Arc<Process>, status: u32) {
     process.timers.clear();
     crate::ipc::sysv::leave(process);
     process.tracer.release_all();
     if let Some(space) = process.replace_space(None) {
         space.leave();
     }
-    let status = process.signals.lock().exiting.unwrap_or(0);
     if process.pid == INIT {
         let (_, value) = describe(status);
         panic!("process 1 ended (wait status {status:#x}, value {value})");

@@ -75,6 +75,42 @@ fn endings() {
             0
         })
     );
+    // With the status of who ends last, unless one ends all.
+    let last = |leader: i32, other: i32, all: bool| {
+        child::run(|| {
+            let pid = sys!(SYS_getpid);
+            // Of the dead, Linux has the leader stay.
+            let lives = move |tid: i32| {
+                let stat = std::fs::read_to_string(format!("/proc/{pid}/task/{tid}/stat"));
+                stat.is_ok_and(|stat| !stat.contains(") Z "))
+            };
+            let thread = move |ends: bool| {
+                std::thread::spawn(move || {
+                    while !ends && lives(pid.value()) {
+                        sys!(SYS_sched_yield);
+                    }
+                    if all {
+                        exit(other);
+                    }
+                    sys!(SYS_exit, other);
+                })
+            };
+            if other < leader {
+                drop(thread(true));
+                let others = || std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count);
+                while others() > 1 {
+                    sys!(SYS_sched_yield);
+                }
+            } else {
+                drop(thread(false));
+            }
+            sys!(SYS_exit, leader);
+            0
+        })
+    };
+    show!("exit of the leader, then of another", last(3, 5, false));
+    show!("exit of another, then of the leader", last(5, 3, false));
+    show!("exit of the leader, then of all", last(3, 7, true));
     show!(
         "killed",
         child::run(|| {
