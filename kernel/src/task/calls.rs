@@ -71,6 +71,7 @@ pub fn dispatch(ctx: &mut SyscallCtx<'_>, number: u32, args: Args) -> Answer {
         nr::__NR_clock_gettime => clock::gettime(ctx, a, b),
         nr::__NR_clock_getres => clock::getres(ctx, a, b),
         nr::__NR_clock_settime => clock::settime(ctx, a, b),
+        nr::__NR_settimeofday => clock::settimeofday(ctx, a, b),
         nr::__NR_adjtimex => timex::adjtimex(ctx, a),
         nr::__NR_clock_adjtime => timex::clock_adjtime(ctx, a, b),
         nr::__NR_gettimeofday => clock::gettimeofday(a, b),

@@ -8,6 +8,7 @@ use super::{signal, timers};
 use crate::errno::{Errno, Result};
 use crate::ipc::timerfd;
 use crate::linux::general as raw;
+use crate::lock_order;
 use crate::mm::uptr::{Timespec, Timeval, UserPtr};
 use crate::sched::timer;
 use crate::sched::wait::{Interrupt, sleep_until, wait_until};
@@ -15,6 +16,7 @@ use crate::syscall::table::SyscallCtx;
 use crate::time::{self, Clock, Deadline};
 use alloc::sync::Arc;
 use bytemuck::{Pod, Zeroable};
+use ochre_hal::sync::SpinLock;
 
 /// The value of a clock.
 pub fn read(thread: &Arc<Thread>, clock: u32) -> Result<u64> {
@@ -81,7 +83,53 @@ pub fn set_realtime(nanos: u64) {
 
 pub fn gettimeofday(value: usize, zone: usize) -> Result<usize> {
     UserPtr::<Timeval>::new(value).write_if(&Timeval::from_nanos(time::realtime()))?;
-    UserPtr::<[u32; 2]>::new(zone).write_if(&[0; 2])?;
+    UserPtr::<[i32; 2]>::new(zone).write_if(&ZONE.lock().unwrap_or_default())?;
+    Ok(0)
+}
+
+/// `struct timezone`, once it was set: minutes west of Greenwich, and what nobody uses. Kept for who asks.
+static ZONE: SpinLock<Option<[i32; 2]>> = SpinLock::new(lock_order::CELL, None);
+
+pub fn settimeofday(ctx: &SyscallCtx<'_>, value: usize, zone: usize) -> Result<usize> {
+    /// Minutes that a zone can be away from Greenwich.
+    const FARTHEST: i32 = 15 * 60;
+    /// Linux leaves thirty years before its last second.
+    const LAST: i64 = i64::MAX / time::NANOS_PER_SECOND as i64 - 30 * 365 * 24 * 3600;
+    let value = match UserPtr::<Timeval>::new(value).non_null() {
+        Some(value) => Some(value.read()?),
+        None => None,
+    };
+    if value.is_some_and(|value| !(0..=1_000_000).contains(&value.usec)) {
+        return Err(Errno::EINVAL);
+    }
+    let zone = match UserPtr::<[i32; 2]>::new(zone).non_null() {
+        Some(zone) => Some(zone.read()?),
+        None => None,
+    };
+    let valid = |value: &Timeval| (0..LAST).contains(&value.sec) && value.usec < 1_000_000;
+    if value.as_ref().is_some_and(|value| !valid(value)) {
+        return Err(Errno::EINVAL);
+    }
+    if !ctx.thread.credentials().can(Capabilities::SYS_TIME) {
+        return Err(Errno::EPERM);
+    }
+    if let Some(zone) = zone {
+        let [west, _] = zone;
+        if !(-FARTHEST..=FARTHEST).contains(&west) {
+            return Err(Errno::EINVAL);
+        }
+        let first = ZONE.lock().replace(zone).is_none();
+        let words = zone.map(|word| u64::from(word.cast_unsigned()));
+        ochre_hal::vdso::set_zone(words[0] | words[1] << 32);
+        // Who says first of all where this is says that the clock at boot was local time.
+        if first && value.is_none() && west != 0 {
+            let nanos = i64::from(west) * 60 * time::NANOS_PER_SECOND as i64;
+            set_realtime(time::realtime().saturating_add_signed(nanos));
+        }
+    }
+    if let Some(value) = value {
+        set_realtime(value.to_nanos()?);
+    }
     Ok(0)
 }
 

@@ -66,6 +66,7 @@ pub fn run() {
     intervals();
     cpu_time();
     adjusting();
+    zone();
 }
 
 fn sleeping() {
@@ -277,6 +278,48 @@ fn cpu_time() {
         fields.get(12) > Some(&0),
         fields.get(13) > Some(&0)
     );
+}
+
+/// The time zone that the kernel keeps, and settimeofday.
+fn zone() {
+    let told = || {
+        let mut zone = [-1_i32; 2];
+        sys!(SYS_gettimeofday, 0, zone.as_mut_ptr());
+        zone
+    };
+    let mut now = [0_i64; 2];
+    show!("zone at first", "{:?}", told());
+    let mut set = |zone: [i32; 2]| {
+        sys!(SYS_gettimeofday, now.as_mut_ptr(), 0);
+        sys!(SYS_settimeofday, now.as_ptr(), zone.as_ptr())
+    };
+    show!("with the time", "{} {:?}", set([-120, 1]), told());
+    for west in [900, -900, 901, -901] {
+        show!(format!("{west} minutes"), "{} {:?}", set([west, 0]), told());
+    }
+    let alone = |zone: [i32; 2]| sys!(SYS_settimeofday, 0, zone.as_ptr());
+    show!("alone", "{} {:?}", alone([0, 3]), told());
+    alone([0, 0]);
+    show!("nothing", sys!(SYS_settimeofday, 0, 0));
+    show!("from nowhere", sys!(SYS_settimeofday, 8, 0));
+    show!("zone from nowhere", sys!(SYS_settimeofday, 0, 8));
+    let time = |time: [i64; 2]| sys!(SYS_settimeofday, time.as_ptr(), 0);
+    for wrong in [
+        [1, 1_000_000],
+        [1, 1_000_001],
+        [1, -1],
+        [-1, 0],
+        [i64::MAX / 1000, 0],
+    ] {
+        show!(format!("{wrong:?}"), time(wrong));
+    }
+    crate::child::run(|| {
+        sys!(SYS_setresuid, 1000, 1000, 1000);
+        show!("nothing, as a user", sys!(SYS_settimeofday, 0, 0));
+        show!("a wrong time, as a user", time([1, -1]));
+        show!("a wrong zone, as a user", alone([901, 0]));
+        0
+    });
 }
 
 /// adjtimex, by the places of its structure: modes, offset, frequency, status, tolerance, tick.

@@ -119,7 +119,9 @@ global_asm!(
         mov [r10 + 8], rax
     2:  test r11, r11
         jz 3f
-        mov qword ptr [r11], 0
+        lea r8, [rip + vdso_data]
+        mov rax, [r8 + {ZONE}]
+        mov [r11], rax
     3:  xor eax, eax
         ret
 
@@ -180,6 +182,7 @@ global_asm!(
     MULT = const data::MULT,
     REALTIME = const data::REALTIME,
     RDTSCP = const data::RDTSCP,
+    ZONE = const data::ZONE,
     // CLOCK_REALTIME, CLOCK_REALTIME_COARSE, CLOCK_TAI.
     REALTIME_CLOCKS = const 1 << 0 | 1 << 5 | 1 << 11,
     // Those, and CLOCK_MONOTONIC with _RAW and _COARSE, CLOCK_BOOTTIME.

@@ -29,6 +29,8 @@ mod data {
     pub const REALTIME: usize = 24;
     /// Whether rdtscp tells the CPU.
     pub const RDTSCP: usize = 32;
+    /// `struct timezone`, as it was set.
+    pub const ZONE: usize = 40;
 }
 
 static IMAGE: Once<Image> = Once::new();
@@ -63,6 +65,12 @@ fn image_ref() -> &'static Image {
         elf::write_library(&code);
         Image { data, code }
     })
+}
+
+/// Sets what gettimeofday tells of the time zone: two words of 32 bits, the first one lower.
+pub fn set_zone(zone: u64) {
+    let page = &image_ref().data;
+    page.atomic_u64(data::ZONE).store(zone, Ordering::Relaxed);
 }
 
 /// Sets Unix time minus monotonic time, in nanoseconds.
