@@ -17,12 +17,13 @@ const TSS: u16 = 0x40;
 pub const IST_DOUBLE_FAULT: usize = 1;
 pub const IST_NMI: usize = 2;
 pub const IST_MACHINE_CHECK: usize = 3;
+pub const IST_DEBUG: usize = 4;
 
 const IST_STACK: usize = 8192;
 
 /// The stacks of faults that can't trust the current one; each CPU has a set of its own.
 #[repr(C, align(16))]
-pub struct FaultStacks([[u8; IST_STACK]; 3]);
+pub struct FaultStacks([[u8; IST_STACK]; 4]);
 
 struct BootStacks(UnsafeCell<FaultStacks>);
 
@@ -33,7 +34,7 @@ static BOOT_STACKS: BootStacks = BootStacks(UnsafeCell::new(FaultStacks::new()))
 
 impl FaultStacks {
     pub const fn new() -> FaultStacks {
-        FaultStacks([[0; IST_STACK]; 3])
+        FaultStacks([[0; IST_STACK]; 4])
     }
 
     pub fn boot() -> *mut FaultStacks {
@@ -60,10 +61,8 @@ pub unsafe fn init(stacks: *mut FaultStacks) {
     let local = local::this();
     let mut tss = local.tss.get();
     let stacks = stacks as usize;
-    for (slot, number) in [IST_DOUBLE_FAULT, IST_NMI, IST_MACHINE_CHECK]
-        .into_iter()
-        .enumerate()
-    {
+    let numbers = [IST_DOUBLE_FAULT, IST_NMI, IST_MACHINE_CHECK, IST_DEBUG];
+    for (slot, number) in numbers.into_iter().enumerate() {
         let top = stacks + (slot + 1) * IST_STACK - 16;
         // The paranoid entry finds the CPU's block at the top of its stack, whatever GS holds.
         // SAFETY: the word lies in this CPU's own stack block, which nothing runs on yet.

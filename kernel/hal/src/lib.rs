@@ -18,6 +18,7 @@ mod apic;
 pub mod boot;
 pub mod context;
 pub mod cpu;
+mod debug;
 mod fpu;
 pub mod frame;
 mod gdt;

@@ -9,6 +9,7 @@ use crate::traps::{self, vector};
 use crate::x86::{self, rflags};
 use crate::{cpu, fpu, local};
 
+pub use crate::debug::DebugRegisters;
 pub use crate::fpu::{BadFpuState, size as fpu_size, xfeatures};
 
 /// A user thread's registers, in the order of Linux's pt_regs.
@@ -73,6 +74,8 @@ pub struct UserContext {
     fs_loaded: usize,
     /// Where an interrupt last stopped user code.
     interrupted_at: usize,
+    /// Where it traps, for its tracer.
+    pub debug: DebugRegisters,
     fpu: Fpu,
 }
 
@@ -92,11 +95,12 @@ impl UserContext {
             gs_base: 0,
             fs_loaded: 0,
             interrupted_at: 0,
+            debug: DebugRegisters::default(),
             fpu: Fpu::new()?,
         })
     }
 
-    /// A copy, FPU included, for a new thread.
+    /// A copy, FPU included, for a new thread, which traps nowhere.
     pub fn try_clone(&mut self) -> Result<UserContext, OutOfMemory> {
         Ok(UserContext {
             _align: 0,
@@ -105,6 +109,7 @@ impl UserContext {
             gs_base: self.current_gs_base(),
             fs_loaded: self.fs_loaded,
             interrupted_at: 0,
+            debug: DebugRegisters::default(),
             fpu: self.fpu.try_clone()?,
         })
     }
@@ -127,7 +132,13 @@ impl UserContext {
                 };
             }
             let regs = &mut self.regs;
-            regs.rflags = regs.rflags & rflags::USER | rflags::IF | rflags::FIXED;
+            let watched = self.debug.is_on();
+            let allowed = if watched {
+                rflags::USER | rflags::RF
+            } else {
+                rflags::USER
+            };
+            regs.rflags = regs.rflags & allowed | rflags::IF | rflags::FIXED;
             regs.cs = usize::from(USER_CS);
             regs.ss = usize::from(USER_DS);
             let entered_at = regs.rip;
@@ -135,10 +146,16 @@ impl UserContext {
             self.fpu
                 .load(local, self.fs_base, self.fs_loaded, &mut self.gs_base);
             // What `syscall` leaves and `sysret` needs: rip in rcx, rflags in r11.
-            let fast = regs.rcx == regs.rip && regs.r11 == regs.rflags;
+            let fast = regs.rcx == regs.rip && regs.r11 == regs.rflags && !watched;
+            if watched {
+                self.debug.load();
+            }
             // SAFETY: the registers are valid for user mode, and this struct stays where it is
             // while it is borrowed.
             let (vector, error) = unsafe { traps::enter_user(&raw mut self.regs, fast) };
+            if watched {
+                DebugRegisters::unload();
+            }
             if cpu::features().contains(Features::FSGSBASE) {
                 self.fs_base = fpu::user_fs_base();
             }
@@ -150,6 +167,15 @@ impl UserContext {
                         addr: x86::read_cr2() as usize,
                         write: error & 2 != 0,
                         exec: error & 16 != 0,
+                        error,
+                    };
+                }
+                vector::DEBUG => {
+                    if self.debug.note() {
+                        self.regs.rflags |= rflags::RF;
+                    }
+                    return Trap::Exception {
+                        vector: vector::DEBUG,
                         error,
                     };
                 }

@@ -19,6 +19,8 @@ pub mod msr {
 
 pub mod rflags {
     pub const IF: usize = 1 << 9;
+    /// The next instruction traps by no address of its own.
+    pub const RF: usize = 1 << 16;
     pub const AC: usize = 1 << 18;
     /// CF, PF, AF, ZF, SF, TF, DF, OF, NT, AC, ID: what user code may set.
     pub const USER: usize = 0x24_4dd5;

@@ -16,7 +16,7 @@ use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
 use ochre_hal::addr::USER_END;
 use ochre_hal::paging::Perms;
-use ochre_hal::user::{Trap, UserContext};
+use ochre_hal::user::{DebugRegisters, Trap, UserContext};
 
 /// The CPU's number of page faults.
 const PAGE_FAULT: u8 = 14;
@@ -190,19 +190,28 @@ fn float_code(image: &[u8], vector: u8) -> Option<u32> {
     first.map(|(_, code)| *code)
 }
 
+/// si_code of a debug exception: an instruction was made, an address met, or neither (INT1).
+fn debug_code(status: u64, stepped: bool) -> u32 {
+    if stepped || status & DebugRegisters::STEP != 0 {
+        raw::TRAP_TRACE
+    } else if status & DebugRegisters::MET != 0 {
+        raw::TRAP_HWBKPT
+    } else {
+        raw::TRAP_BRKPT
+    }
+}
+
 fn exception(thread: &Arc<Thread>, user: &mut UserContext, vector: u8, error: u64) {
     {
         let mut signals = thread.signals.lock();
         signals.trap.number = vector;
         signals.trap.error = error;
     }
-    if vector == 1 {
-        stop::stepped(thread, user);
-    }
+    let stepped = vector == 1 && stop::stepped(thread, user);
     let ip = user.regs.rip;
     let info = match vector {
         0 => SigInfo::fault(signal::SIGFPE, raw::FPE_INTDIV, ip),
-        1 => SigInfo::fault(signal::SIGTRAP, raw::TRAP_TRACE, ip),
+        1 => SigInfo::fault(signal::SIGTRAP, debug_code(user.debug.status, stepped), ip),
         3 => SigInfo::kernel(signal::SIGTRAP),
         4 => SigInfo::kernel(signal::SIGSEGV),
         6 => SigInfo::fault(signal::SIGILL, raw::ILL_ILLOPN, ip),

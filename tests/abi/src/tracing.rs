@@ -2,7 +2,7 @@
 
 use crate::{child, seccomp, show, sys};
 use libc::*;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 
 // Names that the C library's list lacks.
 const PTRACE_GET_SYSCALL_INFO: i32 = 0x420e;
@@ -27,6 +27,7 @@ pub fn run() {
     signal_for_another();
     transfers();
     during_execution();
+    watched();
 }
 
 fn trace(request: impl sys::Word, pid: i32, addr: usize, data: usize) -> sys::Ret {
@@ -597,4 +598,98 @@ fn during_execution() {
     });
     show!("seen by its tracer", seen);
     sys!(SYS_unlink, c"raised");
+}
+
+/// `struct user`: where its debug registers are.
+const DEBUG: usize = 848;
+
+/// Addresses at which the hardware stops a thread.
+fn watched() {
+    /// In a cache line of its own, whose address is a multiple of eight.
+    #[repr(align(64))]
+    struct Watched(AtomicU64);
+    static WORD: Watched = Watched(AtomicU64::new(0));
+    extern "C" fn called() {
+        sys!(SYS_getpid);
+    }
+    let pid = traced(|| {
+        WORD.0.store(1, SeqCst);
+        let read = WORD.0.load(SeqCst);
+        called();
+        let mut ends = [0_i32; 2];
+        sys!(SYS_pipe2, ends.as_mut_ptr(), 0);
+        sys!(SYS_write, ends[1], c"abcdefg", 8);
+        sys!(SYS_read, ends[0], WORD.0.as_ptr(), 8);
+        sys!(SYS_kill, sys!(SYS_getpid), SIGSTOP);
+        let _ = std::thread::spawn(|| WORD.0.store(2, SeqCst)).join();
+        show!(
+            "its child",
+            child::run(|| {
+                WORD.0.store(3, SeqCst);
+                0
+            })
+        );
+        WORD.0.store(4, SeqCst);
+        read as i32
+    });
+    let peek = |n: usize| {
+        let mut value = 0_usize;
+        let peeked = trace(PTRACE_PEEKUSER, pid, DEBUG + 8 * n, (&raw mut value).addr());
+        if peeked.failed() {
+            peeked.to_string()
+        } else {
+            format!("{value:#x}")
+        }
+    };
+    let poke = |n: usize, value: usize| trace(PTRACE_POKEUSER, pid, DEBUG + 8 * n, value);
+    let stop = |what: &str, stopped: String| {
+        let mut info = [0_i32; 32];
+        trace(PTRACE_GETSIGINFO, pid, 0, info.as_mut_ptr().addr());
+        show!(what, "{stopped} code {} status {}", info[2], peek(6));
+    };
+    let word = WORD.0.as_ptr().addr();
+    for n in 0..8 {
+        show!("debug register", peek(n));
+    }
+    show!("there is no 4", poke(4, 0));
+    for address in [0xffff_8000_0000_0000, 1 << 47, (1 << 47) - 4096, usize::MAX] {
+        show!("address of the kernel", poke(0, address));
+    }
+    show!("address", poke(0, word));
+    show!("is kept", peek(0) == format!("{word:#x}"));
+    for control in [0x2_0001, 0xc_0001, 0x4_0001, 0x9_0001, 0x40, 0x9_0601] {
+        show!(
+            format!("control {control:#x}"),
+            "{} {}",
+            poke(7, control),
+            peek(7)
+        );
+    }
+    show!("address that is no multiple", poke(0, word + 4));
+    show!("is kept", peek(0) == format!("{word:#x}"));
+    show!("status", "{} {}", poke(6, 0xf), peek(6));
+    poke(6, 0xffff_0ff0);
+    stop("written", next(PTRACE_CONT, pid, 0));
+    stop("one step", next(PTRACE_SINGLESTEP, pid, 0));
+    show!("read, too", poke(7, 0xb_0001));
+    stop("read", next(PTRACE_CONT, pid, 0));
+    show!(
+        "code",
+        "{} {}",
+        poke(1, called as *const () as usize),
+        poke(7, 4)
+    );
+    stop("called", next(PTRACE_CONT, pid, 0));
+    let mut registers = [0_usize; 27];
+    trace(PTRACE_GETREGS, pid, 0, registers.as_mut_ptr().addr());
+    show!(
+        "stands before it",
+        registers[16] == called as *const () as usize
+    );
+    show!("and goes on", registers[18] >> 16 & 1);
+    show!("by what it writes", poke(7, 0x9_0001));
+    stop("nor by what the kernel writes", next(PTRACE_CONT, pid, 0));
+    stop("nor by what others write", next(PTRACE_CONT, pid, 0));
+    show!("off", poke(7, 0));
+    show!("goes on", next(PTRACE_CONT, pid, 0));
 }

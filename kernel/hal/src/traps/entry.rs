@@ -4,7 +4,9 @@
 //! to (TSS.rsp0) is the end of the thread's own `UserRegs`, so they are saved in place, and the
 //! kernel goes on where `enter_user` was called. Traps in the kernel build theirs on the stack that
 //! they interrupt and call `kernel_trap`. Faults that may come at any instruction (NMI, double
-//! fault, machine check) run on stacks of their own, whose top says which CPU it is.
+//! fault, machine check) run on stacks of their own, whose top says which CPU it is. So do debug
+//! exceptions: one that user code meets as it loads SS comes after its next instruction, which can be the
+//! first of the kernel's after `syscall`.
 
 use crate::gdt::{USER_CS, USER_DS};
 use crate::local::{KERNEL_RSP, RSP0, SCRATCH};
@@ -27,6 +29,7 @@ unsafe extern "C" {
     /// 256 stubs, 16 bytes apart.
     pub static ochre_trap_stubs: u8;
     pub fn ochre_syscall_entry();
+    pub fn ochre_debug_entry();
     pub fn ochre_nmi_entry();
     pub fn ochre_double_fault_entry();
     pub fn ochre_machine_check_entry();
@@ -230,6 +233,29 @@ global_asm!(
         add rsp, 8
         iretq
     .endm
+    paranoid ochre_kernel_debug_entry, 1, 0
+
+    // From user mode it goes on as on the stack where it would have come without one of its own.
+    .balign 16
+    .globl ochre_debug_entry
+    ochre_debug_entry:
+        test byte ptr [rsp + 8], 3
+        jz ochre_kernel_debug_entry
+        swapgs
+        mov gs:[{SCRATCH}], rdi
+        mov rdi, rsp
+        mov rsp, gs:[{RSP0}]
+        push qword ptr [rdi + 32]
+        push qword ptr [rdi + 24]
+        push qword ptr [rdi + 16]
+        push qword ptr [rdi + 8]
+        push qword ptr [rdi]
+        push 0
+        push qword ptr gs:[{SCRATCH}]
+        swapgs
+        mov edi, 1
+        jmp ochre_trap_common
+
     paranoid ochre_nmi_entry, 2, 0
     paranoid ochre_double_fault_entry, 8, 1
     paranoid ochre_machine_check_entry, 18, 0

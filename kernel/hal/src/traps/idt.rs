@@ -1,7 +1,7 @@
 //! The interrupt descriptor table: one for all CPUs, all gates closing interrupts.
 
 use super::{entry, vector};
-use crate::gdt::{IST_DOUBLE_FAULT, IST_MACHINE_CHECK, IST_NMI, KERNEL_CS};
+use crate::gdt::{IST_DEBUG, IST_DOUBLE_FAULT, IST_MACHINE_CHECK, IST_NMI, KERNEL_CS};
 use core::arch::asm;
 use core::cell::UnsafeCell;
 
@@ -42,7 +42,8 @@ pub unsafe fn fill() {
         let user = matches!(number as u8, vector::BREAKPOINT | vector::OVERFLOW);
         *slot = gate(stubs + number * STUB_SIZE, 0, user);
     }
-    let own_stack: [(u8, unsafe extern "C" fn(), usize); 3] = [
+    let own_stack: [(u8, unsafe extern "C" fn(), usize); 4] = [
+        (vector::DEBUG, entry::ochre_debug_entry, IST_DEBUG),
         (vector::NMI, entry::ochre_nmi_entry, IST_NMI),
         (
             vector::DOUBLE_FAULT,

@@ -19,6 +19,7 @@ use crate::{apic, context, cpu, panic, time, uaccess};
 
 /// Vectors by number.
 pub mod vector {
+    pub const DEBUG: u8 = 1;
     pub const NMI: u8 = 2;
     pub const BREAKPOINT: u8 = 3;
     pub const OVERFLOW: u8 = 4;
@@ -130,6 +131,8 @@ extern "C" fn kernel_trap(number: usize, regs: &mut UserRegs) {
 /// A trap that may come anywhere, on its own stack.
 extern "C" fn paranoid_trap(number: usize, regs: &mut UserRegs) {
     match number as u8 {
+        // What user code met on its way in is for nobody.
+        vector::DEBUG => {}
         // The one use of NMIs is to stop CPUs while another one panics; others are noise.
         vector::NMI => panic::stop_if_panicking(),
         vector::DOUBLE_FAULT => {

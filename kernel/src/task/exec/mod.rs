@@ -28,7 +28,7 @@ use crate::task::signal::{Attention, SIGCHLD};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
-use ochre_hal::user::{UserContext, UserRegs};
+use ochre_hal::user::{DebugRegisters, UserContext, UserRegs};
 
 /// personality(2): ADDR_NO_RANDOMIZE.
 pub const NO_RANDOMIZE: u32 = 0x0004_0000;
@@ -149,6 +149,7 @@ pub fn execute(
     user.fs_base = 0;
     user.gs_base = 0;
     user.reset_fpu();
+    user.debug = DebugRegisters::default();
     process.set_executed();
     connector::executes(thread);
     process.changed.wake_all(Events::all());

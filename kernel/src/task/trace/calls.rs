@@ -1,5 +1,6 @@
 //! ptrace(2) and its relatives: the tracer's side.
 
+use super::debug;
 use super::registers::{FXSAVE, General, TRAP_FLAG};
 use super::{Kind, Mode, Options, State, Stop, attach};
 use crate::errno::{Errno, Result};
@@ -471,6 +472,18 @@ fn user_word(thread: &Thread, request: u32, at: usize, data: usize) -> Result<us
     let writes = request == pt::PTRACE_POKEUSR;
     let mut state = thread.trace.state.lock();
     let stop = state.stop.as_mut().ok_or(Errno::ESRCH)?;
+    if let Some(n) = at.checked_sub(DEBUG_REGISTERS)
+        && n < 64
+    {
+        let registers = &mut stop.registers.debug;
+        if writes {
+            return debug::set(registers, n / 8, data).map(|()| 0);
+        }
+        let value = debug::get(registers, n / 8);
+        drop(state);
+        UserPtr::new(data).write(&value)?;
+        return Ok(0);
+    }
     let mut general = stop.registers.general();
     match general.words.get_mut(at / 8) {
         Some(word) if writes => {
@@ -479,14 +492,10 @@ fn user_word(thread: &Thread, request: u32, at: usize, data: usize) -> Result<us
             Ok(0)
         }
         found => {
-            // There are no hardware breakpoints: their registers are and stay zero.
             let value = found.map_or(0, |word| *word);
             drop(state);
             if !writes {
                 UserPtr::new(data).write(&value)?;
-                return Ok(0);
-            }
-            if (DEBUG_REGISTERS..DEBUG_REGISTERS + 64).contains(&at) && data == 0 {
                 return Ok(0);
             }
             Err(Errno::EIO)

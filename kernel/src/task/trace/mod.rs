@@ -7,6 +7,7 @@
 //! Locks: a tracer's list of threads, then one thread's state; both after those of signals.
 
 pub mod calls;
+mod debug;
 mod registers;
 pub mod stop;
 

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use bytemuck::{Pod, Zeroable};
 use ochre_hal::USER_END;
 use ochre_hal::admission::Room;
-use ochre_hal::user::{UserContext, UserRegs, xfeatures};
+use ochre_hal::user::{DebugRegisters, UserContext, UserRegs, xfeatures};
 
 /// The trap flag: one instruction, then a debug exception.
 pub const TRAP_FLAG: usize = 0x100;
@@ -29,6 +29,7 @@ pub struct Registers {
     pub regs: UserRegs,
     fs_base: usize,
     gs_base: usize,
+    pub debug: DebugRegisters,
     pub fpu: Vec<u8>,
     fpu_changed: bool,
 }
@@ -46,6 +47,7 @@ impl Registers {
             regs: user.regs,
             fs_base: user.fs_base,
             gs_base: user.current_gs_base(),
+            debug: user.debug,
             fpu,
             fpu_changed: false,
         }
@@ -55,6 +57,7 @@ impl Registers {
         user.regs = self.regs;
         user.fs_base = self.fs_base;
         user.gs_base = self.gs_base;
+        user.debug = self.debug;
         // What the tracer wrote was checked as it did.
         if self.fpu_changed && user.set_fpu_bytes(&self.fpu).is_err() {
             user.reset_fpu();
