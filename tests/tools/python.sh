@@ -1,6 +1,6 @@
 # python.sh MODULE [PATTERN]: Python's own tests of a module, or those of it that fit a pattern.
 # Prints how each test ended, in the order of their names.
-. /tests/loopback.sh
+. /tests/hosts.sh
 python3 -m test -v --timeout 600 --junit-xml "$PWD/report.xml" ${2:+-m "$2"} "$1" >log 2>&1
 cat log >&2
 [ -s report.xml ] || { echo "$1 did not come to its end"; exit 1; }

@@ -1,6 +1,6 @@
 # stress-ng.sh FROM TO: its stressors of the class `os` in this part of the alphabet, two of each.
 # Prints how each ended.
-. /tests/loopback.sh
+. /tests/hosts.sh
 mkdir -p work
 chmod 1777 work
 for stressor in $(stress-ng --class 'os?' | sed 's/.*stressors: //'); do

@@ -28,7 +28,7 @@ impl Job {
     pub fn scripts(&self) -> impl Iterator<Item = &'static str> {
         let called = match self.script {
             "sqlite-build" => Some("sqlite"),
-            "python" | "stress-ng" => Some("loopback"),
+            "python" | "stress-ng" => Some("hosts"),
             _ => None,
         };
         [self.script].into_iter().chain(called)

@@ -26,57 +26,19 @@ const fn always(job: &'static str, line: &'static str, why: &'static str) -> Kno
     }
 }
 
-const INTERNET: &str = "AF_INET waits for the network";
-
 const USER_ATTRIBUTES: &str =
     "tmpfs has user attributes since Linux 6.6, and Debian's kernel is older";
 
-const KNOWN: [Known; 12] = [
+const KNOWN: [Known; 4] = [
     always(
         "perl",
         "name: ",
         "/proc/PID/cmdline doesn't go on past the arguments where a program has written over their end",
     ),
-    always("python test_os", "test.test_os.TestSendfile.", INTERNET),
     always(
         "python test_os",
         "test.test_os.ExtendedAttributeTests.",
         USER_ATTRIBUTES,
-    ),
-    always(
-        "python test_signal",
-        "test.test_signal.WakeupFDTests.test_invalid_socket",
-        INTERNET,
-    ),
-    always(
-        "python test_signal",
-        "test.test_signal.WakeupFDTests.test_set_wakeup_fd_socket_result",
-        INTERNET,
-    ),
-    always(
-        "python test_multiprocessing_fork",
-        "test.test_multiprocessing_fork.WithProcessesTestListener.test_multiple_bind",
-        INTERNET,
-    ),
-    always(
-        "python test_multiprocessing_fork",
-        "test.test_multiprocessing_fork.WithProcessesTestListenerClient.test_issue16955",
-        INTERNET,
-    ),
-    always(
-        "python test_multiprocessing_fork",
-        "test.test_multiprocessing_fork.WithProcessesTestListenerClient.test_listener_client",
-        INTERNET,
-    ),
-    always(
-        "python test_multiprocessing_fork",
-        "test.test_multiprocessing_fork.WithProcessesTestManagerRestart.test_rapid_restart",
-        INTERNET,
-    ),
-    always(
-        "python test_multiprocessing_fork",
-        "test.test_multiprocessing_fork.WithProcessesTestPicklingConnections.test_pickling",
-        INTERNET,
     ),
     always(
         "python test_shutil",
