@@ -1,9 +1,16 @@
-# python.sh MODULE [PATTERN]: Python's own tests of a module, or those of it that fit a pattern.
-# Prints how each test ended, in the order of their names.
+# python.sh MODULE [PATTERN [LEFT OUT ...]]: Python's own tests of a module, or those of it that fit a
+# pattern, but for what is left out. Prints how each test ended, in the order of their names.
 . /tests/hosts.sh
-python3 -m test -v --timeout 600 --junit-xml "$PWD/report.xml" ${2:+-m "$2"} "$1" >log 2>&1
+module=$1 pattern=$2
+[ $# -lt 2 ] || shift
+shift
+for name; do
+    shift
+    set -- "$@" -i "$name"
+done
+python3 -m test -v --timeout 600 --junit-xml "$PWD/report.xml" ${pattern:+-m "$pattern"} "$@" "$module" >log 2>&1
 cat log >&2
-[ -s report.xml ] || { echo "$1 did not come to its end"; exit 1; }
+[ -s report.xml ] || { echo "$module did not come to its end"; exit 1; }
 python3 - <<'END'
 import re
 from xml.etree import ElementTree
