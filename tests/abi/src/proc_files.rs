@@ -25,6 +25,7 @@ pub fn run() {
     nodes();
     policies();
     names_in_maps();
+    titles();
 }
 
 fn text(path: &str) -> String {
@@ -849,4 +850,49 @@ fn names_in_maps() {
         "a name for private memory",
         sys!(SYS_prctl, PR_SET_VMA, 0, private, 4096, c"mine".as_ptr())
     );
+}
+
+/// What cmdline tells of a program that writes over its arguments: `len` bytes, then a NUL, where
+/// that is said.
+fn title(len: usize, ended: bool) {
+    let stat = text("/proc/self/stat");
+    let [start, end, after]: [usize; 3] =
+        [48, 49, 51].map(|number| field(&stat, number).parse().unwrap_or(0));
+    for at in start..(start + len + usize::from(ended)).min(after) {
+        // SAFETY: the arguments and the environment, which nobody reads meanwhile.
+        unsafe { *(at as *mut u8) = if at < start + len { b'x' } else { 0 } };
+    }
+    let told = fs::read("/proc/self/cmdline").unwrap_or_default();
+    let written = told.iter().take_while(|&&byte| byte == b'x').count();
+    show!("told", written == len);
+    show!("beyond it", told.len() as isize - len as isize);
+    show!(
+        "beyond the arguments",
+        told.len() as isize - (end - start) as isize
+    );
+    show!("ends with", told.last().copied().unwrap_or_default());
+}
+
+fn titles() {
+    let stat = text("/proc/self/stat");
+    let [start, end, after, last]: [usize; 4] =
+        [48, 49, 50, 51].map(|number| field(&stat, number).parse().unwrap_or(0));
+    show!("the environment follows", end == after && after < last);
+    let args = end - start;
+    for (name, len, ended) in [
+        ("a short title", 3, true),
+        ("one that leaves the last NUL", args - 1, false),
+        ("one over the last NUL", args, true),
+        ("one that ends with the arguments", args, false),
+        ("one into the environment", args + 3, true),
+        ("one that the environment ends", args + 3, false),
+    ] {
+        show!(
+            name,
+            child::run(|| {
+                title(len, ended);
+                0
+            })
+        );
+    }
 }

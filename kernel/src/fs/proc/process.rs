@@ -27,6 +27,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::any::Any;
 use core::sync::atomic::Ordering;
+use ochre_hal::PAGE_SIZE;
 use ochre_hal::admission::{self, Room};
 
 /// The inode number of item `index` of a process.
@@ -110,6 +111,24 @@ fn bytes_of(space: &AddressSpace, (start, end): (usize, usize)) -> Result<Vec<u8
     Ok(bytes)
 }
 
+/// A process's arguments. A program that has written a title over them, and over the NUL at their
+/// end, has that instead: as far as the next NUL, be it among the environment's strings.
+fn arguments(space: &AddressSpace) -> Result<Vec<u8>> {
+    let (args, env) = {
+        let inner = space.lock();
+        (inner.layout.args, inner.layout.env)
+    };
+    let last = bytes_of(space, (args.1.saturating_sub(1).max(args.0), args.1));
+    if !last.is_ok_and(|last| last.first().is_some_and(|&byte| byte != 0)) {
+        return bytes_of(space, args);
+    }
+    let end = if env.0 == args.1 { env.1 } else { args.1 };
+    let mut title = bytes_of(space, (args.0, end.min(args.0.saturating_add(PAGE_SIZE))))?;
+    let len = title.iter().position(|&byte| byte == 0);
+    title.truncate(len.map_or(title.len(), |len| len + 1));
+    Ok(title)
+}
+
 /// A text of `make`'s about the memory that the process has now, empty when nobody lives in it any
 /// more.
 fn bind(
@@ -181,10 +200,7 @@ const COMMON: &[(&str, Item)] = &[
     (
         "cmdline",
         Item::Public(|s| match s.process.space() {
-            Some(space) => {
-                let args = space.lock().layout.args;
-                bytes_of(&space, args)
-            }
+            Some(space) => arguments(&space),
             // A zombie has none.
             None => Ok(Vec::new()),
         }),
