@@ -13,6 +13,7 @@ pub fn dispatch(ctx: &mut SyscallCtx<'_>, number: u32, args: Args) -> Answer {
         nr::__NR_mprotect => map::mprotect(ctx, a, b, c as u32),
         nr::__NR_brk => brk::brk(ctx, a),
         nr::__NR_mremap => remap::mremap(ctx, a, b, c, d as u32, e),
+        nr::__NR_remap_file_pages => remap::remap_file_pages(ctx, a, b, c, d, e as u32),
         nr::__NR_madvise => advise::madvise(ctx, a, b, c as u32),
         nr::__NR_msync => advise::msync(ctx, a, b, c as u32),
         nr::__NR_mincore => advise::mincore(ctx, a, b, c),

@@ -1,13 +1,15 @@
-//! mremap.
+//! mremap, and remap_file_pages.
 
-use super::map::{check_place, page_range, populate, space_of};
-use super::mapping::Flags;
+use super::map::{Place, add, check_place, page_range, populate, space_of};
+use super::mapping::{Backing, Flags, Mapping};
 use super::space::{Inner, Unmapped};
 use crate::errno::{Errno, Result};
 use crate::linux::general as raw;
 use crate::syscall::table::SyscallCtx;
+use alloc::sync::Arc;
 use core::ops::Range;
-use ochre_hal::{HUGE_SIZE, PAGE_SIZE};
+use ochre_hal::paging::Perms;
+use ochre_hal::{HUGE_SIZE, PAGE_SIZE, USER_END};
 
 pub fn mremap(
     ctx: &mut SyscallCtx<'_>,
@@ -163,4 +165,63 @@ fn relocate(inner: &mut Inner, from: Range<usize>, to: Range<usize>, stays: bool
     let locked = mapping.is_brought_in();
     inner.put(mapping);
     Ok(locked)
+}
+
+/// Has a part of a shared mapping show its object from page `page` on, as another mapping.
+pub fn remap_file_pages(
+    ctx: &SyscallCtx<'_>,
+    addr: usize,
+    len: usize,
+    prot: usize,
+    page: usize,
+    flags: u32,
+) -> Result<usize> {
+    let (start, len) = (addr & !(PAGE_SIZE - 1), len & !(PAGE_SIZE - 1));
+    let end = start
+        .checked_add(len)
+        .filter(|&end| start < end && end <= USER_END);
+    // Rights stay what they are.
+    let (Some(end), 0) = (end, prot) else {
+        return Err(Errno::EINVAL);
+    };
+    page.checked_add(len / PAGE_SIZE).ok_or(Errno::EINVAL)?;
+    let space = space_of(ctx)?;
+    let mapping = {
+        let inner = space.lock_maps();
+        let mapping = inner.find(start).ok_or(Errno::EINVAL)?;
+        let Backing::Object(object, _) = &mapping.backing else {
+            return Err(Errno::EINVAL);
+        };
+        // One that may never write shares nothing, and a device's server has seen what it let be mapped.
+        if !mapping.shared || !mapping.max.contains(Perms::WRITE) || object.object().is_device() {
+            return Err(Errno::EINVAL);
+        }
+        let mut reached = mapping.end;
+        while reached < end {
+            let next = inner.find(reached).ok_or(Errno::EINVAL)?;
+            let same = matches!(&next.backing, Backing::Object(other, _)
+                if Arc::ptr_eq(other.object(), object.object()));
+            if !same || (next.perms, next.flags) != (mapping.perms, mapping.flags) {
+                return Err(Errno::EINVAL);
+            }
+            reached = next.end;
+        }
+        let last = page
+            .checked_mul(PAGE_SIZE)
+            .and_then(|offset| offset.checked_add(len));
+        if last.is_none_or(|last| i64::try_from(last).is_err()) {
+            return Err(Errno::EOVERFLOW);
+        }
+        Mapping {
+            start: 0,
+            end: len,
+            backing: Backing::Object(object.clone(), (page * PAGE_SIZE) as u64),
+            ..mapping.clone()
+        }
+    };
+    add(ctx, Place::Instead(start), mapping)?;
+    if flags & raw::MAP_NONBLOCK == 0 {
+        populate(&space, start..end);
+    }
+    Ok(0)
 }

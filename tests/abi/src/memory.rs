@@ -33,6 +33,7 @@ pub fn run() {
     mapping();
     protecting();
     moving();
+    other_pages();
     advising();
     advising_past_holes();
     refused();
@@ -235,6 +236,97 @@ fn moving() {
     );
     show!("without unmapping", moved.outcome());
     show!("there and here", "{} {}", get(moved, 0), get(left, 0));
+}
+
+/// remap_file_pages: a part of a shared mapping shows other pages of its object.
+fn other_pages() {
+    let file = sys!(SYS_memfd_create, c"pages", 0).value();
+    sys!(SYS_ftruncate, file, 8 * PAGE);
+    let mapped = |protection: i32, flags: i32, fd: i32| {
+        sys!(SYS_mmap, 0, 8 * PAGE, protection, flags, fd, 0)
+    };
+    let base = mapped(RW, MAP_SHARED, file);
+    for page in 0..8 {
+        put(base, page * PAGE, page as u8);
+    }
+    let remap =
+        |at: usize, len: usize, page: usize| sys!(SYS_remap_file_pages, at, len, 0, page, 0);
+    let shown = |base: sys::Ret| {
+        let pages = [0, 1, 2, 3, 4, 5, 6, 7].map(|page| get(base, page * PAGE).to_string());
+        pages.join(" ")
+    };
+    show!("other pages", remap(at(base, 2 * PAGE), 2 * PAGE, 5));
+    show!("the pages", shown(base));
+    put(base, 2 * PAGE, 50);
+    show!("page written twice seen", get(base, 5 * PAGE));
+    show!("across both parts", remap(at(base, PAGE), 2 * PAGE, 0));
+    show!("and across the whole", remap(at(base, 0), 8 * PAGE, 0));
+    show!("pages in order", shown(base));
+    show!(
+        "an odd place and length",
+        remap(at(base, PAGE + 5), PAGE + 7, 7)
+    );
+    show!("only whole pages", shown(base));
+    show!(
+        "without waiting",
+        sys!(SYS_remap_file_pages, base, PAGE, 0, 4, MAP_NONBLOCK)
+    );
+    show!("first page", get(base, 0));
+    show!(
+        "flags that say nothing",
+        sys!(SYS_remap_file_pages, base, PAGE, 0, 0, -1)
+    );
+    show!(
+        "new rights",
+        sys!(SYS_remap_file_pages, base, PAGE, PROT_READ, 0, 0)
+    );
+    show!("less than a page", remap(at(base, 0), PAGE - 1, 0));
+    show!("beyond the mapping", remap(at(base, 7 * PAGE), 2 * PAGE, 0));
+    show!("all addresses", remap(at(base, 0), usize::MAX, 0));
+    show!("pages that wrap", remap(at(base, 0), PAGE, usize::MAX));
+    show!("beyond all files", remap(at(base, 0), PAGE, 1 << 51));
+    show!("nothing there", remap(0x1000, PAGE, 0));
+    show!(
+        "pages that the file doesn't have",
+        remap(at(base, 0), PAGE, 100)
+    );
+    show!("touched", child::run(|| i32::from(get(base, 0))));
+    sys!(SYS_munmap, at(base, PAGE), PAGE);
+    show!("across a hole's", remap(at(base, 0), 3 * PAGE, 0));
+    sys!(SYS_mprotect, at(base, 4 * PAGE), PAGE, PROT_READ);
+    show!(
+        "across other rights",
+        remap(at(base, 3 * PAGE), 2 * PAGE, 0)
+    );
+    show!("of what is read only", remap(at(base, 4 * PAGE), PAGE, 1));
+    show!("its page", get(base, 4 * PAGE));
+    show!(
+        "its rights",
+        child::run(|| {
+            put(base, 4 * PAGE, 1);
+            0
+        })
+    );
+    let private = mapped(RW, MAP_PRIVATE, file);
+    show!("of a private mapping", remap(at(private, 0), PAGE, 1));
+    let shared = mapped(RW, MAP_SHARED | MAP_ANONYMOUS, -1);
+    put(shared, 3 * PAGE, 33);
+    show!("of shared memory", remap(at(shared, 0), PAGE, 3));
+    show!("shared memory's page", get(shared, 0));
+    show!(
+        "of private memory",
+        remap(at(map(PAGE, RW, PRIVATE), 0), PAGE, 0)
+    );
+    let path = CString::new(format!("/proc/self/fd/{file}")).unwrap_or_default();
+    let read_only = sys!(SYS_open, path.as_ptr(), O_RDONLY, 0).value();
+    let never = mapped(PROT_READ, MAP_SHARED, read_only);
+    show!("that may never write", remap(at(never, 0), PAGE, 1));
+    let may = mapped(PROT_READ, MAP_SHARED, file);
+    show!("that might write", remap(at(may, 0), PAGE, 1));
+    sys::close_all(&[file, read_only]);
+    for base in [base, private, shared, never, may] {
+        sys!(SYS_munmap, base, 8 * PAGE);
+    }
 }
 
 fn advising() {
