@@ -357,8 +357,8 @@ impl AddressSpace {
 
     /// As [`Self::release`], of pages alone.
     pub fn release_pages(&self, pages: &mut Detached) {
-        while let Some(count) = pages.release_block() {
-            self.lock().table.forget(count);
+        while let Some(released) = pages.release_block() {
+            self.lock().table.forget(&released);
             cpu::breathe();
         }
     }

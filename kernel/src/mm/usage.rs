@@ -5,6 +5,7 @@ use super::object::MemoryObject;
 use super::space::Inner;
 use core::ops::Add;
 use ochre_hal::PAGE_SIZE;
+use ochre_hal::frame::Frame;
 use ochre_hal::paging::Entry;
 
 /// Bytes of memory, as proc(5) has them in smaps.
@@ -32,12 +33,12 @@ pub struct Resident {
     pub file: usize,
     /// Of objects that no file system shows.
     pub shared_memory: usize,
-    /// Of the page table itself, but for its root, that show these.
-    pub tables: usize,
 }
 
-/// Bits of an address below what one table of each level shows.
-const LEVELS: [u32; 3] = [21, 30, 39];
+/// The memory that an entry shows: not what a device has.
+fn memory(entry: &Entry) -> Option<&Frame> {
+    entry.frame.as_ref()
+}
 
 impl Inner {
     /// What of this mapping, which must be one of this space's, is in memory. Walks it.
@@ -46,8 +47,7 @@ impl Inner {
         let mut usage = Usage::default();
         self.table
             .for_each(mapping.start..mapping.end, |va, entry| {
-                // What a device has is nobody's memory.
-                let Some(frame) = &entry.frame else { return };
+                let Some(frame) = memory(entry) else { return };
                 let own = !is_objects(mapping, va, entry);
                 // The visit owns it, too; and an object owns its pages.
                 let holders = frame
@@ -77,22 +77,10 @@ impl Inner {
     #[must_use]
     pub fn resident_by_kind(&self) -> Resident {
         let mut resident = Resident::default();
-        // What the tables of each level were seen of last: addresses go up.
-        let mut seen = [
-            (LEVELS[0], usize::MAX),
-            (LEVELS[1], usize::MAX),
-            (LEVELS[2], usize::MAX),
-        ];
         for mapping in self.maps.values() {
             self.table
                 .for_each(mapping.start..mapping.end, |va, entry| {
-                    for (shift, last) in &mut seen {
-                        if entry.size < 1 << *shift && *last != va >> *shift {
-                            *last = va >> *shift;
-                            resident.tables += 1;
-                        }
-                    }
-                    if entry.frame.is_none() {
+                    if memory(entry).is_none() {
                         return;
                     }
                     let kind = if !is_objects(mapping, va, entry) {

@@ -46,6 +46,7 @@ pub fn run() {
     moving_much();
     lowest();
     listed();
+    tables();
 }
 
 fn mapping() {
@@ -463,12 +464,48 @@ fn advising_past_holes() {
     sys!(SYS_close, fd);
 }
 
-/// Kilobytes of memory that the process has locked.
-fn locked() -> u64 {
+/// Kilobytes that the process's status tells of.
+fn status(name: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmLck:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
     let words = line.unwrap_or_default().split_whitespace().next();
     words.and_then(|word| word.parse().ok()).unwrap_or(u64::MAX)
+}
+
+/// Kilobytes of memory that the process has locked.
+fn locked() -> u64 {
+    status("VmLck:")
+}
+
+/// What the tables take that show memory.
+fn tables() {
+    const BLOCK: usize = 2 << 20;
+    const ROOM: usize = 1 << 30;
+    const BLOCKS: usize = 64;
+    let flags = PRIVATE | MAP_NORESERVE;
+    let room = map(3 * ROOM, PROT_NONE, flags);
+    let start = at(room, ROOM - 1) & !(ROOM - 1);
+    let base = sys!(SYS_mmap, start, ROOM, RW, flags | MAP_FIXED, -1, 0);
+    sys!(SYS_madvise, base, ROOM, MADV_NOHUGEPAGE);
+    // The tables above are made with the first.
+    get(base, 0);
+    let tables = status("VmPTE:");
+    let more = || status("VmPTE:").wrapping_sub(tables) as i64;
+    for block in 1..BLOCKS {
+        get(base, block * BLOCK);
+    }
+    show!("tables of what is read", more());
+    for page in 0..4 * BLOCK / PAGE {
+        get(base, page * PAGE);
+    }
+    show!("tables of what is read beside it", more());
+    for block in 0..BLOCKS {
+        put(base, block * BLOCK + PAGE, 1);
+    }
+    show!("tables of what is written", more());
+    sys!(SYS_munmap, at(base, BLOCK), ROOM - BLOCK);
+    show!("what is unmapped needs none", more());
+    sys!(SYS_munmap, room, 3 * ROOM);
 }
 
 fn limit(which: impl sys::Word, soft: u64) -> sys::Ret {

@@ -220,6 +220,7 @@ pub fn detached() {
     table.activate();
     let (at, rights) = (0x4000_0000, Perms::READ | Perms::WRITE);
     let range = at - PAGE_SIZE..at + BLOCKS * HUGE_SIZE + PAGE_SIZE;
+    let tables = table.tables();
     let free = || frame::stats().free;
     // A page on either side, a block of small pages, a huge one, and so on.
     let small = |table: &mut PageTable, va: usize| {
@@ -240,14 +241,16 @@ pub fn detached() {
     }
     assert!(uaccess::store_u64(at, 7).is_ok());
     let (mapped, resident) = (free(), table.resident());
+    // One for each block and each page beside them, and one above.
+    assert_eq!(table.tables(), tables + BLOCKS + 2 + 1);
     let mut gone = Detached::default();
     table.detach(range.clone(), &mut gone);
     assert!(uaccess::load_u64(at).is_err() && uaccess::load_u64(range.start).is_err());
     table.for_each(range.clone(), |va, _| panic!("{va:#x} is still there"));
     let mut pages = 2;
-    while let Some(count) = gone.release_block() {
-        table.forget(count);
-        pages += count;
+    while let Some(released) = gone.release_block() {
+        table.forget(&released);
+        pages += released.pages;
     }
     let huge = BLOCKS / 3;
     assert_eq!(
@@ -257,6 +260,7 @@ pub fn detached() {
     assert_eq!(table.resident(), resident - pages);
     // Its tables, and those put aside for the huge pages, are free, too.
     assert_eq!(free(), mapped + pages + BLOCKS);
+    assert_eq!(table.tables(), tables + 2 + 1);
     // A space is cleared in pieces.
     let mut other = PageTable::new().expect("memory");
     small(&mut other, at);

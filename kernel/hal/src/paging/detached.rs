@@ -3,8 +3,8 @@
 
 use super::entry::Pte;
 use super::walk::{self, LAST_TABLES};
-use super::{PageTable, check, release};
-use crate::addr::{HUGE_SIZE, PAGE_SIZE};
+use super::{PageTable, check, counted, release};
+use crate::addr::HUGE_SIZE;
 use crate::admission::Room;
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -16,23 +16,29 @@ pub struct Detached {
     blocks: Vec<Pte>,
 }
 
+/// A block that was released, of which [`PageTable::forget`] wants to hear.
+#[must_use]
+pub struct Released {
+    /// Pages of RAM that it had mapped.
+    pub pages: usize,
+    tables: usize,
+}
+
 impl Detached {
-    /// Releases one block. Returns how many pages of RAM it had mapped; none at the end.
-    /// [`PageTable::forget`] wants to hear of them.
-    pub fn release_block(&mut self) -> Option<usize> {
+    /// Releases one block; none at the end.
+    pub fn release_block(&mut self) -> Option<Released> {
         let block = self.blocks.pop()?;
         let mut pages = 0;
         let give_back = |pte: Pte| {
-            pages += if pte.is_owned() {
-                pte.size() / PAGE_SIZE
-            } else {
-                0
-            };
+            pages += counted(pte);
             release(pte);
         };
         // SAFETY: the block is in no tree, and all CPUs have forgotten it.
         unsafe { walk::free_block(block, give_back) };
-        Some(pages)
+        Some(Released {
+            pages,
+            tables: usize::from(!block.is_leaf()),
+        })
     }
 }
 
@@ -72,9 +78,10 @@ impl PageTable {
         self.tables.drop_spares(huge);
     }
 
-    /// So many pages that were detached are released.
-    pub fn forget(&mut self, pages: usize) {
-        // A space that was cleared meanwhile has forgotten them already.
-        self.resident.pages = self.resident.pages.saturating_sub(pages);
+    /// A block that was detached is released.
+    pub fn forget(&mut self, released: &Released) {
+        // A space that was cleared meanwhile has forgotten it already.
+        self.resident.pages = self.resident.pages.saturating_sub(released.pages);
+        self.tables.forget(released.tables);
     }
 }

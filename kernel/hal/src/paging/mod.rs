@@ -13,12 +13,12 @@ pub(crate) mod kernel;
 pub(crate) mod tlb;
 mod walk;
 
-pub use detached::Detached;
+pub use detached::{Detached, Released};
 pub(crate) use tlb::Root;
 pub use tlb::deactivate;
 
 use crate::addr::{HUGE_SIZE, PAGE_SIZE, PhysAddr, USER_END};
-use crate::frame::{self, Frame, OutOfMemory};
+use crate::frame::{Frame, OutOfMemory};
 use crate::memory;
 use alloc::boxed::Box;
 use bitflags::bitflags;
@@ -100,7 +100,16 @@ pub struct PageTable {
     resident: Resident,
 }
 
-/// Pages of RAM that a space maps, device memory aside.
+/// Pages of RAM that an entry counts as: none for device memory.
+fn counted(pte: Pte) -> usize {
+    if pte.is_owned() {
+        pte.size() / PAGE_SIZE
+    } else {
+        0
+    }
+}
+
+/// Pages of RAM that a space maps, as [`counted`].
 #[derive(Clone, Copy, Default)]
 struct Resident {
     pages: usize,
@@ -109,15 +118,13 @@ struct Resident {
 }
 
 impl Resident {
-    fn add(&mut self, pages: usize) {
-        self.pages += pages;
+    fn add(&mut self, pte: Pte) {
+        self.pages += counted(pte);
         self.peak = self.peak.max(self.pages);
     }
 
     fn remove(&mut self, pte: Pte) {
-        if pte.is_owned() {
-            self.pages -= pte.size() / PAGE_SIZE;
-        }
+        self.pages -= counted(pte);
     }
 }
 
@@ -167,14 +174,9 @@ impl PageTable {
             self.tables.make_slot(va)?
         };
         assert!(slot.load().is_empty(), "mapped over a mapping at {va:#x}");
-        slot.store(Pte::user(
-            frame.into_raw(),
-            perms,
-            Cache::WriteBack,
-            huge,
-            true,
-        ));
-        self.resident.add(size / PAGE_SIZE);
+        let pte = Pte::user(frame.into_raw(), perms, Cache::WriteBack, huge, true);
+        slot.store(pte);
+        self.resident.add(pte);
         Ok(())
     }
 
@@ -185,7 +187,7 @@ impl PageTable {
             self.root.flush_tables(va..va + HUGE_SIZE);
             self.tables.put_spare(table);
         } else {
-            self.tables.put_spare(frame::alloc_table()?);
+            self.tables.make_spare()?;
         }
         if let Err(error) = self.tables.make_huge_slot(va) {
             self.tables.drop_spares(1);
@@ -226,6 +228,12 @@ impl PageTable {
         self.resident.pages
     }
 
+    /// Pages that the tables themselves take, but for the first one.
+    #[must_use]
+    pub fn tables(&self) -> usize {
+        self.tables.count()
+    }
+
     /// The most pages of RAM that were mapped at a time.
     #[must_use]
     pub fn resident_peak(&self) -> usize {
@@ -250,7 +258,7 @@ impl PageTable {
         let new = Pte::user(frame.into_raw(), perms, Cache::WriteBack, false, true);
         let old = slot.swap(new);
         self.resident.remove(old);
-        self.resident.add(1);
+        self.resident.add(new);
         let mut gather = Gather::new(&self.root);
         gather.add(va, old);
         Ok(())
@@ -392,9 +400,7 @@ impl PageTable {
                 core::mem::forget(Frame::clone(&frame));
             }
             target.store(pte.clean());
-            if pte.is_owned() {
-                child.resident.add(pte.size() / PAGE_SIZE);
-            }
+            child.resident.add(pte);
             true
         });
         result

@@ -78,6 +78,8 @@ pub struct Tables {
     /// Tables put aside, one for each huge page, so that splitting one cannot fail; linked by
     /// their first word.
     spares: u64,
+    /// Tables but for the first one, those put aside included.
+    count: usize,
 }
 
 fn slot<'a>(table: u64, index: usize) -> Slot<'a> {
@@ -109,11 +111,32 @@ impl Tables {
                 half,
             )
         };
-        Ok(Tables { root, spares: 0 })
+        Ok(Tables {
+            root,
+            spares: 0,
+            count: 0,
+        })
     }
 
     pub fn root(&self) -> u64 {
         self.root
+    }
+
+    /// Tables that there are beside the first one.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// So many tables that were taken out are free.
+    pub fn forget(&mut self, tables: usize) {
+        // Those of a space that was cleared meanwhile are forgotten already.
+        self.count = self.count.saturating_sub(tables);
+    }
+
+    fn new_table(&mut self) -> Result<u64, OutOfMemory> {
+        let table = frame::alloc_table()?;
+        self.count += 1;
+        Ok(table)
     }
 
     /// The slot whose entry translates `va`: in a last-level table, or a huge leaf.
@@ -153,7 +176,7 @@ impl Tables {
         if pte.is_present() {
             return Ok(pte.phys());
         }
-        let new = frame::alloc_table()?;
+        let new = self.new_table()?;
         at.store(Pte::table(new));
         Ok(new)
     }
@@ -215,6 +238,13 @@ impl Tables {
         Some(pte.phys())
     }
 
+    /// Puts a new table aside, for a huge page.
+    pub fn make_spare(&mut self) -> Result<(), OutOfMemory> {
+        let table = self.new_table()?;
+        self.put_spare(table);
+        Ok(())
+    }
+
     pub fn put_spare(&mut self, table: u64) {
         slot(table, 0).store(Pte(self.spares));
         self.spares = table;
@@ -222,6 +252,7 @@ impl Tables {
 
     /// Frees `count` tables that were put aside for huge pages which are gone.
     pub fn drop_spares(&mut self, count: usize) {
+        self.count -= count;
         for _ in 0..count {
             let spare = self.take_spare();
             // SAFETY: a spare is in no tree.
@@ -383,6 +414,7 @@ impl Tables {
             // SAFETY: a spare is in no tree.
             unsafe { frame::free_table(spare) };
         }
+        self.count = 0;
         true
     }
 

@@ -29,7 +29,7 @@ fn name_and_state(process: &Process, thread: Option<&Thread>) -> (Vec<u8>, char)
     let name = thread.map_or_else(|| process.name(), Thread::name);
     let len = name.iter().position(|&b| b == 0).unwrap_or(name.len());
     let of = |thread: &Thread| match thread.sched.state.load(Ordering::Relaxed) {
-        entity::RUNNING | entity::READY | entity::NEW => 'R',
+        entity::RUNNING | entity::READY => 'R',
         entity::DEAD => 'X',
         _ if thread.trace.is_stopped() => 't',
         _ => 'S',
@@ -59,6 +59,8 @@ struct Memory {
     peak: usize,
     resident: usize,
     resident_peak: usize,
+    /// Of the page table.
+    tables: usize,
     /// Private and writable, but no stack.
     data: usize,
     stack: usize,
@@ -83,6 +85,7 @@ impl Memory {
             peak: inner.peak,
             resident: inner.table.resident(),
             resident_peak: inner.table.resident_peak(),
+            tables: inner.table.tables(),
             data: pages(&|mapping| {
                 !mapping.shared && can(mapping, Perms::WRITE) && !is_stack(mapping)
             }),
@@ -445,7 +448,7 @@ fn memory_lines(text: &mut String, space: &AddressSpace) {
         ("VmStk", memory.stack),
         ("VmExe", memory.code()),
         ("VmLib", memory.executable - memory.code()),
-        ("VmPTE", kinds.tables),
+        ("VmPTE", memory.tables),
         ("VmSwap", 0),
         ("HugetlbPages", 0),
     ] {
