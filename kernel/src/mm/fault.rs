@@ -11,7 +11,6 @@ use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
 use ochre_hal::frame::{Eagerness, Frame};
 use ochre_hal::paging::{PageTable, Perms};
-use ochre_hal::sync::Once;
 use ochre_hal::{HUGE_SIZE, PAGE_SIZE};
 
 /// Why an access can't be served.
@@ -72,7 +71,7 @@ pub fn handle(space: &Arc<AddressSpace>, addr: usize, wish: Perms) -> Result<(),
                 let (frame, perms) = if write {
                     (Frame::alloc_zeroed(), mapping.perms)
                 } else {
-                    (zero_frame(), mapping.perms - Perms::WRITE)
+                    (Frame::zeroes(), mapping.perms - Perms::WRITE)
                 };
                 let frame = frame.map_err(|_| Denied::OutOfMemory)?;
                 table
@@ -133,16 +132,6 @@ fn bring_in(object: &MemoryObject, index: u64) -> Result<(), Denied> {
     }
 }
 
-/// One frame of zeroes for all reads of untouched memory.
-fn zero_frame() -> Result<Frame, ochre_hal::frame::OutOfMemory> {
-    static ZERO: Once<Frame> = Once::new();
-    if let Some(frame) = ZERO.get() {
-        return Ok(frame.clone());
-    }
-    let frame = Frame::alloc_zeroed()?;
-    Ok(ZERO.get_or_init(|| frame).clone())
-}
-
 /// A write to a page that is mapped for reading only, by an entry of `size` bytes.
 fn make_writable(
     mapping: &mut Mapping,
@@ -177,8 +166,7 @@ fn make_writable(
     let Some(old) = entry.frame else {
         return Err(Denied::Forbidden);
     };
-    let is_zero = zero_frame().is_ok_and(|zero| zero.same(&old));
-    let new = if is_zero {
+    let new = if old.is_zeroes() {
         Frame::alloc_zeroed()
     } else {
         Frame::alloc().inspect(|new| new.copy_from(&old, page % old.size()))

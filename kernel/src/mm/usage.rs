@@ -35,9 +35,9 @@ pub struct Resident {
     pub shared_memory: usize,
 }
 
-/// The memory that an entry shows: not what a device has.
+/// The memory that an entry shows: not what a device has, nor the zeroes that all share.
 fn memory(entry: &Entry) -> Option<&Frame> {
-    entry.frame.as_ref()
+    entry.frame.as_ref().filter(|frame| !frame.is_zeroes())
 }
 
 impl Inner {

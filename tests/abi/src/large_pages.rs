@@ -99,6 +99,7 @@ fn unasked() {
     show!("written", memory.usage());
     show!("beside it", memory.get(LARGE / PAGE + 5));
     show!("what is read first", memory.get(3));
+    show!("is nobody's", memory.usage());
     let memory = Memory::advised(MADV_HUGEPAGE);
     memory.put(4, 1);
     show!("wanted", memory.usage());

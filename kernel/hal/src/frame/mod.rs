@@ -8,6 +8,7 @@
 mod buddy;
 mod huge;
 pub mod meta;
+mod zeroes;
 
 use crate::addr::{HUGE_SIZE, PAGE_SIZE, PhysAddr};
 use crate::admission::Room;

@@ -100,9 +100,10 @@ pub struct PageTable {
     resident: Resident,
 }
 
-/// Pages of RAM that an entry counts as: none for device memory.
+/// Pages of RAM that an entry counts as: none for device memory, nor for what all share that reads untouched
+/// memory.
 fn counted(pte: Pte) -> usize {
-    if pte.is_owned() {
+    if pte.is_owned() && !Frame::is_zeroes_at(pte.phys()) {
         pte.size() / PAGE_SIZE
     } else {
         0
@@ -222,7 +223,7 @@ impl PageTable {
         Ok(())
     }
 
-    /// Pages of RAM mapped, device memory aside.
+    /// Pages of RAM mapped, but for device memory and the page of zeroes that all share.
     #[must_use]
     pub fn resident(&self) -> usize {
         self.resident.pages
