@@ -10,6 +10,7 @@ use crate::fs::node::{Attributes, Node, OpenFlags};
 use crate::ipc::socket::Socket;
 use crate::mm::object::MemoryObject;
 use crate::sched::wait::WaitQueue;
+use crate::task::footprint::Look;
 use crate::uio::{Dest, Source};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -212,6 +213,13 @@ pub trait File: Any + Send + Sync {
     /// their own nodes, made when first asked for by fstat.
     fn node(&self) -> Option<Arc<Node>> {
         None
+    }
+
+    /// Bytes that the kernel keeps for this object, where they can be many: of what waits in it, or is watched by it.
+    /// Asked with a descriptor table's lock held, also while the object is in use: what then can't be looked at may
+    /// be left out.
+    fn held_bytes(&self, _look: &mut Look) -> usize {
+        0
     }
 
     /// Called when a process closes a descriptor of this description (flush of schemes hangs on

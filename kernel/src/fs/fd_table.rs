@@ -7,6 +7,7 @@ use crate::errno::{Errno, Result};
 use crate::fs::open::OpenFile;
 use crate::lock_order;
 use crate::sched::cpu;
+use crate::task::footprint::Look;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use ochre_hal::admission::Room;
@@ -316,6 +317,21 @@ impl FdTable {
         rest.iter()
             .position(Option::is_some)
             .map(|n| (from + n) as i32)
+    }
+
+    /// Bytes that the kernel keeps for some descriptors from `from` on, and for their places in the table; and where
+    /// there are more.
+    #[must_use]
+    pub fn held_bytes(&self, from: usize) -> (usize, Option<usize>) {
+        /// Places that are looked at with the lock held.
+        const FEW: usize = 64;
+        let slots = self.slots.lock();
+        let to = slots.entries.len().min(from + FEW);
+        let some = slots.entries.get(from..to).unwrap_or_default();
+        let mut look = Look::new();
+        let parts = some.iter().flatten().map(|entry| look.part_of(&entry.open));
+        let bytes = parts.sum::<usize>() + size_of_val(some);
+        (bytes, (to < slots.entries.len()).then_some(to))
     }
 
     /// The number of slots, used or not: FDSize of /proc/PID/status.

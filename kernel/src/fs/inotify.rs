@@ -12,6 +12,7 @@ use crate::lock_order;
 use crate::population::{Counted, ObjectKind};
 use crate::sched::cpu;
 use crate::sched::wait::WaitQueue;
+use crate::task::footprint::Look;
 use crate::task::shares::{Share, Shares};
 use crate::uio::Dest;
 use alloc::collections::{BTreeMap, VecDeque};
@@ -376,6 +377,13 @@ impl File for InotifyFile {
             append(&mut text, line.as_bytes())?;
         }
         Ok(text)
+    }
+
+    fn held_bytes(&self, _look: &mut Look) -> usize {
+        /// A watch, and about what a node takes, which stays for it.
+        const WATCH: usize = size_of::<Watch>() + 512;
+        let state = self.0.state.lock();
+        state.watches.len() * WATCH + state.events.capacity() * size_of::<Event>()
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -18,6 +18,7 @@ use crate::population::{Counted, ObjectKind};
 use crate::sched::cpu;
 use crate::sched::mutex::Mutex;
 use crate::sched::wait::{self, Entry, Interrupt, WaitQueue, Wake};
+use crate::task::footprint::Look;
 use crate::time::Deadline;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::format;
@@ -518,6 +519,10 @@ impl File for EpollFile {
             append(&mut text, line.as_bytes())?;
         }
         Ok(text)
+    }
+
+    fn held_bytes(&self, _look: &mut Look) -> usize {
+        self.0.items.lock().len() * size_of::<Item>()
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -33,6 +33,12 @@ impl Contents {
         self.ring.len()
     }
 
+    /// Bytes of memory that it takes.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        self.ring.held_bytes() + self.packets.len() * size_of::<Range<u64>>()
+    }
+
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.ring.is_empty()

@@ -15,6 +15,7 @@ use crate::lock_order;
 use crate::population::{Counted, ObjectKind};
 use crate::sched::mutex::Mutex;
 use crate::sched::wait::WaitQueue;
+use crate::task::footprint::Look;
 use crate::uio::{Dest, Source};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -448,6 +449,17 @@ impl File for PipeEnd {
 
     fn allocate(&self, _mode: u32, _offset: u64, _len: u64) -> Result {
         Err(Errno::ESPIPE)
+    }
+
+    fn held_bytes(&self, _look: &mut Look) -> usize {
+        let pipe = &self.pipe;
+        let ends = pipe.readers.load(Ordering::Relaxed) + pipe.writers.load(Ordering::Relaxed);
+        let own = usize::from(self.reads) + usize::from(self.writes);
+        let held = match pipe.contents.try_lock() {
+            Some(contents) => contents.held_bytes(),
+            None => pipe.queued(),
+        };
+        held * own / ends.max(1)
     }
 
     fn reopen(&self, flags: OpenFlags) -> Result<Arc<dyn File>> {

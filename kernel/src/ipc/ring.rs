@@ -68,6 +68,13 @@ impl Ring {
         self.capacity - self.len
     }
 
+    /// Bytes of memory that it takes.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        let frames = self.pages.iter().flatten().count();
+        frames * PAGE_SIZE + size_of_val(&self.pages[..])
+    }
+
     fn space(&self) -> usize {
         self.pages.len() * PAGE_SIZE
     }

@@ -49,6 +49,12 @@ impl Thread {
         files.unwrap_or_default()
     }
 
+    /// What `work` makes of the descriptor table, without becoming its owner for the time; nothing once the thread
+    /// has ended.
+    pub fn with_files<T>(&self, work: impl FnOnce(&FdTable) -> T) -> Option<T> {
+        self.holdings.files.lock().as_deref().map(work)
+    }
+
     /// The description behind one of its descriptors. The same as asking the table, without
     /// becoming its owner for the time.
     pub fn any_file(&self, fd: i32) -> Result<Arc<OpenFile>> {

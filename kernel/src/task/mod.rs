@@ -8,6 +8,7 @@ pub mod cpu_clock;
 pub mod credentials;
 pub mod exec;
 pub mod exit;
+pub mod footprint;
 pub mod futex;
 pub mod holdings;
 mod identity;

@@ -1,6 +1,7 @@
-//! What gives way when memory is used up: the process that uses most of it, as weighed by
-//! oom_score_adj. Who is at −1000 is spared, and so is process 1.
+//! What gives way when memory is used up: the process whose end gives most of it back ([`Footprint`]), as
+//! weighed by oom_score_adj. Who is at −1000 is spared, and so is process 1.
 
+use super::footprint::Footprint;
 use super::process::Process;
 use super::signal::SIGKILL;
 use super::signal::send::end_process;
@@ -41,9 +42,9 @@ fn weigh(pages: u64, adjust: i32, total: u64) -> Option<i64> {
 }
 
 fn weight_of(process: &Process, total: u64) -> Option<i64> {
-    let space = process.space()?;
-    let pages = space.lock().table.resident() as u64;
-    weigh(pages, process.oom_adjust.load(Ordering::Relaxed), total)
+    let footprint = Footprint::of(process)?;
+    let adjust = process.oom_adjust.load(Ordering::Relaxed);
+    weigh(footprint.pages(), adjust, total)
 }
 
 fn total() -> u64 {
@@ -130,11 +131,14 @@ fn end(victim: &Arc<Process>, caller: &Process) {
         return;
     };
     if victim.signals.lock().exiting.is_none() {
-        let pages = space.lock().table.resident();
+        let of = Footprint::of(victim).unwrap_or_default();
         ochre_hal::log!(
-            "out of memory: process {} ends process {} ({pages} pages)",
+            "out of memory: process {} ends process {} ({} pages resident, {} of tables, {} of the kernel's)",
             caller.pid,
             victim.pid,
+            of.resident,
+            of.tables,
+            of.kernel,
         );
     }
     for process in processes() {

@@ -7,6 +7,7 @@ use crate::file::{File, Io};
 use crate::fs::node::{AttributeChange, Attributes, Inode, Node, NodeKind, OpenFlags, StatFs};
 use crate::lock_order;
 use crate::sched::mutex::Mutex;
+use crate::task::footprint::Look;
 use crate::uio::{Dest, Source};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -155,6 +156,11 @@ impl File for TextFile {
 
     fn node(&self) -> Option<Arc<Node>> {
         Some(self.node.clone())
+    }
+
+    fn held_bytes(&self, _look: &mut Look) -> usize {
+        let contents = self.contents.try_lock();
+        contents.map_or(0, |text| text.as_ref().map_or(0, Vec::capacity))
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -6,12 +6,14 @@ use super::inode::TmpInode;
 use crate::errno::{Errno, Result};
 use crate::file::{Events, File, Io, View};
 use crate::fs::node::{Attributes, Inode, NewKind, NewNode, Node, OpenFlags};
+use crate::task::footprint::Look;
 use crate::uio::{Dest, Source};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::any::Any;
 use core::sync::atomic::Ordering;
+use ochre_hal::PAGE_SIZE;
 use ochre_hal::sync::Once;
 
 pub struct TmpFile {
@@ -149,6 +151,14 @@ impl File for TmpFile {
             node: self.node.clone(),
             name: self.name.clone(),
         }))
+    }
+
+    fn held_bytes(&self, _look: &mut Look) -> usize {
+        // Of what has a name nothing goes with its descriptors.
+        match (&self.name, self.data()) {
+            (Some(_), Ok(data)) => data.pages() as usize * PAGE_SIZE,
+            _ => 0,
+        }
     }
 
     fn as_any(&self) -> &dyn Any {

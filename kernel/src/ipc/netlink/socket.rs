@@ -14,6 +14,7 @@ use crate::lock_order;
 use crate::population::{Counted, ObjectKind};
 use crate::sched;
 use crate::sched::wait::WaitQueue;
+use crate::task::footprint::Look;
 use crate::uio::{Dest, Source};
 use alloc::collections::VecDeque;
 use alloc::sync::{Arc, Weak};
@@ -502,6 +503,10 @@ impl File for NetlinkSocket {
 
     fn as_socket(&self) -> Option<&dyn Socket> {
         Some(self)
+    }
+
+    fn held_bytes(&self, _look: &mut Look) -> usize {
+        self.state.lock().waiting
     }
 
     fn as_any(&self) -> &dyn Any {

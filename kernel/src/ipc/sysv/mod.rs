@@ -11,7 +11,7 @@ mod semaphores;
 mod shared;
 mod waiting;
 
-pub use semaphores::leave;
+pub use semaphores::{leave, undo_bytes};
 pub use shared::Attachment;
 
 use crate::linux::general as nr;

@@ -439,6 +439,17 @@ pub fn leave(process: &Process) {
     }
 }
 
+/// Bytes that are kept to take back what a process did with SEM_UNDO.
+#[must_use]
+pub fn undo_bytes(process: Pid) -> usize {
+    let kept = |index| {
+        let (_, set) = SETS.at(index)?;
+        let state = set.state.lock();
+        Some(state.undo.get(&process)?.len() * size_of::<i32>())
+    };
+    (0..=SETS.highest() as u32).filter_map(kept).sum()
+}
+
 /// `struct semid64_ds`.
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]

@@ -14,6 +14,7 @@ use crate::ipc::ring::Ring;
 use crate::ipc::socket::PeerCredentials;
 use crate::lock_order;
 use crate::sched::mutex::Mutex;
+use crate::task::footprint::Look;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -190,6 +191,20 @@ impl Inbox {
     /// Looks at the queue, unless somebody else works on it.
     pub fn try_look<T>(&self, look: impl FnOnce(&Queue) -> T) -> Option<T> {
         self.queue.try_lock().map(|queue| look(&queue))
+    }
+
+    /// Bytes of memory that it takes, with what waits in it.
+    pub fn held_bytes(&self, look: &mut Look) -> usize {
+        let held = self.try_look(|queue| {
+            let waiting = queue
+                .records
+                .iter()
+                .flat_map(|record| record.rights.files());
+            queue.ring.as_ref().map_or(0, Ring::held_bytes)
+                + queue.records.len() * size_of::<Record>()
+                + look.parts_of(waiting)
+        });
+        held.unwrap_or_else(|| self.bytes())
     }
 
     /// Messages that wait.

@@ -31,6 +31,7 @@ use crate::population::{Counted, ObjectKind};
 use crate::sched;
 use crate::sched::wait::WaitQueue;
 use crate::task::Pid;
+use crate::task::footprint::Look;
 use crate::uio::{Dest, Source};
 use address::Name;
 use alloc::collections::VecDeque;
@@ -388,6 +389,18 @@ impl File for UnixFile {
 
     fn as_socket(&self) -> Option<&dyn Socket> {
         Some(self)
+    }
+
+    fn held_bytes(&self, look: &mut Look) -> usize {
+        let pending: usize = match &self.0.state.lock().phase {
+            Phase::Listening { pending, .. } => {
+                let each =
+                    |socket: &Arc<UnixSocket>| size_of::<UnixSocket>() + socket.inbox.bytes();
+                pending.iter().map(each).sum()
+            }
+            _ => 0,
+        };
+        pending + self.0.inbox.held_bytes(look)
     }
 
     fn as_any(&self) -> &dyn Any {
