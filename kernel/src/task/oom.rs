@@ -82,6 +82,13 @@ pub fn give_way(thread: &Arc<Thread>) -> Outcome {
     outcome
 }
 
+/// Whether a call of `thread`'s that found no memory may find some now, as another process was ended. Who weighs
+/// most himself is told that there is none.
+#[must_use]
+pub fn made_room_for_call(thread: &Arc<Thread>) -> bool {
+    !frame::has_some_for_users() && make_room(thread.process()) == Outcome::Freed
+}
+
 /// All processes, one after the other.
 fn processes() -> impl Iterator<Item = Arc<Process>> {
     tree::processes().inspect(|_| cpu::breathe())

@@ -1,11 +1,11 @@
 //! A user thread's kernel half: run user code, serve why it stopped, act on signals, again.
 
-use super::seccomp;
 use super::signal::deliver::{self, Restart};
 use super::signal::{self, SigInfo};
 use super::thread::{LastTrap, Thread};
 use super::trace::stop;
 use super::user_dispatch;
+use super::{oom, seccomp};
 use crate::errno::Errno;
 use crate::linux::general as raw;
 use crate::mm::fault::{self, Denied};
@@ -121,7 +121,11 @@ fn answer(thread: &Arc<Thread>, user: &mut UserContext) -> Restart {
     {
         return restart;
     }
-    match syscall::dispatch(thread, user) {
+    let mut result = syscall::dispatch(thread, user);
+    if result == Err(Errno::ENOMEM) && oom::made_room_for_call(thread) {
+        result = syscall::dispatch(thread, user);
+    }
+    match result {
         Ok(value) => {
             user.regs.rax = value;
             Restart::No
@@ -147,7 +151,7 @@ fn page_fault(thread: &Arc<Thread>, addr: usize, wish: Perms, error: u64) {
         Err(Denied::Forbidden) => SigInfo::fault(signal::SIGSEGV, raw::SEGV_ACCERR, addr),
         Err(Denied::Bus) => SigInfo::fault(signal::SIGBUS, raw::BUS_ADRERR, addr),
         Err(Denied::OutOfMemory) => {
-            super::oom::give_way(thread);
+            oom::give_way(thread);
             return;
         }
     };
