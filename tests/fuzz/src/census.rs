@@ -120,15 +120,22 @@ fn account(pid: i32) -> String {
 
 /// Ends all children, also those that came by their parents' death, until there is none.
 pub fn sweep_processes() -> Result<(), String> {
+    // All but the first process and this one.
+    sweep_those(&[-1])
+}
+
+/// As [`sweep_processes`], where others run that are to stay. The children are these, as kill(2) has processes
+/// and groups: those that make children are no slower than killing them one by one.
+pub fn sweep_those(targets: &[isize]) -> Result<(), String> {
     let start = Instant::now();
     loop {
         let left = children();
         if left.is_empty() {
             return Ok(());
         }
-        // All but the first process and this one: children that make children are no slower than
-        // killing them one by one.
-        sys!(SYS_kill, -1_isize, libc::SIGKILL);
+        for target in targets {
+            sys!(SYS_kill, *target, libc::SIGKILL);
+        }
         while sys!(SYS_wait4, -1_isize, 0, libc::WNOHANG | libc::__WALL, 0) > 0 {}
         if start.elapsed() > PATIENCE {
             let accounts: String = left.iter().map(|(pid, _)| account(*pid)).collect();
