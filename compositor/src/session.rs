@@ -82,6 +82,23 @@ pub fn runtime_directory() -> Result<PathBuf, Error> {
     Ok(path)
 }
 
+/// Does `work` as a process that may be ended when memory is short, whether or not this one may: what is started
+/// is no dearer than anything else.
+fn unspared<T>(work: impl FnOnce() -> T) -> T {
+    const ADJUSTMENT: &str = "/proc/self/oom_score_adj";
+    let own = fs::read_to_string(ADJUSTMENT).unwrap_or_default();
+    let spared = own.starts_with('-');
+    // Where it can't be changed, there is nothing to give up.
+    if spared {
+        let _ = fs::write(ADJUSTMENT, "0");
+    }
+    let result = work();
+    if spared {
+        let _ = fs::write(ADJUSTMENT, own.trim_end());
+    }
+    result
+}
+
 impl Compositor {
     /// Ends the session with this status, unless it is ending with another already.
     pub(crate) fn end_session(&mut self, status: i32) {
@@ -99,7 +116,7 @@ impl Compositor {
                 .iter()
                 .map(|(name, value)| (name, value)),
         );
-        let child = command.spawn()?;
+        let child = unspared(|| command.spawn())?;
         let id = child.id();
         self.watch_child(child);
         Ok(id)

@@ -3,6 +3,7 @@
 //! A suite runs to its end whatever fails in it, and ends with `SUITE: N passed, N failed`; the
 //! last line of all has the sums. What failed is said where it failed.
 
+mod bombs;
 mod boot;
 mod console;
 mod deaths;

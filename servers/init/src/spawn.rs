@@ -64,7 +64,7 @@ pub fn spawn(
         fcntl_setfd(named.fd.as_fd(), FdFlags::CLOEXEC)?;
     }
     let pid = child?.id();
-    if unit.serves() {
+    if unit.is_spared() {
         // A kernel without /proc has nothing to spare it from.
         let _ = std::fs::write(format!("/proc/{pid}/oom_score_adj"), "-1000");
     }

@@ -33,6 +33,9 @@ pub struct Unit {
     /// computes, whatever the load.
     #[serde(default)]
     pub realtime: Option<u8>,
+    /// Not ended when memory is short, as those are that serve. What it starts for a user it doesn't spare.
+    #[serde(default)]
+    pub spared: bool,
     #[serde(default)]
     pub scheme: Vec<Scheme>,
     #[serde(default)]
@@ -43,11 +46,12 @@ pub struct Unit {
 }
 
 impl Unit {
-    /// Whether others rely on it as they do on the kernel: a driver, or a server of names. Such are
-    /// not ended when memory is short. What a user starts is never started by one of them.
+    /// Whether it isn't ended when memory is short: others rely on it as they do on the kernel. So is a driver, or
+    /// a server of names, neither of which starts what a user starts.
     #[must_use]
-    pub fn serves(&self) -> bool {
-        self.matches.is_some() || self.capabilities.machine || !self.scheme.is_empty()
+    pub fn is_spared(&self) -> bool {
+        let serves = self.matches.is_some() || self.capabilities.machine || !self.scheme.is_empty();
+        serves || self.spared
     }
 }
 
@@ -252,6 +256,15 @@ mod tests {
             Err(UnitError::NoPriority { priority: 100, .. })
         ));
         assert!(with(0).is_err());
+    }
+
+    #[test]
+    fn servers_are_spared_and_what_says_so() {
+        let with = |more| parse(&format!("description = \"x\"\nexec = [\"/x\"]\n{more}"));
+        let is_spared = |more| with(more).expect("a unit").is_spared();
+        assert!(!is_spared(""));
+        assert!(is_spared("spared = true"));
+        assert!(is_spared("[capabilities]\nmachine = true"));
     }
 
     #[test]

@@ -54,6 +54,8 @@ const FILES: u64 = 1024;
 const FUSE: Duration = Duration::from_secs(8);
 /// A new process answers by then; generous, as no machine's speed is tested.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// A shell answers by then, after a bomb on a desktop; generous, as above.
+const SOON: Duration = Duration::from_secs(30);
 /// KiB that may be missing after a bomb: tables that grew and stay for the next.
 const KEPT: u64 = 24 << 10;
 
@@ -80,6 +82,60 @@ pub fn run() -> Result<(), String> {
         Ok(())
     } else {
         Err(wrong.join("; "))
+    }
+}
+
+/// Throws some on a desktop, whose compositor and servers must be the same afterwards, and answer, as a shell
+/// must.
+pub fn run_on_a_desktop() -> Result<(), String> {
+    const THROWN: [&str; 6] = [
+        "forks",
+        "descriptors",
+        "pipes",
+        "page tables",
+        "memory",
+        "memory, as root",
+    ];
+    sys!(SYS_prctl, libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+    let start = Instant::now();
+    while answer_of_the_compositor().is_err() && start.elapsed() < PATIENCE {
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    answer_of_the_compositor()?;
+    census::set_badness("-1000");
+    let before = census::spared();
+    println!("spared: {before:?}");
+    if !before.iter().any(|(_, name)| name == "ochre-composito") {
+        return Err("the compositor isn't spared".to_owned());
+    }
+    for bomb in BOMBS.iter().filter(|bomb| THROWN.contains(&bomb.name)) {
+        throw(bomb)?;
+        let wrong = |error| format!("{}: afterwards {error}", bomb.name);
+        answer_of_the_compositor().map_err(wrong)?;
+        let start = Instant::now();
+        let said = Command::new("/bin/sh").args(["-c", "echo here"]).output();
+        let said = said.map_err(|error| wrong(format!("a shell: {error}")))?;
+        if said.stdout != b"here\n" || start.elapsed() >= SOON {
+            return Err(wrong(format!("a shell: {said:?}, {:?}", start.elapsed())));
+        }
+        println!(
+            "{}: a shell answers within {:?}",
+            bomb.name,
+            start.elapsed()
+        );
+        let now = census::spared();
+        if now != before {
+            return Err(wrong(format!("{now:?} are spared, of {before:?}")));
+        }
+    }
+    Ok(())
+}
+
+fn answer_of_the_compositor() -> Result<(), String> {
+    let answer = Command::new("/ochre/bin/ochrectl").arg("windows").output();
+    match answer {
+        Ok(said) if said.status.success() => Ok(()),
+        other => Err(format!("the compositor: {other:?}")),
     }
 }
 

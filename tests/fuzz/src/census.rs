@@ -78,6 +78,23 @@ pub fn set_badness(value: &str) {
     let _ = fs::write("/proc/self/oom_score_adj", value);
 }
 
+/// Processes that are never ended where memory is short, with their names, but for this one.
+pub fn spared() -> BTreeSet<(i32, String)> {
+    let mut found = BTreeSet::new();
+    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let read = |name| fs::read_to_string(entry.path().join(name)).unwrap_or_default();
+        let name = entry.file_name();
+        let pid = name.to_str().and_then(|name| name.parse::<i32>().ok());
+        if let Some(pid) = pid
+            && pid.cast_unsigned() != std::process::id()
+            && read("oom_score_adj").trim() == "-1000"
+        {
+            found.insert((pid, read("comm").trim().to_owned()));
+        }
+    }
+    found
+}
+
 /// Processes whose parent this one is, by what /proc says.
 fn children() -> Vec<(i32, String)> {
     let me = std::process::id().to_string();

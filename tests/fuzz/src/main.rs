@@ -5,7 +5,8 @@
 //! number. `--without CALL` leaves out a call by its number. `--life N` lives one of them alone and says each call: a fault's replay. Threads race, so
 //! what a life finds may need several tries.
 //!
-//! `fuzz --bombs 1` throws each bomb instead; `fuzz --seed N --servers N` starts hostile servers.
+//! `fuzz --bombs 1` throws each bomb instead, `fuzz --desktop 1` some of them on a desktop;
+//! `fuzz --seed N --servers N` starts hostile servers.
 //!
 //! `fuzz --levels 1` asks a server that says in every order how ready its files are.
 //!
@@ -46,7 +47,7 @@ use std::process::ExitCode;
 use supervisor::Orders;
 use worker::Plan;
 
-const USAGE: &str = "fuzz --seed N [--calls N] [--workers N] [--length N] [--without CALL]... [--life N | --servers N] | --bombs 1 | --levels 1 | --lending 1 | --owners 1 | --places 1 | --shortage N";
+const USAGE: &str = "fuzz --seed N [--calls N] [--workers N] [--length N] [--without CALL]... [--life N | --servers N] | --bombs 1 | --desktop 1 | --levels 1 | --lending 1 | --owners 1 | --places 1 | --shortage N";
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
@@ -59,7 +60,7 @@ fn main() -> ExitCode {
         calls: 100_000,
         workers: 3,
     };
-    let (mut seeded, mut life, mut bombs) = (false, None, false);
+    let (mut seeded, mut life, mut bombs, mut desktop) = (false, None, false, false);
     let (mut levels, mut lending, mut owners, mut places) = (false, false, false, false);
     let (mut servers, mut shortage) = (None, None);
     while let Some(name) = arguments.next() {
@@ -82,6 +83,7 @@ fn main() -> ExitCode {
             "--owners" => (owners, seeded) = (value == 1, true),
             "--places" => (places, seeded) = (value == 1, true),
             "--bombs" => (bombs, seeded) = (value == 1, true),
+            "--desktop" => (desktop, seeded) = (value == 1, true),
             _ => seeded = false,
         }
     }
@@ -102,6 +104,7 @@ fn main() -> ExitCode {
         (None, None) if owners => owners::run(),
         (None, None) if places => places::run(),
         (None, None) if bombs => bombs::run(),
+        (None, None) if desktop => bombs::run_on_a_desktop(),
         (None, None) => supervisor::run(&orders),
     };
     match result {

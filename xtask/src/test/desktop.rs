@@ -3,7 +3,7 @@
 //! A terminal that a shell has painted in one colour is easily found on a picture; where it is
 //! tells whether what was done had its effect. So each step prints a colour of its own.
 
-use super::{Machines, Tally, deaths, resizes};
+use super::{Machines, Tally, bombs, deaths, resizes};
 use crate::build::Builder;
 use crate::desktop::{Awaited, Button, Desktop, PATIENCE};
 use crate::guest::{Guest, Request};
@@ -155,13 +155,15 @@ pub fn run(builder: &Builder, machines: Machines) -> Result<Tally> {
     }
     tally += deaths::run(machines)?;
     tally += resizes::run(machines)?;
+    tally += bombs::run(machines)?;
     Ok(tally)
 }
 
-/// The desktop's image, with the client that draws by plan.
-fn recipe() -> Result<Recipe> {
+/// The desktop's image, with the client that draws by plan, and what else is asked for.
+fn recipe(package: Option<&str>) -> Result<Recipe> {
     let mut recipe = Recipe::load("desktop")?;
     recipe.packages.push("ochre-frames".into());
+    recipe.packages.extend(package.map(str::to_owned));
     Ok(recipe)
 }
 
@@ -173,13 +175,25 @@ pub fn with_frames<T>(
     words: &[&str],
     work: impl FnOnce(Machine) -> Result<T>,
 ) -> Result<T> {
+    let words = [&["/ochre/bin/frames"], words].concat();
+    with_program(machines, seat, None, &words, work)
+}
+
+/// As [`with_frames`], with a program that may be of another package.
+pub fn with_program<T>(
+    machines: Machines,
+    seat: Seat,
+    package: Option<&str>,
+    words: &[&str],
+    work: impl FnOnce(Machine) -> Result<T>,
+) -> Result<T> {
     let mut guest = Guest::new(Size {
         smp: machines.smp.unwrap_or(2),
         memory: None,
     });
     guest.uefi = machines.uefi;
-    let request = Request::command([&["/ochre/bin/frames"], words].concat());
-    let built = guest.build(&recipe()?, Some(&request))?;
+    let request = Request::command(words);
+    let built = guest.build(&recipe(package)?, Some(&request))?;
     // The files that it boots from last until the work is done.
     let (mut machine, _disk) = guest.machine(&built)?;
     machine.desktop(seat);
@@ -201,7 +215,7 @@ impl Case {
             shown: true,
             ..Request::command([] as [&str; 0])
         };
-        let built = guest.build(&recipe()?, Some(&request))?;
+        let built = guest.build(&recipe(None)?, Some(&request))?;
         let (mut machine, _disk) = guest.machine(&built)?;
         machine.desktop(Seat {
             size: Some(SIZE),
