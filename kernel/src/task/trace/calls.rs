@@ -147,11 +147,11 @@ pub fn access_both<T>(
     take: impl FnOnce() -> Result<T>,
 ) -> Result<T> {
     let (first, second) = (one.process, other.process);
-    if core::ptr::eq(first, second) {
+    if Arc::ptr_eq(first, second) {
         let both = || check_access(thread, other, by).and_then(|()| take());
         return access(thread, one, by, both);
     }
-    let (first, second) = if core::ptr::from_ref(first) < core::ptr::from_ref(second) {
+    let (first, second) = if Arc::as_ptr(first) < Arc::as_ptr(second) {
         (first, second)
     } else {
         (second, first)
