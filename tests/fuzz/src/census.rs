@@ -146,14 +146,14 @@ pub fn sweep_processes() -> Result<(), String> {
 pub fn sweep_those(targets: &[isize]) -> Result<(), String> {
     let start = Instant::now();
     loop {
-        let left = children();
-        if left.is_empty() {
-            return Ok(());
-        }
         for target in targets {
             sys!(SYS_kill, *target, libc::SIGKILL);
         }
         while sys!(SYS_wait4, -1_isize, 0, libc::WNOHANG | libc::__WALL, 0) > 0 {}
+        let left = children();
+        if left.is_empty() {
+            return Ok(());
+        }
         if start.elapsed() > PATIENCE {
             let accounts: String = left.iter().map(|(pid, _)| account(*pid)).collect();
             return Err(format!("killed, yet not gone: {left:?}{accounts}"));
