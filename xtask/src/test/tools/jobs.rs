@@ -56,7 +56,7 @@ const fn python(name: &'static str, words: &'static [&'static str]) -> Job {
     job(name, "python", words, 1800)
 }
 
-pub const JOBS: [Job; 34] = [
+pub const JOBS: [Job; 35] = [
     job("bash", "bash", &[], 300),
     job("perl", "perl", &[], 300),
     job("git", "git", &[], 2400),
@@ -105,6 +105,7 @@ pub const JOBS: [Job; 34] = [
     job("stress-ng p-r", "stress-ng", &["p", "r"], 1800),
     job("stress-ng s", "stress-ng", &["s", "s"], 1800),
     job("stress-ng t-z", "stress-ng", &["t", "z"], 1800),
+    job("stress-ng apart", "stress-ng", &["apart"], 1800),
     Job {
         on: On::Ochre,
         ..job("trinity", "trinity", &["600"], 900)
