@@ -57,23 +57,23 @@ const fn python(name: &'static str, words: &'static [&'static str]) -> Job {
 }
 
 pub const JOBS: [Job; 35] = [
-    job("bash", "bash", &[], 300),
-    job("perl", "perl", &[], 300),
-    job("git", "git", &[], 2400),
-    job("sort", "sort", &[], 1200),
-    job("archives", "archives", &[], 1800),
-    job("sqlite", "sqlite", &[], 900),
+    job("bash", "bash", &[], 900),
+    job("perl", "perl", &[], 900),
+    job("git", "git", &[], 3600),
+    job("sort", "sort", &[], 2400),
+    job("archives", "archives", &[], 2400),
+    job("sqlite", "sqlite", &[], 1800),
     Job {
         source: Some("sqlite3-"),
-        ..job("sqlite built", "sqlite-build", &[], 3600)
+        ..job("sqlite built", "sqlite-build", &[], 5400)
     },
     Job {
         source: Some("lua5.4-"),
-        ..job("lua built", "lua", &[], 1200)
+        ..job("lua built", "lua", &[], 2400)
     },
-    job("crash", "crash", &[], 900),
-    job("node", "node", &[], 600),
-    job("java", "java", &[], 1200),
+    job("crash", "crash", &[], 1800),
+    job("node", "node", &[], 1800),
+    job("java", "java", &[], 2400),
     python("python test_os", &["test_os"]),
     python("python test_posix", &["test_posix"]),
     python("python test_subprocess", &["test_subprocess"]),
@@ -108,6 +108,6 @@ pub const JOBS: [Job; 35] = [
     job("stress-ng apart", "stress-ng", &["apart"], 1800),
     Job {
         on: On::Ochre,
-        ..job("trinity", "trinity", &["600"], 900)
+        ..job("trinity", "trinity", &["600"], 1800)
     },
 ];
