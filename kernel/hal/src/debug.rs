@@ -1,7 +1,7 @@
 //! Debug registers (SDM volume 3, 17.2): addresses at which user code traps.
 //!
-//! They are loaded right before user code runs that has some, and off right after: the kernel itself never
-//! meets one, whatever it reads and writes for the program, and a switch has nothing to save.
+//! They are loaded before user code runs that has some, and off when the kernel has something to do for it: it
+//! meets none itself, whatever it reads and writes for the program, and a switch has nothing to save.
 
 use core::arch::asm;
 

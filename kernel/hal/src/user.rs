@@ -124,6 +124,21 @@ impl UserContext {
     /// have (segments, privileged flags) are put right first; a rip outside of the user half is
     /// reported as a general protection fault.
     pub fn run(&mut self) -> Trap {
+        let watched = self.debug.is_on();
+        if watched {
+            self.debug.load();
+        }
+        let trap = self.run_watched(watched);
+        if watched {
+            DebugRegisters::unload();
+        }
+        trap
+    }
+
+    /// As [`run`](Self::run), with debug registers loaded if it is `watched`. They stay so while an interrupt is
+    /// served: QEMU forgets that one was met when it is loaded anew before that is told.
+    #[inline(always)]
+    fn run_watched(&mut self, watched: bool) -> Trap {
         loop {
             if self.regs.rip >= USER_END {
                 return Trap::Exception {
@@ -132,7 +147,6 @@ impl UserContext {
                 };
             }
             let regs = &mut self.regs;
-            let watched = self.debug.is_on();
             let allowed = if watched {
                 rflags::USER | rflags::RF
             } else {
@@ -147,15 +161,9 @@ impl UserContext {
                 .load(local, self.fs_base, self.fs_loaded, &mut self.gs_base);
             // What `syscall` leaves and `sysret` needs: rip in rcx, rflags in r11.
             let fast = regs.rcx == regs.rip && regs.r11 == regs.rflags && !watched;
-            if watched {
-                self.debug.load();
-            }
             // SAFETY: the registers are valid for user mode, and this struct stays where it is
             // while it is borrowed.
             let (vector, error) = unsafe { traps::enter_user(&raw mut self.regs, fast) };
-            if watched {
-                DebugRegisters::unload();
-            }
             if cpu::features().contains(Features::FSGSBASE) {
                 self.fs_base = fpu::user_fs_base();
             }

@@ -422,6 +422,9 @@ fn descriptors() {
             |_, &fd| show!("shared", flags(fd)),
             || {},
         );
+        0
+    });
+    child::run(|| {
         // Who is alone keeps the table that owns the locks.
         let file = sys!(SYS_open, c"locked", O_CREAT | O_RDWR, 0o600).value();
         // SAFETY: all zeroes are a valid flock.
