@@ -6,6 +6,7 @@ pub mod allowance;
 mod brk;
 pub mod calls;
 pub mod fault;
+pub mod listing;
 mod lock;
 pub mod map;
 pub mod mapping;

@@ -1,6 +1,7 @@
 //! User and group numbers, capabilities, process groups and sessions: the calls.
 
 use super::credentials::{Capabilities, Credentials, Ids};
+use super::dump;
 use super::thread::Thread;
 use super::{Pid, tree};
 use crate::errno::{Errno, Result};
@@ -48,7 +49,8 @@ pub(super) fn commit(thread: &Thread, new: Credentials) {
         .iter()
         .any(|(old, new)| old.effective != new.effective || old.fs != new.fs);
     if others || !old.permitted.contains(new.permitted) {
-        process.dumpable.store(false, Ordering::Relaxed);
+        let whose = dump::OF_SET_ID.load(Ordering::Relaxed);
+        process.dumpable.store(whose, Ordering::Relaxed);
         thread.parent_death_signal.store(0, Ordering::Relaxed);
     }
     thread.set_credentials(new);

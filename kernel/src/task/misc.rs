@@ -2,6 +2,7 @@
 //! prctl, arch_prctl, membarrier, reboot.
 
 use super::credentials::{Capabilities, LAST_CAPABILITY, SECURE_KEEP_CAPS};
+use super::dump;
 use super::seccomp::calls as seccomp;
 use super::signal::is_valid;
 use super::thread::DEFAULT_SLACK;
@@ -196,9 +197,9 @@ pub fn prctl(ctx: &mut SyscallCtx<'_>, args: [usize; 6]) -> Result<usize> {
             UserPtr::<u32>::new(a).write(&thread.parent_death_signal.load(Relaxed))?;
             Ok(0)
         }
-        pr::PR_GET_DUMPABLE => flag(process.dumpable.load(Relaxed)),
-        pr::PR_SET_DUMPABLE if a <= 1 => {
-            process.dumpable.store(a == 1, Relaxed);
+        pr::PR_GET_DUMPABLE => Ok(process.dumpable.load(Relaxed) as usize),
+        pr::PR_SET_DUMPABLE if a <= dump::ITS_USER as usize => {
+            process.dumpable.store(a as u32, Relaxed);
             Ok(0)
         }
         pr::PR_GET_KEEPCAPS => flag(thread.credentials().secure_bits & SECURE_KEEP_CAPS != 0),

@@ -6,6 +6,7 @@ pub mod clock;
 mod clone;
 pub mod cpu_clock;
 pub mod credentials;
+pub mod dump;
 pub mod exec;
 pub mod exit;
 pub mod footprint;

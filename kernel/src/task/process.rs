@@ -3,6 +3,7 @@
 
 use super::Pid;
 use super::credentials::Credentials;
+use super::dump::{self, Dumping};
 use super::limits::{Limits, Resource};
 use super::signal::action::Actions;
 use super::signal::pending::Pending;
@@ -122,8 +123,10 @@ pub struct Process {
     parent: AtomicU32,
     /// The signal the parent gets at the end; SIGCHLD except for odd clones. Negative: none.
     pub exit_signal: AtomicI32,
-    /// prctl(PR_SET_DUMPABLE).
-    pub dumpable: AtomicBool,
+    /// prctl(PR_SET_DUMPABLE): who may have what is in its memory.
+    pub dumpable: AtomicU32,
+    /// A core dump that is being written.
+    pub dumping: Dumping,
     /// Held while execve changes memory and rights, and by who finds out whether he may look into them:
     /// until he has what he came for.
     pub inspection: SpinLock<()>,
@@ -194,7 +197,8 @@ impl Process {
             subreaper: AtomicBool::new(false),
             parent: AtomicU32::new(0),
             exit_signal: AtomicI32::new(parts.exit_signal),
-            dumpable: AtomicBool::new(true),
+            dumpable: AtomicU32::new(dump::ITS_USER),
+            dumping: Dumping::new(),
             inspection: SpinLock::new(lock_order::INSPECTION, ()),
             usage: SpinLock::new(CELL, Usage::default()),
             ticks: Ticks::new(),

@@ -5,7 +5,7 @@ use super::signal::{self, SigInfo};
 use super::thread::{LastTrap, Thread};
 use super::trace::stop;
 use super::user_dispatch;
-use super::{oom, seccomp};
+use super::{dump, oom, seccomp};
 use crate::errno::Errno;
 use crate::linux::general as raw;
 use crate::mm::fault::{self, Denied};
@@ -28,6 +28,7 @@ pub(super) fn entry(_: usize) -> ! {
         let thread = cpu::current();
         if let Some(mut user) = thread.take_start() {
             run(&thread, &mut user);
+            user = dump::stand_by(&thread, user);
             let status = super::exit::status_of(&thread);
             stop::exiting(&thread, &mut user, status);
         }

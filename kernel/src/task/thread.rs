@@ -89,7 +89,8 @@ pub struct Thread {
     attention: AtomicU32,
     /// Lock: inside the process's signal lock.
     pub signals: SpinLock<ThreadSignals>,
-    /// The user registers it starts with; its own kernel half takes them.
+    /// The user registers it starts with; its own kernel half takes them, and leaves them here while its
+    /// process is dumped.
     start: SpinLock<Option<Box<UserContext>>>,
     prelude: SpinLock<Option<Prelude>>,
     name: SpinLock<[u8; NAME_LEN]>,
@@ -218,6 +219,11 @@ impl Thread {
 
     pub(super) fn take_start(&self) -> Option<Box<UserContext>> {
         self.start.lock().take()
+    }
+
+    /// Leaves its registers for another thread of its process to look at.
+    pub(super) fn leave_registers(&self, user: Box<UserContext>) {
+        *self.start.lock() = Some(user);
     }
 
     pub(super) fn take_prelude(&self) -> Option<Prelude> {

@@ -6,6 +6,7 @@ mod aio;
 mod busy;
 mod child;
 mod clocks;
+mod core_dumps;
 mod counts;
 mod credentials;
 mod directories;
@@ -52,6 +53,7 @@ const FAMILIES: [Family; 39] = [
     ("aio", aio::run),
     ("busy", busy::run),
     ("clocks", clocks::run),
+    ("core_dumps", core_dumps::run),
     ("counts", counts::run),
     ("credentials", credentials::run),
     ("directories", directories::run),

@@ -3,84 +3,22 @@
 use super::rows::Part;
 use crate::errno::Result;
 use crate::fs::namespace::Path;
-use crate::mm::mapping::{Backing, Flags, Name, ObjectName};
+use crate::mm::listing::{Row, Shown, rows};
+use crate::mm::mapping::Flags;
 use crate::mm::space::AddressSpace;
 use crate::mm::usage::Usage;
 use crate::sched;
 use crate::sched::cpu;
 use alloc::format;
 use alloc::string::String;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt::Write;
 use ochre_hal::PAGE_SIZE;
-use ochre_hal::admission::{Room, append};
+use ochre_hal::admission::append;
 use ochre_hal::paging::Perms;
 
-struct Row {
-    start: usize,
-    end: usize,
-    perms: Perms,
-    shared: bool,
-    flags: Flags,
-    offset: u64,
-    name: Shown,
-}
-
-/// What stands at the end of a row.
-enum Shown {
-    Nothing,
-    File(Path),
-    Object(Arc<ObjectName>),
-    Label(&'static str),
-    /// Key and number of a shared memory segment.
-    Segment(i32, i32),
-}
-
-impl From<&Name> for Shown {
-    fn from(name: &Name) -> Shown {
-        match name {
-            Name::None => Shown::Nothing,
-            Name::File(path) => Shown::File(path.clone()),
-            Name::Object(name) => Shown::Object(name.clone()),
-            Name::Label(label) => Shown::Label(label),
-            Name::Segment(attachment) => {
-                let (key, id) = attachment.name();
-                Shown::Segment(key, id)
-            }
-        }
-    }
-}
-
-/// Rows taken from the space at a time.
-const ROWS: usize = 64;
 /// Bytes that are enough for a part.
 const ENOUGH: usize = PAGE_SIZE;
-
-/// Some rows: of the mapping that holds the address `from`, and of those that follow.
-fn rows(space: &AddressSpace, from: usize) -> Result<Vec<Row>> {
-    let mut rows = Vec::new();
-    rows.room_exact(ROWS)?;
-    let inner = space.lock();
-    let first = inner.find(from).map_or(from, |mapping| mapping.start);
-    for (_, mapping) in inner.maps.range(first..).take(ROWS) {
-        let offset = match &mapping.backing {
-            Backing::Anonymous => 0,
-            Backing::Object(_, offset) => *offset,
-        };
-        rows.push(Row {
-            start: mapping.start,
-            end: mapping.end,
-            perms: mapping.perms,
-            shared: mapping.shared,
-            flags: mapping.flags,
-            offset,
-            name: Shown::from(&mapping.name),
-        });
-    }
-    drop(inner);
-    Ok(rows)
-}
 
 /// A name whose line breaks end no line.
 fn escaped(out: &mut Vec<u8>, name: &[u8]) -> Result {
@@ -132,20 +70,9 @@ fn line(row: &Row, root: &Path, out: &mut Vec<u8>) -> Result {
         }
     }
     append(out, text.as_bytes())?;
-    match &row.name {
-        Shown::Nothing => {}
-        Shown::Object(name) => escaped(out, &name.text)?,
-        Shown::Label(label) => append(out, label.as_bytes())?,
-        Shown::Segment(key, _) => {
-            append(out, format!("/SYSV{key:08x} (deleted)").as_bytes())?;
-        }
-        Shown::File(path) => {
-            escaped(out, &path.name_from(root, usize::MAX)?.0)?;
-            if path.dentry.is_removed() {
-                append(out, b" (deleted)")?;
-            }
-        }
-    }
+    let mut name = Vec::new();
+    row.name.write(root, &mut name)?;
+    escaped(out, &name)?;
     Ok(append(out, b"\n")?)
 }
 

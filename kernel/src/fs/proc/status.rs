@@ -359,7 +359,7 @@ pub fn status(process: &Arc<Process>, thread: Option<&Arc<Thread>>) -> Vec<u8> {
     let mut text = String::new();
     identity_lines(&mut text, process, thread, one.as_deref(), state);
     if let Some(space) = process.space() {
-        memory_lines(&mut text, &space);
+        memory_lines(&mut text, &space, process.dumping.is_on());
     }
     signal_lines(&mut text, process, one.as_deref());
     right_lines(&mut text, process, one.as_deref());
@@ -431,7 +431,7 @@ fn identity_lines(
     );
 }
 
-fn memory_lines(text: &mut String, space: &AddressSpace) {
+fn memory_lines(text: &mut String, space: &AddressSpace, dumping: bool) {
     let memory = Memory::of(space);
     let kinds = space.lock().resident_by_kind();
     for (name, pages) in [
@@ -455,7 +455,11 @@ fn memory_lines(text: &mut String, space: &AddressSpace) {
         let _ = writeln!(text, "{name}:\t{:>8} kB", pages * (PAGE_SIZE / 1024));
     }
     let huge = u32::from(!memory.small_pages_only);
-    let _ = writeln!(text, "CoreDumping:\t0\nTHP_enabled:\t{huge}");
+    let _ = writeln!(
+        text,
+        "CoreDumping:\t{}\nTHP_enabled:\t{huge}",
+        u32::from(dumping)
+    );
 }
 
 fn signal_lines(text: &mut String, process: &Process, one: Option<&Thread>) {

@@ -16,13 +16,13 @@ use crate::mm::space;
 use crate::population::{self, ObjectKind};
 use crate::sched;
 use crate::task::misc::{self, NameOf};
-use crate::task::{self, limits};
+use crate::task::{self, dump, limits};
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::{Display, Write};
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicU32, Ordering};
 
 /// A file that is only read.
 fn reads(tree: &mut Tree, path: &str, make: impl Fn() -> Vec<u8> + Send + Sync + 'static) {
@@ -54,6 +54,23 @@ fn number_of(bytes: &[u8]) -> Result<u32> {
     text.trim().parse().map_err(|_| Errno::EINVAL)
 }
 
+/// A number up to `most` that root changes.
+fn setting(tree: &mut Tree, path: &str, value: &'static AtomicU32, most: u32) {
+    takes(
+        tree,
+        path,
+        || format!("{}\n", value.load(Ordering::Relaxed)).into_bytes(),
+        move |bytes| {
+            let new = number_of(bytes)?;
+            if new > most {
+                return Err(Errno::EINVAL);
+            }
+            value.store(new, Ordering::Relaxed);
+            Ok(())
+        },
+    );
+}
+
 pub fn fill(tree: &mut Tree) {
     kernel(tree.directory("kernel"));
     random(tree.directory("kernel/random"));
@@ -71,8 +88,6 @@ fn kernel(tree: &mut Tree) {
         ("osrelease", misc::RELEASE),
         ("version", misc::VERSION),
         ("arch", "x86_64"),
-        // Nobody writes any.
-        ("core_pattern", "core"),
     ] {
         constant(tree, path, value);
     }
@@ -99,7 +114,6 @@ fn kernel(tree: &mut Tree) {
         ("overflowgid", 65534),
         ("randomize_va_space", 2),
         ("tainted", 0),
-        ("core_uses_pid", 0),
         ("core_pipe_limit", 0),
         // What others may know of the kernel: little.
         ("dmesg_restrict", 1),
@@ -113,6 +127,13 @@ fn kernel(tree: &mut Tree) {
     ] {
         constant(tree, path, value);
     }
+    let pattern = || {
+        let mut text = dump::name::pattern();
+        text.push(b'\n');
+        text
+    };
+    takes(tree, "core_pattern", pattern, dump::name::set_pattern);
+    setting(tree, "core_uses_pid", &dump::name::USES_PID, u32::MAX);
     reads(tree, "ns_last_pid", || {
         format!("{}\n", task::tree::last_pid()).into_bytes()
     });
@@ -156,7 +177,6 @@ fn files(tree: &mut Tree) {
         ("mount-max", namespace::MOUNTS_MAX as u64),
         ("overflowuid", 65534),
         ("overflowgid", 65534),
-        ("suid_dumpable", 0),
         ("inotify/max_user_watches", inotify::WATCHES_MAX),
         ("inotify/max_user_instances", inotify::INSTANCES_MAX),
         ("inotify/max_queued_events", inotify::EVENTS_MAX as u64),
@@ -179,15 +199,8 @@ fn files(tree: &mut Tree) {
     reads(tree, "inode-nr", || {
         format!("{}\t0\n", population::count(ObjectKind::Node)).into_bytes()
     });
-    takes(
-        tree,
-        "lease-break-time",
-        || format!("{}\n", BREAK_TIME.load(Ordering::Relaxed)).into_bytes(),
-        |bytes| {
-            BREAK_TIME.store(number_of(bytes)?, Ordering::Relaxed);
-            Ok(())
-        },
-    );
+    setting(tree, "lease-break-time", &BREAK_TIME, u32::MAX);
+    setting(tree, "suid_dumpable", &dump::OF_SET_ID, dump::ROOT);
 }
 
 fn memory(tree: &mut Tree) {

@@ -246,6 +246,15 @@ impl MemoryObject {
         }
     }
 
+    /// The page's frame for who only looks: if it is in memory, or a pager brings it. May sleep.
+    #[must_use]
+    pub fn kept_frame(&self, index: u64) -> Option<Frame> {
+        match self.kind {
+            Kind::Paged(_) => self.frame(index).ok(),
+            _ => self.resident_frame(index),
+        }
+    }
+
     /// Calls `each` with the pages of `[first, first + count)` that are in memory.
     pub fn for_resident(&self, first: u64, count: u64, mut each: impl FnMut(u64, &Frame)) {
         let pages = self.pages.lock();

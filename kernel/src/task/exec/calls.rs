@@ -44,8 +44,9 @@ fn open(identity: &Identity, place: Path) -> Result<Executable> {
     let has = |bits: u32| trusted && attributes.mode & bits == bits;
     Ok(Executable {
         object,
-        path: Some(place),
         exec_use,
+        readable: identity.check_node(place.node(), Access::READ).is_ok(),
+        path: Some(place),
         set_uid: has(0o4000).then_some(attributes.uid),
         // Without group execution the bit means mandatory locking.
         set_gid: has(0o2010).then_some(attributes.gid),

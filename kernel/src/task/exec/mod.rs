@@ -14,7 +14,7 @@ mod stack;
 use super::credentials::Credentials;
 use super::process::Program;
 use super::thread::{AltStack, Thread};
-use super::{futex, trace, tree};
+use super::{dump, futex, trace, tree};
 use crate::errno::{Errno, Result};
 use crate::file::Events;
 use crate::fs::busy::ExecUse;
@@ -43,6 +43,8 @@ pub struct Executable {
     pub path: Option<Path>,
     /// Keeps it from being written.
     pub exec_use: Arc<ExecUse>,
+    /// Whether who executes it could read it: else he isn't to have it from memory.
+    pub readable: bool,
     /// Owners to become, where the mode has the set-id bits.
     pub set_uid: Option<u32>,
     pub set_gid: Option<u32>,
@@ -197,7 +199,12 @@ fn become_other(
     let before = thread.credentials();
     let raised = before.is_raised() || credentials.is_other_than(&before);
     thread.set_credentials(credentials);
-    process.dumpable.store(!raised, Ordering::Relaxed);
+    let whose = if raised || !file.readable {
+        dump::OF_SET_ID.load(Ordering::Relaxed)
+    } else {
+        dump::ITS_USER
+    };
+    process.dumpable.store(whose, Ordering::Relaxed);
     (process.replace_space(Some(space.clone())), before)
 }
 

@@ -12,6 +12,7 @@ use crate::fs::path::PATH_MAX;
 use crate::linux::general as raw;
 use crate::mm::mapping::Name;
 use crate::sched::wait::{Interrupt, wait_until};
+use crate::task::dump;
 use crate::task::exit::INIT;
 use crate::task::process::Report;
 use crate::task::thread::Thread;
@@ -92,7 +93,7 @@ pub fn run(thread: &Arc<Thread>, user: &mut UserContext, mut restart: Restart) -
                 }
                 Default::Core => {
                     log_crash(thread, user, &info);
-                    end_process(thread.process(), info.signal, Some(thread));
+                    dump::die(thread, user, &info);
                     return false;
                 }
             },
@@ -119,7 +120,7 @@ pub fn run(thread: &Arc<Thread>, user: &mut UserContext, mut restart: Restart) -
                     // a handler that can run.
                     force(thread, SigInfo::kernel(SIGSEGV));
                     if info.signal == SIGSEGV {
-                        end_process(thread.process(), SIGSEGV, Some(thread));
+                        dump::die(thread, user, &SigInfo::kernel(SIGSEGV));
                         return false;
                     }
                 }
@@ -293,7 +294,7 @@ pub fn force_end(thread: &Arc<Thread>, info: SigInfo) {
     force(thread, info);
 }
 
-/// Says in the log that a program crashed: a core dump for those who have none.
+/// Says in the log that a program crashed, as mostly there is no dump.
 fn log_crash(thread: &Thread, user: &UserContext, info: &SigInfo) {
     let name = thread.name();
     let name = core::str::from_utf8(&name)

@@ -102,7 +102,7 @@ pub fn is_valid(number: usize) -> bool {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Default {
     Terminate,
-    /// Terminate, and say that a core would have been dumped.
+    /// Terminate, with a core dump.
     Core,
     Ignore,
     Stop,

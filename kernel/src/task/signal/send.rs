@@ -61,7 +61,10 @@ fn queue_unless_ignored(
     let (queued, fatal) = process.with_threads(|threads| {
         let mut signals = process.signals.lock();
         prepare(&mut signals, threads, signal, &mut effects);
-        if immune(process, &signals, threads, signal)
+        // Who is about to end takes no more than that.
+        let ends = signals.exiting.is_some() && signal != SIGKILL;
+        if ends
+            || immune(process, &signals, threads, signal)
             || ignored_now(&signals, target, threads, signal)
         {
             (Ok(false), false)
@@ -249,15 +252,23 @@ pub fn report_to_parent(process: &Arc<Process>) {
 }
 
 /// Ends all threads of the process with wait status `status`, except `except`, which goes on to end
-/// by itself. The first decision stands.
+/// by itself. The first decision stands; a core dump is ended early by SIGKILL alone.
 pub fn end_process(process: &Arc<Process>, status: u32, except: Option<&Arc<Thread>>) {
     {
         let mut signals = process.signals.lock();
+        if process.dumping.is_on() && status != SIGKILL {
+            return;
+        }
         if signals.exiting.is_none() {
             signals.exiting = Some(status);
         }
         signals.stopped = false;
     }
+    tell_of_end(process, except);
+}
+
+/// Has the threads of the process end, except one.
+pub fn tell_of_end(process: &Process, except: Option<&Arc<Thread>>) {
     process.with_threads(|threads| {
         for thread in threads {
             if except.is_none_or(|e| !Arc::ptr_eq(e, thread)) {

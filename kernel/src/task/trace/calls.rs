@@ -15,6 +15,7 @@ use crate::mm::uptr::UserPtr;
 use crate::sched::cpu;
 use crate::syscall::table::{Answer, Args, SyscallCtx};
 use crate::task::credentials::{Capabilities, Credentials};
+use crate::task::dump;
 use crate::task::process::Process;
 use crate::task::signal::info::{self, SigInfo};
 use crate::task::signal::{self, Attention, SIGKILL, SIGSTOP, SignalSet, is_valid};
@@ -117,7 +118,7 @@ fn check_access(thread: &Thread, of: Target<'_>, by: By) -> Result {
         && [gid.real, gid.effective, gid.saved]
             .iter()
             .all(|&id| id == my_gid);
-    let dumpable = target.dumpable.load(core::sync::atomic::Ordering::Relaxed);
+    let dumpable = target.dumpable.load(core::sync::atomic::Ordering::Relaxed) == dump::ITS_USER;
     if same && dumpable && capabilities.contains(theirs.permitted) {
         Ok(())
     } else {

@@ -8,7 +8,7 @@
 
 pub mod calls;
 mod debug;
-mod registers;
+pub mod registers;
 pub mod stop;
 
 use super::Pid;

@@ -24,48 +24,9 @@ pub struct General {
     pub words: [usize; 27],
 }
 
-/// What a thread leaves with its tracer.
-pub struct Registers {
-    pub regs: UserRegs,
-    fs_base: usize,
-    gs_base: usize,
-    pub debug: DebugRegisters,
-    pub fpu: Vec<u8>,
-    fpu_changed: bool,
-}
-
-impl Registers {
-    pub fn take(user: &mut UserContext) -> Registers {
-        let mut fpu = Vec::new();
-        if fpu.room_exact(user.fpu_bytes().len()).is_ok() {
-            fpu.extend_from_slice(user.fpu_bytes());
-        }
-        if fpu.len() >= SOFTWARE_AT + 8 {
-            fpu[SOFTWARE_AT..SOFTWARE_AT + 8].copy_from_slice(&xfeatures().to_ne_bytes());
-        }
-        Registers {
-            regs: user.regs,
-            fs_base: user.fs_base,
-            gs_base: user.current_gs_base(),
-            debug: user.debug,
-            fpu,
-            fpu_changed: false,
-        }
-    }
-
-    pub fn give_back(&self, user: &mut UserContext) {
-        user.regs = self.regs;
-        user.fs_base = self.fs_base;
-        user.gs_base = self.gs_base;
-        user.debug = self.debug;
-        // What the tracer wrote was checked as it did.
-        if self.fpu_changed && user.set_fpu_bytes(&self.fpu).is_err() {
-            user.reset_fpu();
-        }
-    }
-
-    pub fn general(&self) -> General {
-        let r = &self.regs;
+impl General {
+    #[must_use]
+    pub fn of(r: &UserRegs, fs_base: usize, gs_base: usize) -> General {
         General {
             words: [
                 r.r15,
@@ -89,14 +50,64 @@ impl Registers {
                 r.rflags,
                 r.rsp,
                 DATA_SEGMENT,
-                self.fs_base,
-                self.gs_base,
+                fs_base,
+                gs_base,
                 0,
                 0,
                 0,
                 0,
             ],
         }
+    }
+}
+
+/// What a thread leaves with its tracer.
+pub struct Registers {
+    pub regs: UserRegs,
+    fs_base: usize,
+    gs_base: usize,
+    pub debug: DebugRegisters,
+    pub fpu: Vec<u8>,
+    fpu_changed: bool,
+}
+
+/// Says in an FPU image which parts of the state there are.
+pub fn note_features(fpu: &mut [u8]) {
+    if let Some(place) = fpu.get_mut(SOFTWARE_AT..SOFTWARE_AT + 8) {
+        place.copy_from_slice(&xfeatures().to_ne_bytes());
+    }
+}
+
+impl Registers {
+    pub fn take(user: &mut UserContext) -> Registers {
+        let mut fpu = Vec::new();
+        if fpu.room_exact(user.fpu_bytes().len()).is_ok() {
+            fpu.extend_from_slice(user.fpu_bytes());
+        }
+        note_features(&mut fpu);
+        Registers {
+            regs: user.regs,
+            fs_base: user.fs_base,
+            gs_base: user.current_gs_base(),
+            debug: user.debug,
+            fpu,
+            fpu_changed: false,
+        }
+    }
+
+    pub fn give_back(&self, user: &mut UserContext) {
+        user.regs = self.regs;
+        user.fs_base = self.fs_base;
+        user.gs_base = self.gs_base;
+        user.debug = self.debug;
+        // What the tracer wrote was checked as it did.
+        if self.fpu_changed && user.set_fpu_bytes(&self.fpu).is_err() {
+            user.reset_fpu();
+        }
+    }
+
+    pub fn general(&self) -> General {
+        General::of(&self.regs, self.fs_base, self.gs_base)
     }
 
     /// Takes registers that a tracer wrote. Segments stay as they are; flags and addresses that

@@ -56,7 +56,7 @@ const fn python(name: &'static str, words: &'static [&'static str]) -> Job {
     job(name, "python", words, 1800)
 }
 
-pub const JOBS: [Job; 35] = [
+pub const JOBS: [Job; 36] = [
     job("bash", "bash", &[], 900),
     job("perl", "perl", &[], 900),
     job("git", "git", &[], 3600),
@@ -72,6 +72,7 @@ pub const JOBS: [Job; 35] = [
         ..job("lua built", "lua", &[], 2400)
     },
     job("crash", "crash", &[], 1800),
+    job("core", "core", &[], 1800),
     job("node", "node", &[], 1800),
     job("java", "java", &[], 2400),
     python("python test_os", &["test_os"]),
