@@ -6,7 +6,7 @@ use crate::fs::context::FsView;
 use crate::fs::inotify::{self, Mask};
 use crate::fs::landlock::{self, Move, Rights};
 use crate::fs::namespace::Path;
-use crate::fs::node::{NewKind, NewNode, NodeKind, RenameFlags};
+use crate::fs::node::{DeviceNumber, NewKind, NewNode, Node, NodeKind, RenameFlags};
 use crate::fs::path::{Last, Parent, Resolve, Walk};
 use crate::lock_order;
 use crate::sched::mutex::Mutex;
@@ -236,7 +236,8 @@ pub fn rename(
     to: &Name<'_>,
     flags: RenameFlags,
 ) -> Result {
-    if flags.contains(RenameFlags::NOREPLACE | RenameFlags::EXCHANGE) {
+    let others = RenameFlags::NOREPLACE | RenameFlags::WHITEOUT;
+    if flags.contains(RenameFlags::EXCHANGE) && flags.intersects(others) {
         return Err(Errno::EINVAL);
     }
     let from = parent_of(view, identity, from)?;
@@ -332,10 +333,20 @@ pub fn rename(
         identity.check_node(old.node(), Access::WRITE)?;
     }
     let replaced = new.as_ref().map(Path::node);
-    from.dir
-        .node()
-        .inode()
-        .rename(name, old.node(), to.dir.node(), to_name, replaced, flags)?;
+    let whiteout = if flags.contains(RenameFlags::WHITEOUT) {
+        Some(whiteout(identity, from.dir.node())?)
+    } else {
+        None
+    };
+    from.dir.node().inode().rename(
+        name,
+        old.node(),
+        to.dir.node(),
+        to_name,
+        replaced,
+        whiteout.as_ref(),
+        flags,
+    )?;
     match &new {
         Some(new) if exchange => crate::fs::dentry::Dentry::exchanged(
             (&from.dir.dentry, name, &old.dentry),
@@ -359,9 +370,19 @@ pub fn rename(
     Ok(())
 }
 
+/// What stays in the old place of what was renamed with RENAME_WHITEOUT: everybody may make it.
+fn whiteout(identity: &Identity, dir: &Node) -> Result<NewNode<'static>> {
+    let (mode, uid, gid) = identity.for_new(dir, NodeKind::CharDevice, 0)?;
+    Ok(NewNode {
+        what: NewKind::CharDevice(DeviceNumber::default()),
+        mode,
+        uid,
+        gid,
+    })
+}
+
 /// The kinds of node that mknod(2) makes.
 pub fn mknod_kind(mode: u32, device: u64, identity: &Identity) -> Result<NewKind<'static>> {
-    use crate::fs::node::DeviceNumber;
     use crate::linux::general as raw;
     // The system call has 12 bits of major and 20 of minor number.
     let number = DeviceNumber(device & 0xffff_ffff);

@@ -234,6 +234,8 @@ bitflags! {
     pub struct RenameFlags: u32 {
         const NOREPLACE = 1;
         const EXCHANGE = 2;
+        /// What overlay file systems take for a name that was removed stays in the old place.
+        const WHITEOUT = 4;
     }
 }
 
@@ -292,7 +294,8 @@ pub trait Inode: Any + Send + Sync {
 
     /// Renames `name` (which means `node`) to `to_name` in `to_dir` of the same file system.
     /// `replaced` is what `to_name` meant, already checked to be of a fitting kind; the file
-    /// system checks that a replaced directory is empty. One rename runs at a time per file system.
+    /// system checks that a replaced directory is empty; `whiteout` is to be made in the old place.
+    /// One rename runs at a time per file system.
     fn rename(
         &self,
         _name: &[u8],
@@ -300,6 +303,7 @@ pub trait Inode: Any + Send + Sync {
         _to_dir: &Arc<Node>,
         _to_name: &[u8],
         _replaced: Option<&Arc<Node>>,
+        _whiteout: Option<&NewNode<'_>>,
         _flags: RenameFlags,
     ) -> Result {
         Err(Errno::EPERM)

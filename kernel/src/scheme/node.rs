@@ -204,8 +204,12 @@ impl Inode for SchemeNode {
         to_dir: &Arc<Node>,
         to_name: &[u8],
         _replaced: Option<&Arc<Node>>,
+        whiteout: Option<&NewNode<'_>>,
         flags: RenameFlags,
     ) -> Result {
+        if whiteout.is_some() {
+            return Err(Errno::EINVAL);
+        }
         let directory = self.peer(to_dir)?;
         let args = [directory, u64::from(flags.bits()), 0, 0];
         self.ask(Op::Rename, &[name, &[0], to_name], args).map(drop)

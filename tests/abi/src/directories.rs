@@ -2,6 +2,7 @@
 
 use crate::{child, show, sys};
 use libc::*;
+use std::os::unix::fs::MetadataExt;
 
 fn mkdir(name: &std::ffi::CStr) -> sys::Ret {
     sys!(SYS_mkdir, name, 0o755)
@@ -224,6 +225,73 @@ fn renaming() {
     );
     show!("both are there", links(c"r/b"));
     show!("root", rename(c"/", c"r/x", 0));
+    whiteouts();
+}
+
+/// What stays in the old place when something is renamed for an overlay file system.
+fn whiteouts() {
+    let rename = |from: &std::ffi::CStr, to: &std::ffi::CStr, flags: u32| {
+        sys!(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, flags)
+    };
+    let what = |name: &str| match std::fs::symlink_metadata(name) {
+        Ok(meta) => format!(
+            "mode {:o} device {:#x} owner {} {}",
+            meta.mode(),
+            meta.rdev(),
+            meta.uid(),
+            meta.gid()
+        ),
+        Err(_) => "none".to_owned(),
+    };
+    let white = RENAME_WHITEOUT;
+    sys!(
+        SYS_mount,
+        c"none",
+        c"r",
+        c"tmpfs",
+        0,
+        c"nr_inodes=6,mode=0777"
+    );
+    touch(c"r/a");
+    mkdir(c"r/d");
+    mkdir(c"r/e");
+    show!("whiteout", rename(c"r/a", c"r/b", white));
+    show!("in its place", what("r/a"));
+    show!("it itself", what("r/b"));
+    show!("open it", sys!(SYS_open, c"r/a", O_RDONLY, 0));
+    show!(
+        "exchange it",
+        rename(c"r/a", c"r/b", RENAME_EXCHANGE | white)
+    );
+    show!("replace one", rename(c"r/b", c"r/a", white));
+    show!("in its place", what("r/b"));
+    show!("no room", rename(c"r/a", c"r/c", white));
+    show!("it is still there", what("r/a"));
+    show!("remove", sys!(SYS_unlink, c"r/b"));
+    show!("onto itself", rename(c"r/a", c"r/a", white));
+    show!(
+        "not replacing",
+        rename(c"r/a", c"r/d", white | RENAME_NOREPLACE)
+    );
+    show!(
+        "to elsewhere",
+        rename(c"r/a", c"r/d/a", white | RENAME_NOREPLACE)
+    );
+    show!("in its place", what("r/a"));
+    sys!(SYS_unlink, c"r/a");
+    show!("a directory", rename(c"r/d", c"r/e/d", white));
+    show!("in its place", what("r/d"));
+    sys!(SYS_unlink, c"r/d");
+    let as_user = crate::child::run(|| {
+        sys!(SYS_setresgid, 1000, 1000, 1000);
+        sys!(SYS_setresuid, 1000, 1000, 1000);
+        touch(c"r/mine");
+        show!("a user's", rename(c"r/mine", c"r/theirs", white));
+        show!("in its place", what("r/mine"));
+        0
+    });
+    show!("as a user", as_user);
+    show!("unmount", sys!(SYS_umount2, c"r", 0));
 }
 
 fn working() {

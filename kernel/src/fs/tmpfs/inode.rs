@@ -352,6 +352,7 @@ impl Inode for TmpInode {
         to_dir: &Arc<Node>,
         to_name: &[u8],
         replaced: Option<&Arc<Node>>,
+        whiteout: Option<&NewNode<'_>>,
         flags: RenameFlags,
     ) -> Result {
         let to = TmpInode::own(to_dir)?;
@@ -359,6 +360,7 @@ impl Inode for TmpInode {
         if !Arc::ptr_eq(&to.fs, &self.fs) {
             return Err(Errno::EXDEV);
         }
+        let left = whiteout.map(|new| self.fs.make(new)).transpose()?;
         // Nothing may fail once the first name is gone.
         admission::ask()?;
         let same = core::ptr::eq(to, self);
@@ -411,6 +413,9 @@ impl Inode for TmpInode {
                     .as_deref_mut()
                     .unwrap_or(&mut here)
                     .put(to_name, moved);
+                if let Some(left) = left {
+                    here.put(name, left);
+                }
             }
         }
         let is_dir = |node: &Arc<Node>| i32::from(node.is_dir());
