@@ -76,6 +76,16 @@ impl FsContext {
         drop(old);
     }
 
+    /// What was at `old` is at `new` from now on: root and working directory follow.
+    pub fn follow(&self, old: &Path, new: &Path) {
+        let mut state = self.state.lock();
+        let view = &mut state.view;
+        let replaced = [&mut view.root, &mut view.cwd]
+            .map(|place| (place == old).then(|| core::mem::replace(place, new.clone())));
+        drop(state);
+        drop(replaced);
+    }
+
     /// Moves to a namespace of its own (unshare(CLONE_NEWNS)): root and working directory keep their place
     /// in the copy. What is in no mount of it any more stays what it is.
     pub fn unshare_namespace(&self) -> Result {

@@ -15,7 +15,7 @@ use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bitflags::bitflags;
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use ochre_hal::admission::{self, Room};
 use ochre_hal::sync::SpinLock;
 
@@ -38,12 +38,14 @@ pub struct Mount {
     _counted: Counted<{ ObjectKind::Mount as usize }>,
     pub id: u64,
     root: Arc<Dentry>,
-    /// The place it covers; none for a namespace's root.
-    point: Option<Path>,
+    /// The place it covers; none for a namespace's root. Changes with the namespace's table locked.
+    point: SpinLock<Option<Path>>,
     /// `tmpfs`, `proc`, `ext4`, …: what /proc/mounts shows.
     pub kind: Box<str>,
     pub source: Box<str>,
     flags: AtomicU32,
+    /// It can't be bound elsewhere (MS_UNBINDABLE).
+    unbindable: AtomicBool,
 }
 
 impl Mount {
@@ -62,8 +64,17 @@ impl Mount {
     }
 
     #[must_use]
-    pub fn point(&self) -> Option<&Path> {
-        self.point.as_ref()
+    pub fn point(&self) -> Option<Path> {
+        self.point.lock().clone()
+    }
+
+    #[must_use]
+    pub fn is_unbindable(&self) -> bool {
+        self.unbindable.load(Ordering::Relaxed)
+    }
+
+    pub fn set_unbindable(&self, on: bool) {
+        self.unbindable.store(on, Ordering::Relaxed);
     }
 
     /// EROFS when this mount takes no changes.
@@ -79,10 +90,10 @@ impl Mount {
 impl Drop for Mount {
     fn drop(&mut self) {
         // A loop, as with a dentry's parents: thousands may be stacked on one place.
-        let mut point = self.point.take();
+        let mut point = self.point.get_mut().take();
         while let Some(Path { mount, dentry }) = point {
             drop(dentry);
-            point = Arc::into_inner(mount).and_then(|mut mount| mount.point.take());
+            point = Arc::into_inner(mount).and_then(|mut mount| mount.point.get_mut().take());
         }
     }
 }
@@ -136,7 +147,7 @@ impl Path {
         let mut at = self.clone();
         while at != *root {
             if at.is_mount_root() {
-                let Some(point) = at.mount.point().cloned() else {
+                let Some(point) = at.mount.point() else {
                     return false;
                 };
                 at = point;
@@ -163,7 +174,7 @@ impl Path {
             if at.is_mount_root() {
                 match at.mount.point() {
                     Some(point) => {
-                        at = point.clone();
+                        at = point;
                         continue;
                     }
                     None => break name.is_empty() || Arc::ptr_eq(&at.mount, &root.mount),
@@ -234,11 +245,22 @@ impl Mount {
             _counted: Counted::new(),
             id: NEXT_MOUNT.fetch_add(1, Ordering::Relaxed),
             root,
-            point,
+            point: SpinLock::new(lock_order::CELL, point),
             kind: Box::from(kind),
             source: Box::from(source),
             flags: AtomicU32::new(flags.bits()),
+            unbindable: AtomicBool::new(false),
         })
+    }
+
+    /// Another one of the same, from `root` on, that covers `point`.
+    fn copy(&self, root: Arc<Dentry>, point: Option<Path>) -> Arc<Mount> {
+        Mount::new(root, point, &self.kind, &self.source, self.flags())
+    }
+
+    fn moved(&self, to: Path) {
+        let old = self.point.lock().replace(to);
+        drop(old);
     }
 }
 
@@ -256,6 +278,17 @@ pub struct Namespace {
 
 fn key(place: &Path) -> (u64, usize) {
     (place.mount.id, Arc::as_ptr(&place.dentry).addr())
+}
+
+/// Whether `root` can cover this place.
+fn check_point(point: &Path, root: &Node) -> Result {
+    if root.is_dir() != point.node().is_dir() {
+        return Err(Errno::ENOTDIR);
+    }
+    if point.dentry.is_removed() {
+        return Err(Errno::ENOENT);
+    }
+    Ok(())
 }
 
 /// Linux's first one has this, and those that are always the same lower ones.
@@ -305,26 +338,181 @@ impl Namespace {
         source: &str,
         flags: MountFlags,
     ) -> Result<Arc<Mount>> {
-        if root.node().is_dir() != point.node().is_dir() {
-            return Err(Errno::ENOTDIR);
+        check_point(&point, root.node())?;
+        let point = self.cross(point);
+        let mount = Mount::new(root, Some(point), kind, source, flags);
+        self.attach(core::slice::from_ref(&mount))?;
+        Ok(mount)
+    }
+
+    /// Enters mounts, of which the first covers a place that nothing covers, and the others places of their own.
+    fn attach(&self, made: &[Arc<Mount>]) -> Result {
+        let mut table = self.table.lock();
+        if table.len() + made.len() > MOUNTS_MAX {
+            return Err(Errno::ENOSPC);
+        }
+        let mut points = made.iter().filter_map(|mount| mount.point());
+        if points
+            .next()
+            .is_some_and(|at| table.contains_key(&key(&at)))
+        {
+            return Err(Errno::EBUSY);
+        }
+        for mount in made {
+            if let Some(point) = mount.point() {
+                table.insert(key(&point), mount.clone());
+                point.dentry.cover();
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether it is one of this namespace.
+    fn has(&self, mount: &Arc<Mount>) -> bool {
+        let known = |point| self.table.lock().get(&key(&point)).cloned();
+        match mount.point() {
+            Some(point) => known(point).is_some_and(|known| Arc::ptr_eq(&known, mount)),
+            None => Arc::ptr_eq(&self.root, mount),
+        }
+    }
+
+    /// What is mounted on `top`, and on that, and so on: each after what it is mounted on.
+    pub fn below(&self, top: &Arc<Mount>) -> Vec<Arc<Mount>> {
+        let table = self.table.lock();
+        let mut found: Vec<Arc<Mount>> = Vec::new();
+        let mut of = top.id;
+        for next in 0.. {
+            let on_it = table.range((of, 0)..=(of, usize::MAX));
+            found.extend(on_it.map(|(_, mount)| mount.clone()));
+            let Some(mount) = found.get(next) else { break };
+            of = mount.id;
+        }
+        found
+    }
+
+    /// Shows at `point` what is at `from`, with what is mounted below if `recursive` (MS_BIND, MS_REC).
+    pub fn bind(&self, point: Path, from: &Path, recursive: bool) -> Result {
+        if from.mount.is_unbindable() || !self.has(&from.mount) {
+            return Err(Errno::EINVAL);
+        }
+        check_point(&point, from.node())?;
+        let point = self.cross(point);
+        let mut copies = Copies::new();
+        let top = from.mount.copy(from.dentry.clone(), Some(point));
+        copies.insert(from.mount.id, top.clone());
+        let mut made = Vec::new();
+        made.room(1)?;
+        made.push(top);
+        let below = if recursive {
+            self.below(&from.mount)
+        } else {
+            Vec::new()
+        };
+        for mount in below {
+            let Some(Path { mount: on, dentry }) = mount.point() else {
+                continue;
+            };
+            // With one that stays away stays what is on it.
+            let Some(parent) = copies.get(&on.id).cloned() else {
+                continue;
+            };
+            let outside = Arc::ptr_eq(&on, &from.mount) && !from.dentry.contains(&dentry);
+            if mount.is_unbindable() || outside {
+                continue;
+            }
+            admission::ask()?;
+            let place = Path {
+                mount: parent,
+                dentry,
+            };
+            let copy = mount.copy(mount.root.clone(), Some(place));
+            copies.insert(mount.id, copy.clone());
+            made.room(1)?;
+            made.push(copy);
+        }
+        self.attach(&made)
+    }
+
+    /// Has a mount cover another place (MS_MOVE), with all that is mounted on it.
+    pub fn move_to(&self, from: &Path, point: Path) -> Result {
+        let mount = &from.mount;
+        let old = mount.point().ok_or(Errno::EINVAL)?;
+        if !from.is_mount_root()
+            || !self.has(mount)
+            || from.node().is_dir() != point.node().is_dir()
+        {
+            return Err(Errno::EINVAL);
         }
         if point.dentry.is_removed() {
             return Err(Errno::ENOENT);
         }
         let point = self.cross(point);
-        let at = key(&point);
-        let covered = point.dentry.clone();
-        let mount = Mount::new(root, Some(point), kind, source, flags);
         let mut table = self.table.lock();
-        if table.len() >= MOUNTS_MAX {
-            return Err(Errno::ENOSPC);
+        let mut on = Some(point.clone());
+        while let Some(Path { mount: above, .. }) = on {
+            if Arc::ptr_eq(&above, mount) {
+                return Err(Errno::ELOOP);
+            }
+            on = above.point();
         }
-        if table.contains_key(&at) {
+        self.put(&mut table, mount, &old, &point)
+    }
+
+    /// Takes a mount from where it was, and puts it where nothing is.
+    fn put(
+        &self,
+        table: &mut BTreeMap<(u64, usize), Arc<Mount>>,
+        mount: &Arc<Mount>,
+        old: &Path,
+        new: &Path,
+    ) -> Result {
+        if table.contains_key(&key(new)) {
             return Err(Errno::EBUSY);
         }
-        table.insert(at, mount.clone());
-        covered.cover();
-        Ok(mount)
+        let known = table.get(&key(old));
+        if !known.is_some_and(|known| Arc::ptr_eq(known, mount)) {
+            return Err(Errno::EINVAL);
+        }
+        table.remove(&key(old));
+        table.insert(key(new), mount.clone());
+        old.dentry.uncover();
+        new.dentry.cover();
+        mount.moved(new.clone());
+        Ok(())
+    }
+
+    /// pivot_root(2): the mount `new` takes the place of `root`'s, which then covers `aside`.
+    pub fn pivot(&self, root: &Path, new: &Path, aside: &Path) -> Result {
+        if !self.has(&root.mount) || !self.has(&new.mount) {
+            return Err(Errno::EINVAL);
+        }
+        if new.dentry.is_removed() || aside.dentry.is_removed() {
+            return Err(Errno::ENOENT);
+        }
+        if Arc::ptr_eq(&new.mount, &root.mount) || Arc::ptr_eq(&aside.mount, &root.mount) {
+            return Err(Errno::EBUSY);
+        }
+        let mounted = root.is_mount_root() && new.is_mount_root();
+        if !mounted || !aside.is_within(new) || !new.is_within(root) {
+            return Err(Errno::EINVAL);
+        }
+        let at_root = root.mount.point().ok_or(Errno::EINVAL)?;
+        let at_new = new.mount.point().ok_or(Errno::EINVAL)?;
+        let mut table = self.table.lock();
+        let is_at = |place: &Path, mount: &Arc<Mount>| {
+            table
+                .get(&key(place))
+                .is_some_and(|known| Arc::ptr_eq(known, mount))
+        };
+        // Somebody may have changed what was looked at.
+        if !is_at(&at_root, &root.mount) || !is_at(&at_new, &new.mount) {
+            return Err(Errno::EINVAL);
+        }
+        if table.contains_key(&key(aside)) {
+            return Err(Errno::EBUSY);
+        }
+        self.put(&mut table, &root.mount, &at_root, aside)?;
+        self.put(&mut table, &new.mount, &at_new, &at_root)
     }
 
     /// Mounts a whole file system: `root` is its root node.
@@ -346,7 +534,7 @@ impl Namespace {
         };
         let removed = {
             let mut table = self.table.lock();
-            let at = key(point);
+            let at = key(&point);
             if !table
                 .get(&at)
                 .is_some_and(|known| Arc::ptr_eq(known, mount))
@@ -398,13 +586,8 @@ impl Namespace {
     /// A namespace of its own with the same mounts (unshare(CLONE_NEWNS)): mounts are rebuilt
     /// parent first, so that each points at its copy's parent.
     pub fn try_clone(&self) -> Result<(Arc<Namespace>, Copies)> {
-        let root = Mount::new(
-            self.root.root.clone(),
-            None,
-            &self.root.kind,
-            &self.root.source,
-            self.root.flags(),
-        );
+        let root = self.root.copy(self.root.root.clone(), None);
+        root.set_unbindable(self.root.is_unbindable());
         let copy = Arc::new(Namespace {
             number: NEXT_NUMBER.fetch_add(1, Ordering::Relaxed),
             root: root.clone(),
@@ -412,22 +595,20 @@ impl Namespace {
         });
         let mut copies = Copies::new();
         copies.insert(self.root.id, root);
-        for mount in self.mounts() {
-            let Some(point) = mount.point() else { continue };
-            let Some(parent) = copies.get(&point.mount.id).cloned() else {
+        for mount in self.below(&self.root) {
+            let Some(Path { mount: on, dentry }) = mount.point() else {
+                continue;
+            };
+            let Some(parent) = copies.get(&on.id).cloned() else {
                 continue;
             };
             let place = Path {
                 mount: parent,
-                dentry: point.dentry.clone(),
+                dentry,
             };
-            let copied = copy.mount(
-                place,
-                mount.root.clone(),
-                &mount.kind,
-                &mount.source,
-                mount.flags(),
-            )?;
+            let copied = mount.copy(mount.root.clone(), Some(place));
+            copied.set_unbindable(mount.is_unbindable());
+            copy.attach(core::slice::from_ref(&copied))?;
             copies.insert(mount.id, copied);
         }
         Ok((copy, copies))

@@ -171,7 +171,7 @@ impl<'a> Walk<'a> {
                 if self.resolve.contains(Resolve::NO_MOUNT_CROSSING) {
                     return Err(Errno::EXDEV);
                 }
-                self.at = point.clone();
+                self.at = point;
                 continue;
             }
             break;

@@ -23,6 +23,7 @@ mod leases;
 mod links;
 mod locks;
 mod memory;
+mod mounts;
 mod mqueue;
 mod netlink;
 mod pipes;
@@ -49,7 +50,7 @@ use std::process::ExitCode;
 
 type Family = (&'static str, fn());
 
-const FAMILIES: [Family; 39] = [
+const FAMILIES: [Family; 40] = [
     ("aio", aio::run),
     ("busy", busy::run),
     ("clocks", clocks::run),
@@ -70,6 +71,7 @@ const FAMILIES: [Family; 39] = [
     ("links", links::run),
     ("locks", locks::run),
     ("memory", memory::run),
+    ("mounts", mounts::run),
     ("mqueue", mqueue::run),
     ("netlink", netlink::run),
     ("pipes", pipes::run),

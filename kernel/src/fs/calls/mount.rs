@@ -1,18 +1,20 @@
-//! mount and umount of what the kernel has itself: tmpfs, /proc, binds and remounts. A server mounts
+//! mount, umount and pivot_root of what the kernel has itself: tmpfs, /proc, binds and remounts. A server mounts
 //! its scheme by a native call.
 
 use super::{Caller, read_path};
 use crate::errno::{Errno, Result};
-use crate::fs::namespace::MountFlags;
+use crate::fs::namespace::{MountFlags, Namespace, Path};
 use crate::fs::path::Resolve;
 use crate::fs::tmpfs::Tmpfs;
 use crate::linux::general as raw;
 use crate::syscall::table::{Answer, Args, SyscallCtx};
 use crate::task::credentials::Capabilities;
+use crate::task::tree;
 
 pub fn dispatch(ctx: &mut SyscallCtx<'_>, number: u32, a: Args) -> Answer {
     Some(match number {
         raw::__NR_mount => mount(ctx, a),
+        raw::__NR_pivot_root => pivot_root(ctx, a[0], a[1]),
         raw::__NR_umount2 => umount(ctx, a[0], a[1] as u32),
         _ => return None,
     })
@@ -52,29 +54,31 @@ fn mount(ctx: &SyscallCtx<'_>, a: Args) -> Result<usize> {
         if !point.is_mount_root() {
             return Err(Errno::EINVAL);
         }
-        Tmpfs::remount(point.node(), &text(a[4])?)?;
+        // With MS_BIND it is about the mount alone, not its file system.
+        if bits & raw::MS_BIND == 0 {
+            Tmpfs::remount(point.node(), &text(a[4])?)?;
+        }
         point.mount.set_flags(flags);
         return Ok(0);
     }
-    if bits & (raw::MS_SHARED | raw::MS_PRIVATE | raw::MS_SLAVE | raw::MS_UNBINDABLE) != 0 {
-        // Namespaces do not propagate mounts: private is what every mount is.
-        return if bits & raw::MS_SHARED == 0 {
-            Ok(0)
-        } else {
-            Err(Errno::EINVAL)
-        };
+    let propagation = raw::MS_SHARED | raw::MS_PRIVATE | raw::MS_SLAVE | raw::MS_UNBINDABLE;
+    let binds = bits & raw::MS_BIND != 0;
+    if bits & propagation != 0 && !binds {
+        set_propagation(namespace, &point, bits)?;
+        return Ok(0);
     }
-    if bits & raw::MS_MOVE != 0 {
-        return Err(Errno::EINVAL);
-    }
-    if bits & raw::MS_BIND != 0 {
+    if binds || bits & raw::MS_MOVE != 0 {
+        if source.is_empty() {
+            return Err(Errno::EINVAL);
+        }
         let from = caller
             .view
             .lookup(&caller.identity, source.as_bytes(), Resolve::FOLLOW)?;
-        let flags = from.mount.flags();
-        let kind = from.mount.kind.clone();
-        let source = from.mount.source.clone();
-        namespace.mount(point, from.dentry.clone(), &kind, &source, flags)?;
+        if binds {
+            namespace.bind(point, &from, bits & raw::MS_REC != 0)?;
+        } else {
+            namespace.move_to(&from, point)?;
+        }
         return Ok(0);
     }
     let kind = text(a[2])?;
@@ -95,6 +99,49 @@ fn mount(ctx: &SyscallCtx<'_>, a: Args) -> Result<usize> {
         _ => return Err(Errno::ENODEV),
     };
     namespace.mount_node(point, root, &kind, &source, flags)?;
+    Ok(0)
+}
+
+/// Whether what is mounted below comes to be elsewhere, too: nowhere, as namespaces do not propagate mounts. So
+/// private is what every mount is, and a slave is one, too; shared none can be.
+fn set_propagation(namespace: &Namespace, point: &Path, bits: u32) -> Result {
+    let unbindable = match bits & !(raw::MS_REC | raw::MS_SILENT) {
+        raw::MS_PRIVATE => Some(false),
+        raw::MS_UNBINDABLE => Some(true),
+        raw::MS_SLAVE => None,
+        _ => return Err(Errno::EINVAL),
+    };
+    if !point.is_mount_root() {
+        return Err(Errno::EINVAL);
+    }
+    let Some(unbindable) = unbindable else {
+        return Ok(());
+    };
+    point.mount.set_unbindable(unbindable);
+    if bits & raw::MS_REC != 0 {
+        for mount in namespace.below(&point.mount) {
+            mount.set_unbindable(unbindable);
+        }
+    }
+    Ok(())
+}
+
+/// pivot_root(2). Who had the old root as root or working directory has the new one.
+fn pivot_root(ctx: &SyscallCtx<'_>, new: usize, aside: usize) -> Result<usize> {
+    check(ctx)?;
+    let caller = Caller::of(ctx);
+    let directory = |name: usize| {
+        let resolve = Resolve::FOLLOW | Resolve::DIRECTORY;
+        caller
+            .view
+            .lookup(&caller.identity, &read_path(name)?, resolve)
+    };
+    let (new, aside) = (directory(new)?, directory(aside)?);
+    let root = &caller.view.root;
+    caller.view.namespace.pivot(root, &new, &aside)?;
+    for process in tree::processes() {
+        process.fs().follow(root, &new);
+    }
     Ok(0)
 }
 

@@ -122,7 +122,7 @@ fn upwards(place: &Path, mut step: impl FnMut(&Node) -> bool) -> bool {
         }
         while at.is_mount_root() {
             match at.mount.point() {
-                Some(point) => at = point.clone(),
+                Some(point) => at = point,
                 None => return false,
             }
         }

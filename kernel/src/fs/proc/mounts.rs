@@ -90,9 +90,14 @@ pub fn mountinfo(view: &FsView) -> Result<Vec<u8>> {
         );
         append(&mut out, head.as_bytes())?;
         escape(&name, &mut out)?;
+        let shared = if mount.is_unbindable() {
+            " unbindable"
+        } else {
+            ""
+        };
         append(
             &mut out,
-            format!(" {} - {} ", options(&mount), mount.kind).as_bytes(),
+            format!(" {}{shared} - {} ", options(&mount), mount.kind).as_bytes(),
         )?;
         escape(mount.source.as_bytes(), &mut out)?;
         append(&mut out, b" rw\n")?;
