@@ -14,6 +14,7 @@ pub mod device;
 pub mod directory;
 pub mod dnotify;
 pub mod fd_table;
+pub mod file_capabilities;
 pub mod flock;
 pub mod inotify;
 pub mod landlock;

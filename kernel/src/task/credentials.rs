@@ -3,6 +3,8 @@
 //! Credentials are immutable and shared; a change replaces the thread's whole set, so a reader's
 //! snapshot is always consistent.
 
+use crate::errno::{Errno, Result};
+use crate::fs::file_capabilities::FileCapabilities;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bitflags::bitflags;
@@ -97,6 +99,8 @@ pub struct Credentials {
     pub ambient: Capabilities,
     /// prctl's securebits.
     pub secure_bits: u32,
+    /// The program was to have more than who executed it, and distrusts its environment (AT_SECURE).
+    pub secure: bool,
 }
 
 /// SECBIT_NOROOT: user number 0 gets no capabilities by itself.
@@ -120,6 +124,7 @@ impl Credentials {
             bounding: Capabilities::all(),
             ambient: Capabilities::empty(),
             secure_bits: 0,
+            secure: false,
         }
     }
 
@@ -155,14 +160,28 @@ impl Credentials {
         }
     }
 
+    /// `EPERM` for a program that could not have all that it counts on.
+    pub fn check_exec(&self, file: Option<FileCapabilities>) -> Result {
+        let Some(file) = file.filter(|file| file.effective) else {
+            return Ok(());
+        };
+        let has = self.bounding | (self.inheritable & file.inheritable);
+        if has.contains(file.permitted) {
+            Ok(())
+        } else {
+            Err(Errno::EPERM)
+        }
+    }
+
     /// What the credentials become when they execute a file: `set_uid` and `set_gid` are the
-    /// file's owner where its mode has the set-id bits. Nothing is gained if `others_act`, who could
+    /// file's owner where its mode has the set-id bits, `file` its capabilities. Nothing is gained if `others_act`, who could
     /// make the program do what it should not; nor are numbers kept then that its user doesn't have.
     #[must_use]
     pub fn for_exec(
         &self,
         set_uid: Option<u32>,
         set_gid: Option<u32>,
+        file: Option<FileCapabilities>,
         others_act: bool,
         no_new_privileges: bool,
     ) -> Credentials {
@@ -176,17 +195,21 @@ impl Credentials {
             }
         }
         let raised = new.is_raised();
-        let root = new.secure_bits & SECURE_NOROOT == 0;
-        let as_root = root && new.uid.effective == 0;
-        if raised {
-            new.ambient = Capabilities::empty();
+        let (mut gives, mut effective) = (Capabilities::empty(), false);
+        if let Some(file) = file {
+            gives = (new.bounding & file.permitted) | (new.inheritable & file.inheritable);
+            effective = file.effective;
         }
-        let file_permitted = if root && (new.uid.real == 0 || new.uid.effective == 0) {
-            Capabilities::all()
-        } else {
-            Capabilities::empty()
-        };
-        new.permitted = (new.inheritable & file_permitted) | (file_permitted & new.bounding);
+        // A set-user-id program of root's that has capabilities has those alone.
+        let by_file = file.is_some() && new.uid.real != 0;
+        let (real, acts) = (new.uid.real == 0, new.uid.effective == 0);
+        if new.secure_bits & SECURE_NOROOT == 0 && !(by_file && acts) {
+            if real || acts {
+                gives = new.bounding | new.inheritable;
+            }
+            effective |= acts;
+        }
+        new.permitted = gives;
         let gains = raised || !self.permitted.contains(new.permitted);
         if gains && (others_act || no_new_privileges) {
             if no_new_privileges || !self.can(Capabilities::SETUID) {
@@ -199,8 +222,17 @@ impl Credentials {
         new.uid.fs = new.uid.effective;
         new.gid.saved = new.gid.effective;
         new.gid.fs = new.gid.effective;
+        if raised || file.is_some() {
+            new.ambient = Capabilities::empty();
+        }
         new.permitted |= new.ambient;
-        new.effective = if as_root { new.permitted } else { new.ambient };
+        new.effective = if effective {
+            new.permitted
+        } else {
+            new.ambient
+        };
+        let more = effective || !new.ambient.contains(new.permitted);
+        new.secure = raised || new.uid.real != 0 && more;
         new.secure_bits &= !SECURE_KEEP_CAPS;
         new
     }
@@ -216,10 +248,10 @@ impl Credentials {
     #[must_use]
     pub fn is_who(&self, other: &Credentials) -> bool {
         let ids = |of: &Credentials| [of.uid.real, of.uid.effective, of.gid.real, of.gid.effective];
-        ids(self) == ids(other)
+        ids(self) == ids(other) && self.secure == other.secure
     }
 
-    /// Whether a program started with these credentials must distrust its environment (AT_SECURE).
+    /// Whether who has these acts as somebody else than he is.
     #[must_use]
     pub fn is_raised(&self) -> bool {
         self.uid.real != self.uid.effective || self.gid.real != self.gid.effective

@@ -382,34 +382,3 @@ pub fn personality(ctx: &SyscallCtx<'_>, new: usize) -> Result<usize> {
     }
     Ok(old as usize)
 }
-
-/// syslog(2): the kernel's log.
-pub fn syslog(ctx: &SyscallCtx<'_>, action: usize, buffer: usize, len: usize) -> Result<usize> {
-    const READ_ALL: usize = 3;
-    const SIZE_BUFFER: usize = 10;
-    if !ctx.thread.credentials().can(Capabilities::SYSLOG) {
-        return Err(Errno::EPERM);
-    }
-    match action {
-        READ_ALL => {
-            let range = uptr::user_range(buffer, len)?;
-            let mut at = 0;
-            let mut done = 0;
-            let mut block = [0u8; 512];
-            loop {
-                let room = block.len().min(range.len - done);
-                let (next, n) = ochre_hal::log::read(at, &mut block[..room]);
-                if n == 0 {
-                    return Ok(done);
-                }
-                ochre_hal::uaccess::copy_out(range.addr + done, &block[..n])?;
-                at = next;
-                done += n;
-            }
-        }
-        SIZE_BUFFER => Ok(1 << 16),
-        0 | 1 | 6 | 7 | 8 => Ok(0),
-        9 => Ok(0),
-        _ => Err(Errno::EINVAL),
-    }
-}

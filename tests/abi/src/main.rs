@@ -11,6 +11,7 @@ mod counts;
 mod credentials;
 mod directories;
 mod events;
+mod file_capabilities;
 mod files;
 mod filesystems;
 mod futex_owners;
@@ -50,7 +51,7 @@ use std::process::ExitCode;
 
 type Family = (&'static str, fn());
 
-const FAMILIES: [Family; 40] = [
+const FAMILIES: [Family; 41] = [
     ("aio", aio::run),
     ("busy", busy::run),
     ("clocks", clocks::run),
@@ -59,6 +60,7 @@ const FAMILIES: [Family; 40] = [
     ("credentials", credentials::run),
     ("directories", directories::run),
     ("events", events::run),
+    ("file_capabilities", file_capabilities::run),
     ("files", files::run),
     ("filesystems", filesystems::run),
     ("futex_owners", futex_owners::run),
@@ -110,6 +112,11 @@ fn main() -> ExitCode {
     // Says as whom it runs.
     if wanted == "--who" {
         show!("runs as", credentials::who());
+        return ExitCode::SUCCESS;
+    }
+    // Says what it may do.
+    if wanted == "--may" {
+        show!("may", file_capabilities::may());
         return ExitCode::SUCCESS;
     }
     // Asks for a barrier that nobody registered for.

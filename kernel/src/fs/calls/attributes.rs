@@ -3,6 +3,7 @@
 use super::{CWD, Caller};
 use crate::errno::{Errno, Result};
 use crate::fs::access::{Access, Identity};
+use crate::fs::file_capabilities;
 use crate::fs::inotify::{self, Mask};
 use crate::fs::namespace::Path;
 use crate::fs::node::{AttributeChange, Attributes, Node, NodeKind, Timestamp};
@@ -166,7 +167,11 @@ fn set_owner(subject: &Subject, uid: u32, gid: u32) -> Result<usize> {
             change.mode = Some(mode);
         }
     }
-    subject.apply(&change)
+    let applied = subject.apply(&change)?;
+    if subject.node.kind() != NodeKind::Directory {
+        file_capabilities::forget(&subject.node);
+    }
+    Ok(applied)
 }
 
 /// A time to set: now, not at all, or this one.

@@ -3,6 +3,7 @@
 use super::{Caller, read_path};
 use crate::errno::{Errno, Result};
 use crate::fs::access::{Access, Identity};
+use crate::fs::file_capabilities;
 use crate::fs::inotify::{self, Mask};
 use crate::fs::namespace::Path;
 use crate::fs::node::{Node, NodeKind};
@@ -91,6 +92,14 @@ fn check(
         let admin = ctx.thread.credentials().can(Capabilities::SYS_ADMIN);
         return if admin { Ok(()) } else { Err(refused) };
     }
+    if name == file_capabilities::NAME {
+        let may_set = ctx.process.credentials().can(Capabilities::SETFCAP);
+        return if write && !may_set {
+            Err(Errno::EPERM)
+        } else {
+            Ok(())
+        };
+    }
     if name.starts_with(b"security.") || name.starts_with(b"system.") {
         return if write && !identity.owns(&node.attributes()?) {
             Err(Errno::EPERM)
@@ -109,7 +118,10 @@ fn get(ctx: &SyscallCtx<'_>, by: By, a: Args) -> Result<usize> {
     let (node, _, identity) = subject(ctx, by, a[0])?;
     let name = read_name(a[1])?;
     check(ctx, &node, &identity, &name, false)?;
-    let value = node.inode().get_xattr(&name)?;
+    let mut value = node.inode().get_xattr(&name)?;
+    if name == file_capabilities::NAME {
+        value = file_capabilities::shown(value)?;
+    }
     give(&value, a[2], a[3])
 }
 
@@ -140,6 +152,9 @@ fn set(ctx: &SyscallCtx<'_>, by: By, a: Args) -> Result<usize> {
     let (node, place, identity) = subject(ctx, by, a[0])?;
     if let Some(place) = &place {
         place.mount.check_writable()?;
+    }
+    if name == file_capabilities::NAME && !value.is_empty() {
+        file_capabilities::check(&value)?;
     }
     check(ctx, &node, &identity, &name, true)?;
     let both = raw::XATTR_CREATE | raw::XATTR_REPLACE;

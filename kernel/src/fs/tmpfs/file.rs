@@ -12,7 +12,6 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::any::Any;
-use core::sync::atomic::Ordering;
 use ochre_hal::PAGE_SIZE;
 use ochre_hal::sync::Once;
 
@@ -72,9 +71,7 @@ impl File for TmpFile {
         let inode = self.inode()?;
         let written = self.data()?.write(io, src)?;
         inode.modified();
-        if inode.is_set_id.load(Ordering::Relaxed) {
-            inode.drop_set_id();
-        }
+        inode.drop_privileges();
         Ok(written)
     }
 

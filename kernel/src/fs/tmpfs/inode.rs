@@ -7,6 +7,7 @@ use super::file::TmpFile;
 use super::xattr::Xattrs;
 use crate::errno::{Errno, Result};
 use crate::file::File;
+use crate::fs::file_capabilities;
 use crate::fs::node::{
     AttributeChange, Attributes, DeviceNumber, DirEntry, Inode, NewKind, NewNode, Node, NodeKind,
     OpenFlags, RenameFlags, StatFs, Timestamp,
@@ -51,8 +52,8 @@ pub struct TmpInode {
     btime: Timestamp,
     meta: SpinLock<Meta>,
     body: Body,
-    /// The mode may have set-id bits, for writers to look at.
-    pub(super) is_set_id: AtomicBool,
+    /// It may have set-id bits or capabilities, for writers to look at.
+    privileged: AtomicBool,
 }
 
 impl TmpInode {
@@ -70,7 +71,7 @@ impl TmpInode {
             NewKind::Fifo | NewKind::Socket => Body::Other,
         };
         Ok(TmpInode {
-            is_set_id: AtomicBool::new(new.mode & (raw::S_ISUID | raw::S_ISGID) != 0),
+            privileged: AtomicBool::new(new.mode & (raw::S_ISUID | raw::S_ISGID) != 0),
             ino: fs.next_ino(),
             fs,
             kind: new.what.kind(),
@@ -136,8 +137,15 @@ impl TmpInode {
         }
     }
 
-    /// A write by somebody without CAP_FSETID takes the set-id bits away.
-    pub(super) fn drop_set_id(&self) {
+    /// A write takes what the file gives to who executes it; if it isn't by somebody with CAP_FSETID, also its
+    /// set-id bits.
+    pub(super) fn drop_privileges(&self) {
+        if !self.privileged.load(Ordering::Relaxed) {
+            return;
+        }
+        if let Some(xattrs) = &mut self.meta.lock().xattrs {
+            let _ = xattrs.remove(file_capabilities::NAME);
+        }
         let writer = crate::sched::cpu::try_current();
         let keeps = |writer: &Arc<Thread>| writer.process().credentials().can(Capabilities::FSETID);
         if writer.as_ref().is_none_or(keeps) {
@@ -247,13 +255,16 @@ impl Inode for TmpInode {
                 Body::Directory(_) => return Err(Errno::EISDIR),
                 _ => return Err(Errno::EINVAL),
             }
+            self.drop_privileges();
         }
         let now = Timestamp::now();
         let mut meta = self.meta.lock();
         if let Some(mode) = change.mode {
             meta.mode = mode & 0o7777;
             let set_id = mode & (raw::S_ISUID | raw::S_ISGID) != 0;
-            self.is_set_id.store(set_id, Ordering::Relaxed);
+            let gives = |xattrs: &Xattrs| xattrs.get(file_capabilities::NAME).is_ok();
+            let privileged = set_id || meta.xattrs.as_deref().is_some_and(gives);
+            self.privileged.store(privileged, Ordering::Relaxed);
         }
         if let Some(uid) = change.uid {
             meta.uid = uid;
@@ -507,6 +518,9 @@ impl Inode for TmpInode {
         let now = Timestamp::now();
         let mut meta = self.meta.lock();
         meta.xattrs.get_or_insert_default().set(name, value, must)?;
+        if name == file_capabilities::NAME {
+            self.privileged.store(true, Ordering::Relaxed);
+        }
         meta.ctime = now;
         Ok(())
     }

@@ -12,7 +12,7 @@ use crate::fs::namespace::{MountFlags, Path};
 use crate::fs::node::{NodeKind, OpenFlags};
 use crate::fs::opening::{open_place, place_of};
 use crate::fs::path::Resolve;
-use crate::fs::unnamed;
+use crate::fs::{file_capabilities, unnamed};
 use crate::linux::general as raw;
 use crate::syscall::table::SyscallCtx;
 use crate::task::limits::Resource;
@@ -42,6 +42,11 @@ fn open(identity: &Identity, place: Path) -> Result<Executable> {
         return Err(Errno::ENOEXEC);
     }
     let has = |bits: u32| trusted && attributes.mode & bits == bits;
+    let capabilities = if trusted {
+        file_capabilities::of(place.node())
+    } else {
+        Ok(None)
+    };
     Ok(Executable {
         object,
         exec_use,
@@ -50,6 +55,7 @@ fn open(identity: &Identity, place: Path) -> Result<Executable> {
         set_uid: has(0o4000).then_some(attributes.uid),
         // Without group execution the bit means mandatory locking.
         set_gid: has(0o2010).then_some(attributes.gid),
+        capabilities,
     })
 }
 

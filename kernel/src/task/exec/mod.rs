@@ -18,6 +18,7 @@ use super::{dump, futex, trace, tree};
 use crate::errno::{Errno, Result};
 use crate::file::Events;
 use crate::fs::busy::ExecUse;
+use crate::fs::file_capabilities::FileCapabilities;
 use crate::fs::namespace::Path;
 use crate::ipc::netlink::connector;
 use crate::mm::object::MemoryObject;
@@ -48,6 +49,8 @@ pub struct Executable {
     /// Owners to become, where the mode has the set-id bits.
     pub set_uid: Option<u32>,
     pub set_gid: Option<u32>,
+    /// What it gives, or why it can't be executed.
+    pub capabilities: Result<Option<FileCapabilities>>,
 }
 
 impl Executable {
@@ -78,6 +81,9 @@ pub fn execute(
     let process = thread.process().clone();
     script::resolve(&mut request, open)?;
     let tid = thread.tid();
+    thread
+        .credentials()
+        .check_exec(request.file.capabilities?)?;
     let expected = credentials_of(thread, &request.file, shares_directories(thread));
     let randomize = process.personality.load(Ordering::Relaxed) & NO_RANDOMIZE == 0;
     let loaded = load::load(&request.file, open, &process.limits(), randomize)?;
@@ -116,7 +122,7 @@ pub fn execute(
         mine.alt_stack = AltStack::default();
     }
     process.timers.clear_posix();
-    if request.file.raises() || before.is_raised() {
+    if request.file.raises() || before.is_raised() || process.credentials().secure {
         thread.parent_death_signal.store(0, Ordering::Relaxed);
     }
     connector::are_others(thread, &before);
@@ -168,7 +174,8 @@ fn credentials_of(thread: &Thread, file: &Executable, shares: bool) -> Credentia
     let before = thread.credentials();
     let others_act = shares || trace::forbids_set_id(thread);
     let kept = thread.no_new_privileges.load(Ordering::Relaxed);
-    before.for_exec(file.set_uid, file.set_gid, others_act, kept)
+    let capabilities = file.capabilities.unwrap_or(None);
+    before.for_exec(file.set_uid, file.set_gid, capabilities, others_act, kept)
 }
 
 /// Whether another process could move the root and working directory under the program (CLONE_FS). Where

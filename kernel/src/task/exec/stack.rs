@@ -70,7 +70,7 @@ pub fn build(loaded: &Loaded, request: &Request, credentials: &Credentials) -> R
     random[8..].copy_from_slice(&cpu::random_u64().to_ne_bytes());
     let random = strings.lay(&random, false)?;
 
-    let secure = credentials.is_raised();
+    let secure = credentials.secure;
     // Above the FPU image: the frame, red zone and alignment.
     let min_signal_stack = user::fpu_size() + 1024;
     let auxv = [
