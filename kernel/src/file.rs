@@ -100,6 +100,11 @@ pub trait File: Any + Send + Sync {
         false
     }
 
+    /// What lseek does that is not about bytes, if it does.
+    fn seek(&self, _offset: i64, _whence: u32) -> Option<Result<u64>> {
+        None
+    }
+
     /// How long the object is, if that is all that lseek is for: as with Linux's dma-bufs, it then goes
     /// to the end or back to the start, and moves nothing.
     fn length_to_seek(&self) -> Option<u64> {

@@ -3,13 +3,13 @@
 use crate::errno::{Errno, Result};
 use crate::file::{Events, File, Io, View};
 use crate::fs::device::{self, Device};
+use crate::fs::kernel_log;
 use crate::fs::node::{DeviceNumber, Node, OpenFlags};
 use crate::mm::object::MemoryObject;
 use crate::sched::cpu;
 use crate::uio::{Dest, Source};
 use alloc::sync::Arc;
 use core::any::Any;
-use core::sync::atomic::{AtomicU64, Ordering};
 
 /// Major number of this family.
 const MAJOR: u32 = 1;
@@ -129,66 +129,6 @@ impl Device for MemoryDriver {
     }
 }
 
-/// The kernel's log: a write is a line of it, a read goes on where this description's last ended.
-struct KernelLog {
-    at: AtomicU64,
-    node: Arc<Node>,
-}
-
-/// The longest line a program may write.
-const LINE_MAX: usize = 1024;
-
-impl File for KernelLog {
-    fn read(&self, _io: Io, dst: &mut Dest<'_>) -> Result<usize> {
-        let mut chunk = [0; 1024];
-        let n = chunk.len().min(dst.remaining());
-        let (next, read) = ochre_hal::log::read(self.at.load(Ordering::Relaxed), &mut chunk[..n]);
-        if read == 0 {
-            return Err(Errno::EAGAIN);
-        }
-        dst.put(&chunk[..read.min(n)])?;
-        self.at.store(next, Ordering::Relaxed);
-        Ok(read.min(n))
-    }
-
-    fn write(&self, _io: Io, src: &mut Source<'_>) -> Result<usize> {
-        let len = src.remaining();
-        if len > LINE_MAX {
-            return Err(Errno::EINVAL);
-        }
-        let mut line = [0; LINE_MAX];
-        src.take(&mut line[..len])?;
-        let text = alloc::string::String::from_utf8_lossy(&line[..len]);
-        // The level in front ("<6>") is for readers that filter; here all go one way.
-        let text = text.trim_end();
-        let text = match text.strip_prefix('<').and_then(|rest| rest.split_once('>')) {
-            Some((level, rest)) if level.bytes().all(|b| b.is_ascii_digit()) => rest,
-            _ => text,
-        };
-        ochre_hal::log::write_line(format_args!("{text}"));
-        Ok(len)
-    }
-
-    fn node(&self) -> Option<Arc<Node>> {
-        Some(self.node.clone())
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-}
-
-struct LogDriver;
-
-impl Device for LogDriver {
-    fn open(&self, node: &Arc<Node>, _flags: OpenFlags) -> Result<Arc<dyn File>> {
-        Ok(Arc::new(KernelLog {
-            at: AtomicU64::new(0),
-            node: node.clone(),
-        }))
-    }
-}
-
 /// Name, number and mode of each node to be made in /dev.
 pub const NODES: [(&str, DeviceNumber, u32); 6] = [
     ("null", DeviceNumber::new(MAJOR, 3), 0o666),
@@ -213,5 +153,8 @@ pub fn register() {
             Arc::new(MemoryDriver(kind)),
         );
     }
-    device::register(DeviceNumber::new(MAJOR, 11), Arc::new(LogDriver));
+    device::register(
+        DeviceNumber::new(MAJOR, 11),
+        Arc::new(kernel_log::LogDriver),
+    );
 }

@@ -17,6 +17,7 @@ pub mod fd_table;
 pub mod file_capabilities;
 pub mod flock;
 pub mod inotify;
+pub mod kernel_log;
 pub mod landlock;
 pub mod lease;
 pub mod memory_devices;

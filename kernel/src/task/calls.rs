@@ -8,6 +8,7 @@ use super::{
     clock, clone, exit, futex, kcmp, misc, pidfd, resources, scheduling, signal, timex, tree, wait,
 };
 use crate::errno::{Errno, Result};
+use crate::fs::kernel_log;
 use crate::linux::general as nr;
 use crate::mm::uptr::UserPtr;
 use crate::sched::cpu;
@@ -119,7 +120,7 @@ pub fn dispatch(ctx: &mut SyscallCtx<'_>, number: u32, args: Args) -> Answer {
         nr::__NR_seccomp => seccomp::seccomp(ctx, a, b, c),
         nr::__NR_reboot => misc::reboot(ctx, a, b, c as u32),
         nr::__NR_personality => misc::personality(ctx, a),
-        nr::__NR_syslog => misc::syslog(ctx, a, b, c),
+        nr::__NR_syslog => kernel_log::syslog(ctx, a, b, c),
         // Known, and left out on purpose; glibc does without.
         nr::__NR_rseq => Err(Errno::ENOSYS),
 

@@ -13,7 +13,7 @@ use crate::linux::general as raw;
 use crate::linux::prctl as pr;
 use crate::mm::map::space_of;
 use crate::mm::object;
-use crate::mm::uptr::{self, UserPtr};
+use crate::mm::uptr::UserPtr;
 use crate::sched::{cpu, loadavg};
 use crate::syscall::table::SyscallCtx;
 use bytemuck::{Pod, Zeroable};

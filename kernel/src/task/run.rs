@@ -7,6 +7,7 @@ use super::trace::stop;
 use super::user_dispatch;
 use super::{dump, oom, seccomp};
 use crate::errno::Errno;
+use crate::fs::kernel_log;
 use crate::linux::general as raw;
 use crate::mm::fault::{self, Denied};
 use crate::mm::uptr::UserPtr;
@@ -81,6 +82,7 @@ fn run(thread: &Arc<Thread>, user: &mut UserContext) {
             Restart::No
         };
         thread.leftovers.let_go();
+        kernel_log::announce();
         if cpu::should_reschedule() {
             cpu::give_way();
         }

@@ -18,6 +18,7 @@ mod futex_owners;
 mod futexes;
 mod inet;
 mod inspection;
+mod kernel_log;
 mod landlock;
 mod large_pages;
 mod leases;
@@ -51,7 +52,7 @@ use std::process::ExitCode;
 
 type Family = (&'static str, fn());
 
-const FAMILIES: [Family; 41] = [
+const FAMILIES: [Family; 42] = [
     ("aio", aio::run),
     ("busy", busy::run),
     ("clocks", clocks::run),
@@ -67,6 +68,7 @@ const FAMILIES: [Family; 41] = [
     ("futexes", futexes::run),
     ("inet", inet::run),
     ("inspection", inspection::run),
+    ("kernel_log", kernel_log::run),
     ("landlock", landlock::run),
     ("large_pages", large_pages::run),
     ("leases", leases::run),

@@ -47,6 +47,9 @@ fn lseek(ctx: &SyscallCtx<'_>, fd: usize, offset: i64, whence: u32) -> Result<us
     if open.file().ignores_seek() {
         return Ok(0);
     }
+    if let Some(sought) = open.file().seek(offset, whence) {
+        return sought.map(|at| at as usize);
+    }
     if let Some(length) = open.file().length_to_seek() {
         return match (whence, offset) {
             (raw::SEEK_SET, 0) => Ok(0),
