@@ -239,7 +239,7 @@ pub fn syslog(ctx: &SyscallCtx<'_>, action: usize, buffer: usize, len: usize) ->
     const CONSOLE_LEVEL: u32 = 8;
     const SIZE_UNREAD: u32 = 9;
     const SIZE_BUFFER: u32 = 10;
-    if !ctx.process.credentials().can(Capabilities::SYSLOG) {
+    if !ctx.thread.credentials().can(Capabilities::SYSLOG) {
         return Err(Errno::EPERM);
     }
     let len = len as i32;

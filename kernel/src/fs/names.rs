@@ -6,7 +6,7 @@ use crate::fs::context::FsView;
 use crate::fs::inotify::{self, Mask};
 use crate::fs::landlock::{self, Move, Rights};
 use crate::fs::namespace::Path;
-use crate::fs::node::{DeviceNumber, NewKind, NewNode, Node, NodeKind, RenameFlags};
+use crate::fs::node::{DeviceNumber, NewKind, NewName, NewNode, Node, NodeKind, RenameFlags};
 use crate::fs::path::{Last, Parent, Resolve, Walk};
 use crate::lock_order;
 use crate::sched::mutex::Mutex;
@@ -341,9 +341,11 @@ pub fn rename(
     from.dir.node().inode().rename(
         name,
         old.node(),
-        to.dir.node(),
-        to_name,
-        replaced,
+        NewName {
+            dir: to.dir.node(),
+            name: to_name,
+            replaced,
+        },
         whiteout.as_ref(),
         flags,
     )?;

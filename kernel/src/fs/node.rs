@@ -239,6 +239,17 @@ bitflags! {
     }
 }
 
+/// Where something is renamed to.
+#[derive(Clone, Copy)]
+pub struct NewName<'a> {
+    /// A directory of the same file system.
+    pub dir: &'a Arc<Node>,
+    pub name: &'a [u8],
+    /// What the name meant, already checked to be of a fitting kind; the file system checks that a replaced
+    /// directory is empty.
+    pub replaced: Option<&'a Arc<Node>>,
+}
+
 /// The file system's half of a node. Defaults answer for an object that lacks the operation.
 ///
 /// Names are single components: 1 to 255 bytes, no slash, not "." nor "..". Permissions were
@@ -292,17 +303,13 @@ pub trait Inode: Any + Send + Sync {
         Err(Errno::EPERM)
     }
 
-    /// Renames `name` (which means `node`) to `to_name` in `to_dir` of the same file system.
-    /// `replaced` is what `to_name` meant, already checked to be of a fitting kind; the file
-    /// system checks that a replaced directory is empty; `whiteout` is to be made in the old place.
-    /// One rename runs at a time per file system.
+    /// Renames `name` (which means `node`); `whiteout` is to be made in the old place. One rename runs at a
+    /// time per file system.
     fn rename(
         &self,
         _name: &[u8],
         _node: &Arc<Node>,
-        _to_dir: &Arc<Node>,
-        _to_name: &[u8],
-        _replaced: Option<&Arc<Node>>,
+        _to: NewName<'_>,
         _whiteout: Option<&NewNode<'_>>,
         _flags: RenameFlags,
     ) -> Result {

@@ -3,8 +3,8 @@
 use crate::errno::{Errno, Result};
 use crate::file::File;
 use crate::fs::node::{
-    AttributeChange, Attributes, DeviceNumber, DirEntry, Inode, NewKind, NewNode, Node, NodeKind,
-    OpenFlags, RenameFlags, StatFs, Timestamp,
+    AttributeChange, Attributes, DeviceNumber, DirEntry, Inode, NewKind, NewName, NewNode, Node,
+    NodeKind, OpenFlags, RenameFlags, StatFs, Timestamp,
 };
 use crate::sched::current;
 use crate::sched::mutex::Mutex;
@@ -201,18 +201,16 @@ impl Inode for SchemeNode {
         &self,
         name: &[u8],
         _node: &Arc<Node>,
-        to_dir: &Arc<Node>,
-        to_name: &[u8],
-        _replaced: Option<&Arc<Node>>,
+        to: NewName<'_>,
         whiteout: Option<&NewNode<'_>>,
         flags: RenameFlags,
     ) -> Result {
         if whiteout.is_some() {
             return Err(Errno::EINVAL);
         }
-        let directory = self.peer(to_dir)?;
+        let directory = self.peer(to.dir)?;
         let args = [directory, u64::from(flags.bits()), 0, 0];
-        self.ask(Op::Rename, &[name, &[0], to_name], args).map(drop)
+        self.ask(Op::Rename, &[name, &[0], to.name], args).map(drop)
     }
 
     fn read_dir(&self, from: u64, emit: &mut dyn FnMut(DirEntry<'_>) -> bool) -> Result {

@@ -1,6 +1,6 @@
 //! The end of threads and processes.
 
-use super::process::Process;
+use super::process::{Process, Program};
 use super::resources::TICK;
 use super::signal::info::Payload;
 use super::signal::{self, SigInfo, SignalSet};
@@ -66,6 +66,8 @@ fn end(process: &Arc<Process>, status: u32) {
     if let Some(space) = process.replace_space(None) {
         space.leave();
     }
+    // As Linux, which keeps it with the memory: who waits for the end may unmount what it was started from.
+    process.set_program(Program { path: None });
     if process.pid == INIT {
         let (_, value) = describe(status);
         panic!("process 1 ended (wait status {status:#x}, value {value})");

@@ -52,7 +52,7 @@ use std::process::ExitCode;
 
 type Family = (&'static str, fn());
 
-const FAMILIES: [Family; 42] = [
+const FAMILIES: [Family; 43] = [
     ("aio", aio::run),
     ("busy", busy::run),
     ("clocks", clocks::run),

@@ -140,7 +140,9 @@ fn pivot_root(ctx: &SyscallCtx<'_>, new: usize, aside: usize) -> Result<usize> {
     let root = &caller.view.root;
     caller.view.namespace.pivot(root, &new, &aside)?;
     for process in tree::processes() {
-        process.fs().follow(root, &new);
+        for thread in process.threads() {
+            thread.fs().follow(root, &new);
+        }
     }
     Ok(0)
 }

@@ -93,7 +93,7 @@ fn check(
         return if admin { Ok(()) } else { Err(refused) };
     }
     if name == file_capabilities::NAME {
-        let may_set = ctx.process.credentials().can(Capabilities::SETFCAP);
+        let may_set = ctx.thread.credentials().can(Capabilities::SETFCAP);
         return if write && !may_set {
             Err(Errno::EPERM)
         } else {

@@ -9,8 +9,8 @@ use crate::errno::{Errno, Result};
 use crate::file::File;
 use crate::fs::file_capabilities;
 use crate::fs::node::{
-    AttributeChange, Attributes, DeviceNumber, DirEntry, Inode, NewKind, NewNode, Node, NodeKind,
-    OpenFlags, RenameFlags, StatFs, Timestamp,
+    AttributeChange, Attributes, DeviceNumber, DirEntry, Inode, NewKind, NewName, NewNode, Node,
+    NodeKind, OpenFlags, RenameFlags, StatFs, Timestamp,
 };
 use crate::linux::general as raw;
 use crate::lock_order;
@@ -147,7 +147,7 @@ impl TmpInode {
             let _ = xattrs.remove(file_capabilities::NAME);
         }
         let writer = crate::sched::cpu::try_current();
-        let keeps = |writer: &Arc<Thread>| writer.process().credentials().can(Capabilities::FSETID);
+        let keeps = |writer: &Arc<Thread>| writer.credentials().can(Capabilities::FSETID);
         if writer.as_ref().is_none_or(keeps) {
             return;
         }
@@ -360,12 +360,15 @@ impl Inode for TmpInode {
         &self,
         name: &[u8],
         node: &Arc<Node>,
-        to_dir: &Arc<Node>,
-        to_name: &[u8],
-        replaced: Option<&Arc<Node>>,
+        to: NewName<'_>,
         whiteout: Option<&NewNode<'_>>,
         flags: RenameFlags,
     ) -> Result {
+        let NewName {
+            dir: to_dir,
+            name: to_name,
+            replaced,
+        } = to;
         let to = TmpInode::own(to_dir)?;
         let moved_inode = TmpInode::own(node)?;
         if !Arc::ptr_eq(&to.fs, &self.fs) {

@@ -113,7 +113,7 @@ pub fn write(
 ) -> Result {
     let process = thread.process();
     let space = process.space().ok_or(Errno::ESRCH)?;
-    let root = process.fs().view().root;
+    let root = thread.fs().view().root;
     let segments = Segments::of(&space, &root)?;
     let mut others = Vec::new();
     process.with_threads(|threads| {

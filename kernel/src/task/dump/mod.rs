@@ -44,6 +44,12 @@ pub struct Dumping {
     done: WaitQueue,
 }
 
+impl Default for Dumping {
+    fn default() -> Dumping {
+        Dumping::new()
+    }
+}
+
 impl Dumping {
     #[must_use]
     pub fn new() -> Dumping {

@@ -73,8 +73,7 @@ pub(super) fn open(
     whose: u32,
     limit: u64,
 ) -> Result<Arc<OpenFile>> {
-    let process = thread.process();
-    let fs = process.fs();
+    let fs = thread.fs();
     let view = fs.view();
     let name = expand(&pattern(), thread, &view, signal, whose, limit)?;
     let mut identity = Identity::of_thread(thread);
@@ -84,7 +83,8 @@ pub(super) fn open(
             return Err(Errno::EPERM);
         }
         identity.uid = 0;
-        let first = tree::process(INIT).ok_or(Errno::ESRCH)?.fs().view();
+        let first = tree::process(INIT).and_then(|first| first.fs());
+        let first = first.ok_or(Errno::ESRCH)?.view();
         let root = first.root.clone();
         (first, root)
     } else {

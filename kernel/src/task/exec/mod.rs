@@ -122,7 +122,7 @@ pub fn execute(
         mine.alt_stack = AltStack::default();
     }
     process.timers.clear_posix();
-    if request.file.raises() || before.is_raised() || process.credentials().secure {
+    if request.file.raises() || before.is_raised() || thread.credentials().secure {
         thread.parent_death_signal.store(0, Ordering::Relaxed);
     }
     connector::are_others(thread, &before);
