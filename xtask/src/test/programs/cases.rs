@@ -189,6 +189,7 @@ pub const CASES: [Case; 12] = [
             Step::Resize(Grip::Super, SMALLER),
             // The list's group of entries, and the second of them.
             Step::See(&[Act::Click(Left, 1, (12, 335))]),
+            Step::Still,
             Step::Opens(&[Act::Click(Left, 2, (100, 381))], "Completion"),
         ],
         text: Some(Text {
